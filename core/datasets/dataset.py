@@ -1,0 +1,110 @@
+"""A data set on disk: a folder with ``examples.parquet`` and ``dataset.json``, frozen once it is written.
+
+``examples.parquet`` has one row an example: ``id`` (int, from 0), ``split`` (train, validation or test), ``record`` (number
+in the file), ``text`` and the target columns of the task. ``dataset.json`` says what they are. The content hash covers
+texts, targets and splits. A data set never changes after it was written; its display name lives in the catalogue.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.errors import NotFoundError
+
+EXAMPLES_FILE = "examples.parquet"
+DESCRIPTION_FILE = "dataset.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What a data set is, without its rows.
+
+    Attributes:
+        folder: where it lies.
+        id: name of the folder, made by us.
+        task: name of the task its targets belong to.
+        labels: every label of the training split, in the order of the model's outputs.
+        num_examples: rows of each split.
+        label_counts: split -> label -> how often it occurs.
+        content_hash: sha256 over texts, targets and splits.
+        test_hash: sha256 over the test split alone; results are comparable where it agrees.
+        splitting: how the splits were made, such as ``{"method": "stratified", "seed": 0, "fractions": [0.8, 0.1, 0.1]}``.
+        source: the files it came from, how they were read, and the account of rows read, kept and set aside.
+        notes: what was repaired, assumed or is worth knowing, in plain sentences.
+        created_at: ISO 8601, UTC.
+    """
+
+    folder: Path
+    id: str
+    task: str
+    labels: tuple[str, ...]
+    num_examples: dict[str, int]
+    label_counts: dict[str, dict[str, int]]
+    content_hash: str
+    test_hash: str
+    splitting: dict[str, Any]
+    source: dict[str, Any]
+    notes: tuple[str, ...] = field(default=())
+    created_at: str = ""
+
+    def examples(self, split: str | None = None) -> pd.DataFrame:
+        """Rows of one split, or of all, in file order with a fresh index."""
+        filters = None if split is None else [("split", "==", split)]
+        return pd.read_parquet(self.folder / EXAMPLES_FILE, filters=filters).reset_index(drop=True)
+
+
+def write_dataset(folder: Path, examples: pd.DataFrame, description: dict[str, Any]) -> Dataset:
+    """Write a data set beside its final place and move it there in one step, so that no half-written one is ever seen.
+
+    Args:
+        folder: final place; must not exist.
+        examples: columns ``id, split, record, text`` and the targets.
+        description: the fields of ``Dataset`` but ``folder``.
+    """
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    examples.to_parquet(aside / EXAMPLES_FILE, index=False)
+    (aside / DESCRIPTION_FILE).write_text(json.dumps(description, ensure_ascii=False, indent=2), encoding="utf-8")
+    aside.replace(folder)
+    return open_dataset(folder)
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Read the description of a data set.
+
+    Raises:
+        NotFoundError: there is none, or it is damaged.
+    """
+    try:
+        raw = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        return Dataset(folder=folder, **{**raw, "labels": tuple(raw["labels"]), "notes": tuple(raw.get("notes", ()))})
+    except (OSError, ValueError, TypeError, KeyError):
+        raise NotFoundError(
+            f"There is no readable data set {folder.name!r} in this workspace. Choose another, or import it again."
+        ) from None
+
+
+def description_of(dataset: Dataset) -> dict[str, Any]:
+    """The fields of a data set as plain values, without its folder."""
+    raw = asdict(dataset)
+    del raw["folder"]
+    return raw
+
+
+def hash_examples(examples: pd.DataFrame, columns: list[str]) -> str:
+    """sha256 over the given columns of every row, in order; the same rows give the same hash on every machine."""
+    digest = hashlib.sha256()
+    for row in examples[columns].itertuples(index=False):
+        digest.update(json.dumps([_plain(value) for value in row], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value

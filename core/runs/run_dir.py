@@ -1,0 +1,148 @@
+"""A run directory: every path in it, every append to it, and how to read it while it grows.
+
+The worker is the only writer. It appends to ``metrics.jsonl`` and ``events.jsonl`` one whole line at a time and writes everything
+else beside its final name first. ``result.json`` comes last: where it is, the run is complete. Readers may look at any moment; a
+line that is still being written is left for the next look.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core.config import RunConfig
+
+
+class RunDir:
+    """Paths and files of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config_file = folder / "config.yaml"
+        self.metrics_file = folder / "metrics.jsonl"
+        self.events_file = folder / "events.jsonl"
+        self.log_file = folder / "worker.log"
+        self.checkpoints = folder / "checkpoints"
+        self.predictions_file = folder / "predictions.parquet"
+        self.model = folder / "model"
+        self.result_file = folder / "result.json"
+        self.error_file = folder / "error.json"
+
+    # --- written once by whoever makes the run ----------------------------------------------------------------------------
+
+    def create(self, config: RunConfig) -> None:
+        """Make the directory with its config; refuses to touch one that exists."""
+        self.folder.mkdir(parents=True, exist_ok=False)
+        self.config_file.write_text(config.to_yaml(), encoding="utf-8")
+
+    # --- written by the worker ---------------------------------------------------------------------------------------------
+
+    def append_metrics(self, values: Mapping[str, float]) -> None:
+        """Add one line of figures: ``step``, ``epoch``, ``time_s`` and namespaced keys such as ``train/loss``."""
+        _append_line(self.metrics_file, values)
+
+    def append_event(self, kind: str, message: str, **facts: Any) -> None:
+        """Add one event.
+
+        Args:
+            kind: ``plan`` (facts: total_steps, steps_per_epoch, epochs, device, precision …), ``phase`` (facts: phase), ``state``
+                (facts: state), ``info`` or ``warning``.
+            message: a plain sentence for the person watching.
+        """
+        _append_line(self.events_file, {"time": datetime.now(UTC).isoformat(), "kind": kind, "message": message, **facts})
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Seal the run: afterwards it is complete."""
+        write_json(self.result_file, result)
+
+    def write_error(self, message: str, *, details: str = "") -> None:
+        """Say why the run failed: ``message`` is what a person is shown, ``details`` what a developer needs."""
+        write_json(self.error_file, {"message": message, "details": details})
+
+    # --- read by everybody -------------------------------------------------------------------------------------------------
+
+    def config(self) -> RunConfig:
+        """The run's config as it was launched."""
+        return RunConfig.from_yaml(self.config_file.read_text(encoding="utf-8"))
+
+    def result(self) -> dict[str, Any] | None:
+        """The content of ``result.json``, or nothing while the run is not complete."""
+        return read_json(self.result_file)
+
+    def error(self) -> dict[str, Any] | None:
+        """The content of ``error.json``, or nothing."""
+        return read_json(self.error_file)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every whole line of ``metrics.jsonl``."""
+        return LineReader(self.metrics_file).read_new()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every whole line of ``events.jsonl``."""
+        return LineReader(self.events_file).read_new()
+
+    def log_tail(self, num_lines: int = 20, max_bytes: int = 16_384) -> list[str]:
+        """The last lines of the worker's log."""
+        try:
+            with self.log_file.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - max_bytes))
+                text = log.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.splitlines()[-num_lines:]
+
+
+@dataclass
+class LineReader:
+    """Reads a growing file of JSON lines, each line once, whatever the pace at which it grows."""
+
+    path: Path
+    offset: int = 0
+
+    def read_new(self) -> list[dict[str, Any]]:
+        """Lines completed since the last call; a damaged line is left out."""
+        try:
+            with self.path.open("rb") as lines:
+                lines.seek(self.offset)
+                data = lines.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        values = []
+        for line in whole.splitlines():
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                values.append(value)
+        return values
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON under its name in one step: whole and on disk, or not at all."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The mapping a JSON file holds, or nothing where it is absent or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _append_line(path: Path, value: Mapping[str, Any]) -> None:
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)

@@ -1,0 +1,220 @@
+"""What a task must be able to do, and the values that pass between a task and the rest of core.
+
+A task owns everything that differs between single-label, multi-label and token classification: which columns it needs, how labels
+are read and encoded, the level of the model head, the loss, decoding and scoring. It knows nothing of files, pages, runs or
+the training loop. torch is imported inside the functions that compute with tensors, so that a page can ask a task for its titles
+and columns without loading it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+Roles = Mapping[str, tuple[str, ...]]
+"""Role name -> names of the columns that play it; a role that nobody plays is absent."""
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A part that a column of an uploaded table can play."""
+
+    name: str
+    title: str
+    help: str
+    required: bool = True
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A record that was read but cannot be used, and why, in words for the person who owns the file."""
+
+    record: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadExamples:
+    """What a task made of a table.
+
+    Attributes:
+        examples: columns ``record`` (int, record number in the file, from 1), ``text`` (str) and the task's target columns.
+        set_aside: records that are not in ``examples``. Every record of the table is in exactly one of the two.
+        notes: what was repaired or assumed, in plain sentences, such as "Tags were IOB1 and were rewritten as IOB2".
+    """
+
+    examples: pd.DataFrame
+    set_aside: list[SetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Encoded:
+    """The model inputs of one split; a long text may have several.
+
+    Attributes:
+        input_ids: token ids of each input, special tokens included, not padded.
+        targets: what each input should give, in the task's own form; empty where gold is not known.
+        example: position in the split of the example each input belongs to, shape ``(num_inputs,)``.
+        num_examples: how many examples the split has.
+        num_cut: how many examples lost text because it did not fit.
+        alignment: for each input, whatever the task needs to bring outputs back to the example.
+    """
+
+    input_ids: list[list[int]]
+    targets: list[Any]
+    example: np.ndarray
+    num_examples: int
+    num_cut: int = 0
+    alignment: list[Any] = field(default_factory=list)
+
+    @property
+    def num_inputs(self) -> int:
+        """How many rows the model will see."""
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """The one figure a task is judged by in lists of runs."""
+
+    key: str
+    title: str
+
+
+class Task(ABC):
+    """One kind of problem. Instances hold no state; ``core.tasks.get_task`` hands them out."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    roles: ClassVar[tuple[Role, ...]]
+    target_columns: ClassVar[tuple[str, ...]]
+    """Columns of ``examples`` beside ``text`` that hold what is to be learned."""
+    head_level: ClassVar[Literal["text", "token"]]
+    """Whether the model gives one output a text or one a token."""
+    problem_type: ClassVar[str]
+    """What transformers calls the problem in a model's ``config.json``."""
+    headline: ClassVar[Headline]
+    """A key of ``flat_scores``; also what the best checkpoint is chosen by unless a run says otherwise."""
+    live_metrics: ClassVar[Mapping[str, str]]
+    """Keys of ``flat_scores`` drawn while a run trains -> their titles."""
+
+    # --- from a table to examples ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def recognises(self, rows: pd.DataFrame) -> float:
+        """How much a table looks like this task's, from 0 (cannot be) to 1 (can be nothing else).
+
+        Args:
+            rows: every cell ``str`` or ``None``; nested values as JSON text; index = record numbers from 1.
+        """
+
+    @abstractmethod
+    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+        """Columns that probably play each role, from names and content; roles that nothing fits are absent."""
+
+    @abstractmethod
+    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+        """Build examples from a table.
+
+        Raises:
+            DatasetError: the columns chosen cannot be read this way at all.
+        """
+
+    @abstractmethod
+    def label_names(self, examples: pd.DataFrame) -> list[str]:
+        """Every label that occurs, sorted; the order fixes the model's outputs."""
+
+    @abstractmethod
+    def label_counts(self, examples: pd.DataFrame) -> dict[str, int]:
+        """How often each label (for entities: each type) occurs; labels in descending count, then by name."""
+
+    @abstractmethod
+    def strata(self, examples: pd.DataFrame) -> np.ndarray:
+        """What a split should keep in proportion: boolean, shape ``(num_examples, num_strata)``."""
+
+    @abstractmethod
+    def check_trainable(self, examples: pd.DataFrame) -> None:
+        """Refuse examples no model can be trained on.
+
+        Args:
+            examples: the training split.
+
+        Raises:
+            DatasetError: too few examples or labels.
+        """
+
+    # --- from examples to tensors and back ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def encode(
+        self,
+        examples: pd.DataFrame,
+        tokenizer: PreTrainedTokenizerBase,
+        label2id: Mapping[str, int],
+        max_length: int,
+        *,
+        with_targets: bool = True,
+    ) -> Encoded:
+        """Turn examples into model inputs of at most ``max_length`` tokens."""
+
+    @abstractmethod
+    def output_labels(self, labels: Sequence[str]) -> list[str]:
+        """Names of the model's outputs for a data set's labels (for entities, the tags ``O``, ``B-X``, ``I-X``)."""
+
+    @abstractmethod
+    def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
+        """One tensor for a batch of targets."""
+
+    @abstractmethod
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Summed loss and the number of units it sums over, so that means over uneven batches stay exact.
+
+        Args:
+            logits: float32, ``(batch, num_outputs)`` or ``(batch, length, num_outputs)``.
+            targets: as ``collate_targets`` gave them.
+        """
+
+    @abstractmethod
+    def decode(self, encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str]) -> pd.DataFrame:
+        """Predictions for every example of a split.
+
+        Args:
+            encoded: the inputs the logits belong to.
+            logits: one float32 array for each input, ``(num_outputs,)`` or ``(num_tokens, num_outputs)``.
+            outputs: names of the model's outputs.
+
+        Returns:
+            ``num_examples`` rows with columns ``predicted`` and ``probabilities`` in the task's own form.
+        """
+
+    @abstractmethod
+    def gold(self, examples: pd.DataFrame) -> pd.Series:
+        """The right answer of each example, in the same form as ``predicted``."""
+
+    @abstractmethod
+    def evaluate(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], loss: float) -> dict[str, Any]:
+        """Score a split; the value is what ``result.json`` holds under ``splits.<name>``."""
+
+    @abstractmethod
+    def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
+        """The scores of ``evaluate`` worth drawing or choosing by, under flat keys such as ``macro_f1``."""
+
+    @abstractmethod
+    def present(self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str]) -> list[dict[str, Any]]:
+        """Predictions for texts without gold, one plain JSON-ready object each, as Predict shows and downloads them."""
