@@ -1,0 +1,327 @@
+"""The one door to a workspace for pages and the command line: data sets, runs, and what people ask of them.
+
+Everything a person can do has one function here. A function checks that it can be done, writes the catalogue through the store
+and leaves the work itself to whoever owns the queue. Names are for people and free; folders are named by ids made here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from core.config import RunConfig
+from core.errors import ConfigError, DatasetError, RunError, UserError
+from core.runs.ids import new_id
+from core.runs.launcher import Launcher
+from core.runs.records import DatasetRecord, RunRecord, RunState
+from core.runs.run_dir import RunDir
+from core.runs.store import Store
+from core.settings import Settings
+
+if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
+    from core.datasets.dataset import Dataset
+    from core.datasets.importing import Prepared
+
+LONGEST_NAME = 120
+
+
+class Workspace:
+    """One workspace, as one process sees it. Safe to use from several threads.
+
+    Attributes:
+        settings: where it is and which limits hold.
+        store: its catalogue.
+        launcher: the supervisor of its runs in this process, once ``start_launcher`` was called.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the workspace, making its folders and catalogue where they are not there yet.
+
+        Raises:
+            UserError: the folder cannot be written to, or the catalogue cannot be opened.
+        """
+        try:
+            for folder in (settings.datasets_folder, settings.runs_folder, settings.uploads_folder):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"The workspace {settings.home} cannot be written to ({error.strerror}). "
+                "Give this user write access, or set TUNEBOARD_HOME to another folder."
+            ) from None
+        self.settings = settings
+        self.store = Store(settings.database_url)
+        self.launcher: Launcher | None = None
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """The workspace that the settings, or else the environment, point to."""
+        return cls(settings or Settings.from_environment())
+
+    def close(self) -> None:
+        """Stop the launcher of this process, if any, and let go of the catalogue. Workers go on."""
+        if self.launcher is not None:
+            self.launcher.stop()
+            self.launcher = None
+        self.store.close()
+
+    def start_launcher(self) -> Launcher:
+        """Supervise the workspace's runs from this process, for as long as it lasts; a second call changes nothing."""
+        if self.launcher is None:
+            self.launcher = Launcher(self.store, self.settings)
+            self.launcher.start()
+        return self.launcher
+
+    def settle(self) -> None:
+        """Bring the catalogue up to date where no process supervises the runs: those whose worker is gone have ended."""
+        if self.launcher is not None:
+            return
+        launcher = Launcher(self.store, self.settings)
+        try:
+            if launcher.own():
+                launcher.supervise()
+        finally:
+            launcher.disown()
+
+    # --- data sets ---------------------------------------------------------------------------------------------------------
+
+    def save_dataset(self, prepared: Prepared, name: str) -> DatasetRecord:
+        """Write a data set and enter it in the catalogue; a name that is taken gets a number.
+
+        Raises:
+            DatasetError: the name is empty or too long.
+        """
+        from core.datasets.importing import write
+
+        name = _clean_name(name, DatasetError)
+        dataset_id = new_id()
+        folder = self.settings.datasets_folder / dataset_id
+        dataset = write(prepared, folder)
+        try:
+            return self.store.add_dataset(
+                DatasetRecord(
+                    id=dataset_id,
+                    name=name,
+                    task=dataset.task,
+                    num_examples=sum(dataset.num_examples.values()),
+                    num_labels=len(dataset.labels),
+                    content_hash=dataset.content_hash,
+                    created_at=datetime.now(UTC),
+                )
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def dataset_records(self) -> list[DatasetRecord]:
+        """Every data set, newest first."""
+        return self.store.datasets()
+
+    def dataset_record(self, id_or_name: str) -> DatasetRecord:
+        """One data set's line of the catalogue.
+
+        Raises:
+            NotFoundError: nothing has this id or name.
+        """
+        return self.store.dataset(id_or_name)
+
+    def dataset(self, id_or_name: str) -> Dataset:
+        """A data set as it lies on disk.
+
+        Raises:
+            NotFoundError: nothing has this id or name, or its folder is gone or damaged.
+        """
+        from core.datasets.dataset import open_dataset
+
+        return open_dataset(self.settings.datasets_folder / self.store.dataset(id_or_name).id)
+
+    def rename_dataset(self, dataset_id: str, name: str) -> DatasetRecord:
+        """Give a data set another name.
+
+        Raises:
+            DatasetError: the name is empty, too long or taken.
+            NotFoundError: there is no such data set.
+        """
+        return self.store.rename_dataset(dataset_id, _clean_name(name, DatasetError))
+
+    def delete_dataset(self, dataset_id: str, *, with_runs: bool = False) -> None:
+        """Delete a data set; its runs too if asked.
+
+        Raises:
+            DatasetError: it has runs and ``with_runs`` is not set, or one of them is at work. The message says how many.
+            NotFoundError: there is no such data set.
+        """
+        removed_runs = self.store.delete_dataset(dataset_id, with_runs=with_runs)
+        for run_id in removed_runs:
+            _remove_folder(self.settings.runs_folder / run_id)
+        _remove_folder(self.settings.datasets_folder / dataset_id)
+
+    def runs_of_dataset(self, dataset_id: str) -> list[RunRecord]:
+        """Every run that uses a data set, newest first."""
+        return self.store.runs(dataset_id=dataset_id)
+
+    # --- runs --------------------------------------------------------------------------------------------------------------
+
+    def launch(self, config: RunConfig, *, name: str | None = None) -> RunRecord:
+        """Make a run and put it at the end of the queue.
+
+        Args:
+            config: everything the run is told.
+            name: what people call it; made from the data set's name if not given. One that is taken gets a number.
+
+        Raises:
+            ConfigError: the data set has changed since the config was made, or belongs to another task.
+            NotFoundError: there is no such data set.
+        """
+        dataset = self.dataset(config.data.dataset)
+        dataset_name = self.store.dataset(dataset.id).name
+        if config.data.dataset_hash != dataset.content_hash:
+            raise ConfigError(
+                "data.dataset_hash",
+                f"does not agree with data set {dataset_name!r}, so this config was made for other rows. "
+                "Leave the 'data' section out of the config, or choose the data set it was made for.",
+            )
+        if config.data.task != dataset.task:
+            raise ConfigError("data.task", f"is {config.data.task!r}, but data set {dataset_name!r} is for {dataset.task}.")
+        run_id = new_id()
+        record = RunRecord(
+            id=run_id,
+            name=_clean_name(name, RunError) if name else f"{dataset_name} {len(self.runs_of_dataset(dataset.id)) + 1}",
+            dataset_id=dataset.id,
+            task=dataset.task,
+            model=config.model.model,
+            recipe=config.recipe,
+            state=RunState.QUEUED,
+            created_at=datetime.now(UTC),
+        )
+        run_dir = self.run_dir(run_id)
+        run_dir.create(config)
+        try:
+            record = self.store.add_run(record)
+        except BaseException:
+            shutil.rmtree(run_dir.folder, ignore_errors=True)
+            raise
+        self._wake()
+        return record
+
+    def runs(self) -> list[RunRecord]:
+        """Every run, newest first."""
+        return self.store.runs()
+
+    def queue(self) -> list[RunRecord]:
+        """Runs that wait, in the order in which they will start."""
+        return self.store.queue()
+
+    def run(self, id_or_name: str) -> RunRecord:
+        """One run's line of the catalogue.
+
+        Raises:
+            NotFoundError: nothing has this id or name.
+        """
+        return self.store.run(id_or_name)
+
+    def run_dir(self, run_id: str) -> RunDir:
+        """The run directory of a run's id."""
+        return RunDir(self.settings.runs_folder / run_id)
+
+    def stop(self, run_id: str) -> RunRecord:
+        """Ask a run to stop: one that waits is cancelled at once, one at work ends after its current step with a checkpoint.
+
+        Asking twice changes nothing.
+
+        Raises:
+            RunError: the run has already ended by itself.
+            NotFoundError: there is no such run.
+        """
+        record = self.store.request_stop(run_id)
+        self._wake()
+        return record
+
+    def resume(self, run_id: str) -> RunRecord:
+        """Queue a run that ended early again; it goes on from its last verified checkpoint.
+
+        Raises:
+            RunError: the run has succeeded, or has not ended.
+            NotFoundError: there is no such run, or its data set is gone.
+        """
+        return self._requeue(run_id, finish_early=False)
+
+    def finish(self, run_id: str) -> RunRecord:
+        """Queue a run that ended early for its results only: the best checkpoint so far is tested, nothing more is trained.
+
+        Raises:
+            RunError: the run has succeeded, has not ended, or has no checkpoint.
+            NotFoundError: there is no such run, or its data set is gone.
+        """
+        record = self.store.run(run_id)
+        if record.state.is_final and not _has_content(self.run_dir(record.id).checkpoints):
+            raise RunError(f"Run {record.name!r} has no checkpoint to take results from. Resume it to train on.")
+        return self._requeue(run_id, finish_early=True)
+
+    def rename_run(self, run_id: str, name: str) -> RunRecord:
+        """Give a run another name.
+
+        Raises:
+            RunError: the name is empty, too long or taken.
+            NotFoundError: there is no such run.
+        """
+        return self.store.rename_run(run_id, _clean_name(name, RunError))
+
+    def tag_run(self, run_id: str, tags: list[str] | tuple[str, ...]) -> RunRecord:
+        """Give a run these tags in place of those it has.
+
+        Raises:
+            RunError: a tag is too long.
+            NotFoundError: there is no such run.
+        """
+        cleaned = [_clean_name(tag, RunError) for tag in tags if tag.strip()]
+        return self.store.tag_run(run_id, tuple(dict.fromkeys(cleaned)))
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with everything it wrote.
+
+        Raises:
+            RunError: it is at work.
+            NotFoundError: there is no such run.
+        """
+        self.store.delete_run(run_id)
+        _remove_folder(self.settings.runs_folder / run_id)
+
+    def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
+        self.dataset(self.store.run(run_id).dataset_id)
+        record = self.store.requeue(run_id, finish_early=finish_early)
+        self._wake()
+        return record
+
+    def _wake(self) -> None:
+        if self.launcher is not None:
+            self.launcher.wake()
+
+
+def _clean_name(name: str, kind: type[UserError]) -> str:
+    """A name on one line, without control characters or outer space."""
+    cleaned = " ".join("".join(character if character.isprintable() else " " for character in name).split())
+    if not cleaned:
+        raise kind("The name is empty. Give one or more visible characters.")
+    if len(cleaned) > LONGEST_NAME:
+        raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are kept. Choose a shorter one.")
+    return cleaned
+
+
+def _has_content(folder: Path) -> bool:
+    try:
+        return any(not entry.name.startswith(".") for entry in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _remove_folder(folder: Path) -> None:
+    """Take a folder out of sight in one step, then remove what it holds; a rest that cannot be removed stays hidden."""
+    hidden = folder.with_name(f".{folder.name}.deleted-{time.time_ns()}")
+    try:
+        folder.rename(hidden)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(hidden, ignore_errors=True)
