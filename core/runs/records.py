@@ -38,7 +38,8 @@ class WorkerIdentity:
 
     Attributes:
         pid: process id.
-        started_at: start time of the process as the kernel tells it, seconds since the epoch.
+        started_at: start time of the process as the kernel tells it: seconds since boot on Linux, where a clock that is set
+            cannot change it, seconds since the epoch elsewhere.
         boot_id: which boot of the machine the pid belongs to.
     """
 
@@ -62,7 +63,18 @@ class DatasetRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A line of the catalogue about a run. ``headline`` is the test score the task is judged by, once there is one."""
+    """A line of the catalogue about a run.
+
+    Attributes:
+        started_at, finished_at: of the latest attempt; a resumed run has had several.
+        earlier_s: seconds that earlier attempts took.
+        headline, headline_name: the test score the task is judged by, once there is one, and what it is called.
+        message: why it stands as it does, in words for the person, where there is more to say than the state.
+        stop_requested: whether a person asked the run at work to stop.
+        finish_early: whether the latest attempt trains no further and only tests the best checkpoint.
+        events_offset: where in ``events.jsonl`` the latest attempt begins.
+        worker: the process at work on it, while it is running.
+    """
 
     id: str
     name: str
@@ -81,10 +93,12 @@ class RunRecord:
     finish_early: bool = False
     worker: WorkerIdentity | None = None
     tags: tuple[str, ...] = field(default=())
+    earlier_s: float = 0.0
+    events_offset: int = 0
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from the start to the end, or nothing while either is open."""
+        """Seconds at work over all attempts, or nothing while the latest has not ended or never started."""
         if self.started_at is None or self.finished_at is None:
             return None
-        return (self.finished_at - self.started_at).total_seconds()
+        return self.earlier_s + max(0.0, (self.finished_at - self.started_at).total_seconds())

@@ -1,0 +1,40 @@
+"""The environment a worker is given."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.settings import Settings
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def worker_environment(settings: Settings, model: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment variables of a worker: this process's own, and what makes it quiet, offline and a good neighbour.
+
+    Args:
+        settings: where the workspace is and how many threads a worker may use.
+        model: the run's model reference; only a hub id may reach for the network.
+        environ: this process's environment.
+    """
+    environment = dict(os.environ if environ is None else environ)
+    # The worker writes its run directory and nothing else, so it needs no way into the catalogue, and no password to it.
+    environment.pop("TUNEBOARD_DATABASE_URL", None)
+    environment |= {
+        "TUNEBOARD_HOME": str(settings.home),
+        "TUNEBOARD_THREADS": str(settings.threads),
+        "PYTHONUNBUFFERED": "1",
+        # Threads that spin while they wait make two training processes on one machine many times slower than one.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if not is_hub_id(model):
+        environment["HF_HUB_OFFLINE"] = "1"
+    return environment
+
+
+def is_hub_id(model: str) -> bool:
+    """Whether a model reference means a repository of the Hugging Face hub rather than what lies on this machine."""
+    return model != "bundled" and _HUB_ID.fullmatch(model) is not None and not Path(model).exists()

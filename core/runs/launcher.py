@@ -1,0 +1,275 @@
+"""The launcher: a background thread that starts queued runs as worker processes and brings their ends into the catalogue.
+
+Of all processes that have a workspace open, the one that holds the lock on ``queue.lock`` owns the queue; the others watch and
+take over when it is gone. The owner goes round about three times a second: pass on stop requests, settle runs whose worker is
+gone, start what waits. Nothing of this lives in memory alone: a worker is noted in the catalogue and writes its own folder, so
+an owner that was killed is followed by one that adopts the workers that live and settles those that died.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from core.errors import NotFoundError, RunError
+from core.runs import processes
+from core.runs.endings import has_announced_itself, read_ending
+from core.runs.environment import worker_environment
+from core.runs.records import RunRecord, RunState, WorkerIdentity
+from core.runs.run_dir import RunDir
+from core.runs.store import Store
+from core.settings import PROJECT_ROOT, Settings
+
+logger = logging.getLogger(__name__)
+
+WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
+"""The worker; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow."""
+
+PERIOD_S = 0.3
+LONGEST_PAUSE_S = 10.0
+"""How long the thread rests after rounds that failed again and again, for instance because the disk is full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopTimes:
+    """How long a worker that was asked to stop is waited for, in seconds since it was asked.
+
+    Attributes:
+        unheard_s: how long SIGINT is held back while the worker has not said that it is up; before, it would not hear it.
+        terminate_s: when a worker that goes on regardless gets SIGTERM.
+        kill_s: when it gets SIGKILL.
+    """
+
+    unheard_s: float = 20.0
+    terminate_s: float = 60.0
+    kill_s: float = 90.0
+
+
+@dataclass
+class _Stop:
+    """A stop under way: when it was asked for, by the monotonic clock, and the last signal sent."""
+
+    asked_at: float
+    sent: signal.Signals | None = None
+
+
+class Launcher:
+    """Supervises the runs of one workspace from this process, while no other process does."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        *,
+        max_running: int = 1,
+        stop_times: StopTimes | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._worker_command = tuple(worker_command)
+        self._max_running = max_running
+        self._stop_times = stop_times or StopTimes()
+        self._stops: dict[str, _Stop] = {}
+        # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
+        self._lock = FileLock(settings.queue_lock, thread_local=False)
+        self._thread: threading.Thread | None = None
+        self._ending = threading.Event()
+        self._awake = threading.Event()
+
+    @property
+    def owns_queue(self) -> bool:
+        """Whether this process starts and settles the runs; otherwise another one does, and this one watches."""
+        return bool(self._lock.is_locked)
+
+    # --- the thread --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Go round in a background thread until ``stop``."""
+        if self._thread is None:
+            self._ending.clear()
+            self._thread = threading.Thread(target=self._go_round, name="launcher", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and leave the queue to others. Workers go on."""
+        self._ending.set()
+        self._awake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10.0)
+            self._thread = None
+        self.disown()
+
+    def wake(self) -> None:
+        """Make the next round start now, because something has changed."""
+        self._awake.set()
+
+    def _go_round(self) -> None:
+        pause_s = PERIOD_S
+        while not self._ending.is_set():
+            self._awake.clear()
+            try:
+                self.step()
+                pause_s = PERIOD_S
+            except Exception:
+                logger.exception("A round of the launcher failed; it goes on.")
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            self._awake.wait(pause_s)
+
+    # --- one round ---------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One round, if this process owns the queue or can."""
+        if self.own():
+            self.supervise()
+            self.start_queued()
+
+    def own(self) -> bool:
+        """Take the queue if nobody has it; whether this process owns it now."""
+        if not self._lock.is_locked:
+            try:
+                self._lock.acquire(blocking=False)
+            except Timeout:
+                return False
+        return True
+
+    def disown(self) -> None:
+        """Leave the queue to others."""
+        self._lock.release()
+
+    def supervise(self) -> None:
+        """Pass on stop requests, and settle runs whose worker is gone. Only the owner may call this."""
+        for record in self._store.running():
+            try:
+                self._look_after(record)
+            except Exception:
+                logger.exception("Run %s could not be looked after this time.", record.id)
+
+    def start_queued(self) -> None:
+        """Start the runs whose turn it is. Only the owner may call this."""
+        for record in self._store.queue():
+            if len(self._store.running()) >= self._max_running:
+                return
+            try:
+                self._start(record)
+            except Exception:
+                logger.exception("Run %s could not be started.", record.id)
+                if self._store.run(record.id).state is RunState.QUEUED:
+                    self._fail(record, "The run could not be started because of a fault in the program; the server's log has it.")
+
+    # --- looking after a run -----------------------------------------------------------------------------------------------
+
+    def _look_after(self, record: RunRecord) -> None:
+        run_dir = self._run_dir(record)
+        if record.worker is None:
+            # The owner before this one was killed between starting the worker and noting it.
+            found = processes.find(str(run_dir.folder))
+            if found is not None:
+                record = self._store.set_worker(record.id, found)
+        if record.worker is None or not processes.is_alive(record.worker):
+            self._settle(record, run_dir)
+        elif record.stop_requested:
+            self._press(record, run_dir, record.worker)
+
+    def _press(self, record: RunRecord, run_dir: RunDir, worker: WorkerIdentity) -> None:
+        """Ask the worker to stop, and insist if it does not."""
+        stop = self._stops.setdefault(record.id, _Stop(asked_at=time.monotonic()))
+        waited_s = time.monotonic() - stop.asked_at
+        if waited_s >= self._stop_times.kill_s:
+            due = signal.SIGKILL
+        elif waited_s >= self._stop_times.terminate_s:
+            due = signal.SIGTERM
+        elif waited_s >= self._stop_times.unheard_s or has_announced_itself(record, run_dir):
+            due = signal.SIGINT
+        else:
+            return
+        if due is not stop.sent:
+            stop.sent = due
+            processes.send(worker, due)
+
+    def _settle(self, record: RunRecord, run_dir: RunDir) -> None:
+        """Bring the end of a worker that is gone into the catalogue."""
+        exit_code = None if record.worker is None else processes.exit_code(record.worker)
+        ending = read_ending(record, run_dir, exit_code)
+        headline_name, headline = None, None
+        if ending.state is RunState.SUCCEEDED:
+            headline_name, headline = _headline(record, run_dir)
+        self._store.end_run(
+            record.id,
+            ending.state,
+            message=ending.message,
+            finished_at=ending.finished_at,
+            headline_name=headline_name,
+            headline=headline,
+        )
+        self._stops.pop(record.id, None)
+        if record.worker is not None:
+            processes.forget(record.worker)
+
+    # --- starting a run ----------------------------------------------------------------------------------------------------
+
+    def _start(self, record: RunRecord) -> None:
+        """Start one queued run. One that cannot start has failed, and holds nobody up."""
+        from core.datasets.dataset import open_dataset  # pandas, which a process that only looks at runs does not need
+
+        run_dir = self._run_dir(record)
+        dataset_folder = self._settings.datasets_folder / record.dataset_id
+        try:
+            open_dataset(dataset_folder)
+        except NotFoundError:
+            self._fail(record, "The data set of this run is gone or damaged. Import it again and launch a new run.")
+            return
+        if not run_dir.config_file.is_file():
+            self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
+            return
+
+        command = [*self._worker_command, str(run_dir.folder), "--dataset", str(dataset_folder)]
+        if record.finish_early:
+            command.append("--finish")
+        try:
+            self._store.start_run(record.id, events_offset=_size(run_dir))
+        except (RunError, NotFoundError):
+            return  # cancelled or deleted a moment ago
+        try:
+            worker = processes.start(
+                command,
+                folder=PROJECT_ROOT,
+                environment=worker_environment(self._settings, record.model),
+                log_file=run_dir.log_file,
+            )
+        except OSError as error:
+            self._fail(record, f"The worker could not be started: {error}. Resume the run once that is put right.")
+        else:
+            self._store.set_worker(record.id, worker)
+
+    def _fail(self, record: RunRecord, message: str) -> None:
+        try:
+            self._store.end_run(record.id, RunState.FAILED, message=message)
+        except (RunError, NotFoundError):
+            logger.info("Run %s was cancelled or deleted before it could fail.", record.id)
+
+    def _run_dir(self, record: RunRecord) -> RunDir:
+        return RunDir(self._settings.runs_folder / record.id)
+
+
+def _headline(record: RunRecord, run_dir: RunDir) -> tuple[str | None, float | None]:
+    """Title and value of the test score the task is judged by, from ``result.json``; nothing where it is not there."""
+    from core.tasks import get_task
+
+    try:
+        headline = get_task(record.task).headline
+        result: dict[str, Any] = run_dir.result() or {}
+        return headline.title, float(get_task(record.task).flat_scores(result["splits"]["test"])[headline.key])
+    except (LookupError, TypeError, ValueError):
+        logger.exception("The result of run %s has no headline score.", record.id)
+        return None, None
+
+
+def _size(run_dir: RunDir) -> int:
+    return run_dir.events_file.stat().st_size if run_dir.events_file.exists() else 0

@@ -1,0 +1,322 @@
+"""The catalogue: which data sets and runs there are, and where each run stands.
+
+Two tables. ``datasets`` has a line for each data set. ``runs`` has a line for each run, with its state, its place in the queue,
+who works on it and how it ended. Bulk lies in files; what is here can be lost without losing results.
+
+Every change is one transaction that holds the write lock from its start, so that what was read in it is still true when it
+writes. A run's state changes in ``_apply`` and nowhere else; it refuses every step that ``NEXT_STATES`` does not name. Times are
+kept in UTC.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.errors import DatasetError, NotFoundError, RunError
+from core.runs.database import changing, open_database
+from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
+from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
+
+
+class Store:
+    """One process's door to the catalogue; safe to use from several threads."""
+
+    def __init__(self, database_url: str) -> None:
+        """Open the catalogue, making its tables where they are not there yet.
+
+        Raises:
+            UserError: the URL leads nowhere, or to something that is not a catalogue.
+        """
+        self._engine = open_database(database_url)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    # --- data sets ---------------------------------------------------------------------------------------------------------
+
+    def add_dataset(self, record: DatasetRecord) -> DatasetRecord:
+        """Enter a data set; where its name is taken, it gets a number."""
+        with self._change() as connection:
+            record = dataclasses.replace(record, name=_free_name(connection, datasets, record.name))
+            connection.execute(datasets.insert().values(row_of_dataset(record)))
+        return record
+
+    def datasets(self) -> list[DatasetRecord]:
+        """Every data set, newest first."""
+        with self._read() as connection:
+            found = connection.execute(sa.select(datasets).order_by(datasets.c.created_at.desc(), datasets.c.id.desc()))
+            return [dataset_from_row(row) for row in found]
+
+    def dataset(self, id_or_name: str) -> DatasetRecord:
+        """One data set.
+
+        Raises:
+            NotFoundError: nothing has this id or name.
+        """
+        with self._read() as connection:
+            return dataset_from_row(_find(connection, datasets, id_or_name))
+
+    def rename_dataset(self, dataset_id: str, name: str) -> DatasetRecord:
+        """Give a data set another name.
+
+        Raises:
+            DatasetError: another one has it.
+            NotFoundError: there is no such data set.
+        """
+        with self._change() as connection:
+            row = _find(connection, datasets, dataset_id)
+            if row.name != name and _is_taken(connection, datasets, name):
+                raise DatasetError(f"Another data set is called {name!r}. Choose another name.")
+            connection.execute(datasets.update().where(datasets.c.id == row.id).values(name=name))
+            return dataset_from_row(_find(connection, datasets, row.id))
+
+    def delete_dataset(self, dataset_id: str, *, with_runs: bool = False) -> list[str]:
+        """Take a data set out of the catalogue.
+
+        Returns:
+            ids of the runs that went with it.
+
+        Raises:
+            DatasetError: it has runs and ``with_runs`` is not set, or one of them is at work.
+            NotFoundError: there is no such data set.
+        """
+        with self._change() as connection:
+            record = dataset_from_row(_find(connection, datasets, dataset_id))
+            of_dataset = runs.c.dataset_id == record.id
+            states = dict(connection.execute(sa.select(runs.c.id, runs.c.state).where(of_dataset)).tuples().all())
+            count = "1 run uses" if len(states) == 1 else f"{len(states)} runs use"
+            if states and not with_runs:
+                raise DatasetError(f"{count} data set {record.name!r}. Delete the runs first, or together with it.")
+            if RunState.RUNNING in states.values():
+                raise DatasetError(f"{count} data set {record.name!r}, one of them now. Stop it first.")
+            connection.execute(runs.delete().where(of_dataset))
+            connection.execute(datasets.delete().where(datasets.c.id == record.id))
+            return list(states)
+
+    # --- runs: looking -----------------------------------------------------------------------------------------------------
+
+    def runs(self, *, dataset_id: str | None = None) -> list[RunRecord]:
+        """Every run, or those of one data set, newest first."""
+        query = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        if dataset_id is not None:
+            query = query.where(runs.c.dataset_id == dataset_id)
+        with self._read() as connection:
+            return [run_from_row(row) for row in connection.execute(query)]
+
+    def run(self, id_or_name: str) -> RunRecord:
+        """One run.
+
+        Raises:
+            NotFoundError: nothing has this id or name.
+        """
+        with self._read() as connection:
+            return run_from_row(_find(connection, runs, id_or_name))
+
+    def queue(self) -> list[RunRecord]:
+        """Runs that wait, in the order in which they will start."""
+        return self._in_state(RunState.QUEUED)
+
+    def running(self) -> list[RunRecord]:
+        """Runs at work, in the order in which they were queued."""
+        return self._in_state(RunState.RUNNING)
+
+    # --- runs: changing ----------------------------------------------------------------------------------------------------
+
+    def add_run(self, record: RunRecord) -> RunRecord:
+        """Enter a queued run at the end of the queue; where its name is taken, it gets a number.
+
+        Raises:
+            NotFoundError: its data set is not in the catalogue.
+        """
+        if record.state is not RunState.QUEUED:
+            raise ValueError(f"a new run is queued, not {record.state}")
+        with self._change() as connection:
+            _find(connection, datasets, record.dataset_id)
+            record = dataclasses.replace(record, name=_free_name(connection, runs, record.name))
+            connection.execute(runs.insert().values(**row_of_run(record), queue_position=_next_position(connection)))
+        return record
+
+    def start_run(self, run_id: str, *, events_offset: int) -> RunRecord:
+        """Move a queued run to running. Of several who try, one succeeds.
+
+        Args:
+            run_id: id of the run.
+            events_offset: size of ``events.jsonl`` now; what this attempt says of itself comes after it.
+
+        Raises:
+            RunError: it is not queued any more.
+            NotFoundError: it was deleted.
+        """
+        return self._move(run_id, RunState.RUNNING, lambda _: {"started_at": datetime.now(UTC), "events_offset": events_offset})
+
+    def set_worker(self, run_id: str, worker: WorkerIdentity) -> RunRecord:
+        """Note which process works on a running run."""
+        return self._update(run_id, worker_pid=worker.pid, worker_started_at=worker.started_at, worker_boot_id=worker.boot_id)
+
+    def end_run(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        message: str | None = None,
+        finished_at: datetime | None = None,
+        headline_name: str | None = None,
+        headline: float | None = None,
+    ) -> RunRecord:
+        """Move a run to a final state.
+
+        Raises:
+            RunError: it cannot go there from where it is.
+            NotFoundError: it was deleted.
+        """
+        if not state.is_final:
+            raise ValueError(f"{state} is not an end")
+        ended = {"finished_at": finished_at or datetime.now(UTC), "message": message}
+        return self._move(run_id, state, lambda _: {**ended, "headline_name": headline_name, "headline": headline})
+
+    def requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
+        """Put a run that ended early at the end of the queue again.
+
+        Raises:
+            RunError: it has succeeded or has not ended.
+            NotFoundError: there is no such run.
+        """
+
+        def values(record: RunRecord) -> dict[str, Any]:
+            worked_s = record.earlier_s if record.duration_s is None else record.duration_s
+            return {"finish_early": finish_early, "earlier_s": worked_s, "started_at": None, "finished_at": None}
+
+        return self._move(run_id, RunState.QUEUED, values)
+
+    def request_stop(self, run_id: str) -> RunRecord:
+        """Cancel a run that waits; ask one at work to stop. Asking again changes nothing.
+
+        Raises:
+            RunError: it has ended by itself.
+            NotFoundError: there is no such run.
+        """
+        with self._change() as connection:
+            record = _locked_run(connection, run_id)
+            if record.state is RunState.QUEUED:
+                ended = {"finished_at": datetime.now(UTC), "message": "Cancelled before it started."}
+                return _apply(connection, record, RunState.CANCELLED, ended)
+            if record.state is RunState.RUNNING:
+                connection.execute(runs.update().where(runs.c.id == record.id).values(stop_requested=True))
+                return _locked_run(connection, record.id)
+            if record.state is not RunState.CANCELLED:
+                raise RunError(f"Run {record.name!r} has already ended: it is {record.state}. There is nothing to stop.")
+            return record
+
+    def rename_run(self, run_id: str, name: str) -> RunRecord:
+        """Give a run another name.
+
+        Raises:
+            RunError: another one has it.
+            NotFoundError: there is no such run.
+        """
+        with self._change() as connection:
+            record = _locked_run(connection, run_id)
+            if record.name != name and _is_taken(connection, runs, name):
+                raise RunError(f"Another run is called {name!r}. Choose another name.")
+            connection.execute(runs.update().where(runs.c.id == record.id).values(name=name))
+            return _locked_run(connection, record.id)
+
+    def tag_run(self, run_id: str, tags: tuple[str, ...]) -> RunRecord:
+        """Give a run these tags in place of those it has."""
+        return self._update(run_id, tags=list(tags))
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run out of the catalogue.
+
+        Raises:
+            RunError: it is at work.
+            NotFoundError: there is no such run.
+        """
+        with self._change() as connection:
+            record = _locked_run(connection, run_id)
+            if record.state is RunState.RUNNING:
+                raise RunError(f"Run {record.name!r} is running. Stop it first, then delete it.")
+            connection.execute(runs.delete().where(runs.c.id == record.id))
+
+    # --- how ---------------------------------------------------------------------------------------------------------------
+
+    def _move(self, run_id: str, state: RunState, values: Callable[[RunRecord], dict[str, Any]]) -> RunRecord:
+        with self._change() as connection:
+            record = _locked_run(connection, run_id)
+            return _apply(connection, record, state, values(record))
+
+    def _update(self, run_id: str, **values: Any) -> RunRecord:
+        with self._change() as connection:
+            record = _locked_run(connection, run_id)
+            connection.execute(runs.update().where(runs.c.id == record.id).values(**values))
+            return _locked_run(connection, record.id)
+
+    def _in_state(self, state: RunState) -> list[RunRecord]:
+        query = sa.select(runs).where(runs.c.state == state.value).order_by(runs.c.queue_position, runs.c.id)
+        with self._read() as connection:
+            return [run_from_row(row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+
+    def _change(self) -> AbstractContextManager[sa.Connection]:
+        return changing(self._engine)
+
+
+def _apply(connection: sa.Connection, record: RunRecord, state: RunState, values: dict[str, Any]) -> RunRecord:
+    """Make one transition of a run that this transaction has locked: the only place where a state changes."""
+    if state not in NEXT_STATES[record.state]:
+        raise RunError(_refusal(record, state))
+    changes: dict[str, Any] = {"state": state.value, "stop_requested": False, **_NO_WORKER, **values}
+    if state is RunState.QUEUED:
+        changes |= {"queue_position": _next_position(connection), "message": None}
+    connection.execute(runs.update().where(runs.c.id == record.id).values(**changes))
+    return _locked_run(connection, record.id)
+
+
+_NO_WORKER = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": None}
+
+
+def _refusal(record: RunRecord, state: RunState) -> str:
+    if state is RunState.QUEUED and record.state is RunState.SUCCEEDED:
+        return f"Run {record.name!r} has succeeded, so there is nothing to resume. Launch a new run to train further."
+    if state is RunState.QUEUED:
+        return f"Run {record.name!r} is {record.state} already. Wait for it to end, or stop it, before you resume it."
+    return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; it has moved on."
+
+
+def _locked_run(connection: sa.Connection, run_id: str) -> RunRecord:
+    return run_from_row(_find(connection, runs, run_id, lock=True))
+
+
+def _find(connection: sa.Connection, table: sa.Table, id_or_name: str, *, lock: bool = False) -> sa.Row[Any]:
+    query = sa.select(table).where(sa.or_(table.c.id == id_or_name, table.c.name == id_or_name))
+    query = query.order_by(sa.case((table.c.id == id_or_name, 0), else_=1)).limit(1)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    if row is None:
+        kind, command = ("data set", "import one") if table is datasets else ("run", "list them with 'python -m core runs'")
+        raise NotFoundError(f"There is no {kind} {id_or_name!r} in this workspace. Check the name or id, or {command}.")
+    return row
+
+
+def _is_taken(connection: sa.Connection, table: sa.Table, name: str) -> bool:
+    return connection.execute(sa.select(table.c.id).where(table.c.name == name).limit(1)).first() is not None
+
+
+def _free_name(connection: sa.Connection, table: sa.Table, name: str) -> str:
+    number, free = 1, name
+    while _is_taken(connection, table, free):
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _next_position(connection: sa.Connection) -> int:
+    return (connection.execute(sa.select(sa.func.max(runs.c.queue_position))).scalar() or 0) + 1
