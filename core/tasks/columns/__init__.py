@@ -1,0 +1,1 @@
+"""From a table to examples: which columns play which role for each task, and how their cells are read."""

@@ -1,0 +1,95 @@
+"""How single cells are cleaned and checked, the same way for every task."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from core.errors import DatasetError
+from core.tasks.base import Role, Roles
+
+
+def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) -> None:
+    """Refuse roles that name columns the table has not, or leave out what the task needs.
+
+    Raises:
+        DatasetError: names the column or role, and the columns there are.
+    """
+    known = [str(name) for name in rows.columns]
+    there = f"The file has {quoted(known)}." if known else "The file has no columns."
+    for name in (name for names in roles.values() for name in names):
+        if name not in known:
+            raise DatasetError(f"There is no column {short(name)}. {there} Choose one of them.")
+    for role in declared:
+        chosen = roles.get(role.name, ())
+        if role.required and not chosen:
+            raise DatasetError(f"No column is chosen for {role.title!r}. {there} Choose one of them.")
+        if len(chosen) > 1 and not role.many:
+            raise DatasetError(
+                f"{len(chosen)} columns are chosen for {role.title!r}; it takes one. Choose one of {quoted(chosen)}."
+            )
+
+
+def column(rows: pd.DataFrame, name: str) -> list[str | None]:
+    """The cells of a column as a list."""
+    cells: list[str | None] = rows[name].tolist()
+    return cells
+
+
+def strip(cell: str | None) -> str | None:
+    """A cell without white space at its edges; nothing where nothing else was in it."""
+    return (cell.strip() or None) if cell is not None else None
+
+
+def num_changed(before: Iterable[str | None], after: Iterable[str | None]) -> int:
+    """How many cells that still hold something became different."""
+    return sum(new is not None and old != new for old, new in zip(before, after, strict=True))
+
+
+def parse_nested(cell: str) -> Any:
+    """The list or mapping that a cell holds as JSON text, or nothing where it holds none."""
+    if cell.lstrip()[:1] not in ("[", "{"):
+        return None
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list | dict) else None
+
+
+def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of labels that differ only in capitals, width or the way accents are encoded: probably one label in several spellings."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        groups.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
+    return [tuple(sorted(group)) for group in groups.values() if len(group) > 1]
+
+
+def alike_notes(labels: Iterable[str]) -> list[str]:
+    """One note for the labels that ``alike`` finds, or none."""
+    groups = alike(labels)
+    if not groups:
+        return []
+    shown = "; ".join(" and ".join(short(label) for label in group) for group in groups[:5])
+    return [
+        f"Some labels differ only in capitals or encoding and are kept apart: {shown}. If they mean the same, make them equal."
+    ]
+
+
+def short(value: str, length: int = 40) -> str:
+    """A value in quotation marks, cut to a length that fits into a message."""
+    return repr(value if len(value) <= length else f"{value[: length - 1]}…")
+
+
+def quoted(values: Iterable[str], most: int = 12) -> str:
+    """Values in quotation marks, separated by commas; a long list is cut."""
+    known = list(values)
+    shown = ", ".join(short(value) for value in known[:most])
+    return shown if len(known) <= most else f"{shown} and {len(known) - most} more"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: ``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

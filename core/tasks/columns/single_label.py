@@ -1,0 +1,96 @@
+"""One label a row: a text column and a label column."""
+
+from itertools import permutations
+
+import pandas as pd
+
+from core.errors import DatasetError
+from core.tasks.base import ReadExamples, Role, Roles, SetAside
+from core.tasks.columns.cells import alike_notes, column, counted, num_changed, quoted, require_columns, strip
+from core.tasks.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
+
+ROLES: tuple[Role, ...] = (
+    Role(name="text", title="Text column", help="The text that is to be classified."),
+    Role(name="label", title="Label column", help="The one label of each text."),
+)
+
+_FEW_ROWS = 10
+"""Below this many rows the share of distinct labels says nothing."""
+
+
+def recognises(rows: pd.DataFrame) -> float:
+    """How much a table looks like one text and one label a row; see ``Task.recognises``."""
+    roles = guess_roles(rows)
+    if "text" not in roles:
+        return 0.0
+    if "label" not in roles:
+        return 0.1
+    label = roles["label"][0]
+    seen = contents(rows)[label]
+    if seen.nested > 0.5:
+        return 0.1
+    return 0.5 + 0.2 * name_score(label, LABEL_NAMES)
+
+
+def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The pair of columns that together fit best as text and label; see ``Task.guess_roles``."""
+    seen = contents(rows)
+    best, best_score = None, 0.0
+    for text, label in permutations(seen, 2):
+        text_fit, label_fit = text_score(text, seen[text]), label_score(label, seen[label])
+        score = text_fit + label_fit if min(text_fit, label_fit) > 0 else 0.0
+        if score > best_score:
+            best, best_score = (text, label), score
+    if best is not None:
+        return {"text": (best[0],), "label": (best[1],)}
+    only = guess_text_column(rows)
+    return {"text": (only,)} if only is not None else {}
+
+
+def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+    """Build examples with a ``label``; see ``Task.read``.
+
+    Raises:
+        DatasetError: a column is not there, or the label column holds lists, ids or free text.
+    """
+    require_columns(rows, roles, ROLES)
+    text_name, label_name = roles["text"][0], roles["label"][0]
+    if text_name == label_name:
+        raise DatasetError(f"Column {text_name!r} is chosen as text and as label. Choose two different columns.")
+    raw_texts, raw_labels = column(rows, text_name), column(rows, label_name)
+    texts, labels = [strip(cell) for cell in raw_texts], [strip(cell) for cell in raw_labels]
+
+    kept, set_aside = [], []
+    for record, text, label in zip(rows.index.tolist(), texts, labels, strict=True):
+        if text is None or label is None:
+            missing = [name for name, cell in ((text_name, text), (label_name, label)) if cell is None]
+            set_aside.append(SetAside(record, f"Nothing in column {quoted(missing)}."))
+        else:
+            kept.append((record, text, label))
+    examples = pd.DataFrame(kept, columns=["record", "text", "label"])
+    notes = []
+    for name, before, after in ((text_name, raw_texts, texts), (label_name, raw_labels, labels)):
+        if changed := num_changed(before, after):
+            notes.append(f"White space around {counted(changed, 'cell')} of column {name!r} was removed.")
+    return ReadExamples(examples=examples, set_aside=set_aside, notes=notes + _check_labels(label_name, examples["label"]))
+
+
+def _check_labels(name: str, labels: pd.Series) -> list[str]:
+    """Notes about a label column that is odd; refuses one that cannot be a label.
+
+    Raises:
+        DatasetError: nearly every row has a label of its own.
+    """
+    num_rows, distinct = len(labels), labels.nunique()
+    if num_rows >= _FEW_ROWS and distinct > 0.9 * num_rows:
+        raise DatasetError(
+            f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text; a label "
+            "must occur several times to be learned. Choose another label column."
+        )
+    notes = alike_notes(labels.unique())
+    if num_rows >= _FEW_ROWS and distinct > 0.5 * num_rows:
+        notes.append(
+            f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than two examples a label on average, "
+            "which is little to learn from."
+        )
+    return notes

@@ -1,0 +1,206 @@
+"""Words with tags, or text with marked stretches: the ways in which named entities are written down."""
+
+import pandas as pd
+
+from core.errors import DatasetError
+from core.tasks.base import ReadExamples, Role, Roles, SetAside
+from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns
+from core.tasks.columns.names import name_score, sample
+from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
+from core.tasks.columns.token_lists import Sentence, Sentences, items, read_lists, read_rows
+
+ROLES: tuple[Role, ...] = (
+    Role(
+        name="tokens",
+        title="Words column",
+        help="The words of each text as a list, or one word a row.",
+        required=False,
+    ),
+    Role(
+        name="tags",
+        title="Tags column",
+        help="One tag for each word, such as B-PER, I-PER and O; IOB1, IOB2, BILOU and IOBES are recognised.",
+        required=False,
+    ),
+    Role(
+        name="sentence",
+        title="Sentence column",
+        help="Only for tables with one word a row: what tells which sentence the word belongs to.",
+        required=False,
+    ),
+    Role(
+        name="tag_names",
+        title="Names of the tags",
+        help="Only where tags are numbers: a column that lists their names.",
+        required=False,
+    ),
+)
+
+TOKEN_NAMES = frozenset(
+    "token tokens word words form forms 词 词语 字 单词 单词列表 単語 トークン 단어 mot mots palabra wort слово".split()
+)
+TAG_NAMES = frozenset(
+    "tag tags ner ner_tag ner_tags label labels bio iob entity entities ne 标签 标注 实体 タグ 태그 étiquette etiqueta тег".replace(
+        "_", " "
+    ).split()
+    + ["ner tags", "ner tag", "ner labels", "bio tags", "iob tags"]
+)
+SENTENCE_NAMES = frozenset(
+    ["sentence", "sentence id", "sentence #", "sent", "sent id", "sentence number", "doc", "doc id", "句子", "句子编号", "文"]
+)
+TAG_NAMES_NAMES = frozenset(["tag names", "label names", "ner tag names", "ner tags names", "names", "id2label", "classes"])
+
+
+def recognises(rows: pd.DataFrame) -> float:
+    """How much a table looks like words with tags or text with spans; see ``Task.recognises``."""
+    roles = guess_roles(rows)
+    if "tokens" in roles and "tags" in roles:
+        return 0.97 if "sentence" in roles or _is_list_column(sample(rows)[roles["tokens"][0]].tolist()) else 0.4
+    return 0.0
+
+
+def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Columns of words and tags, or of text and spans; see ``Task.guess_roles``."""
+    few = sample(rows)
+    return _guess_lists(few) or _guess_rows(few)
+
+
+def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+    """Build examples with ``starts``, ``ends`` and ``tags``; see ``Task.read``.
+
+    Raises:
+        DatasetError: a column is missing, or the tags follow no scheme.
+    """
+    require_columns(rows, roles, ROLES)
+    tokens, tags, sentence, names = (
+        roles[role][0] if roles.get(role) else None for role in ("tokens", "tags", "sentence", "tag_names")
+    )
+    if tokens is None or tags is None:
+        raise DatasetError(
+            f"Named entities need a column of words and one of tags. The file has {quoted(map(str, rows.columns))}; choose two of them."
+        )
+    found = read_lists(rows, tokens, tags, names) if sentence is None else read_rows(rows, tokens, tags, sentence)
+    return _examples(found, tags)
+
+
+# --- from words and tags to examples ------------------------------------------------------------------------------------------
+
+
+def _examples(found: Sentences, tags_name: str) -> ReadExamples:
+    set_aside, notes = list(found.set_aside), list(found.notes)
+    scheme = recognise(sentence.tags for sentence in found.sentences)
+    if scheme is None and found.sentences:
+        seen = {tag for sentence in found.sentences for tag in sentence.tags}
+        raise DatasetError(
+            f"Column {tags_name!r} holds {quoted(sorted(seen), 6)}, which follow no tag scheme known here. Expected O and tags such as "
+            "B-PER and I-PER (IOB1, IOB2, BILOU or IOBES). Choose another tags column."
+        )
+    examples: list[tuple[int, str, list[int], list[int], list[str]]] = []
+    repaired: list[int] = []
+    num_repaired = num_stripped = 0
+    for sentence in found.sentences:
+        assert scheme is not None
+        odd = [(place, tag) for place, tag in enumerate(sentence.tags, start=1) if split_tag(tag, scheme.form) is None]
+        if odd:
+            set_aside.append(
+                SetAside(sentence.record, f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is no {scheme.name} tag.")
+            )
+            continue
+        normalised = to_iob2(sentence.tags, scheme)
+        if normalised.num_repaired:
+            num_repaired += normalised.num_repaired
+            repaired.append(sentence.record)
+        words = [word.strip() for word in sentence.words]
+        num_stripped += num_changed(sentence.words, words)
+        text, starts, ends = join(words)
+        examples.append((sentence.record, text, starts, ends, normalised.tags))
+    if scheme is not None:
+        notes += _scheme_notes(scheme, num_repaired, repaired)
+    if num_stripped:
+        notes.append(f"White space around {counted(num_stripped, 'word')} was removed.")
+    return ReadExamples(
+        examples=pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"]), set_aside=set_aside, notes=notes
+    )
+
+
+def join(words: list[str]) -> tuple[str, list[int], list[int]]:
+    """The words with one space between them, and where each begins and ends in that text."""
+    starts, ends, position = [], [], 0
+    for word in words:
+        starts.append(position)
+        position += len(word)
+        ends.append(position)
+        position += 1
+    return " ".join(words), starts, ends
+
+
+def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list[str]:
+    notes = []
+    if scheme.name == "IO":
+        notes.append("Tags name types without saying where an entity begins; neighbouring words of one type became one entity.")
+    elif (scheme.name, scheme.form) != ("IOB2", "mark first"):
+        notes.append(f"Tags were {scheme.name} and were rewritten as IOB2.")
+    if num_repaired:
+        shown = ", ".join(map(str, records[:10])) + (" …" if len(records) > 10 else "")
+        notes.append(
+            f"{counted(num_repaired, 'entity', 'entities')} did not begin or end as {scheme.name} demands and became whole entities "
+            f"where they stand (record {shown})."
+        )
+    return notes
+
+
+# --- guessing -----------------------------------------------------------------------------------------------------------------
+
+
+def _guess_lists(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Two columns of lists of the same lengths, one of them tags."""
+    lists = {
+        str(name): [items(cell) for cell in few[name] if cell] for name in few.columns if _is_list_column(few[name].tolist())
+    }
+    tags = [name for name, cells in lists.items() if _are_tags(cells)] or [
+        name for name, cells in lists.items() if name_score(name, TAG_NAMES) == 1.0 and _are_numbers(cells)
+    ]
+    if not tags:
+        return {}
+    tag = max(tags, key=lambda name: name_score(name, TAG_NAMES))
+    lengths = [len(cell or ()) for cell in lists[tag]]
+    fitting = [name for name in lists if name not in tags and [len(cell or ()) for cell in lists[name]] == lengths]
+    named = [name for name in lists if name not in tags and name_score(name, TOKEN_NAMES) >= 0.7]
+    tokens = max(fitting or named, key=lambda name: name_score(name, TOKEN_NAMES), default=None)
+    if tokens is None:
+        return {}
+    roles: dict[str, tuple[str, ...]] = {"tokens": (tokens,), "tags": (tag,)}
+    names = [str(name) for name in few.columns if name_score(str(name), TAG_NAMES_NAMES) == 1.0]
+    return {**roles, "tag_names": (names[0],)} if names and _are_numbers(lists[tag]) else roles
+
+
+def _guess_rows(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """A table with one word a row: a column of single words, one of tags, and usually one of sentence ids."""
+    cells = {str(name): [cell.strip() for cell in few[name] if cell and cell.strip()] for name in few.columns}
+    tags = [name for name, column_cells in cells.items() if _are_tags([column_cells])]
+    if not tags:
+        return {}
+    tag = max(tags, key=lambda name: name_score(name, TAG_NAMES))
+    tokens = max((name for name in cells if name not in tags), key=lambda name: name_score(name, TOKEN_NAMES), default=None)
+    if tokens is None or name_score(tokens, TOKEN_NAMES) == 0:
+        return {}
+    roles: dict[str, tuple[str, ...]] = {"tokens": (tokens,), "tags": (tag,)}
+    sentence = max(
+        (name for name in cells if name not in (tag, tokens)), key=lambda name: name_score(name, SENTENCE_NAMES), default=None
+    )
+    return {**roles, "sentence": (sentence,)} if sentence is not None and name_score(sentence, SENTENCE_NAMES) > 0 else roles
+
+
+def _is_list_column(cells: list[str | None]) -> bool:
+    filled = [cell.strip() for cell in cells if cell and cell.strip()]
+    return bool(filled) and sum(cell[0] == "[" and items(cell) is not None for cell in filled) > 0.5 * len(filled)
+
+
+def _are_tags(cells: list[list[str] | None] | list[list[str]]) -> bool:
+    flat = [tag for tags in cells for tag in tags or ()]
+    return any(tag != "O" for tag in flat) and sum(map(looks_like_tag, flat)) > 0.9 * len(flat)
+
+
+def _are_numbers(cells: list[list[str] | None]) -> bool:
+    flat = [tag for tags in cells for tag in tags or ()]
+    return bool(flat) and all(tag.isdecimal() for tag in flat)
