@@ -31,8 +31,8 @@ def parse_list(cell: str) -> list[str] | None:
     """The labels in a cell written as a list, or nothing where it holds something else, such as lists within the list.
 
     JSON and Python notation are read; so are lists as NumPy prints them (``['a' 'b']``), which Python itself would silently join
-    to one name, and names without quotation marks (``[a, b]``). A mapping such as ``{"a": 1, "b": 0}`` gives the names whose value
-    is true.
+    to one name, and names without quotation marks (``[a, b]``). A mapping such as ``{"a": 1, "b": 0}`` gives the names whose
+    value is true.
     """
     value = parse_value(cell)
     if isinstance(value, dict):

@@ -26,8 +26,8 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="labels",
         title="Label columns",
-        help="One column that lists the labels of each text (a list, or names separated by |, ; or ,), several columns with one label "
-        "each, or one column of 0 and 1 for each label.",
+        help="One column that lists the labels of each text (a list, or names separated by |, ; or ,), several columns with one "
+        "label each, or one column of 0 and 1 for each label.",
         many=True,
     ),
 )
@@ -121,8 +121,8 @@ def _refuse_vectors(name: str, found: Sequence[Sequence[str]]) -> None:
     values = {value for row in found for value in row}
     if len(lengths) == 1 and values <= {"0", "1", "0.0", "1.0"} and any(len(set(row)) < len(row) for row in found):
         raise DatasetError(
-            f"Column {name!r} holds lists of {lengths.pop()} zeros and ones, which do not say what the labels are called. Give lists of "
-            "label names, or one column of 0 and 1 for each label."
+            f"Column {name!r} holds lists of {lengths.pop()} zeros and ones, which do not say what the labels are called. "
+            "Give lists of label names, or one column of 0 and 1 for each label."
         )
 
 

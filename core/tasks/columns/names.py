@@ -6,24 +6,34 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-TEXT_NAMES = frozenset(
-    """text texts sentence sentences content contents message messages utterance utterances review reviews comment comments tweet
-    tweets question query body document headline title description input prompt post abstract summary snippet passage transcript
-    文本 內容 内容 正文 句子 文章 评论 評論 问题 問題 标题 標題 文字 语句 テキスト 本文 文 文章 コメント 質問 텍스트 문장 내용 본문 texte phrase
-    contenu texto frase contenido conteúdo testo satz inhalt nachricht beschreibung frage kommentar текст сообщение отзыв
-    предложение tekst zdanie metin cümle""".split()
+
+def name_set(names: str) -> frozenset[str]:
+    """Column names written with commas between them, as ``plain_name`` gives them."""
+    return frozenset(name.strip() for name in names.split(","))
+
+
+TEXT_NAMES = name_set(
+    """text, texts, sentence, sentences, content, contents, message, messages, utterance, utterances, review, reviews, comment,
+    comments, tweet, tweets, question, query, body, document, headline, title, description, input, prompt, post, abstract,
+    summary, snippet, passage, transcript, texte, phrase, contenu, texto, frase, contenido, conteúdo, testo, satz, inhalt,
+    nachricht, beschreibung, frage, kommentar, текст, сообщение, отзыв, предложение, tekst, zdanie, metin, cümle,
+    文本, 內容, 内容, 正文, 句子, 文章, 评论, 評論, 问题, 問題, 标题, 標題, 文字, 语句, テキスト, 本文, 文, コメント, 質問,
+    텍스트, 문장, 내용, 본문"""
 )
-LABEL_NAMES = frozenset(
-    """label labels category categories class classes intent intents target targets sentiment tag tags topic topics output gold
-    annotation emotion emotions rating y genre genres type 标签 標籤 类别 類別 分类 分類 情感 意图 意圖 类型 類型 ラベル カテゴリ カテゴリー 分類
-    레이블 라벨 카테고리 분류 étiquette étiquettes catégorie classe etiqueta etiquetas categoría categoria etichetta klasse kategorie
-    bezeichnung метка метки класс категория тема etykieta kategoria etiket kategori sınıf""".split()
+LABEL_NAMES = name_set(
+    """label, labels, category, categories, class, classes, intent, intents, target, targets, sentiment, tag, tags, topic, topics,
+    output, gold, annotation, emotion, emotions, rating, y, genre, genres, type, étiquette, étiquettes, catégorie, classe,
+    etiqueta, etiquetas, categoría, categoria, etichetta, klasse, kategorie, bezeichnung, метка, метки, класс, категория, тема,
+    etykieta, kategoria, etiket, kategori, sınıf, 标签, 標籤, 类别, 類別, 分类, 分類, 情感, 意图, 意圖, 类型, 類型, ラベル,
+    カテゴリ, カテゴリー, 레이블, 라벨, 카테고리, 분류"""
 )
-READABLE_LABEL_NAMES = frozenset({"label text", "label name", "label str", "label names", "category name", "class name"})
-ID_NAMES = frozenset("id ids idx index uid uuid guid key number no nr nummer 编号 序号 番号 번호 номер record row line".split())
-SPLIT_NAMES = frozenset(
-    """split splits set subset partition fold dataset data_split usage 数据集 划分 拆分 数据划分 分割 データ分割 partición ensemble
-    aufteilung выборка""".split()
+READABLE_LABEL_NAMES = name_set("label text, label name, label str, label names, category name, class name")
+ID_NAMES = name_set(
+    "id, ids, idx, index, uid, uuid, guid, key, number, no, nr, nummer, record, row, line, 编号, 序号, 番号, 번호, номер"
+)
+SPLIT_NAMES = name_set(
+    """split, splits, set, subset, partition, fold, dataset, data split, usage, ensemble, partición, aufteilung, выборка, 数据集,
+    划分, 拆分, 数据划分, 分割, データ分割"""
 )
 
 _SAMPLE = 1000

@@ -84,13 +84,13 @@ def _check_labels(name: str, labels: pd.Series) -> list[str]:
     num_rows, distinct = len(labels), labels.nunique()
     if num_rows >= _FEW_ROWS and distinct > 0.9 * num_rows:
         raise DatasetError(
-            f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text; a label "
-            "must occur several times to be learned. Choose another label column."
+            f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text; "
+            "a label must occur several times to be learned. Choose another label column."
         )
     notes = alike_notes(labels.unique())
     if num_rows >= _FEW_ROWS and distinct > 0.5 * num_rows:
         notes.append(
-            f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than two examples a label on average, "
-            "which is little to learn from."
+            f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than two examples a label on "
+            "average, which is little to learn from."
         )
     return notes

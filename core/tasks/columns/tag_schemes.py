@@ -1,8 +1,9 @@
 """Tags of words, in every scheme people write them in, brought to IOB2.
 
-A tag is ``O`` (no entity) or a mark and a type, such as ``B-PER``. What the marks mean differs: IOB2 begins every entity with B; IOB1
-does so only where an entity follows another of the same type; BILOU and IOBES also mark the last word of an entity and entities
-of one word; some files name only the type. All of them say the same, so all become IOB2: the first word of an entity B, the others I.
+A tag is ``O`` (no entity) or a mark and a type, such as ``B-PER``. What the marks mean differs: IOB2 begins every entity with B;
+IOB1 does so only where an entity follows another of the same type; BILOU and IOBES also mark the last word of an entity and
+entities of one word; some files name only the type. All of them say the same, so all become IOB2: the first word of an entity B,
+the others I.
 """
 
 import re

@@ -4,10 +4,10 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import ReadExamples, Role, Roles, SetAside
-from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns
-from core.tasks.columns.names import name_score, sample
+from core.tasks.columns.cells import counted, num_changed, quoted, require_columns
+from core.tasks.columns.names import name_score, name_set, sample
 from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
-from core.tasks.columns.token_lists import Sentence, Sentences, items, read_lists, read_rows
+from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
 
 ROLES: tuple[Role, ...] = (
     Role(
@@ -36,19 +36,17 @@ ROLES: tuple[Role, ...] = (
     ),
 )
 
-TOKEN_NAMES = frozenset(
-    "token tokens word words form forms 词 词语 字 单词 单词列表 単語 トークン 단어 mot mots palabra wort слово".split()
+TOKEN_NAMES = name_set(
+    "token, tokens, word, words, form, forms, mot, mots, palabra, wort, слово, 词, 词语, 字, 单词, 単語, トークン, 단어"
 )
-TAG_NAMES = frozenset(
-    "tag tags ner ner_tag ner_tags label labels bio iob entity entities ne 标签 标注 实体 タグ 태그 étiquette etiqueta тег".replace(
-        "_", " "
-    ).split()
-    + ["ner tags", "ner tag", "ner labels", "bio tags", "iob tags"]
+TAG_NAMES = name_set(
+    """tag, tags, ner, ner tag, ner tags, label, labels, ner labels, bio, bio tags, iob, iob tags, entity, entities, ne, étiquette,
+    etiqueta, тег, 标签, 标注, 实体, タグ, 태그"""
 )
-SENTENCE_NAMES = frozenset(
-    ["sentence", "sentence id", "sentence #", "sent", "sent id", "sentence number", "doc", "doc id", "句子", "句子编号", "文"]
+SENTENCE_NAMES = name_set(
+    "sentence, sentence id, sentence #, sentence number, sent, sent id, doc, doc id, document id, 句子, 句子编号, 文"
 )
-TAG_NAMES_NAMES = frozenset(["tag names", "label names", "ner tag names", "ner tags names", "names", "id2label", "classes"])
+TAG_NAMES_NAMES = name_set("tag names, label names, ner tag names, ner tags names, names, id2label, classes")
 
 
 def recognises(rows: pd.DataFrame) -> float:
@@ -77,7 +75,8 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     )
     if tokens is None or tags is None:
         raise DatasetError(
-            f"Named entities need a column of words and one of tags. The file has {quoted(map(str, rows.columns))}; choose two of them."
+            "Named entities need a column of words and one of tags. "
+            f"The file has {quoted(map(str, rows.columns))}; choose two of them."
         )
     found = read_lists(rows, tokens, tags, names) if sentence is None else read_rows(rows, tokens, tags, sentence)
     return _examples(found, tags)
@@ -92,8 +91,8 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
     if scheme is None and found.sentences:
         seen = {tag for sentence in found.sentences for tag in sentence.tags}
         raise DatasetError(
-            f"Column {tags_name!r} holds {quoted(sorted(seen), 6)}, which follow no tag scheme known here. Expected O and tags such as "
-            "B-PER and I-PER (IOB1, IOB2, BILOU or IOBES). Choose another tags column."
+            f"Column {tags_name!r} holds {quoted(sorted(seen), 6)}, which follow no tag scheme known here. Expected O and tags "
+            "such as B-PER and I-PER (IOB1, IOB2, BILOU or IOBES). Choose another tags column."
         )
     examples: list[tuple[int, str, list[int], list[int], list[str]]] = []
     repaired: list[int] = []
@@ -143,8 +142,8 @@ def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list
     if num_repaired:
         shown = ", ".join(map(str, records[:10])) + (" …" if len(records) > 10 else "")
         notes.append(
-            f"{counted(num_repaired, 'entity', 'entities')} did not begin or end as {scheme.name} demands and became whole entities "
-            f"where they stand (record {shown})."
+            f"{counted(num_repaired, 'entity', 'entities')} did not begin or end as {scheme.name} demands and became "
+            f"whole entities where they stand (record {shown})."
         )
     return notes
 

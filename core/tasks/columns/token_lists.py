@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import SetAside
-from core.tasks.columns.cells import column, counted, parse_nested, quoted, short
+from core.tasks.columns.cells import column, counted, parse_nested, quoted
 from core.tasks.columns.label_lists import looks_like_list, parse_value, word_of
 
 
@@ -136,6 +136,6 @@ def _refuse_numbers(name: str, sentences: Sequence[Sentence]) -> None:
     seen = {tag for sentence in sentences for tag in sentence.tags}
     if seen and all(tag.isdecimal() for tag in seen):
         raise DatasetError(
-            f"Column {name!r} holds the numbers {quoted(sorted(seen, key=int), 5)} instead of tags, and nothing says what they mean. "
-            f"Add a column that lists the names, such as {short('["O", "B-PER", "I-PER"]')}, or write the names themselves."
+            f"Column {name!r} holds the numbers {quoted(sorted(seen, key=int), 5)} instead of tags, and nothing says what they "
+            'mean. Add a column that lists the names, such as ["O", "B-PER", "I-PER"], or write the names themselves.'
         )
