@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from core.config import RunConfig
 from core.errors import ConfigError, DatasetError, RunError, UserError
 from core.runs.ids import new_id
-from core.runs.launcher import Launcher
+from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.runs.store import Store
@@ -37,8 +38,12 @@ class Workspace:
         launcher: the supervisor of its runs in this process, once ``start_launcher`` was called.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
         """Open the workspace, making its folders and catalogue where they are not there yet.
+
+        Args:
+            settings: where it is and which limits hold.
+            worker_command: what a launcher made here starts for each run.
 
         Raises:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
@@ -54,6 +59,7 @@ class Workspace:
         self.settings = settings
         self.store = Store(settings.database_url)
         self.launcher: Launcher | None = None
+        self._worker_command = tuple(worker_command)
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -70,15 +76,19 @@ class Workspace:
     def start_launcher(self) -> Launcher:
         """Supervise the workspace's runs from this process, for as long as it lasts; a second call changes nothing."""
         if self.launcher is None:
-            self.launcher = Launcher(self.store, self.settings)
+            self.launcher = self.new_launcher()
             self.launcher.start()
         return self.launcher
+
+    def new_launcher(self) -> Launcher:
+        """A launcher that does nothing by itself, for a caller who goes round step by step."""
+        return Launcher(self.store, self.settings, self._worker_command)
 
     def settle(self) -> None:
         """Bring the catalogue up to date where no process supervises the runs: those whose worker is gone have ended."""
         if self.launcher is not None:
             return
-        launcher = Launcher(self.store, self.settings)
+        launcher = self.new_launcher()
         try:
             if launcher.own():
                 launcher.supervise()
@@ -269,7 +279,7 @@ class Workspace:
         """
         return self.store.rename_run(run_id, _clean_name(name, RunError))
 
-    def tag_run(self, run_id: str, tags: list[str] | tuple[str, ...]) -> RunRecord:
+    def tag_run(self, run_id: str, tags: Sequence[str]) -> RunRecord:
         """Give a run these tags in place of those it has.
 
         Raises:

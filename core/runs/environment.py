@@ -1,13 +1,11 @@
 """The environment a worker is given."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.models.catalogue import BUNDLED, HUB_ID
 from core.settings import Settings
-
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def worker_environment(settings: Settings, model: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -37,4 +35,4 @@ def worker_environment(settings: Settings, model: str, environ: Mapping[str, str
 
 def is_hub_id(model: str) -> bool:
     """Whether a model reference means a repository of the Hugging Face hub rather than what lies on this machine."""
-    return model != "bundled" and _HUB_ID.fullmatch(model) is not None and not Path(model).exists()
+    return model != BUNDLED and HUB_ID.fullmatch(model) is not None and not Path(model).exists()

@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.errors import NotFoundError, RunError
+from core.errors import NotFoundError, RunError, UserError
 from core.runs import processes
 from core.runs.endings import has_announced_itself, read_ending
 from core.runs.environment import worker_environment
@@ -260,13 +260,13 @@ class Launcher:
 
 def _headline(record: RunRecord, run_dir: RunDir) -> tuple[str | None, float | None]:
     """Title and value of the test score the task is judged by, from ``result.json``; nothing where it is not there."""
-    from core.tasks import get_task
+    from core.tasks import get_task  # numpy and pandas, which a process that only looks at runs does not need
 
     try:
-        headline = get_task(record.task).headline
+        task = get_task(record.task)
         result: dict[str, Any] = run_dir.result() or {}
-        return headline.title, float(get_task(record.task).flat_scores(result["splits"]["test"])[headline.key])
-    except (LookupError, TypeError, ValueError):
+        return task.headline.title, float(task.flat_scores(result["splits"]["test"])[task.headline.key])
+    except (UserError, LookupError, TypeError, ValueError):
         logger.exception("The result of run %s has no headline score.", record.id)
         return None, None
 
