@@ -62,6 +62,11 @@ class Settings:
         return self.home / "uploads"
 
     @property
+    def hub_models_folder(self) -> Path:
+        """Models downloaded from the hub because somebody asked for them."""
+        return self.home / "models"
+
+    @property
     def queue_lock(self) -> Path:
         """The file whose lock makes one process the owner of the queue."""
         return self.home / "queue.lock"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +25,11 @@ Roles = Mapping[str, tuple[str, ...]]
 """Role name -> names of the columns that play it; a role that nobody plays is absent."""
 
 SPLITS = ("train", "validation", "test")
+
+Decision = Mapping[str, Any]
+"""How probabilities become predictions, as learned on the validation split; JSON-ready and saved with the model."""
+
+NO_DECISION: Decision = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +115,8 @@ class Task(ABC):
     """What transformers calls the problem in a model's ``config.json``."""
     headline: ClassVar[Headline]
     """A key of ``flat_scores``; also what the best checkpoint is chosen by unless a run says otherwise."""
+    metric_names: ClassVar[tuple[str, ...]]
+    """Keys of ``flat_scores`` of which higher is better, so that a checkpoint can be chosen by them."""
     live_metrics: ClassVar[Mapping[str, str]]
     """Keys of ``flat_scores`` drawn while a run trains -> their titles."""
 
@@ -191,24 +199,45 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def decode(self, encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str]) -> pd.DataFrame:
+    def decode(
+        self,
+        examples: pd.DataFrame,
+        encoded: Encoded,
+        logits: Sequence[np.ndarray],
+        outputs: Sequence[str],
+        decision: Decision = NO_DECISION,
+    ) -> pd.DataFrame:
         """Predictions for every example of a split.
 
         Args:
-            encoded: the inputs the logits belong to.
+            examples: the split.
+            encoded: its inputs, which the logits belong to.
             logits: one float32 array for each input, ``(num_outputs,)`` or ``(num_tokens, num_outputs)``.
             outputs: names of the model's outputs.
+            decision: what ``choose_decision`` gave, or nothing for the task's plain rule.
 
         Returns:
             ``num_examples`` rows with columns ``predicted`` and ``probabilities`` in the task's own form.
         """
+
+    def choose_decision(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str]) -> Decision:
+        """What the validation split teaches about deciding, such as thresholds; saved with the model. Most tasks have nothing."""
+        del gold, predictions, outputs
+        return NO_DECISION
 
     @abstractmethod
     def gold(self, examples: pd.DataFrame) -> pd.Series:
         """The right answer of each example, in the same form as ``predicted``."""
 
     @abstractmethod
-    def evaluate(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], loss: float) -> dict[str, Any]:
+    def evaluate(
+        self,
+        gold: pd.Series,
+        predictions: pd.DataFrame,
+        outputs: Sequence[str],
+        loss: float,
+        decision: Decision = NO_DECISION,
+    ) -> dict[str, Any]:
         """Score a split; the value is what ``result.json`` holds under ``splits.<name>``."""
 
     @abstractmethod
@@ -216,5 +245,11 @@ class Task(ABC):
         """The scores of ``evaluate`` worth drawing or choosing by, under flat keys such as ``macro_f1``."""
 
     @abstractmethod
-    def present(self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str]) -> list[dict[str, Any]]:
+    def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
+        """Examples without gold for raw texts, ready for ``encode(..., with_targets=False)``."""
+
+    @abstractmethod
+    def present(
+        self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str], decision: Decision = NO_DECISION
+    ) -> list[dict[str, Any]]:
         """Predictions for texts without gold, one plain JSON-ready object each, as Predict shows and downloads them."""

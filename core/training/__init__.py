@@ -1,0 +1,1 @@
+"""The training engine: batches, optimizer and schedule, the loop, checkpoints and recipes."""

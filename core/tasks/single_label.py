@@ -1,0 +1,146 @@
+"""Text classification where every text has exactly one label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from core.errors import DatasetError
+from core.evaluation.classification import score_classification
+from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.tasks.columns import single_label as columns
+from core.tasks.text_encoding import encode_texts, examples_of_texts
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+
+class SingleLabel(Task):
+    """One label a text: softmax over all labels, cross-entropy."""
+
+    name: ClassVar[str] = "single_label"
+    title: ClassVar[str] = "One label per text"
+    summary: ClassVar[str] = "Every text gets exactly one label, such as the topic of a ticket or the sentiment of a headline."
+    roles: ClassVar[tuple[Role, ...]] = columns.ROLES
+    target_columns: ClassVar[tuple[str, ...]] = ("label",)
+    head_level: ClassVar[Literal["text", "token"]] = "text"
+    problem_type: ClassVar[str] = "single_label_classification"
+    headline: ClassVar[Headline] = Headline(key="macro_f1", title="Macro F1")
+    metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy", "micro_f1", "weighted_f1")
+    live_metrics: ClassVar[Mapping[str, str]] = {"macro_f1": "Macro F1", "accuracy": "Accuracy"}
+
+    def recognises(self, rows: pd.DataFrame) -> float:
+        return columns.recognises(rows)
+
+    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+        return columns.guess_roles(rows)
+
+    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+        return columns.read(rows, roles)
+
+    def label_names(self, examples: pd.DataFrame) -> list[str]:
+        return sorted(examples["label"].unique())
+
+    def label_counts(self, examples: pd.DataFrame) -> dict[str, int]:
+        counts = examples["label"].value_counts()
+        return {str(label): int(counts[label]) for label in sorted(counts.index, key=lambda label: (-counts[label], label))}
+
+    def strata(self, examples: pd.DataFrame) -> np.ndarray:
+        names = np.array(self.label_names(examples), dtype=object)
+        return np.asarray(examples["label"].to_numpy(dtype=object)[:, None] == names[None, :], dtype=bool)
+
+    def check_trainable(self, examples: pd.DataFrame) -> None:
+        labels = self.label_names(examples)
+        if len(labels) < 2:
+            found = f"only one label, {labels[0]!r}" if labels else "no labels"
+            raise DatasetError(
+                f"The training split has {found}; training needs at least 2 different ones. "
+                "Choose another label column, or add examples."
+            )
+
+    def output_labels(self, labels: Sequence[str]) -> list[str]:
+        return list(labels)
+
+    def encode(
+        self,
+        examples: pd.DataFrame,
+        tokenizer: PreTrainedTokenizerBase,
+        label2id: Mapping[str, int],
+        max_length: int,
+        *,
+        with_targets: bool = True,
+    ) -> Encoded:
+        targets = [label2id[label] for label in examples["label"]] if with_targets else []
+        return encode_texts(examples["text"].tolist(), targets, tokenizer, max_length)
+
+    def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
+        import torch
+
+        del padded_length
+        return torch.tensor(targets, dtype=torch.long)
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        total = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
+        return total, torch.tensor(len(targets), device=logits.device)
+
+    def decode(
+        self,
+        examples: pd.DataFrame,
+        encoded: Encoded,
+        logits: Sequence[np.ndarray],
+        outputs: Sequence[str],
+        decision: Decision = NO_DECISION,
+    ) -> pd.DataFrame:
+        del examples, encoded, decision
+        scores = np.stack(list(logits)).astype(np.float64) if len(logits) else np.zeros((0, len(outputs)))
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probabilities = scores / scores.sum(axis=1, keepdims=True)
+        predicted = [outputs[i] for i in probabilities.argmax(axis=1)]
+        return pd.DataFrame({"predicted": pd.Series(predicted, dtype=object), "probabilities": list(probabilities)})
+
+    def gold(self, examples: pd.DataFrame) -> pd.Series:
+        return examples["label"]
+
+    def evaluate(
+        self,
+        gold: pd.Series,
+        predictions: pd.DataFrame,
+        outputs: Sequence[str],
+        loss: float,
+        decision: Decision = NO_DECISION,
+    ) -> dict[str, Any]:
+        del decision
+        ids = {label: i for i, label in enumerate(outputs)}
+        gold_ids, predicted_ids = (
+            np.array([ids[label] for label in column], dtype=int) for column in (gold, predictions["predicted"])
+        )
+        return asdict(score_classification(gold_ids, predicted_ids, list(outputs), loss))
+
+    def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
+        averages = {f"{name}_f1": result[name]["f1"] for name in ("macro", "micro", "weighted")}
+        return {"accuracy": result["accuracy"], **averages}
+
+    def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
+        return examples_of_texts(texts)
+
+    def present(
+        self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str], decision: Decision = NO_DECISION
+    ) -> list[dict[str, Any]]:
+        del examples, decision
+        return [
+            {
+                "label": label,
+                "probability": float(max(probabilities)),
+                "probabilities": dict(zip(outputs, map(float, probabilities), strict=True)),
+            }
+            for label, probabilities in zip(predictions["predicted"], predictions["probabilities"], strict=True)
+        ]

@@ -1,0 +1,258 @@
+"""Token classification: named entities, one IOB2 tag a word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from core.errors import DatasetError
+from core.evaluation.entities import score_entities, spans_of
+from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.tasks.columns import token_classification as columns
+from core.tasks.columns.words import words
+from core.tasks.windows import SpecialTokens, owner, windows
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+"""Target of a token that answers for no word; cross-entropy leaves it out."""
+
+WINDOW_OVERLAP = 0.25
+"""Share of a window that it has in common with the next one."""
+
+
+class TokenClassification(Task):
+    """One tag a word, learned and read off at the word's first sub-token."""
+
+    name: ClassVar[str] = "token_classification"
+    title: ClassVar[str] = "Named entities"
+    summary: ClassVar[str] = "Finds and names stretches of a text, such as people, companies, places and products."
+    roles: ClassVar[tuple[Role, ...]] = columns.ROLES
+    target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
+    head_level: ClassVar[Literal["text", "token"]] = "token"
+    problem_type: ClassVar[str] = "token_classification"
+    headline: ClassVar[Headline] = Headline(key="entity_f1", title="Entity F1")
+    metric_names: ClassVar[tuple[str, ...]] = (
+        "entity_f1",
+        "entity_macro_f1",
+        "entity_precision",
+        "entity_recall",
+        "token_accuracy",
+    )
+    live_metrics: ClassVar[Mapping[str, str]] = {
+        "entity_f1": "Entity F1",
+        "entity_precision": "Entity precision",
+        "entity_recall": "Entity recall",
+    }
+
+    def recognises(self, rows: pd.DataFrame) -> float:
+        return columns.recognises(rows)
+
+    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+        return columns.guess_roles(rows)
+
+    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+        return columns.read(rows, roles)
+
+    def label_names(self, examples: pd.DataFrame) -> list[str]:
+        return sorted({tag[2:] for tags in examples["tags"] for tag in tags if tag != "O"})
+
+    def label_counts(self, examples: pd.DataFrame) -> dict[str, int]:
+        counts = Counter(tag[2:] for tags in examples["tags"] for tag in tags if tag.startswith("B-"))
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def strata(self, examples: pd.DataFrame) -> np.ndarray:
+        names = self.label_names(examples)
+        present = [{tag[2:] for tag in tags if tag != "O"} for tags in examples["tags"]]
+        return np.array([[name in kinds for name in names] for kinds in present], dtype=bool).reshape(len(present), len(names))
+
+    def check_trainable(self, examples: pd.DataFrame) -> None:
+        if not self.label_names(examples):
+            raise DatasetError(
+                "The training split has no entity, only words tagged O; training needs at least 1. "
+                "Choose another tag column, or add entities."
+            )
+
+    def output_labels(self, labels: Sequence[str]) -> list[str]:
+        return ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+
+    def encode(
+        self,
+        examples: pd.DataFrame,
+        tokenizer: PreTrainedTokenizerBase,
+        label2id: Mapping[str, int],
+        max_length: int,
+        *,
+        with_targets: bool = True,
+    ) -> Encoded:
+        """Overlapping windows of at most ``max_length`` tokens; ``alignment`` lists each one's (token position, word) pairs."""
+        special = SpecialTokens.of(tokenizer)
+        size = max(1, max_length - special.count)
+        overlap = min(int(size * WINDOW_OVERLAP), size - 1)
+        encoded = Encoded(input_ids=[], targets=[], example=np.zeros(0, dtype=int), num_examples=len(examples))
+        example_of_input: list[int] = []
+        batch = (
+            tokenizer(examples["text"].tolist(), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+            if len(examples)
+            else {"input_ids": [], "offset_mapping": []}
+        )
+        for i, (ids, offsets) in enumerate(zip(batch["input_ids"], batch["offset_mapping"], strict=True)):
+            first_token = first_tokens(offsets, examples["starts"].iloc[i], examples["ends"].iloc[i])
+            parts = windows(len(ids), size, overlap)
+            placed: list[list[tuple[int, int]]] = [[] for _ in parts]
+            for word, position in first_token.items():
+                place = owner(position, parts)
+                placed[place].append((position - parts[place].start + len(special.prefix), word))
+            tags = examples["tags"].iloc[i] if with_targets else ()
+            for part, pairs in zip(parts, placed, strict=True):
+                input_ids = [*special.prefix, *ids[part.start : part.end], *special.suffix]
+                encoded.input_ids.append(input_ids)
+                encoded.alignment.append(pairs)
+                example_of_input.append(i)
+                if with_targets:
+                    targets = [IGNORED] * len(input_ids)
+                    for position, word in pairs:
+                        targets[position] = label2id[tags[word]]
+                    encoded.targets.append(targets)
+        encoded.example = np.array(example_of_input, dtype=int)
+        return encoded
+
+    def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
+        import torch
+
+        return torch.tensor([row + [IGNORED] * (padded_length - len(row)) for row in targets], dtype=torch.long)
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        total = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
+        )
+        return total, (targets != IGNORED).sum()
+
+    def decode(
+        self,
+        examples: pd.DataFrame,
+        encoded: Encoded,
+        logits: Sequence[np.ndarray],
+        outputs: Sequence[str],
+        decision: Decision = NO_DECISION,
+    ) -> pd.DataFrame:
+        del decision
+        # A word no token stands for (some control characters vanish in a tokenizer) is outside of every entity.
+        tags = [["O"] * len(starts) for starts in examples["starts"]]
+        confidences = [[1.0] * len(starts) for starts in examples["starts"]]
+        for i, pairs, scores in zip(encoded.example, encoded.alignment, logits, strict=True):
+            for position, word in pairs:
+                exponentials = np.exp(scores[position].astype(np.float64) - scores[position].max())
+                best = int(exponentials.argmax())
+                tags[i][word] = outputs[best]
+                confidences[i][word] = float(exponentials[best] / exponentials.sum())
+        return pd.DataFrame(
+            {
+                "predicted": pd.Series([as_iob2(row) for row in tags], dtype=object),
+                "probabilities": pd.Series(confidences, dtype=object),
+            }
+        )
+
+    def gold(self, examples: pd.DataFrame) -> pd.Series:
+        return examples["tags"].map(list)
+
+    def evaluate(
+        self,
+        gold: pd.Series,
+        predictions: pd.DataFrame,
+        outputs: Sequence[str],
+        loss: float,
+        decision: Decision = NO_DECISION,
+    ) -> dict[str, Any]:
+        del decision
+        types = [name.removeprefix("B-") for name in outputs if name.startswith("B-")]
+        return asdict(score_entities(gold.tolist(), predictions["predicted"].tolist(), types, loss))
+
+    def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
+        entities = result["entities"]
+        return {
+            "entity_f1": entities["micro"]["f1"],
+            "entity_precision": entities["micro"]["precision"],
+            "entity_recall": entities["micro"]["recall"],
+            "entity_macro_f1": entities["macro"]["f1"],
+            "token_accuracy": result["tokens"]["accuracy"],
+        }
+
+    def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
+        found = [words(text) for text in texts]
+        return pd.DataFrame(
+            {
+                "text": pd.Series(list(texts), dtype=object),
+                "starts": pd.Series([[start for start, _ in row] for row in found], dtype=object),
+                "ends": pd.Series([[end for _, end in row] for row in found], dtype=object),
+            }
+        )
+
+    def present(
+        self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str], decision: Decision = NO_DECISION
+    ) -> list[dict[str, Any]]:
+        del outputs, decision
+        columns_of = (
+            examples["text"],
+            examples["starts"],
+            examples["ends"],
+            predictions["predicted"],
+            predictions["probabilities"],
+        )
+        return [{"entities": entities_of(*row)} for row in zip(*columns_of, strict=True)]
+
+
+def as_iob2(tags: Sequence[str]) -> list[str]:
+    """The same entities written strictly: every entity starts with ``B-``."""
+    strict = ["O"] * len(tags)
+    for span in spans_of(tags):
+        strict[span.start : span.end] = [f"B-{span.type}"] + [f"I-{span.type}"] * (span.end - span.start - 1)
+    return strict
+
+
+def entities_of(
+    text: str, starts: Sequence[int], ends: Sequence[int], tags: Sequence[str], confidences: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Entities of one text with character offsets; an entity is as sure as its words are on average."""
+    return [
+        {
+            "start": int(starts[span.start]),
+            "end": int(ends[span.end - 1]),
+            "type": span.type,
+            "text": text[starts[span.start] : ends[span.end - 1]],
+            "confidence": float(np.mean(confidences[span.start : span.end])),
+        }
+        for span in spans_of(tags)
+    ]
+
+
+def first_tokens(offsets: Sequence[tuple[int, int]], starts: Sequence[int], ends: Sequence[int]) -> dict[int, int]:
+    """Word -> position of the first token that covers a character of it.
+
+    Args:
+        offsets: characters each token covers; some tokenizers let a token cover the space before its word.
+        starts, ends: characters each word covers, in ascending order.
+    """
+    first: dict[int, int] = {}
+    word = 0
+    for position, (token_start, token_end) in enumerate(offsets):
+        while word < len(starts) and ends[word] <= token_start:
+            word += 1
+        # A token may reach over several words; each of them that has no token yet is answered for here.
+        reached = word
+        while reached < len(starts) and starts[reached] < token_end:
+            if token_end > token_start:
+                first.setdefault(reached, position)
+            reached += 1
+    return first

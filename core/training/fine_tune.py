@@ -1,0 +1,320 @@
+"""One run from its config to its results: prepare, train, test, save.
+
+Everything is done in the order it is written here. The caller says where checkpoints, model and predictions go and gets the
+content of ``result.json``; it owns the process, its signals and the run directory.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from transformers import PreTrainedTokenizerBase
+
+from core import devices
+from core.config import RunConfig
+from core.datasets.dataset import Dataset
+from core.errors import DatasetError, RunError
+from core.models.building import ModelCard, build_classifier, load_tokenizer, resolve_pooling, save_classifier
+from core.models.catalogue import download
+from core.models.heads import Classifier
+from core.tasks import Encoded, Task, get_task
+from core.training.accelerators import open_accelerator, precision_name
+from core.training.checkpoints import Checkpoints
+from core.training.loop import Loop
+from core.training.optimizers import HEAD_FACTOR, build_optimizer, schedule_factor
+from core.training.predicting import EVALUATION_BATCH_FACTOR, run_model
+from core.training.recorder import Recorder
+
+
+class TrainingStopped(Exception):  # noqa: N818  (it is how a run was asked to end, not an error)
+    """Training ended before its time because a stop was asked for; a checkpoint was left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a run's files go.
+
+    Attributes:
+        checkpoints: folder of resumable states.
+        model: folder of the trained model; made anew.
+        predictions: parquet file of gold and predictions.
+        hub_models: where downloaded models are kept.
+    """
+
+    checkpoints: Path
+    model: Path
+    predictions: Path
+    hub_models: Path
+
+
+@dataclass(kw_only=True)
+class _Split:
+    """One split as rows and as model inputs."""
+
+    examples: pd.DataFrame
+    encoded: Encoded
+
+
+def fine_tune(
+    config: RunConfig, dataset: Dataset, places: Places, recorder: Recorder, *, finish_now: bool = False
+) -> dict[str, Any]:
+    """Train, test and save a model; goes on from the last whole checkpoint if there is one.
+
+    Args:
+        config: what to do.
+        dataset: the rows.
+        places: where to put things.
+        recorder: gets figures and events while it goes on.
+        finish_now: train no further; test and save the best weights of the last checkpoint.
+
+    Returns:
+        The content of ``result.json``.
+
+    Raises:
+        UserError: something the person can put right.
+        TrainingStopped: a stop was asked for.
+    """
+    # Prepare: rows, model, inputs.
+    recorder.event("phase", "Preparing data and model.", phase="preparing")
+    _check_same_rows(config, dataset)
+    task = get_task(config.data.task)
+    accelerator = open_accelerator(config.training.device, config.training.precision)
+    set_seed(config.training.seed)
+    info = download(config.model.model, places.hub_models)
+    assert info.folder is not None
+    tokenizer = load_tokenizer(info.folder)
+    outputs = task.output_labels(dataset.labels)
+    max_length = min(config.model.max_length or info.max_length, info.max_length)
+    splits = _encode_splits(dataset, task, tokenizer, outputs, max_length, recorder)
+    pooling = resolve_pooling(config.model.pooling, info, task)
+    classifier: Classifier = build_classifier(info, task, outputs, pooling=pooling, dropout=config.model.dropout)
+    num_parameters = sum(parameter.numel() for parameter in classifier.parameters())
+
+    # Train.
+    loop = _build_loop(config, task, accelerator, classifier, tokenizer, splits, outputs, places, recorder)
+    recorder.event(
+        "plan",
+        f"{len(splits['train'].examples)} training examples, {loop.epochs} epochs.",
+        **_plan_facts(loop, num_parameters, pooling, max_length),
+    )
+    _resume(loop, recorder)
+    if not finish_now:
+        recorder.event("phase", "Training.", phase="training")
+        if not loop.run():
+            raise TrainingStopped
+        loop.save_checkpoint()
+    elif loop.progress.step == 0:
+        raise RunError(
+            "There is no checkpoint to finish from: the run ended before its first one. Resume it, or start a new run."
+        )
+    if loop.best_weights is not None:
+        accelerator.unwrap_model(loop.classifier).load_state_dict(loop.best_weights)
+    trained = accelerator.unwrap_model(loop.classifier)
+    progress = loop.progress
+    del loop.optimizer, loop.scheduler
+    gc.collect()
+
+    # Test: validation teaches the decision rule, the test split is looked at once.
+    recorder.event("phase", "Testing the best checkpoint.", phase="testing")
+    predict = _Predictor(trained, task, tokenizer, outputs, config, accelerator.device)
+    decision = task.choose_decision(task.gold(splits["validation"].examples), predict(splits["validation"])[0], outputs)
+    results: dict[str, Any] = {}
+    tables = []
+    for name in ("validation", "test"):
+        predictions, loss = predict(splits[name], decision)
+        gold = task.gold(splits[name].examples)
+        results[name] = task.evaluate(gold, predictions, outputs, loss, decision)
+        tables.append(_predictions_table(name, splits[name].examples, gold, predictions))
+
+    # Save.
+    recorder.event("phase", "Saving model and predictions.", phase="saving")
+    pd.concat(tables, ignore_index=True).to_parquet(places.predictions, index=False)
+    card = ModelCard(
+        task=task.name,
+        outputs=list(outputs),
+        max_length=max_length,
+        pooling=pooling,
+        dropout=config.model.dropout,
+        base_model=config.model.model,
+        decision=dict(decision),
+    )
+    _save_model(trained, tokenizer, card, places.model)
+    return {
+        "task": task.name,
+        "splits": {"test": results["test"], "validation": results["validation"]},
+        "training": {
+            "steps": progress.step,
+            "epochs": progress.epoch,
+            "duration_s": round(progress.time_s, 3),
+            "examples_per_s": round(progress.num_inputs / max(1e-9, progress.time_s), 2),
+            "best_step": progress.best_step,
+            "best_epoch": progress.best_epoch,
+            "selection_metric": loop.selection_metric,
+            "device": accelerator.device.type,
+            "precision": precision_name(accelerator),
+        },
+        "model": {
+            "reference": config.model.model,
+            "title": info.title,
+            "architecture": info.architecture,
+            "num_parameters": num_parameters,
+            "pooling": pooling,
+            "max_length": max_length,
+        },
+        "dataset": {"id": dataset.id, "content_hash": dataset.content_hash, "test_hash": dataset.test_hash},
+        "num_cut": {name: split.encoded.num_cut for name, split in splits.items()},
+        "decision": dict(decision),
+    }
+
+
+def _check_same_rows(config: RunConfig, dataset: Dataset) -> None:
+    if dataset.content_hash != config.data.dataset_hash:
+        raise DatasetError(
+            f"The rows of data set {dataset.id} are not the ones this run was made for: their content hash differs. "
+            "Start a new run on the data set as it is now."
+        )
+
+
+def _encode_splits(
+    dataset: Dataset, task: Task, tokenizer: PreTrainedTokenizerBase, outputs: list[str], max_length: int, recorder: Recorder
+) -> dict[str, _Split]:
+    label2id = {name: i for i, name in enumerate(outputs)}
+    splits = {}
+    for name in ("train", "validation", "test"):
+        examples = dataset.examples(name)
+        encoded = task.encode(examples, tokenizer, label2id, max_length)
+        splits[name] = _Split(examples=examples, encoded=encoded)
+        if encoded.num_cut:
+            recorder.event(
+                "warning",
+                f"{encoded.num_cut} of {len(examples)} texts of the {name} split are longer than {max_length} tokens "
+                "and lose their end.",
+            )
+    if not len(splits["train"].examples):
+        raise DatasetError("The training split is empty. Import the data again with a share for training.")
+    return splits
+
+
+def _build_loop(
+    config: RunConfig,
+    task: Task,
+    accelerator: Accelerator,
+    classifier: Classifier,
+    tokenizer: PreTrainedTokenizerBase,
+    splits: Mapping[str, _Split],
+    outputs: list[str],
+    places: Places,
+    recorder: Recorder,
+) -> Loop:
+    training = config.training
+    learning_rate = config.optimizer.learning_rate
+    optimizer = build_optimizer(
+        classifier,
+        learning_rate=learning_rate,
+        head_learning_rate=config.optimizer.head_learning_rate or HEAD_FACTOR * learning_rate,
+        weight_decay=config.optimizer.weight_decay,
+    )
+    steps_per_epoch = -(-splits["train"].encoded.num_inputs // training.batch_size)
+    total_steps = steps_per_epoch * training.epochs
+    factor = schedule_factor(config.schedule.schedule, total_steps, round(config.schedule.warmup_fraction * total_steps))
+    classifier, optimizer = accelerator.prepare(classifier, optimizer)
+    predict = _Predictor(classifier, task, tokenizer, outputs, config, accelerator.device)
+
+    def validate() -> dict[str, float]:
+        predictions, loss = predict(splits["validation"])
+        result = task.evaluate(task.gold(splits["validation"].examples), predictions, outputs, loss)
+        return {"loss": loss, **task.flat_scores(result)}
+
+    assert tokenizer.pad_token_id is not None
+    return Loop(
+        accelerator=accelerator,
+        classifier=classifier,
+        optimizer=optimizer,
+        scheduler=torch.optim.lr_scheduler.LambdaLR(optimizer, factor),
+        task=task,
+        encoded=splits["train"].encoded,
+        pad_token_id=int(tokenizer.pad_token_id),
+        validate=validate,
+        checkpoints=Checkpoints(places.checkpoints),
+        recorder=recorder,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        selection_metric=training.selection_metric or task.headline.key,
+        label_smoothing=training.label_smoothing,
+        max_gradient_norm=config.optimizer.max_gradient_norm,
+        patience=training.early_stopping_patience,
+    )
+
+
+def _plan_facts(loop: Loop, num_parameters: int, pooling: str, max_length: int) -> dict[str, Any]:
+    steps_per_epoch = -(-loop.encoded.num_inputs // loop.batch_size)
+    return {
+        "total_steps": steps_per_epoch * loop.epochs,
+        "steps_per_epoch": steps_per_epoch,
+        "epochs": loop.epochs,
+        "batch_size": loop.batch_size,
+        "device": loop.accelerator.device.type,
+        "device_title": devices.machine().title,
+        "precision": precision_name(loop.accelerator),
+        "num_parameters": num_parameters,
+        "pooling": pooling,
+        "max_length": max_length,
+    }
+
+
+def _resume(loop: Loop, recorder: Recorder) -> None:
+    found = loop.checkpoints.latest()
+    if found is None:
+        return
+    folder, progress = found
+    loop.load_checkpoint(folder, progress)
+    recorder.event("resume", f"Going on from the checkpoint at step {loop.progress.step}.", step=loop.progress.step)
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """Predictions and loss of a split, as the run's task and model give them."""
+
+    classifier: Classifier
+    task: Task
+    tokenizer: PreTrainedTokenizerBase
+    outputs: list[str]
+    config: RunConfig
+    device: torch.device
+
+    def __call__(self, split: _Split, decision: Mapping[str, Any] | None = None) -> tuple[pd.DataFrame, float]:
+        assert self.tokenizer.pad_token_id is not None
+        ran = run_model(
+            self.classifier,
+            split.encoded,
+            self.task,
+            pad_token_id=int(self.tokenizer.pad_token_id),
+            batch_size=EVALUATION_BATCH_FACTOR * self.config.training.batch_size,
+            device=self.device,
+        )
+        predictions = self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision or {})
+        return predictions, ran.loss
+
+
+def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:
+    columns = {"split": name, "id": examples["id"], "gold": gold}
+    return pd.DataFrame(columns).assign(predicted=predictions["predicted"], probabilities=predictions["probabilities"])
+
+
+def _save_model(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
+    """Write the model beside its place and move it there, so that a folder under the final name is always whole."""
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    save_classifier(classifier, tokenizer, card, aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)

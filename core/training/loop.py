@@ -1,0 +1,279 @@
+"""The training loop, top to bottom: for each epoch its batches, a step for each batch, then validation and the best weights.
+
+It knows nothing of files, pages or processes: figures and events go to a ``Recorder``, checkpoints to ``Checkpoints``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+
+from core.devices import memory_in_use_mib
+from core.errors import RunError
+from core.models.heads import Classifier
+from core.tasks.base import Encoded, Task
+from core.training.batches import collate, training_batches
+from core.training.checkpoints import Checkpoints
+from core.training.recorder import Recorder
+
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass
+class Progress:
+    """Where training stands; all of it is kept in a checkpoint.
+
+    Attributes:
+        step: optimizer steps done.
+        epoch: full epochs done.
+        batch: batches done of the epoch under way.
+        epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
+        best_score, best_step, best_epoch: the best validation score so far, and where it was reached.
+        epochs_without_gain: validations since then.
+        time_s: seconds spent in the loop, earlier attempts included.
+        num_inputs: inputs learned from.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    epoch_loss: float = 0.0
+    epoch_units: int = 0
+    best_score: float | None = None
+    best_step: int = 0
+    best_epoch: int = 0
+    epochs_without_gain: int = 0
+    time_s: float = 0.0
+    num_inputs: int = 0
+
+
+@dataclass(kw_only=True)
+class Loop:
+    """Everything a training loop needs, put together once by ``fine_tune``.
+
+    Attributes:
+        classifier, optimizer, scheduler: prepared by ``accelerator``.
+        encoded: inputs of the training split.
+        validate: gives the figures of the validation split, ``loss`` among them.
+        selection_metric: the figure of ``validate`` by which the best weights are chosen; higher is better.
+        patience: validations without a gain after which training ends; 0 never ends it.
+        report_interval_s: seconds between two lines of training figures.
+        checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
+    """
+
+    accelerator: Accelerator
+    classifier: Classifier
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.LambdaLR
+    task: Task
+    encoded: Encoded
+    pad_token_id: int
+    validate: Callable[[], dict[str, float]]
+    checkpoints: Checkpoints
+    recorder: Recorder
+    epochs: int
+    batch_size: int
+    seed: int
+    selection_metric: str
+    label_smoothing: float = 0.0
+    max_gradient_norm: float = 0.0
+    patience: int = 0
+    report_interval_s: float = 1.0
+    checkpoint_interval_s: float = 60.0
+    progress: Progress = field(default_factory=Progress)
+    best_weights: Weights | None = None
+
+    # --- when things happen ------------------------------------------------------------------------------------------------
+
+    def run(self) -> bool:
+        """Train to the end, or until a stop is asked for.
+
+        Returns:
+            Whether training came to its end; if not, a checkpoint was left from which it goes on.
+
+        Raises:
+            RunError: the loss is no finite number any more.
+        """
+        progress = self.progress
+        self._clock = time.monotonic() - progress.time_s
+        self._last_checkpoint = time.monotonic()
+        self._report = _Report()
+        while progress.epoch < self.epochs and not self._ran_out_of_patience():
+            if not self._train_epoch():
+                self.save_checkpoint()
+                return False
+            self._finish_epoch()
+            if time.monotonic() - self._last_checkpoint >= self.checkpoint_interval_s:
+                self.save_checkpoint()
+        return True
+
+    def _train_epoch(self) -> bool:
+        """The rest of the epoch under way; whether it was finished."""
+        lengths = [len(row) for row in self.encoded.input_ids]
+        batches = training_batches(lengths, self.batch_size, seed=self.seed, epoch=self.progress.epoch)
+        self.classifier.train()
+        for positions in batches[self.progress.batch :]:
+            if self.recorder.stop_requested():
+                return False
+            loss, units, gradient_norm = self._train_step(positions)
+            self._count(positions, loss, units)
+            self._report.add(loss, units, len(positions), gradient_norm)
+            if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
+                self._write_report(self.progress.epoch + self.progress.batch / len(batches))
+        return True
+
+    def _finish_epoch(self) -> None:
+        progress = self.progress
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+        if self._report.num_inputs:
+            self._write_report(progress.epoch)
+        self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
+        figures = self.validate()
+        figures_line = {f"validation/{name}": value for name, value in figures.items()}
+        figures_line["train/epoch_loss"] = progress.epoch_loss / max(1, progress.epoch_units)
+        progress.epoch_loss, progress.epoch_units = 0.0, 0
+        self._keep_if_best(figures[self.selection_metric])
+        self._line(progress.epoch, figures_line)
+        self._report.restart()
+        if progress.epoch < self.epochs:
+            self.recorder.event("phase", "Training.", phase="training")
+
+    def _ran_out_of_patience(self) -> bool:
+        if not self.patience or self.progress.epochs_without_gain < self.patience:
+            return False
+        self.recorder.event(
+            "info",
+            f"Stopped early: {self.progress.epochs_without_gain} epochs without a better validation figure, "
+            f"the best was epoch {self.progress.best_epoch}.",
+        )
+        return True
+
+    # --- how they happen ---------------------------------------------------------------------------------------------------
+
+    def _train_step(self, positions: list[int]) -> tuple[float, int, float]:
+        """One optimizer step; summed loss, units it sums over, and the norm of the gradient."""
+        batch = collate(self.encoded, positions, self.task, self.pad_token_id).to(self.accelerator.device)
+        assert batch.targets is not None
+        logits = self.classifier(batch.input_ids, batch.attention_mask).float()
+        total, units = self.task.loss(logits, batch.targets, label_smoothing=self.label_smoothing)
+        loss = total.item()
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The training loss stopped being a finite number at step {self.progress.step + 1}. "
+                "Lower the learning rate, or choose precision float32, and run again."
+            )
+        self.accelerator.backward(total / units.clamp(min=1))
+        limit = self.max_gradient_norm or math.inf
+        gradient_norm = float(self.accelerator.clip_grad_norm_(self.classifier.parameters(), limit))
+        self.optimizer.step()
+        self.scheduler.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss, int(units), gradient_norm
+
+    def _count(self, positions: list[int], loss: float, units: int) -> None:
+        progress = self.progress
+        progress.step += 1
+        progress.batch += 1
+        progress.num_inputs += len(positions)
+        progress.epoch_loss += loss
+        progress.epoch_units += units
+
+    def _write_report(self, epoch: float) -> None:
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        figures = {
+            "train/loss": self._report.mean_loss,
+            "train/learning_rate": min(rates),
+            "train/head_learning_rate": max(rates),
+            "train/examples_per_s": self._report.num_inputs / max(1e-9, self._report.age_s),
+            "train/gradient_norm": self._report.gradient_norm,
+            "system/memory_mib": float(memory_in_use_mib()),
+        }
+        if self.accelerator.device.type == "cuda":
+            figures["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
+        self._line(epoch, figures)
+        self._report.restart()
+
+    def _line(self, epoch: float, figures: dict[str, float]) -> None:
+        self.progress.time_s = time.monotonic() - self._clock
+        line = {"step": self.progress.step, "epoch": round(epoch, 4), "time_s": round(self.progress.time_s, 3)}
+        self.recorder.metrics({**line, **{name: value for name, value in figures.items() if math.isfinite(value)}})
+
+    def _keep_if_best(self, score: float) -> None:
+        progress = self.progress
+        if progress.best_score is not None and score <= progress.best_score:
+            progress.epochs_without_gain += 1
+            return
+        progress.best_score, progress.best_step, progress.best_epoch = score, progress.step, progress.epoch
+        progress.epochs_without_gain = 0
+        self.best_weights = self._weights()
+
+    def _weights(self) -> Weights:
+        """A copy of the weights in main memory."""
+        state = self.accelerator.unwrap_model(self.classifier).state_dict()
+        return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()}
+
+    # --- checkpoints -------------------------------------------------------------------------------------------------------
+
+    def save_checkpoint(self) -> None:
+        """Leave everything from which training goes on exactly as it would have."""
+        self.progress.time_s = time.monotonic() - self._clock
+        self.checkpoints.save(self.progress.step, self._write_checkpoint, asdict(self.progress))
+        self._last_checkpoint = time.monotonic()
+
+    def _write_checkpoint(self, folder: Path) -> None:
+        save_file(self._weights(), folder / "model.safetensors")
+        if self.best_weights is not None:
+            save_file(self.best_weights, folder / "best.safetensors")
+        state = {
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        torch.save(state, folder / "state.pt")
+
+    def load_checkpoint(self, folder: Path, progress: dict[str, Any]) -> None:
+        """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
+        self.progress = Progress(**progress)
+        self.accelerator.unwrap_model(self.classifier).load_state_dict(load_file(folder / "model.safetensors"))
+        best = folder / "best.safetensors"
+        self.best_weights = load_file(best) if best.is_file() else None
+        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+
+
+class _Report:
+    """What happened since the last line of training figures."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.started = time.monotonic()
+        self.loss, self.units, self.num_inputs, self.gradient_norm = 0.0, 0, 0, 0.0
+
+    def add(self, loss: float, units: int, num_inputs: int, gradient_norm: float) -> None:
+        self.loss += loss
+        self.units += units
+        self.num_inputs += num_inputs
+        self.gradient_norm = gradient_norm
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / max(1, self.units)

@@ -1,0 +1,69 @@
+"""Running a model over a split without learning from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from core.models.heads import Classifier
+from core.tasks.base import Encoded, Task
+from core.training.batches import collate, evaluation_batches
+
+EVALUATION_BATCH_FACTOR = 2
+"""How many times larger a batch may be when nothing is kept for gradients."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model says of a split.
+
+    Attributes:
+        logits: one float32 array for each input, without padding.
+        loss: mean over all units of the split (texts, decisions or words), exact however uneven the batches; NaN without gold.
+    """
+
+    logits: list[np.ndarray]
+    loss: float
+
+
+def run_model(
+    classifier: Classifier,
+    encoded: Encoded,
+    task: Task,
+    *,
+    pad_token_id: int,
+    batch_size: int,
+    device: torch.device,
+    on_batch: Callable[[int], None] | None = None,
+) -> Outputs:
+    """Logits and mean loss for every input of a split, in the order of the inputs.
+
+    Args:
+        classifier: left in evaluation mode.
+        encoded: the inputs.
+        task: gives the loss.
+        pad_token_id: fills short rows.
+        batch_size: inputs per forward pass.
+        device: where the classifier is.
+        on_batch: called with the number of inputs done so far.
+    """
+    classifier.eval()
+    logits: list[np.ndarray] = [np.zeros(0, dtype=np.float32)] * encoded.num_inputs
+    total, count, done = 0.0, 0, 0
+    lengths = [len(row) for row in encoded.input_ids]
+    with torch.inference_mode():
+        for positions in evaluation_batches(lengths, batch_size):
+            batch = collate(encoded, positions, task, pad_token_id).to(device)
+            output = classifier(batch.input_ids, batch.attention_mask).float()
+            if batch.targets is not None:
+                loss, units = task.loss(output, batch.targets)
+                total, count = total + float(loss), count + int(units)
+            for position, row in zip(positions, output.cpu().numpy(), strict=True):
+                logits[position] = row[: lengths[position]] if task.head_level == "token" else row
+            done += len(positions)
+            if on_batch is not None:
+                on_batch(done)
+    return Outputs(logits, total / count if count else float("nan"))

@@ -1,0 +1,216 @@
+"""From what a person chose to a complete run config, and what it will mean, before anything is started.
+
+Loads no torch: a page asks this on every change of a form.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.config import DataConfig, RunConfig
+from core.datasets.dataset import Dataset
+from core.devices import machine
+from core.errors import ConfigError, DatasetError
+from core.models.catalogue import ModelInfo, describe
+from core.tasks import get_task
+from core.training.recipes import Facts, get_recipe
+
+LENGTH_SAMPLE = 2000
+"""Texts whose tokens are counted to foresee lengths and times."""
+
+TRAINING_FLOPS_PER_TOKEN = 6
+"""Per parameter outside of the embeddings: forward 2, backward 4.
+
+Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
+"""
+
+CORE_FLOPS = {True: 110e9, False: 30e9}
+"""What one processor core achieves in training, with native bfloat16 and without; measured, see benchmarks/RESULTS.md."""
+
+GPU_FLOPS = 20e12
+"""What a usual GPU achieves in training small encoders."""
+
+STARTING_S = 6.0
+"""Seconds from launch to the first step: imports, data, model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What a run will do.
+
+    Attributes:
+        num_examples: rows of each split.
+        device, precision: in words, as far as can be told without loading torch.
+        estimated_s: rough duration; nothing where the model is not here yet.
+        median_tokens, longest_tokens: lengths of the texts in the model's tokens, on a sample.
+        num_cut: texts of the sample longer than ``max_length``; ``num_sampled`` is its size.
+        notes: what a person should know before launch.
+    """
+
+    num_examples: dict[str, int]
+    steps_per_epoch: int
+    total_steps: int
+    epochs: int
+    device: str
+    precision: str
+    estimated_s: float | None
+    max_length: int
+    median_tokens: int | None = None
+    longest_tokens: int | None = None
+    num_cut: int = 0
+    num_sampled: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def new_run_config(
+    dataset: Dataset,
+    *,
+    hub_folder: Path,
+    model: str = "bundled",
+    recipe: str = "automatic",
+    values: Mapping[str, Any] | None = None,
+) -> tuple[RunConfig, dict[str, str]]:
+    """A complete config for a data set, and why the recipe chose what it chose.
+
+    Args:
+        dataset: what to learn from.
+        hub_folder: where downloaded models are kept.
+        model: a model reference.
+        recipe: name of the recipe that fills in everything.
+        values: fields, dotted or bare, that a person set; they win over the recipe.
+
+    Raises:
+        ConfigError: a field, value or recipe is not known or not allowed.
+        ModelError: the model reference leads nowhere.
+        DatasetError: the data set cannot be trained on.
+    """
+    values = dict(values or {})
+    for name in ("model", "model.model"):
+        model = values.pop(name, model)
+    info = describe(model, hub_folder)
+    recommendation = get_recipe(recipe).recommend(facts_of(dataset, info))
+    config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
+    config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
+    check_config(config, dataset, info)
+    return config, recommendation.reasons
+
+
+def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
+    """Refuse what no single field can know: settings that do not fit task, data set or model.
+
+    Raises:
+        ConfigError: a setting does not fit.
+        DatasetError: the data set lacks a split that training needs.
+    """
+    task = get_task(dataset.task)
+    for split in ("train", "validation", "test"):
+        if not dataset.num_examples.get(split):
+            raise DatasetError(
+                f"The data set has no {split} examples; training needs all three splits. Import it again with one."
+            )
+    metric = config.training.selection_metric
+    known = task.metric_names
+    if metric is not None and metric not in known:
+        raise ConfigError("training.selection_metric", f"is {metric!r}; for this task expected one of {', '.join(known)}.")
+    longest = config.model.max_length
+    if longest is not None and longest > info.max_length:
+        raise ConfigError(
+            "model.max_length", f"is {longest}, but {info.title} reads at most {info.max_length} tokens. Choose that or less."
+        )
+    if config.model.pooling not in {"declared", "architecture"} and task.head_level == "token":
+        raise ConfigError(
+            "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
+        )
+
+
+def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
+    """What a recipe may know of a data set, a model and this machine."""
+    counts = dataset.label_counts.get("train", {})
+    return Facts(
+        task=dataset.task,
+        head_level=get_task(dataset.task).head_level,
+        num_train=dataset.num_examples.get("train", 0),
+        num_labels=len(dataset.labels),
+        smallest_label=min(counts.values(), default=0),
+        largest_label=max(counts.values(), default=0),
+        num_parameters=info.num_parameters,
+        pooling=info.pooling,
+        has_gpu=machine().gpu is not None,
+    )
+
+
+def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
+    """Foresee a run: steps, lengths, device and a rough time."""
+    num_train = dataset.num_examples["train"]
+    steps_per_epoch = -(-num_train // config.training.batch_size)
+    limit = min(config.model.max_length or info.max_length, info.max_length)
+    lengths = _token_lengths(info, dataset)
+    here = machine()
+    on_gpu = here.gpu is not None and config.training.device != "cpu"
+    bfloat16 = config.training.precision in {"automatic", "bfloat16"} and here.native_bfloat16
+    num_cut = sum(length > limit for length in lengths)
+    notes = []
+    if info.needs_download:
+        notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
+    if num_cut:
+        notes.append(f"About {num_cut / len(lengths):.0%} of the texts are longer than {limit} tokens.")
+    return TrainingPlan(
+        num_examples=dict(dataset.num_examples),
+        steps_per_epoch=steps_per_epoch,
+        total_steps=steps_per_epoch * config.training.epochs,
+        epochs=config.training.epochs,
+        device=here.title if on_gpu or here.gpu is None else f"processor, {here.cores} cores",
+        precision="bfloat16"
+        if bfloat16
+        else "float32"
+        if config.training.precision == "automatic"
+        else config.training.precision,
+        estimated_s=_estimate_s(config, dataset, info, lengths, limit, on_gpu=on_gpu, bfloat16=bfloat16),
+        max_length=limit,
+        median_tokens=sorted(lengths)[len(lengths) // 2] if lengths else None,
+        longest_tokens=max(lengths, default=None),
+        num_cut=num_cut,
+        num_sampled=len(lengths),
+        notes=notes,
+    )
+
+
+def _estimate_s(
+    config: RunConfig, dataset: Dataset, info: ModelInfo, lengths: Sequence[int], limit: int, *, on_gpu: bool, bfloat16: bool
+) -> float | None:
+    if info.num_parameters is None or not lengths:
+        return None
+    tokens_per_example = sum(min(length, limit) for length in lengths) / len(lengths)
+    working_parameters = max(1.0, 0.5 * info.num_parameters)  # about half of a small encoder are embeddings, which cost nothing
+    trained = dataset.num_examples["train"] * config.training.epochs
+    # A forward pass alone costs a third; validation runs once an epoch, and once more with the test split at the end.
+    read = dataset.num_examples["validation"] * (config.training.epochs + 1) + dataset.num_examples["test"]
+    flops = TRAINING_FLOPS_PER_TOKEN * working_parameters * tokens_per_example * (trained + read / 3)
+    speed = GPU_FLOPS if on_gpu else CORE_FLOPS[bfloat16] * machine().cores
+    return STARTING_S + flops / speed
+
+
+def _token_lengths(info: ModelInfo, dataset: Dataset) -> Sequence[int]:
+    if info.folder is None:
+        return ()
+    return _cached_token_lengths(info.folder, dataset.folder)
+
+
+@functools.lru_cache(maxsize=64)
+def _cached_token_lengths(model_folder: Path, dataset_folder: Path) -> tuple[int, ...]:
+    """Tokens of a sample of training texts, special tokens included; empty where the tokenizer has no fast file."""
+    from tokenizers import Tokenizer
+
+    from core.datasets.dataset import open_dataset
+
+    tokenizer_file = model_folder / "tokenizer.json"
+    if not tokenizer_file.is_file():
+        return ()
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    texts = open_dataset(dataset_folder).examples("train")["text"]
+    sample = texts.sample(min(len(texts), LENGTH_SAMPLE), random_state=0).tolist()
+    return tuple(len(encoding.ids) for encoding in tokenizer.encode_batch(sample))

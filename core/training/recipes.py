@@ -1,0 +1,161 @@
+"""Recipes: functions from facts about data, model and machine to the settings of a run, with a reason for each choice.
+
+A recipe never looks at the rows themselves, so it can be shown, tested and argued with.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a recipe may know.
+
+    Attributes:
+        task: name of the task.
+        head_level: ``text`` or ``token``, as the task says.
+        num_train: examples of the training split.
+        num_labels: labels, or entity types.
+        smallest_label, largest_label: training examples of the rarest and of the most frequent label.
+        num_parameters: of the model; nothing where it has not been downloaded yet.
+        pooling: how the model declares that texts are pooled.
+        has_gpu: whether training will take a GPU.
+    """
+
+    task: str
+    head_level: str
+    num_train: int
+    num_labels: int
+    smallest_label: int
+    largest_label: int
+    num_parameters: int | None
+    pooling: str | None
+    has_gpu: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """Settings by field name, and why each was chosen, in a sentence."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def but(self, name: str, value: Any, reason: str) -> "Recommendation":
+        """The same with one setting changed."""
+        return Recommendation(values={**self.values, name: value}, reasons={**self.reasons, name: reason})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named way to choose settings."""
+
+    name: str
+    title: str
+    summary: str
+    recommend: Callable[[Facts], Recommendation]
+
+
+LARGE_MODEL = 60_000_000
+"""Parameters from which a model is fine-tuned with small steps; small encoders are robust and profit from large ones."""
+
+STEPS_WANTED = 600
+"""Optimizer steps a run should have so that a small data set, too, is learned well."""
+
+
+def automatic(facts: Facts) -> Recommendation:
+    """Good results in a few minutes on most data: what to use unless there is a reason not to."""
+    recommendation = Recommendation()
+    batch_size = 16 if facts.num_train < 1500 else 32
+    recommendation = recommendation.but(
+        "batch_size",
+        batch_size,
+        f"{facts.num_train:,} training examples: "
+        + (
+            "small batches give a small data set more steps." if batch_size == 16 else "batches of 32 are fast and still precise."
+        ),
+    )
+    steps_per_epoch = -(-facts.num_train // batch_size)
+    epochs = min(20, max(6, round(STEPS_WANTED / steps_per_epoch)))
+    recommendation = recommendation.but(
+        "epochs",
+        epochs,
+        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best epoch on validation is kept, so more do not hurt.",
+    )
+    large = (facts.num_parameters or 0) > LARGE_MODEL
+    learning_rate = 5e-5 if large else 2e-4
+    recommendation = recommendation.but(
+        "learning_rate",
+        learning_rate,
+        "A large model forgets what it knew if the steps are large."
+        if large
+        else "A small pretrained encoder learns best with large steps; the usual 5e-5 leaves points of accuracy on the table.",
+    )
+    if facts.head_level == "text" and facts.pooling is not None:
+        recommendation = recommendation.but(
+            "head_learning_rate",
+            2e-3,
+            f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
+        )
+    return recommendation
+
+
+def quick_look(facts: Facts) -> Recommendation:
+    """A first impression in about a minute; the figures will be below what the data allow."""
+    steps_per_epoch = max(1, -(-facts.num_train // 32))
+    epochs = min(6, max(1, round(200 / steps_per_epoch)))
+    return (
+        automatic(facts)
+        .but("batch_size", 32, "Large enough to be fast.")
+        .but(
+            "epochs", epochs, f"{epochs} epoch{'s' if epochs > 1 else ''}: just enough to see whether the labels can be learned."
+        )
+    )
+
+
+def thorough(facts: Facts) -> Recommendation:
+    """Twice the epochs of Automatic and an early stop: takes longer and gains the last points."""
+    base = automatic(facts)
+    epochs = 2 * int(base.values["epochs"])
+    return base.but("epochs", epochs, "Twice the automatic number; the schedule slows down later and settles better.").but(
+        "early_stopping_patience", max(4, epochs // 3), "Ends when validation has not improved for a third of the run."
+    )
+
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="automatic",
+            title="Automatic",
+            summary="Looks at your data, model and machine and fills everything in. Right for most people.",
+            recommend=automatic,
+        ),
+        Recipe(
+            name="quick_look",
+            title="Quick look",
+            summary="About a minute: shows whether the labels can be learned at all.",
+            recommend=quick_look,
+        ),
+        Recipe(
+            name="thorough",
+            title="Thorough",
+            summary="Twice as long, for the last points of quality.",
+            recommend=thorough,
+        ),
+    )
+}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise ConfigError("recipe", f"is {name!r}; expected one of {', '.join(RECIPES)}.") from None
