@@ -88,7 +88,7 @@ class Store:
         with self._change() as connection:
             record = dataset_from_row(_find(connection, datasets, dataset_id))
             of_dataset = runs.c.dataset_id == record.id
-            states = dict(connection.execute(sa.select(runs.c.id, runs.c.state).where(of_dataset)).tuples().all())
+            states = {row.id: row.state for row in connection.execute(sa.select(runs.c.id, runs.c.state).where(of_dataset))}
             count = "1 run uses" if len(states) == 1 else f"{len(states)} runs use"
             if states and not with_runs:
                 raise DatasetError(f"{count} data set {record.name!r}. Delete the runs first, or together with it.")

@@ -1,0 +1,132 @@
+"""Worker processes: known by more than their pid, and signalled only when they are the ones meant."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.runs import processes
+from core.runs.records import WorkerIdentity
+
+SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(60)"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., WorkerIdentity]]:
+    started = []
+
+    def start_python(code: str, *arguments: str) -> WorkerIdentity:
+        worker = processes.start(
+            [sys.executable, "-c", code, *arguments], folder=tmp_path, environment={"A": "b"}, log_file=tmp_path / "log"
+        )
+        started.append(worker)
+        return worker
+
+    yield start_python
+    for worker in started:
+        processes.send(worker, signal.SIGKILL)
+        while processes.is_alive(worker):
+            time.sleep(0.01)
+        processes.forget(worker)
+
+
+def test_a_started_process_is_alive_until_it_ends(start, wait_until) -> None:
+    worker = start(SLEEPER)
+    assert processes.is_alive(worker)
+
+    assert processes.send(worker, signal.SIGKILL)
+
+    wait_until(lambda: not processes.is_alive(worker))
+    assert processes.exit_code(worker) == -signal.SIGKILL
+
+
+def test_an_exit_code_is_told_once_there_is_one(start, wait_until) -> None:
+    worker = start("raise SystemExit(3)")
+
+    wait_until(lambda: not processes.is_alive(worker))
+
+    assert processes.exit_code(worker) == 3
+
+
+def test_another_process_with_the_same_pid_is_neither_alive_nor_signalled(start) -> None:
+    worker = start(SLEEPER)
+
+    for other in (replace(worker, started_at=worker.started_at - 1), replace(worker, boot_id="another boot")):
+        assert not processes.is_alive(other)
+        assert not processes.send(other, signal.SIGKILL)
+
+    assert processes.is_alive(worker)
+
+
+def test_signalling_without_process_handles_is_as_careful(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.pidfd_open")
+    worker = start(SLEEPER)
+
+    assert not processes.send(replace(worker, started_at=worker.started_at - 1), signal.SIGKILL)
+    assert processes.is_alive(worker)
+    assert processes.send(worker, signal.SIGKILL)
+
+
+def test_a_pid_that_nobody_has_gets_no_signal() -> None:
+    gone = WorkerIdentity(pid=2**22 + 1, started_at=1.0, boot_id=processes.boot_id())
+
+    assert not processes.is_alive(gone)
+    assert not processes.send(gone, signal.SIGTERM)
+
+
+def test_a_process_that_ended_and_was_not_collected_counts_as_gone(wait_until) -> None:
+    show_identity = "import json, sys; from core.runs.processes import *; from core.runs.processes import _start_time\n"
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            show_identity + "import subprocess, time\n"
+            "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+            "print(json.dumps([child.pid, _start_time(child.pid), boot_id()]), flush=True)\n"
+            "input(); child.stdin.close(); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+    )
+    with parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        pid, started_at, boot_id = json.loads(parent.stdout.readline())
+        worker = WorkerIdentity(pid=pid, started_at=started_at, boot_id=boot_id)
+        assert processes.is_alive(worker)
+
+        parent.stdin.write("\n")
+
+        wait_until(lambda: not processes.is_alive(worker))
+        assert not processes.send(worker, signal.SIGTERM)
+        parent.stdin.write("\n")
+
+
+def test_a_process_is_found_by_an_argument_of_its_command_line(start, tmp_path: Path) -> None:
+    worker = start(SLEEPER, str(tmp_path / "runs" / "one"))
+
+    assert processes.find(str(tmp_path / "runs" / "one")) == worker
+    assert processes.find(str(tmp_path / "runs")) is None
+
+
+def test_output_is_appended_to_the_log_and_the_environment_is_the_one_given(start, tmp_path: Path, wait_until) -> None:
+    (tmp_path / "log").write_text("before\n")
+
+    worker = start("import os, sys; print(os.environ['A'], file=sys.stderr)")
+
+    wait_until(lambda: not processes.is_alive(worker))
+    assert (tmp_path / "log").read_text() == "before\nb\n"
+
+
+def test_a_program_that_is_not_there_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        processes.start(["/nowhere/python"], folder=tmp_path, environment={}, log_file=tmp_path / "log")
