@@ -19,6 +19,7 @@ class Table:
         reading: how it was read: encoding, delimiter, sheet … whatever applies to the format.
         set_aside: records that could not be read; they are not in ``rows``.
         notes: what was assumed or repaired, in plain sentences.
+        lines: record number -> line of the file (row of the sheet) where it begins, for formats that have lines.
     """
 
     rows: pd.DataFrame
@@ -27,3 +28,9 @@ class Table:
     reading: dict[str, Any] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lines: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def num_records(self) -> int:
+        """How many records the file has: those in ``rows`` and those set aside."""
+        return len(self.rows) + len(self.set_aside)

@@ -60,7 +60,7 @@ def parse_nested(cell: str) -> Any:
 
 
 def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of labels that differ only in capitals, width or the encoding of accents: probably one label in several spellings."""
+    """Groups of labels that differ only in capitals, width or the encoding of accents: probably one label, spelt twice."""
     groups: dict[str, list[str]] = {}
     for label in labels:
         groups.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)

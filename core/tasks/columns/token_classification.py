@@ -40,8 +40,8 @@ TOKEN_NAMES = name_set(
     "token, tokens, word, words, form, forms, mot, mots, palabra, wort, слово, 词, 词语, 字, 单词, 単語, トークン, 단어"
 )
 TAG_NAMES = name_set(
-    """tag, tags, ner, ner tag, ner tags, label, labels, ner labels, bio, bio tags, iob, iob tags, entity, entities, ne, étiquette,
-    etiqueta, тег, 标签, 标注, 实体, タグ, 태그"""
+    """tag, tags, ner, ner tag, ner tags, label, labels, ner labels, bio, bio tags, iob, iob tags, entity, entities, ne,
+    étiquette, etiqueta, тег, 标签, 标注, 实体, タグ, 태그"""
 )
 SENTENCE_NAMES = name_set(
     "sentence, sentence id, sentence #, sentence number, sent, sent id, doc, doc id, document id, 句子, 句子编号, 文"

@@ -1,0 +1,149 @@
+"""Columns of words and tags, one word a line, sentences apart by empty lines: CoNLL and what descends from it."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.datasets.building import build_table
+from core.datasets.table import Table
+from core.errors import InputFileError
+from core.tasks.base import SetAside
+from core.tasks.columns.tag_schemes import looks_like_tag
+
+_SAMPLE_LINES = 2000
+_DOCUMENT_START = "-DOCSTART-"
+
+
+@dataclass
+class _Sentence:
+    """The fields of each word, and the line each stands on."""
+
+    words: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+def looks_like_conll(text: str) -> bool:
+    """Whether a text file without a telling name holds words and tags: most lines hold a tag, and empty lines part them."""
+    lines = text[: _SAMPLE_LINES * 40].split("\n")[:_SAMPLE_LINES]
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < 2 or len(filled) == len(lines):
+        return False
+    tagged = [fields for line in filled if len(fields := line.split()) > 1 and any(map(looks_like_tag, fields[1:]))]
+    return len(tagged) >= 0.9 * len(filled) and any(
+        looks_like_tag(field) and field != "O" for fields in tagged for field in fields[1:]
+    )
+
+
+def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Table:
+    """Read sentences as rows: words as a JSON list in column ``tokens``, tags in ``tags``, other fields in columns of their own.
+
+    Raises:
+        InputFileError: the file is empty or has only one field a line.
+    """
+    raw_lines = [line.removesuffix("\r") for line in text.split("\n")]
+    separator = _separator(raw_lines)
+    width = _width(raw_lines, separator)
+    if width == 0:
+        raise InputFileError(
+            f"{file_name!r} is empty. Expected a word and its tag on each line, and an empty line after each sentence."
+        )
+    if width == 1:
+        raise InputFileError(
+            f"The lines of {file_name!r} have one field each; expected a word and its tag, separated by a tab or space. "
+            "Choose another file, or read it as a table."
+        )
+    sentences, num_documents = _sentences(raw_lines, separator, width)
+    kept: list[tuple[int, _Sentence]] = []
+    set_aside = []
+    for record, sentence in enumerate(sentences, start=1):
+        if problem := _problem(sentence, width):
+            set_aside.append(SetAside(record, problem))
+        else:
+            kept.append((record, sentence))
+    if not kept:
+        raise InputFileError(f"No sentence of {file_name!r} can be read. The first: {set_aside[0].reason}")
+    names = _names([sentence for _, sentence in kept], width)
+    rows = [
+        (record, [json.dumps([fields[place] for fields in sentence.words], ensure_ascii=False) for place in range(width)])
+        for record, sentence in kept
+    ]
+    lines = {record: sentence.lines[0] for record, sentence in enumerate(sentences, start=1)}
+    notes = [] if len(sentences) > 1 else ["No empty line parts the words, so they were read as a single sentence."]
+    how = {**reading, "separator": "tab" if separator == "\t" else "spaces", "columns": width, "documents": num_documents}
+    return build_table(
+        names, rows, file_name=file_name, file_format="conll", reading=how, set_aside=set_aside, notes=notes, lines=lines
+    )
+
+
+def _separator(lines: Sequence[str]) -> str:
+    filled = [line for line in lines[:_SAMPLE_LINES] if line.strip()]
+    return "\t" if 2 * sum("\t" in line for line in filled) > len(filled) else " "
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    """The fields of a line; where spaces part them, other kinds of white space may belong to a word."""
+    if separator == "\t":
+        return [field.strip(" ") for field in line.split("\t")]
+    return re.split("[ \t]+", line.strip(" \t"))
+
+
+def _width(lines: Sequence[str], separator: str) -> int:
+    """How many fields a line has: the most frequent number."""
+    counts = Counter(
+        len(_fields(line, separator))
+        for line in lines[:_SAMPLE_LINES]
+        if line.strip() and not line.startswith(("#", _DOCUMENT_START))
+    )
+    if not counts:
+        return 1 if any(line.strip() for line in lines) else 0
+    return counts.most_common(1)[0][0]
+
+
+def _sentences(lines: Sequence[str], separator: str, width: int) -> tuple[list[_Sentence], int]:
+    sentences = [_Sentence()]
+    num_documents = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            if sentences[-1].words:
+                sentences.append(_Sentence())
+            continue
+        fields = _fields(line, separator)
+        if fields[0] == _DOCUMENT_START:
+            num_documents += 1
+        elif not (line.startswith("#") and not sentences[-1].words and _is_comment(fields, width)):
+            sentences[-1].words.append(fields)
+            sentences[-1].lines.append(number)
+    return [sentence for sentence in sentences if sentence.words], num_documents
+
+
+def _is_comment(fields: Sequence[str], width: int) -> bool:
+    """A line that begins with # before a sentence is a comment, unless it is the word # (or a hashtag) with its tag."""
+    return len(fields) != width or not any(map(looks_like_tag, fields[1:]))
+
+
+def _problem(sentence: _Sentence, width: int) -> str | None:
+    for line, fields in zip(sentence.lines, sentence.words, strict=True):
+        if len(fields) != width:
+            return f"Line {line} has {len(fields)} {'field' if len(fields) == 1 else 'fields'} where other lines have {width}."
+        if not all(field.strip() for field in (fields[0], fields[-1])):
+            return f"Line {line} has a tag without a word, or a word without a tag."
+    return None
+
+
+def _names(sentences: Sequence[_Sentence], width: int) -> list[str]:
+    """Names of the columns; a first column that only counts the words, as in CoNLL-U, is not the words."""
+    counting = all(
+        [fields[0] for fields in sentence.words] == [str(i) for i in range(1, len(sentence.words) + 1)] for sentence in sentences
+    )
+    tokens = 1 if counting and width > 2 else 0
+    sample = [fields for sentence in sentences[:500] for fields in sentence.words]
+
+    def tag_likeness(place: int) -> tuple[float, bool, int]:
+        cells = [fields[place] for fields in sample]
+        return sum(map(looks_like_tag, cells)) / len(cells), any(cell != "O" for cell in cells), place
+
+    tags = max((place for place in range(width) if place != tokens), key=tag_likeness)
+    return ["tokens" if place == tokens else "tags" if place == tags else f"column_{place + 1}" for place in range(width)]

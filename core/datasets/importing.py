@@ -1,0 +1,187 @@
+"""From tables and column roles to a data set: reading by the task, splits, checks, the account of every record.
+
+Knows nothing of which task it serves; everything that differs is asked of the ``Task``.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.checks import check_examples, duplicate_notes, label_notes, without_unknown_labels
+from core.datasets.dataset import Dataset, hash_examples, write_dataset
+from core.datasets.planning import ImportPlan, guess_plan, guess_task
+from core.datasets.splits import assign_splits, check_fractions
+from core.datasets.table import Table
+from core.errors import DatasetError
+from core.settings import Settings
+from core.tasks import SPLITS, SetAside, Task, get_task
+from core.tasks.columns.cells import counted
+
+__all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
+
+_MOST_SET_ASIDE_KEPT = 200
+"""How many of the records set aside are written into ``dataset.json``; all of them are counted."""
+
+
+@dataclass(frozen=True)
+class RecordSetAside(SetAside):
+    """A record that is not in the data set, and where it stands.
+
+    Attributes:
+        part: ``main``, ``validation`` or ``test``: the table it was read from.
+        file_name: of that table, for display.
+        line: line of the file (row of the sheet) where it begins, for formats that have lines.
+    """
+
+    part: str = "main"
+    file_name: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A data set that is ready to be written; see ``Dataset`` for the fields of the same name.
+
+    Attributes:
+        examples: columns ``id, split, record, text`` and the task's targets.
+        set_aside: every record that was read but is not used.
+    """
+
+    task: str
+    examples: pd.DataFrame
+    labels: list[str]
+    num_examples: dict[str, int]
+    label_counts: dict[str, dict[str, int]]
+    set_aside: list[RecordSetAside]
+    notes: list[str] = field(default_factory=list)
+    splitting: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+
+def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = Settings.max_labels) -> Prepared:
+    """Make a data set of one table, or of a main table with separate validation or test tables.
+
+    Args:
+        tables: ``main`` and, where there are any, ``validation`` and ``test``.
+        plan: task, columns and splits.
+        max_labels: most labels a data set may have.
+
+    Raises:
+        DatasetError: what was read cannot be trained on.
+    """
+    task = get_task(plan.task)
+    check_fractions(plan.fractions)
+    parts, set_aside, notes = [], [], []
+    for part, table in tables.items():
+        read = task.read(table.rows, plan.roles)
+        parts.append(read.examples.assign(part=part))
+        set_aside += [_located(entry, part, table) for entry in [*table.set_aside, *read.set_aside]]
+        where = f"{table.file_name}: " if len(tables) > 1 else ""
+        notes += [where + note for note in [*table.notes, *read.notes]]
+    if all(part.empty for part in parts):
+        raise DatasetError(_nothing_left(set_aside))
+    examples = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+
+    split = assign_splits(examples, tables, plan, task)
+    set_aside += [_located(entry, "main", tables["main"]) for entry in split.set_aside]
+    notes += split.notes
+    examples["split"] = pd.Series(split.names, dtype=object)
+    examples, unknown = without_unknown_labels(examples.dropna(subset="split"), task)
+    set_aside += [_located(entry, part, tables[part]) for part, entry in unknown]
+    if unknown:
+        notes.append(
+            f"{counted(len(unknown), 'record')} of validation or test set aside: training has no example of a label there."
+        )
+
+    prepared = _describe(examples, task, set_aside, notes)
+    check_examples(prepared.examples, prepared.labels, prepared.num_examples, task, max_labels)
+    prepared.splitting.update(split.description)
+    prepared.source.update(_account(tables, plan, prepared))
+    return prepared
+
+
+def write(prepared: Prepared, folder: Path) -> Dataset:
+    """Write a data set; the name of the folder becomes its id.
+
+    Args:
+        prepared: what ``prepare`` gave.
+        folder: where it is to lie; must not exist.
+    """
+    targets = list(get_task(prepared.task).target_columns)
+    examples = prepared.examples
+    description = {
+        "id": folder.name,
+        "task": prepared.task,
+        "labels": prepared.labels,
+        "num_examples": prepared.num_examples,
+        "label_counts": prepared.label_counts,
+        "content_hash": hash_examples(examples, ["split", "text", *targets]),
+        "test_hash": hash_examples(examples[examples["split"] == "test"], ["text", *targets]),
+        "splitting": prepared.splitting,
+        "source": prepared.source,
+        "notes": prepared.notes,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return write_dataset(folder, examples, description)
+
+
+def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside], notes: list[str]) -> Prepared:
+    examples = examples.reset_index(drop=True)
+    examples.insert(0, "id", np.arange(len(examples)))
+    columns = ["id", "split", "record", "text", *task.target_columns]
+    by_split = {name: examples[examples["split"] == name] for name in SPLITS}
+    label_counts = {name: task.label_counts(rows) for name, rows in by_split.items()}
+    return Prepared(
+        task=task.name,
+        examples=examples[columns],
+        labels=task.label_names(by_split["train"]),
+        num_examples={name: len(rows) for name, rows in by_split.items()},
+        label_counts=label_counts,
+        set_aside=set_aside,
+        notes=list(dict.fromkeys([*notes, *label_notes(label_counts), *duplicate_notes(examples, task)])),
+    )
+
+
+def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
+    return RecordSetAside(entry.record, entry.reason, part, table.file_name, table.lines.get(entry.record))
+
+
+def _nothing_left(set_aside: list[RecordSetAside]) -> str:
+    reasons = Counter(entry.reason for entry in set_aside).most_common(3)
+    shown = " ".join(f"{reason} ({counted(number, 'record')})" for reason, number in reasons)
+    return f"None of the {counted(len(set_aside), 'record')} can be used. {shown} Choose other columns or another file."
+
+
+def _account(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -> dict[str, Any]:
+    """The files, how they were read, and what became of every record; ``records`` is always ``kept`` + ``set_aside``."""
+    files = []
+    for part, table in tables.items():
+        aside = sum(entry.part == part for entry in prepared.set_aside)
+        files.append(
+            {
+                "part": part,
+                "file_name": table.file_name,
+                "format": table.format,
+                "reading": table.reading,
+                "records": table.num_records,
+                "kept": table.num_records - aside,
+                "set_aside": aside,
+            }
+        )
+    return {
+        "files": files,
+        "roles": {role: list(columns) for role, columns in plan.roles.items()},
+        "records": sum(file["records"] for file in files),
+        "kept": sum(file["kept"] for file in files),
+        "set_aside": len(prepared.set_aside),
+        "set_aside_reasons": [
+            {"part": entry.part, "record": entry.record, "line": entry.line, "reason": entry.reason}
+            for entry in prepared.set_aside[:_MOST_SET_ASIDE_KEPT]
+        ],
+    }
