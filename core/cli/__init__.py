@@ -1,0 +1,78 @@
+"""The command line: everything the pages do, through the same functions.
+
+With ``--json`` a command prints one JSON object on standard output and nothing else there; progress and remarks go to standard
+error. Exit codes: 0 done, 1 the run failed, 2 the user's mistake, 130 cancelled.
+"""
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from core.cli import datasets, doctor, predicting, runs, training
+from core.cli.answers import CANCELLED, MISTAKE, Reply, Surroundings, answer, remark
+from core.errors import UserError
+from core.runs.launcher import WORKER_COMMAND
+from core.settings import Settings
+
+app = typer.Typer(
+    help="Fine-tune text classifiers on your own machine and see, label by label, how good they are.",
+    epilog="The workspace is the folder TUNEBOARD_HOME, ./workspace unless set. "
+    "Exit codes: 0 done, 1 the run failed, 2 a mistake in what was asked, 130 cancelled.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("import")(datasets.import_file)
+app.command("train")(training.train)
+app.command("runs")(runs.list_runs)
+app.command("show")(runs.show)
+app.command("cancel")(training.cancel)
+app.command("resume")(training.resume)
+app.command("predict")(predicting.predict)
+app.command("doctor")(doctor.doctor)
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    worker_command: Sequence[str] = WORKER_COMMAND,
+) -> int:
+    """Run one command.
+
+    Args:
+        arguments: words of the command line, without the program; those of this process if not given.
+        settings: where the workspace is; from the environment if not given.
+        worker_command: what is started for each run.
+
+    Returns:
+        the exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    # Whatever a library prints meanwhile must not end up in the answer.
+    quietly = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    try:
+        with quietly:
+            surroundings = Surroundings(settings, tuple(worker_command))
+            reply = typer.main.get_command(app).main(words, prog_name="python -m core", standalone_mode=False, obj=surroundings)
+    except UserError as error:
+        reply = _refusal(str(error), as_json=as_json)
+    except TyperException as error:
+        reply = _refusal(f"{error.format_message()}\nSee 'python -m core --help'.", as_json=as_json)
+    except (Abort, KeyboardInterrupt):
+        reply = answer(as_json, {"error": "Cancelled."}, "", CANCELLED)
+    if not isinstance(reply, Reply):
+        return int(reply or 0)  # help was shown, or Ctrl-C came before the command began
+    if reply.text:
+        print(reply.text)
+    return reply.exit_code
+
+
+def _refusal(message: str, *, as_json: bool) -> Reply:
+    remark(message)
+    return answer(as_json, {"error": message}, "", MISTAKE)

@@ -1,0 +1,102 @@
+"""What commands share: the workspace they work in, and how they answer."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from core.runs.records import RunRecord, RunState
+from core.settings import Settings
+from core.workspace import Workspace
+
+DONE, FAILED, MISTAKE, CANCELLED = 0, 1, 2, 130
+
+EXIT_CODES = {
+    RunState.SUCCEEDED: DONE,
+    RunState.FAILED: FAILED,
+    RunState.INTERRUPTED: FAILED,
+    RunState.CANCELLED: CANCELLED,
+}
+"""Exit code of a command that followed a run to its end."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else there.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id or name of the run.")]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What ``main`` was told, for commands to find in their context."""
+
+    settings: Settings | None
+    worker_command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command prints on standard output, and the exit code."""
+
+    text: str
+    exit_code: int = DONE
+
+
+def answer(as_json: bool, value: Mapping[str, Any], text: str, exit_code: int = DONE) -> Reply:
+    """The answer of a command, as one JSON object or as text for people."""
+    return Reply(json.dumps(value, ensure_ascii=False, allow_nan=False) if as_json else text, exit_code)
+
+
+def remark(text: str) -> None:
+    """Say something on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def opened_workspace(context: typer.Context) -> Iterator[Workspace]:
+    """The workspace of this command."""
+    surroundings: Surroundings = context.obj
+    workspace = Workspace(surroundings.settings or Settings.from_environment(), worker_command=surroundings.worker_command)
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+def run_fields(workspace: Workspace, record: RunRecord) -> dict[str, Any]:
+    """What every answer says of a run."""
+    return {
+        "run": record.id,
+        "name": record.name,
+        "status": str(record.state),
+        "run_dir": str(workspace.run_dir(record.id).folder),
+        "message": record.message,
+        "headline_name": record.headline_name,
+        "headline": record.headline,
+        "duration_s": record.duration_s,
+    }
+
+
+def one_line(text: str) -> str:
+    """Text of unknown origin on one line, with nothing in it that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def duration_in_words(seconds: float | None) -> str:
+    """Such as ``4 min 3 s``; a dash for nothing."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in aligned columns."""
+    lines = [list(header), *([one_line(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

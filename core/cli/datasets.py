@@ -1,0 +1,102 @@
+"""``import``: from a file to a data set."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace
+from core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from core.datasets.importing import ImportPlan
+
+
+def import_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines, JSON, Parquet, Excel or CoNLL.")],
+    name: Annotated[str | None, typer.Option(help="Name of the data set; the file's name unless given.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="single_label, multi_label or token_classification; guessed unless given.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column with the texts; guessed unless given.")] = None,
+    label_column: Annotated[
+        list[str] | None, typer.Option(help="Column with the labels; may be given several times; guessed unless given.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=COLUMN", help="Any other role of the task, such as sentence=sentence_id.")
+    ] = None,
+    split_column: Annotated[str | None, typer.Option(help="Column that says train, validation or test.")] = None,
+    validation: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the validation examples.")] = None,
+    test: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the test examples.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
+    as_json: AsJson = False,
+) -> Reply:
+    """Make a data set from a file of labelled text."""
+    from core.datasets.importing import guess_plan, prepare
+    from core.datasets.reading import read_table
+    from core.tasks import get_task
+
+    if task is not None:
+        get_task(task)
+    with opened_workspace(context) as workspace:
+        files = {"main": file, "validation": validation, "test": test}
+        tables = {
+            part: read_table(path, max_mib=workspace.settings.max_upload_mib) for part, path in files.items() if path is not None
+        }
+        plan = dataclasses.replace(guess_plan(tables["main"], task), seed=seed)
+        if split_column is not None:
+            plan = dataclasses.replace(plan, split_column=split_column)
+        plan = _with_roles(plan, text_column, label_column or [], role or [])
+        prepared = prepare(tables, plan, max_labels=workspace.settings.max_labels)
+        record = workspace.save_dataset(prepared, name or file.stem)
+        dataset = workspace.dataset(record.id)
+
+    value = {
+        "dataset": dataset.id,
+        "name": record.name,
+        "task": dataset.task,
+        "num_examples": dict(dataset.num_examples),
+        "labels": list(dataset.labels),
+        "num_set_aside": len(prepared.set_aside),
+        "set_aside": [dataclasses.asdict(entry) for entry in prepared.set_aside[:20]],
+        "notes": list(dataset.notes),
+        "content_hash": dataset.content_hash,
+    }
+    return answer(as_json, value, _summary(value))
+
+
+def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list[str], others: list[str]) -> "ImportPlan":
+    """The plan with the columns a person named in place of guessed ones; a task's first two roles are text and labels."""
+    from core.tasks import get_task
+
+    task = get_task(plan.task)
+    known = [declared.name for declared in task.roles]
+    chosen: dict[str, list[str]] = {}
+    if text_column is not None:
+        chosen[known[0]] = [text_column]
+    if label_columns:
+        chosen[known[1]] = label_columns
+    for pair in others:
+        role, _, column = pair.partition("=")
+        if role not in known or not column:
+            raise DatasetError(f"--role {pair!r} is not of the form ROLE=COLUMN; roles of this task are {', '.join(known)}.")
+        chosen.setdefault(role, []).append(column)
+    return dataclasses.replace(plan, roles={**plan.roles, **{role: tuple(columns) for role, columns in chosen.items()}})
+
+
+def _summary(value: dict[str, object]) -> str:
+    counts, labels = value["num_examples"], value["labels"]
+    assert isinstance(counts, dict)
+    assert isinstance(labels, list)
+    lines = [
+        f"Data set {value['name']} ({value['dataset']}): {value['task']}, {len(labels)} labels, "
+        + ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        + "."
+    ]
+    if value["num_set_aside"]:
+        lines.append(f"{value['num_set_aside']:,} records were set aside; --json and the Data page say which and why.")
+    notes = value["notes"]
+    assert isinstance(notes, list)
+    return "\n".join(one_line(line) for line in [*lines, *notes])

@@ -1,0 +1,114 @@
+"""``doctor``: whether this machine, this installation and this workspace are in order."""
+
+import importlib.metadata
+import platform
+import shutil
+from typing import Any
+
+import typer
+
+import core
+from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace
+from core.errors import UserError
+from core.runs.records import RunState
+
+PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "streamlit", "pandas", "scikit-learn", "SQLAlchemy")
+
+DISK_FLOOR_MIB = 2048
+"""Below this a run with its checkpoints may not find room."""
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> Reply:
+    """Report versions, device, disk, workspace and whether the bundled model is whole."""
+    problems: list[str] = []
+    value: dict[str, Any] = {
+        "versions": _versions(problems),
+        "device": _device(),
+        "model": _bundled_model(problems),
+        "workspace": _workspace(context, problems),
+    }
+    value |= {"problems": problems, "ok": not problems}
+    return answer(as_json, value, _report(value), FAILED if problems else DONE)
+
+
+def _versions(problems: list[str]) -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"tuneboard": core.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+            problems.append(f"The package {package} is not installed. Run 'pip install -r requirements.txt'.")
+    return versions
+
+
+def _device() -> dict[str, Any]:
+    from core.devices import machine
+
+    here = machine()
+    return {
+        "device": here.device,
+        "title": here.title,
+        "processor": here.processor,
+        "cores": here.cores,
+        "memory_mib": here.memory_mib,
+        "gpu": here.gpu,
+        "gpu_memory_mib": here.gpu_memory_mib,
+        "native_bfloat16": here.native_bfloat16,
+    }
+
+
+def _bundled_model(problems: list[str]) -> dict[str, Any]:
+    from core.models.catalogue import BUNDLED_SHA256, BUNDLED_TITLE, bundled_folder, verify_bundled
+
+    try:
+        verify_bundled(bundled_folder())
+    except (UserError, OSError) as error:
+        problems.append(str(error))
+        return {"title": BUNDLED_TITLE, "sha256": BUNDLED_SHA256, "hash_agrees": False}
+    return {"title": BUNDLED_TITLE, "sha256": BUNDLED_SHA256, "hash_agrees": True}
+
+
+def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
+    try:
+        with opened_workspace(context) as workspace:
+            home = workspace.settings.home
+            states = [record.state for record in workspace.runs()]
+            num_datasets = len(workspace.dataset_records())
+            launcher = workspace.new_launcher()
+            is_served = not launcher.own()
+            launcher.disown()
+    except UserError as error:
+        problems.append(str(error))
+        return {"home": None, "is_writable": False}
+    free_mib = shutil.disk_usage(home).free // 2**20
+    if free_mib < DISK_FLOOR_MIB:
+        problems.append(f"Only {free_mib:,} MiB are free where the workspace is. A run with its checkpoints may not find room.")
+    return {
+        "home": str(home),
+        "is_writable": True,
+        "disk_free_mib": free_mib,
+        "num_datasets": num_datasets,
+        "num_runs": len(states),
+        "num_running": states.count(RunState.RUNNING),
+        "num_queued": states.count(RunState.QUEUED),
+        "queue_is_owned": is_served,
+    }
+
+
+def _report(value: dict[str, Any]) -> str:
+    lines = [f"{name:14} {version or 'missing'}" for name, version in value["versions"].items()]
+    device, model, workspace = value["device"], value["model"], value["workspace"]
+    lines += [
+        f"{'device':14} {device['title']}, {device['memory_mib']:,} MiB of memory, "
+        f"{'native' if device['native_bfloat16'] else 'no native'} bfloat16",
+        f"{'model':14} {model['title']}: {'whole' if model['hash_agrees'] else 'NOT WHOLE'}",
+    ]
+    if workspace["is_writable"]:
+        lines += [
+            f"{'workspace':14} {workspace['home']}: {workspace['num_datasets']} data sets, {workspace['num_runs']} runs "
+            f"({workspace['num_running']} running, {workspace['num_queued']} waiting)",
+            f"{'disk':14} {workspace['disk_free_mib']:,} MiB free",
+            f"{'queue':14} {'looked after by another process' if workspace['queue_is_owned'] else 'nobody looks after it now'}",
+        ]
+    return "\n".join([*lines, "", *(value["problems"] or ["All is well."])])

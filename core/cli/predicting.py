@@ -1,0 +1,87 @@
+"""``predict``: a finished run at work on new text."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
+from core.errors import InputFileError, RunError, UserError
+from core.runs.records import RunRecord, RunState
+from core.workspace import Workspace
+
+
+def predict(
+    context: typer.Context,
+    run: RunArgument,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Texts to label.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="File whose texts are labelled.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the file with the texts; guessed unless given.")] = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Label new texts with what a run has learned."""
+    with opened_workspace(context) as workspace:
+        record = workspace.run(run)
+        inputs, set_aside = _inputs(workspace, record, texts or [], file, text_column)
+        model_folder = _model_folder(workspace, record)
+        from core.inference import Predictor
+
+        predictions = Predictor.load(model_folder).predict([given["text"] for given in inputs])
+    labelled = [{**given, **prediction} for given, prediction in zip(inputs, predictions, strict=True)]
+    value = {"run": record.id, "task": record.task, "predictions": labelled, "set_aside": set_aside}
+    return answer(as_json, value, "\n".join(_line(prediction) for prediction in labelled))
+
+
+def _inputs(
+    workspace: Workspace, record: RunRecord, texts: list[str], file: Path | None, text_column: str | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Texts to label, each with its record number where it comes from a file, and the records that have none."""
+    if bool(texts) == (file is not None):
+        raise UserError("Give either texts or --file, as in: predict RUN 'my card was stolen'.")
+    if file is None:
+        return [{"text": text} for text in texts], []
+    from core.datasets.reading import read_table
+
+    rows = read_table(file, max_mib=workspace.settings.max_upload_mib).rows
+    column = text_column or _guess_text_column(record, rows)
+    if column not in rows.columns:
+        raise InputFileError(
+            f"{file.name!r} has no column {column!r}; it has {', '.join(map(repr, rows.columns))}. Name one with --text-column."
+        )
+    records = list(zip(rows.index.tolist(), rows[column].tolist(), strict=True))
+    set_aside = [{"record": number, "reason": f"Nothing in column {column!r}."} for number, text in records if text is None]
+    return [{"record": number, "text": text} for number, text in records if text is not None], set_aside
+
+
+def _guess_text_column(record: RunRecord, rows: Any) -> str:
+    """The column that the run's task takes for text, the one called ``text``, or the only one there is."""
+    from core.tasks import TASKS, get_task
+
+    if len(rows.columns) == 1:
+        return str(rows.columns[0])
+    for task in (get_task(record.task), *TASKS.values()):
+        guessed = task.guess_roles(rows).get("text")
+        if guessed:
+            return guessed[0]
+    return "text"
+
+
+def _model_folder(workspace: Workspace, record: RunRecord) -> Path:
+    run_dir = workspace.run_dir(record.id)
+    if record.state is not RunState.SUCCEEDED or not run_dir.model.is_dir():
+        raise RunError(
+            f"Run {record.name!r} is {record.state} and has no finished model. "
+            f"Take a run that has succeeded, or finish this one with 'python -m core resume {record.id} --finish'."
+        )
+    return run_dir.model
+
+
+def _line(prediction: dict[str, Any]) -> str:
+    """A prediction on one line: what was found, then the text."""
+    if "entities" in prediction:
+        found = "; ".join(f"{entity['type']}: {entity['text']}" for entity in prediction["entities"]) or "–"
+    elif "labels" in prediction:
+        found = ", ".join(prediction["labels"]) or "–"
+    else:
+        found = f"{prediction['label']} ({prediction['probability']:.2f})"
+    return one_line(f"{found}\t{prediction['text']}".replace("\t", "   "))

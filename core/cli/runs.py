@@ -1,0 +1,80 @@
+"""``runs`` and ``show``: looking at what there is."""
+
+from typing import Any
+
+import typer
+
+from core.cli.answers import AsJson, Reply, RunArgument, answer, duration_in_words, one_line, opened_workspace, run_fields, table
+from core.runs.records import RunRecord
+from core.workspace import Workspace
+
+
+def list_runs(context: typer.Context, as_json: AsJson = False) -> Reply:
+    """List all runs, newest first."""
+    with opened_workspace(context) as workspace:
+        workspace.settle()
+        names = {record.id: record.name for record in workspace.dataset_records()}
+        records = workspace.runs()
+        value = {"runs": [_all_fields(workspace, record) for record in records]}
+    rows = [
+        [
+            record.id,
+            record.name,
+            record.state,
+            names.get(record.dataset_id, record.dataset_id),
+            record.model,
+            _headline(record),
+            duration_in_words(record.duration_s),
+        ]
+        for record in records
+    ]
+    header = ["RUN", "NAME", "STATUS", "DATA SET", "MODEL", "RESULT", "DURATION"]
+    return answer(
+        as_json, value, table(header, rows) if rows else "There are no runs yet. Start one with 'python -m core train'."
+    )
+
+
+def show(context: typer.Context, run: RunArgument, as_json: AsJson = False) -> Reply:
+    """Show a run's status and results."""
+    with opened_workspace(context) as workspace:
+        workspace.settle()
+        record = workspace.run(run)
+        result = workspace.run_dir(record.id).result() or {}
+        value = {**_all_fields(workspace, record), **result}
+        dataset_name = workspace.dataset_record(record.dataset_id).name
+    lines = [
+        f"{one_line(record.name)} ({record.id}): {record.state}",
+        *([one_line(record.message)] if record.message else []),
+        f"Data set {one_line(dataset_name)}, model {one_line(record.model)}, recipe {one_line(record.recipe)}",
+        f"Duration {duration_in_words(record.duration_s)}",
+        f"Folder {value['run_dir']}",
+        *_scores(record, result),
+    ]
+    return answer(as_json, value, "\n".join(lines))
+
+
+def _all_fields(workspace: Workspace, record: RunRecord) -> dict[str, Any]:
+    times = {name: getattr(record, name) for name in ("created_at", "started_at", "finished_at")}
+    return {
+        **run_fields(workspace, record),
+        "task": record.task,
+        "dataset_id": record.dataset_id,
+        "model_reference": record.model,
+        "recipe": record.recipe,
+        "tags": list(record.tags),
+        **{name: None if moment is None else moment.isoformat() for name, moment in times.items()},
+    }
+
+
+def _headline(record: RunRecord) -> str:
+    return "–" if record.headline is None else f"{record.headline_name} {record.headline:.3f}"
+
+
+def _scores(record: RunRecord, result: dict[str, Any]) -> list[str]:
+    """The test scores in one number each."""
+    if not result:
+        return []
+    from core.tasks import get_task
+
+    scores = get_task(record.task).flat_scores(result["splits"]["test"])
+    return ["", "On the test split:", *(f"  {name:20} {value:.4f}" for name, value in scores.items())]
