@@ -1,0 +1,35 @@
+"""Tuneboard's front door: ``python -m streamlit run dashboard/app.py`` from the root of the repository."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import UserError
+from dashboard import state, widgets
+
+ASSETS = Path(__file__).parent / "assets"
+
+st.set_page_config(page_title="Tuneboard", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
+
+page = st.navigation(
+    [
+        st.Page(state.DATA_PAGE, title="Data", icon=":material/table_rows:", default=True),
+        st.Page(state.TRAIN_PAGE, title="Train", icon=":material/tune:"),
+        st.Page(state.RUNS_PAGE, title="Runs", icon=":material/list_alt:"),
+        st.Page(state.RUN_PAGE, title="Run", icon=":material/show_chart:", visibility="hidden"),
+        st.Page(state.RESULTS_PAGE, title="Results", icon=":material/grid_on:"),
+        st.Page(state.PREDICT_PAGE, title="Predict", icon=":material/edit_note:"),
+    ]
+)
+
+try:
+    state.workspace()
+except UserError as error:
+    widgets.show_error(str(error), title="The workspace cannot be opened")
+    st.stop()
+
+try:
+    page.run()
+except UserError as error:
+    widgets.show_error(str(error))

@@ -1,0 +1,45 @@
+"""Data: bring in a file, see how it is read, and keep it as a data set; open, rename and delete those there are."""
+
+import streamlit as st
+
+from core.errors import NotFoundError
+from dashboard import state, uploads, widgets
+from dashboard.data_import import IMPORT, draw_import, draw_upload
+from dashboard.dataset_list import draw_list
+from dashboard.dataset_view import draw_dataset
+from dashboard.samples import draw_samples
+
+workspace = state.workspace()
+
+
+def draw_home() -> None:
+    """The list of data sets, and the ways to add one."""
+    widgets.page_head("Data", "Labelled text, read once and then frozen: a run always knows exactly what it learned from.")
+    records = workspace.dataset_records()
+    if records:
+        draw_list(records)
+        st.subheader("Add a data set", anchor=False)
+    else:
+        st.subheader("Start with your own file, or with a sample", anchor=False)
+    draw_upload()
+    st.caption("No file at hand? The samples were written for Tuneboard.")
+    sample = draw_samples()
+    if sample is not None:
+        st.session_state[IMPORT] = {"main": uploads.keep_sample(sample.file_name).id, "name": sample.title}
+        st.rerun()
+
+
+opened = state.id_in_url("dataset")
+if st.session_state.get(IMPORT):
+    draw_import()
+elif opened:
+    try:
+        record = workspace.dataset_record(opened)
+    except NotFoundError:
+        del st.query_params["dataset"]
+        draw_home()
+    else:
+        state.remember_id("dataset", record.id)
+        draw_dataset(record)
+else:
+    draw_home()

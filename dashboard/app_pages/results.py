@@ -1,0 +1,63 @@
+"""Results: how good a finished run is on texts it has not seen, label by label."""
+
+import streamlit as st
+
+from core.runs.records import RunState
+from core.tasks import get_task
+from dashboard import state, widgets
+from dashboard.escaping import markdown_text
+from dashboard.results import screens_of
+from dashboard.results.report import draw_downloads, training_sentence
+from dashboard.results.view import SplitView
+
+_SPLITS = {"test": "Test", "validation": "Validation"}
+
+workspace = state.workspace()
+widgets.page_head(
+    "Results", "How good a finished run is on texts it has not seen, label by label, with the examples behind every figure."
+)
+
+finished = [run for run in workspace.runs() if run.state is RunState.SUCCEEDED]
+if not finished:
+    if workspace.runs():
+        widgets.empty_state(
+            "No run is finished yet",
+            "Results appear here as soon as a run has trained and was tested.",
+            button="See the runs",
+            page=state.RUNS_PAGE,
+            icon=":material/grid_on:",
+        )
+    else:
+        widgets.empty_state(
+            "No results yet",
+            "Train a model on a data set first; its results appear here.",
+            button="Train a model",
+            page=state.TRAIN_PAGE,
+            icon=":material/grid_on:",
+        )
+    st.stop()
+
+picker, switch = st.columns([3, 2], vertical_alignment="bottom", gap="medium")
+with picker:
+    run = widgets.run_picker(finished)
+run_dir = workspace.run_dir(run.id)
+result = state.result_of(run_dir)
+if result is None:
+    widgets.show_error("The result of this run cannot be read. Open the run to see its log, or train again.", title="No result")
+    st.stop()
+splits = [split for split in _SPLITS if split in result["splits"]]
+with switch:
+    split = st.segmented_control(
+        "Split", splits, format_func=_SPLITS.__getitem__, default=splits[0], required=True, key=f"split-{run.id}"
+    )
+
+names = widgets.dataset_names()
+st.caption(
+    f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · {training_sentence(result)}"
+    + (" Validation chose the checkpoint, so its figures flatter a little." if split == "validation" else "")
+)
+rows = state.rows_of(run_dir, workspace.dataset(run.dataset_id), str(split))
+screens = screens_of(run.task)
+screens.draw_scores(SplitView(key=f"{run.id}-{split}", split=str(split), scores=result["splits"][split], rows=rows))
+st.divider()
+draw_downloads(run, result, str(split), screens, rows)

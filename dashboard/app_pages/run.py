@@ -1,0 +1,33 @@
+"""One run, addressed by ``?run=ID``: live while it trains, and the same after a refresh, in a second tab or after a restart."""
+
+import streamlit as st
+
+from core.errors import NotFoundError
+from dashboard import state, widgets
+from dashboard.run_actions import draw_actions
+from dashboard.run_view import draw_head, draw_live
+
+workspace = state.workspace()
+run_id = state.remembered_id("run")
+if run_id is None:
+    widgets.page_head("Run")
+    widgets.empty_state("No run chosen", "A run's page opens from the list of runs.", button="See the runs", page=state.RUNS_PAGE)
+    st.stop()
+if state.id_in_url("run") != run_id:
+    st.query_params["run"] = run_id
+try:
+    run = workspace.run(run_id)
+except NotFoundError:
+    widgets.page_head("Run")
+    widgets.empty_state(
+        "There is no such run",
+        "It may have been deleted, or the link belongs to another workspace.",
+        button="See the runs",
+        page=state.RUNS_PAGE,
+        icon=":material/search_off:",
+    )
+    st.stop()
+
+draw_head(run)
+draw_actions(run)
+st.fragment(draw_live, run_every=None if run.state.is_final else 1.0)(run.id, run.state)

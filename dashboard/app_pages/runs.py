@@ -1,0 +1,22 @@
+"""All runs: what they were told, how they stand, and how good they turned out."""
+
+import streamlit as st
+
+from dashboard import state, widgets
+from dashboard.runs_table import draw_filters, draw_table
+
+workspace = state.workspace()
+widgets.page_head("Runs", "Every training run, newest first. A run goes on in the background, whether or not a page is open.")
+
+runs = workspace.runs()
+if not runs:
+    if workspace.dataset_records():
+        line, button, page = "Choose a data set and a model; the defaults are good.", "Train a model", state.TRAIN_PAGE
+    else:
+        line, button, page = "A run needs a data set. Upload a file or load a sample first.", "Add a data set", state.DATA_PAGE
+    widgets.empty_state("No run yet", line, button=button, page=page, icon=":material/list_alt:")
+    st.stop()
+
+chosen = draw_filters(runs)
+active = any(not run.state.is_final for run in runs)
+st.fragment(draw_table, run_every=2.0 if active else None)(chosen)

@@ -1,0 +1,27 @@
+"""Train: choose a data set, a model and a recipe, see what will happen, and launch."""
+
+import streamlit as st
+
+from dashboard import state, widgets
+from dashboard.launching import draw_choices, draw_launch
+
+workspace = state.workspace()
+widgets.page_head("Train", "Choose a data set, a model and a recipe. The defaults are good; launch goes straight to the run.")
+
+records = workspace.dataset_records()
+if not records:
+    widgets.empty_state(
+        "Nothing to train on yet",
+        "Upload a file of labelled text, or load one of the samples; then come back.",
+        button="Add a data set",
+        page=state.DATA_PAGE,
+        icon=":material/tune:",
+    )
+    st.stop()
+
+form, summary = st.columns([8, 5], gap="large")
+with form:
+    prepared = draw_choices(records)
+if prepared is not None:
+    with summary:
+        draw_launch(prepared)

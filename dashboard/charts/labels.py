@@ -1,0 +1,87 @@
+"""Charts with one line a label: how often each occurs, how well each is found; and how long the texts are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard.charts.base import FAINT, ORANGE, SPLIT_COLOURS, TEAL, height_of_rows, new_figure
+from dashboard.escaping import distinct_plotly_texts
+
+
+def label_counts_figure(counts: Mapping[str, Mapping[str, int]], *, most: int = 100) -> go.Figure:
+    """Horizontal bars: examples of each label, stacked by split.
+
+    Args:
+        counts: split -> label -> how often.
+        most: rarer labels beyond this many are left out.
+    """
+    totals: dict[str, int] = {}
+    for of_split in counts.values():
+        for label, number in of_split.items():
+            totals[label] = totals.get(label, 0) + number
+    labels = sorted(totals, key=lambda label: (-totals[label], label))[:most]
+    shown = distinct_plotly_texts(labels)
+    figure = new_figure(height=height_of_rows(len(labels), row=20), name="label-counts", legend=len(counts) > 1)
+    for split, of_split in counts.items():
+        figure.add_bar(
+            y=shown,
+            x=[of_split.get(label, 0) for label in labels],
+            name=split.capitalize(),
+            orientation="h",
+            marker={"color": SPLIT_COLOURS.get(split, TEAL)},
+            hovertemplate="%{y}<br>%{x} in %{fullData.name}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0.3)
+    figure.update_yaxes(autorange="reversed", tickmode="array", tickvals=shown, ticktext=shown, showgrid=False)
+    figure.update_xaxes(title={"text": "Examples"})
+    return figure
+
+
+def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
+    """How many texts have how many words."""
+    figure = new_figure(height=260, name="text-lengths", x_title="Words in a text", y_title="Texts", legend=False)
+    figure.add_histogram(
+        x=list(lengths),
+        nbinsx=40,
+        marker={"color": TEAL},
+        hovertemplate="%{x} words<br>%{y} texts<extra></extra>",
+    )
+    figure.update_layout(bargap=0.05)
+    return figure
+
+
+def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Two dots a label, precision and recall, joined by a line: short lines are balanced, far right is good.
+
+    Args:
+        labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each, top to bottom. Dots carry the raw label.
+    """
+    names = [str(row["label"]) for row in labels]
+    shown = distinct_plotly_texts(names)
+    figure = new_figure(height=height_of_rows(len(names)), name="precision-recall")
+    between: list[float | None] = [value for row in labels for value in (row["precision"], row["recall"], None)]
+    figure.add_scatter(
+        x=between,
+        y=[name for label in shown for name in (label, label, None)],
+        mode="lines",
+        line={"color": FAINT, "width": 3},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for key, title, colour, symbol in (("precision", "Precision", TEAL, "circle"), ("recall", "Recall", ORANGE, "diamond-open")):
+        figure.add_scatter(
+            x=[row[key] for row in labels],
+            y=shown,
+            name=title,
+            mode="markers",
+            marker={"color": colour, "size": 10, "symbol": symbol, "line": {"width": 2, "color": colour}},
+            customdata=[[name, row["f1"], row["support"]] for name, row in zip(names, labels, strict=True)],
+            hovertemplate=f"<b>%{{y}}</b><br>{title} %{{x:.3f}}<br>F1 %{{customdata[1]:.3f}}<br>"
+            "%{customdata[2]} examples<extra></extra>",
+        )
+    figure.update_yaxes(autorange="reversed", tickmode="array", tickvals=shown, ticktext=shown)
+    figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2, side="top" if len(names) > 25 else "bottom")
+    if len(names) > 25:
+        figure.update_layout(margin={"t": 60}, legend={"y": 1.0, "yanchor": "bottom", "yref": "container"})
+    return figure

@@ -1,0 +1,262 @@
+"""From an uploaded file to a data set: choices on the left, on the right the rows as they will be read; saved only when asked."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from core.datasets.importing import ImportPlan, Prepared, guess_plan, prepare
+from core.datasets.table import Table
+from core.errors import InputFileError, UserError
+from core.tasks import TASKS, get_task
+from core.tasks.base import Role
+from dashboard import formats, state, uploads, widgets
+from dashboard.data_preview import draw_preview
+from dashboard.escaping import markdown_text
+
+IMPORT = "import"
+"""Session key of the import at work: ids of its uploads by part (main, validation, test), and the name proposed."""
+
+_SPLIT_WAYS = {"random": "Random, stratified", "column": "A split column", "files": "Separate files"}
+_ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1251", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
+_DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
+
+
+class _Splits(NamedTuple):
+    column: str | None
+    fractions: tuple[float, float, float]
+    seed: int
+    tables: dict[str, Table]
+
+
+def draw_upload() -> None:
+    """Where a file comes in; it is on disk before anything else happens."""
+    uploaded = st.file_uploader(
+        "CSV, TSV, JSON Lines, JSON, Parquet, Excel or CoNLL columns",
+        key="data-upload",
+        max_upload_size=state.workspace().settings.max_upload_mib,
+    )
+    if uploaded is None:
+        return
+    if st.session_state.get("data-upload-done") == uploaded.file_id:
+        return
+    st.session_state["data-upload-done"] = uploaded.file_id
+    upload = uploads.keep(uploaded)
+    st.session_state[IMPORT] = {"main": upload.id, "name": _name_from(upload.file_name)}
+    st.rerun()
+
+
+def draw_import() -> None:
+    """The import at work."""
+    going = st.session_state[IMPORT]
+    upload = uploads.find(going["main"])
+    widgets.page_head("New data set", "Look whether the rows are read as you mean them. Nothing is kept until you save.")
+    if st.button("Back to all data sets", icon=":material/arrow_back:", type="tertiary", key="import-back"):
+        _leave()
+        st.rerun()
+    if upload is None:
+        widgets.show_error("The uploaded file is gone; uploads are kept for a day. Go back and upload it again.")
+        return
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        chosen = _draw_choices(upload)
+    if chosen is None:
+        return
+    tables, plan = chosen
+    with right:
+        try:
+            with st.spinner("Reading the rows…"):
+                prepared = _prepared(tables, plan)
+        except UserError as error:
+            widgets.show_error(str(error), title="This cannot become a data set yet")
+            _draw_raw(tables["main"])
+            return
+        draw_preview(prepared)
+    with left:
+        _draw_save(prepared, str(going["name"]))
+
+
+def _draw_choices(upload: uploads.Upload) -> tuple[dict[str, Table], ImportPlan] | None:
+    st.caption(f"File {markdown_text(upload.file_name, longest=60)}")
+    try:
+        table = uploads.read(upload, **_reading_options())
+    except InputFileError as error:
+        widgets.show_error(str(error), title="This file cannot be read")
+        _draw_reading(None)
+        return None
+    _draw_reading(table)
+    try:
+        return _draw_plan(table)
+    except UserError as error:
+        widgets.show_error(str(error))
+        return None
+
+
+def _draw_plan(table: Table) -> tuple[dict[str, Table], ImportPlan] | None:
+    guessed = guess_plan(table)
+    names = list(TASKS)
+    task = st.selectbox(
+        "Task", names, index=names.index(guessed.task), format_func=lambda name: TASKS[name].title, key="import-task"
+    )
+    st.caption(get_task(task).summary)
+    if task != guessed.task:
+        guessed = guess_plan(table, task)
+    columns = [str(column) for column in table.rows.columns]
+    roles = {
+        role.name: chosen
+        for role in get_task(task).roles
+        if (chosen := _draw_role(role, columns, guessed.roles.get(role.name, ()), f"import-role-{task}-{role.name}"))
+    }
+    missing = [role.title for role in get_task(task).roles if role.required and role.name not in roles]
+    splits = _draw_splits(columns, guessed)
+    if missing:
+        st.warning(f"Choose a column for: {', '.join(missing)}.", icon=":material/arrow_upward:")
+        return None
+    plan = ImportPlan(task=task, roles=roles, split_column=splits.column, fractions=splits.fractions, seed=splits.seed)
+    return {"main": table, **splits.tables}, plan
+
+
+def _reading_options() -> dict[str, Any]:
+    names = {"encoding": "import-encoding", "delimiter": "import-delimiter", "sheet": "import-sheet"}
+    return {name: st.session_state[key] for name, key in names.items() if st.session_state.get(key)}
+
+
+def _draw_reading(table: Table | None) -> None:
+    """How the file was read, and what can be said where the guess was wrong."""
+    title = f"Read as {_reading_in_words(table)}" if table is not None else "How to read the file"
+    with st.expander(title, expanded=table is None, icon=":material/description:"):
+        kind = table.format if table is not None else "csv"
+        if kind in {"parquet", "excel"}:
+            sheets = [str(name) for name in (table.reading.get("sheets") or [])] if table is not None else []
+            if sheets:
+                st.selectbox("Sheet", [None, *sheets], format_func=lambda name: name or "First with content", key="import-sheet")
+            else:
+                st.caption("This format says itself how it is read.")
+            return
+        st.selectbox("Encoding", [None, *_ENCODINGS], format_func=lambda name: name or "Found by itself", key="import-encoding")
+        if kind == "csv":
+            st.selectbox(
+                "Delimiter",
+                [None, *_DELIMITERS],
+                format_func=lambda mark: _DELIMITERS.get(mark, "Found by itself"),
+                key="import-delimiter",
+            )
+
+
+def _reading_in_words(table: Table) -> str:
+    delimiter = table.reading.get("delimiter")
+    parts = [
+        {
+            "csv": "CSV",
+            "jsonl": "JSON Lines",
+            "json": "JSON",
+            "parquet": "Parquet",
+            "excel": "Excel",
+            "conll": "CoNLL columns",
+        }.get(table.format, table.format),
+        str(table.reading.get("encoding") or ""),
+        _DELIMITERS.get(str(delimiter), str(delimiter)).lower() if delimiter else "",
+        formats.plural(len(table.rows), "record"),
+    ]
+    return markdown_text(", ".join(part for part in parts if part))
+
+
+def _draw_role(role: Role, columns: list[str], guessed: tuple[str, ...], key: str) -> tuple[str, ...]:
+    known = [name for name in guessed if name in columns]
+    if role.many:
+        return tuple(st.multiselect(role.title, columns, default=known, key=key, help=role.help))
+    options: list[str | None] = [*columns] if role.required else [None, *columns]
+    index = options.index(known[0]) if known else (0 if not role.required else None)
+    chosen = st.selectbox(
+        role.title,
+        options,
+        index=index,
+        format_func=lambda name: "None" if name is None else name,
+        key=key,
+        help=role.help,
+        placeholder="Choose a column",
+    )
+    return (chosen,) if chosen else ()
+
+
+def _draw_splits(columns: list[str], guessed: ImportPlan) -> _Splits:
+    going = st.session_state[IMPORT]
+    default = "column" if guessed.split_column else "random"
+    way = st.segmented_control(
+        "Splits", list(_SPLIT_WAYS), format_func=_SPLIT_WAYS.__getitem__, default=default, required=True, key="import-splits"
+    )
+    column: str | None = None
+    tables: dict[str, Table] = {}
+    if way == "column":
+        index = columns.index(guessed.split_column) if guessed.split_column in columns else None
+        column = st.selectbox("Split column", columns, index=index, key="import-split-column", placeholder="Choose a column")
+        st.caption("Its cells say train, validation (or dev, valid) and test.")
+    elif way == "files":
+        st.caption("The file above is the training split. Where one of these is missing, it is taken from the training rows.")
+        for part in ("validation", "test"):
+            uploaded = st.file_uploader(f"{part.capitalize()} file", key=f"import-file-{part}")
+            if uploaded is not None:
+                with widgets.errors_shown():
+                    tables[part] = uploads.read(uploads.keep(uploaded))
+                    going[part] = uploads.keep(uploaded).id
+    fractions, seed = guessed.fractions, guessed.seed
+    if way == "random":
+        fractions, seed = _draw_fractions(guessed)
+    return _Splits(column, fractions, seed, tables)
+
+
+def _draw_fractions(guessed: ImportPlan) -> tuple[tuple[float, float, float], int]:
+    first, second, third = st.columns(3)
+    validation = first.number_input("Validation %", 1, 45, round(guessed.fractions[1] * 100), key="import-validation")
+    test = second.number_input("Test %", 1, 45, round(guessed.fractions[2] * 100), key="import-test")
+    seed = third.number_input("Seed", 0, 2**31 - 1, guessed.seed, key="import-seed", help="The same seed gives the same splits.")
+    st.caption(f"{100 - validation - test} % are for training. Labels keep their proportions; equal texts stay together.")
+    return ((100 - validation - test) / 100, validation / 100, test / 100), seed
+
+
+def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
+    """The rows as the plan reads them; the last few plans are kept, so that a click on a tab costs nothing."""
+    return _prepare(_Unhashed(tables), tuple((part, id(table)) for part, table in sorted(tables.items())), plan)
+
+
+class _Unhashed(NamedTuple):
+    tables: Mapping[str, Table]
+
+
+@st.cache_resource(show_spinner=False, max_entries=6, ttl=1800, hash_funcs={ImportPlan: repr, _Unhashed: lambda _: ""})
+def _prepare(held: _Unhashed, identities: tuple[tuple[str, int], ...], plan: ImportPlan) -> Prepared:  # noqa: ARG001 - identities are the key
+    return prepare(held.tables, plan)
+
+
+def _draw_raw(table: Table) -> None:
+    st.caption("The file as it lies, first rows")
+    st.dataframe(table.rows.head(50), height=320, key="import-raw", alt="First rows of the file")
+
+
+def _draw_save(prepared: Prepared, proposed: str) -> None:
+    st.divider()
+    name = st.text_input("Name of the data set", value=proposed, max_chars=120, key="import-name")
+    if st.button("Save data set", type="primary", icon=":material/save:", width="stretch", key="import-save"):
+        with widgets.errors_shown():
+            with st.spinner("Saving…"):
+                record = state.workspace().save_dataset(prepared, name or "")
+            _leave()
+            state.flash(f"Saved {formats.plural(record.num_examples, 'example')}.")
+            state.remember_id("dataset", record.id)
+            st.query_params["dataset"] = record.id
+            st.rerun()
+
+
+def _leave() -> None:
+    """Forget the import at work and its uploads."""
+    going = st.session_state.pop(IMPORT, {})
+    for part in ("main", "validation", "test"):
+        if part in going:
+            uploads.discard(going[part])
+    for key in [key for key in st.session_state if str(key).startswith("import-")]:
+        del st.session_state[key]
+
+
+def _name_from(file_name: str) -> str:
+    stem = file_name.rsplit("/", 1)[-1].rsplit("\\", 1)[-1].rsplit(".", 1)[0]
+    return stem.replace("_", " ").replace("-", " ").strip().capitalize()[:120] or "Data set"

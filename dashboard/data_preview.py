@@ -1,0 +1,73 @@
+"""What a file will become if it is saved as a data set: rows, labels, lengths, and the records that were set aside."""
+
+import pandas as pd
+import streamlit as st
+
+from core.datasets.importing import Prepared
+from core.tasks import SPLITS
+from dashboard import formats, widgets
+from dashboard.charts.labels import label_counts_figure
+from dashboard.dataset_view import draw_lengths, draw_rows_table
+from dashboard.downloads import csv_bytes
+from dashboard.results import screens_of
+
+_MOST_ROWS = 1000
+
+
+def draw_preview(prepared: Prepared) -> None:
+    """Figures, notes and tabs for everything to look at before saving."""
+    aside = len(prepared.set_aside)
+    widgets.facts(
+        {
+            "Examples": formats.count(len(prepared.examples)),
+            "Labels": formats.count(len(prepared.labels)),
+            **{split.capitalize(): formats.count(prepared.num_examples.get(split, 0)) for split in SPLITS},
+            "Set aside": formats.count(aside),
+        }
+    )
+    for note in prepared.notes[:6]:
+        st.text(f"• {note}", width="stretch")
+    names = ["Rows as they will be read", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
+    rows, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
+    with rows:
+        shown = prepared.examples.head(_MOST_ROWS)
+        table = screens_of(prepared.task).preview(shown)
+        table.insert(1, "split", shown["split"])
+        draw_rows_table(table, key="import-rows")
+        if len(prepared.examples) > _MOST_ROWS:
+            st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.plural(len(prepared.examples), 'row')}.")
+    with labels:
+        widgets.chart(label_counts_figure(prepared.label_counts), key="import-labels", alt="Examples of each label by split")
+    with lengths:
+        draw_lengths(prepared.examples["text"], key="import")
+    with set_aside:
+        _draw_set_aside(prepared)
+
+
+def _draw_set_aside(prepared: Prepared) -> None:
+    if not prepared.set_aside:
+        st.info("Every record of the file can be used.", icon=":material/check_circle:")
+        return
+    table = pd.DataFrame([{"record": one.record, "reason": one.reason} for one in prepared.set_aside])
+    st.caption(
+        "These records cannot be used and stay out of the data set. To have them, correct them in the file and upload it again."
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=360,
+        key="import-set-aside",
+        column_config={
+            "record": st.column_config.NumberColumn("Record", width="small"),
+            "reason": st.column_config.TextColumn("Why", width="large"),
+        },
+        alt="Records set aside, with reasons",
+    )
+    st.download_button(
+        "Download the list",
+        lambda: csv_bytes(table),
+        file_name="set-aside.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -1,0 +1,41 @@
+"""What leaves the dashboard as a file: CSV that is safe to open in a spreadsheet, and JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dashboard.escaping import spreadsheet_cell
+
+FORMULA_NOTE = "In CSV files, cells that start with = + - @ or a tab get a leading apostrophe, so that no spreadsheet runs them."
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """The table as UTF-8 CSV with a byte order mark (spreadsheets need it) and guarded cells and headers; lists become JSON."""
+    guarded = table.apply(lambda column: column.map(_cell)) if len(table) else table.copy()
+    guarded.columns = [spreadsheet_cell(str(name)) for name in table.columns]
+    return guarded.to_csv(index=False).encode("utf-8-sig", "surrogatepass")
+
+
+def json_bytes(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """A readable JSON file."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_plain).encode("utf-8", "surrogatepass")
+
+
+def file_stem(name: str) -> str:
+    """The part of a download's file name that comes from a display name: letters, digits, dots and dashes only."""
+    kept = "".join(character if character.isalnum() or character in "-_." else "-" for character in name)
+    return kept.strip("-.")[:60] or "tuneboard"
+
+
+def _cell(value: Any) -> Any:
+    if hasattr(value, "tolist") and not isinstance(value, str):
+        value = value.tolist()
+    if isinstance(value, list | tuple | dict):
+        value = json.dumps(value, ensure_ascii=False, default=_plain)
+    return spreadsheet_cell(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

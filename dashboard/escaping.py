@@ -1,0 +1,54 @@
+"""Text written by others, made safe for the three places that would otherwise read it as code.
+
+Most user text goes to ``st.text``, ``st.code`` and ``st.dataframe``, which show it as it is. The functions here are for the few
+places that read markdown (headings, messages, button labels), for Plotly labels, and for cells of a CSV file that somebody opens
+in a spreadsheet.
+"""
+
+import html
+import re
+from typing import Any
+
+_MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])")
+_LIVE_AFTER_PARSING = re.compile(r"([:@]|(?<=www)\.|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_LONGEST_LABEL = 28
+
+
+def markdown_text(text: str, *, longest: int = 200) -> str:
+    """Markdown that shows exactly this text, on one line: no image is fetched, no link, icon, formula or colour appears.
+
+    Backslashes stop what the markdown parser reads. Streamlit also rewrites text after parsing (``:material/…:``, emoji codes,
+    bare addresses, arrows), where a backslash is gone already; an invisible word joiner breaks those.
+    """
+    one_line = " ".join(text.split())
+    if len(one_line) > longest:
+        one_line = one_line[: longest - 1] + "…"
+    joined = _LIVE_AFTER_PARSING.sub(lambda match: match.group(1) + _WORD_JOINER, one_line)
+    return _MARKDOWN_PUNCTUATION.sub(r"\\\1", joined)
+
+
+def plotly_text(text: str, *, longest: int = _LONGEST_LABEL) -> str:
+    """A label for a Plotly axis or hover: no tag is read in it, and a long one is shortened in the middle."""
+    one_line = " ".join(text.split())
+    if len(one_line) > longest:
+        head = (longest - 1) * 2 // 3
+        one_line = f"{one_line[:head]}…{one_line[len(one_line) - (longest - 1 - head) :]}"
+    return html.escape(one_line).replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+def distinct_plotly_texts(texts: list[str], *, longest: int = _LONGEST_LABEL) -> list[str]:
+    """Shown labels of an axis; names that look alike once shortened keep apart by a number."""
+    seen: dict[str, int] = {}
+    shown = []
+    for text in texts:
+        label = plotly_text(text, longest=longest)
+        seen[label] = seen.get(label, 0) + 1
+        shown.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return shown
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A cell that no spreadsheet program runs as a formula: text that starts like one gets a leading apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -1,0 +1,81 @@
+"""Numbers, times and states in words and figures that are quick to read."""
+
+from datetime import UTC, datetime
+
+
+def score(value: float | None, digits: int = 3) -> str:
+    """A figure from 0 to 1, such as ``0.941``; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def count(number: float) -> str:
+    """A whole number with thin spaces between thousands, such as ``13 083``."""
+    return f"{round(number):,}".replace(",", "\u202f")
+
+
+def plural(number: int, singular: str, many: str | None = None) -> str:
+    """A counted noun, such as ``1 row`` or ``13 083 rows``."""
+    return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in its two largest units, such as ``4 min 12 s``; a dash where it is not known."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit} {rest} {smaller_unit}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def rough_duration(seconds: float) -> str:
+    """An estimate that does not pretend to be exact, such as ``40 s``, ``4 min`` or ``1.5 h``."""
+    if seconds < 50:
+        return f"{max(10, round(seconds / 10) * 10)} s"
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago something was, in words: ``just now``, ``3 min ago``, ``2 h ago``, then the date."""
+    now = now or datetime.now(UTC)
+    seconds = (now - aware(moment)).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h ago"
+    return aware(moment).strftime("%d %b %Y")
+
+
+def aware(moment: datetime) -> datetime:
+    """The same moment with its time zone; a moment without one is UTC."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def memory(mib: float | None) -> str:
+    """An amount of memory, such as ``1.9 GiB``."""
+    if mib is None:
+        return "–"
+    return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
+
+
+def learning_rate(value: float) -> str:
+    """A learning rate as people write it, such as ``2e-4``."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def number(value: float) -> str:
+    """A figure of any size in a few digits, such as ``230``, ``9.44`` or ``2e-4``."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return count(value)
+    return learning_rate(value) if abs(value) < 0.001 else f"{value:.3g}"

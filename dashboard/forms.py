@@ -1,0 +1,179 @@
+"""A form made from the declarations in ``core.options``: title, help, range and choices are written there once.
+
+The recipe fills every field; what a person changes is handed back as overrides. The few essential fields stand first, the rest
+under "All options".
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import streamlit as st
+
+from core.config import SECTIONS, RunConfig
+from core.options import Option, option_of
+from dashboard import formats
+from dashboard.escaping import markdown_text
+
+_SECTION_TITLES = {"model": "Model", "optimizer": "Optimizer", "schedule": "Schedule", "training": "Training"}
+_ELSEWHERE = {"model"}
+"""Fields the page asks for itself."""
+_IN_A_ROW = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One field of the run config as the form sees it."""
+
+    section: str
+    name: str
+    declared: Option
+    kind: type
+    optional: bool
+
+
+def fields_of(essential: bool) -> dict[str, list[Field]]:
+    """The essential fields, or all the others, by section."""
+    found: dict[str, list[Field]] = {}
+    for section, kind in SECTIONS.items():
+        if section == "data":
+            continue
+        hints = typing.get_type_hints(kind)
+        for name in (declared.name for declared in dataclasses.fields(kind)):
+            declared_option = option_of(kind, name)
+            if declared_option.essential is essential and name not in _ELSEWHERE:
+                plain, optional = _plain_type(hints[name])
+                found.setdefault(section, []).append(Field(section, name, declared_option, plain, optional))
+    return found
+
+
+def draw_essential(
+    config: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """The few fields that matter most, with the recipe's reasons below.
+
+    Args:
+        config: what the recipe chose; shown until a person changes it.
+        reasons: field name -> why the recipe chose so.
+        key: differs wherever the recipe's choices may differ, so that a changed recipe shows its own values.
+        choices: for fields that are text in the declaration but a choice here: value -> title.
+
+    Returns:
+        The fields a person changed.
+    """
+    fields = [field for of_section in fields_of(essential=True).values() for field in of_section]
+    changed = _draw_fields(fields, config, key=key, choices=choices, reasons=reasons)
+    told = [
+        f"{field.declared.title}: {reasons[field.name]}"
+        for field in fields
+        if field.name in reasons and field.name not in changed
+    ]
+    if told:
+        with st.container(border=True, gap="xsmall"):
+            st.caption("Why these values")
+            for sentence in told:
+                st.caption(markdown_text(sentence, longest=400))
+    return changed
+
+
+def draw_rest(
+    config: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """Every other field, by section.
+
+    Returns:
+        The fields a person changed.
+    """
+    changed: dict[str, Any] = {}
+    for section, fields in fields_of(essential=False).items():
+        st.markdown(f"**{_SECTION_TITLES[section]}**")
+        changed |= _draw_fields(fields, config, key=key, choices=choices, reasons=reasons)
+    return changed
+
+
+def _draw_fields(
+    fields: list[Field], config: RunConfig, *, key: str, choices: Mapping[str, Mapping[str, str]], reasons: Mapping[str, str]
+) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for row in _rows(fields):
+        for column, field in zip(st.columns(_IN_A_ROW), row, strict=False):
+            recommended = getattr(getattr(config, field.section), field.name)
+            with column:
+                value = _draw_field(field, recommended, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
+            if value != recommended:
+                changed[f"{field.section}.{field.name}"] = value
+    return changed
+
+
+def _draw_field(field: Field, recommended: Any, key: str, choices: Mapping[str, str] | None, reason: str | None) -> Any:
+    declared = field.declared
+    help_text = f"{declared.help} Recipe: {markdown_text(reason, longest=400)}" if reason else declared.help
+    named = choices if choices is not None else declared.choices
+    if named is not None:
+        options: list[Any] = [None, *named] if field.optional else list(named)
+        return st.selectbox(
+            declared.title,
+            options,
+            index=options.index(recommended),
+            format_func=lambda value: "Automatic" if value is None else named[value],
+            key=key,
+            help=help_text,
+        )
+    if field.kind is bool:
+        return st.toggle(declared.title, value=bool(recommended), key=key, help=help_text)
+    if field.kind is int:
+        return _whole_number(field, recommended, key, help_text)
+    if field.kind is float:
+        return _fraction(field, recommended, key, help_text)
+    return st.text_input(declared.title, value=recommended or "", key=key, help=help_text) or (None if field.optional else "")
+
+
+def _whole_number(field: Field, recommended: int | None, key: str, help_text: str) -> int | None:
+    declared = field.declared
+    return st.number_input(
+        declared.title,
+        min_value=None if declared.minimum is None else int(declared.minimum),
+        max_value=None if declared.maximum is None else int(declared.maximum),
+        value=recommended,
+        step=1,
+        placeholder="Automatic" if field.optional else None,
+        key=key,
+        help=help_text,
+    )
+
+
+def _fraction(field: Field, recommended: float | None, key: str, help_text: str) -> float | None:
+    """A number with a fraction; small ones, such as learning rates, are written as ``2e-4``.
+
+    Bounds that exclude themselves are left to the config's own check, whose message names them.
+    """
+    declared = field.declared
+    tiny = declared.above == 0.0
+    typed = st.text_input(
+        declared.title,
+        value="" if recommended is None else formats.learning_rate(recommended) if tiny else f"{recommended:g}",
+        placeholder="Automatic" if field.optional else None,
+        key=key,
+        help=help_text,
+    )
+    typed = (typed or "").strip().replace(",", ".")
+    if not typed and field.optional:
+        return None
+    try:
+        value = float(typed)
+    except ValueError:
+        st.caption(f":red[Not a number. Write it as {'2e-4' if tiny else '0.1'}.]")
+        return recommended
+    shown = None if recommended is None else float(formats.learning_rate(recommended) if tiny else f"{recommended:g}")
+    return recommended if value == shown else value
+
+
+def _rows(fields: list[Field]) -> Iterator[list[Field]]:
+    for start in range(0, len(fields), _IN_A_ROW):
+        yield fields[start : start + _IN_A_ROW]
+
+
+def _plain_type(hint: Any) -> tuple[type, bool]:
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return (kinds[0], True) if kinds else (hint, False)

@@ -1,0 +1,118 @@
+"""Following a run while its worker writes: each line of its files is read once, whoever watches and however often."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.runs.run_dir import LineReader, RunDir
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands, from its last lines.
+
+    Attributes:
+        plan: the facts of the last plan (device, precision, num_parameters, batch_size …).
+        step, total_steps: optimizer steps done and planned; ``total_steps`` is 0 until the plan is known.
+        epoch, epochs: passes over the training split.
+        phase: preparing, training, validating, testing or saving.
+        examples_per_s, elapsed_s, remaining_s, memory_mib: as last measured.
+    """
+
+    plan: Mapping[str, Any]
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    epochs: float = 0.0
+    phase: str = ""
+    examples_per_s: float | None = None
+    elapsed_s: float | None = None
+    remaining_s: float | None = None
+    memory_mib: float | None = None
+    gpu_memory_mib: float | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of the planned steps is done, from 0 to 1."""
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+
+class RunFeed:
+    """Everything a run has written so far, brought up to date by ``refresh``. Safe to share between sessions."""
+
+    def __init__(self, run_dir: RunDir) -> None:
+        self._metrics = LineReader(run_dir.metrics_file)
+        self._events = LineReader(run_dir.events_file)
+        self._lock = threading.Lock()
+        self._rows: list[dict[str, Any]] = []
+        self._seen: list[dict[str, Any]] = []
+
+    def refresh(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Read what is new.
+
+        Returns:
+            Every line of figures and every event so far, as lists of the caller's own.
+        """
+        with self._lock:
+            for row in self._metrics.read_new():
+                self._take(row)
+            self._seen += self._events.read_new()
+            return list(self._rows), list(self._seen)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        """Add a line; where a resumed run went back to its checkpoint, the lines it leaves behind go."""
+        step = row.get("step")
+        if not isinstance(step, int | float):
+            return
+        kind = _is_validation(row)
+        while self._rows and self._rows[-1]["step"] >= step and _is_undone(self._rows[-1], row, kind):
+            self._rows.pop()
+        self._rows.append(row)
+
+
+def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Progress:
+    """Where a run stands, from what it wrote."""
+    plan: Mapping[str, Any] = next((event for event in reversed(events) if event.get("kind") == "plan"), {})
+    phase = next((str(event.get("phase", "")) for event in reversed(events) if event.get("kind") == "phase"), "")
+    last = rows[-1] if rows else {}
+    step, total = int(last.get("step", 0)), int(plan.get("total_steps") or 0)
+    elapsed = last.get("time_s")
+    return Progress(
+        step=step,
+        total_steps=total,
+        epoch=float(last.get("epoch", 0.0)),
+        epochs=float(plan.get("epochs") or 0),
+        phase=phase,
+        examples_per_s=_last(rows, "train/examples_per_s"),
+        elapsed_s=elapsed,
+        remaining_s=_remaining(rows, step, total),
+        memory_mib=_last(rows, "system/memory_mib"),
+        gpu_memory_mib=_last(rows, "system/gpu_memory_mib"),
+        plan=plan,
+    )
+
+
+def _remaining(rows: Sequence[Mapping[str, Any]], step: int, total: int, window: int = 60) -> float | None:
+    """Seconds to go at the pace of the last minute or so, validation included."""
+    if not total or len(rows) < 2:
+        return None
+    first, last = rows[-min(window, len(rows))], rows[-1]
+    steps, seconds = last["step"] - first["step"], float(last.get("time_s", 0)) - float(first.get("time_s", 0))
+    if steps <= 0 or seconds <= 0:
+        return None
+    return max(0.0, float((total - step) * seconds / steps))
+
+
+def _last(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    return next((float(row[key]) for row in reversed(rows) if row.get(key) is not None), None)
+
+
+def _is_validation(row: Mapping[str, Any]) -> bool:
+    return any(key.startswith("validation/") for key in row)
+
+
+def _is_undone(earlier: Mapping[str, Any], row: Mapping[str, Any], row_is_validation: bool) -> bool:
+    """Whether an earlier line, of the same or a later step, is work that a resume threw away."""
+    same_step = earlier["step"] == row["step"]
+    return not (same_step and _is_validation(earlier) != row_is_validation)

@@ -1,0 +1,129 @@
+"""Taking texts from a person, asking a run's model, and showing what it says. The model is loaded on the first question only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import InputFileError, UserError
+from core.runs.records import RunRecord
+from dashboard import formats, state, uploads, widgets
+from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem, json_bytes
+from dashboard.results import screens_of
+
+if TYPE_CHECKING:
+    from core.inference import Predictor
+
+_MOST_TEXTS = 10_000
+_LOADED_MODELS = 2
+
+
+def draw_question(run: RunRecord) -> list[str] | None:
+    """Ask for texts.
+
+    Returns:
+        The texts to predict if the button was just pressed, otherwise nothing.
+    """
+    source = st.segmented_control(
+        "Texts from", ["Paste", "File"], default="Paste", required=True, label_visibility="collapsed", key="predict-source"
+    )
+    texts: list[str] = []
+    if source == "Paste":
+        pasted = st.text_area(
+            "Texts, one a line",
+            height=150,
+            key="predict-texts",
+            placeholder="My parcel has not arrived yet.\nHow do I change my password?",
+        )
+        texts = [line.strip() for line in (pasted or "").splitlines() if line.strip()]
+    else:
+        with widgets.errors_shown():
+            texts = _texts_of_file()
+    if len(texts) > _MOST_TEXTS:
+        st.warning(
+            f"Only the first {formats.count(_MOST_TEXTS)} of {formats.count(len(texts))} texts are predicted here; "
+            "python -m core predict takes any number.",
+            icon=":material/warning:",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button("Predict", type="primary", icon=":material/play_arrow:", key=f"predict-{run.id}")
+        if texts:
+            st.caption(formats.plural(len(texts), "text"))
+        elif pressed:
+            st.caption("Write or upload at least one text first.")
+    return texts[:_MOST_TEXTS] if pressed and texts else None
+
+
+def _texts_of_file() -> list[str]:
+    """The text column of an uploaded table; a plain text file gives one text a line."""
+    uploaded = st.file_uploader("A table with a text column, or a plain text file with one text a line", key="predict-file")
+    if uploaded is None:
+        return []
+    if uploaded.name.lower().endswith(".txt"):
+        try:
+            lines = uploaded.getvalue().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise InputFileError(
+                "The text file is not UTF-8. Save it as UTF-8, or upload a CSV file, whose encoding is found."
+            ) from None
+        return [line.strip() for line in lines if line.strip()]
+    rows = uploads.read(uploads.keep(uploaded)).rows
+    columns = [str(column) for column in rows.columns]
+    mean_length = {column: rows[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).mean() for column in columns}
+    likely = "text" if "text" in columns else max(columns, key=lambda column: float(mean_length[column]))
+    chosen = st.selectbox("Text column", columns, index=columns.index(likely), key="predict-column", width=320)
+    return [cell.strip() for cell in rows[chosen] if isinstance(cell, str) and cell.strip()]
+
+
+def draw_answer(run: RunRecord, texts: Sequence[str] | None) -> None:
+    """Predict if asked just now; show the last answer of this run."""
+    key = f"answer-{run.id}"
+    if texts is not None:
+        try:
+            with st.spinner("Loading the model and predicting…", show_time=True):
+                predictions = predictor_of(state.workspace().run_dir(run.id).model).predict(list(texts))
+        except UserError as error:
+            widgets.show_error(str(error))
+            return
+        st.session_state[key] = (list(texts), predictions)
+        st.session_state["answers"] = st.session_state.get("answers", 0) + 1
+    if key not in st.session_state:
+        return
+    asked, predictions = st.session_state[key]
+    screens = screens_of(run.task)
+    st.divider()
+    screens.draw_predictions(asked, predictions, key=f"{run.id}-{st.session_state['answers']}")
+    table = screens.new_predictions(asked, predictions)
+    _draw_downloads(run, asked, predictions, table)
+
+
+def _draw_downloads(run: RunRecord, texts: Sequence[str], predictions: Sequence[dict[str, Any]], table: pd.DataFrame) -> None:
+    stem = f"{file_stem(run.name)}-predictions"
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV",
+            lambda: csv_bytes(table),
+            file_name=f"{stem}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "JSON",
+            lambda: json_bytes([{"text": text, **one} for text, one in zip(texts, predictions, strict=True)]),
+            file_name=f"{stem}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.caption(FORMULA_NOTE)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_LOADED_MODELS)
+def predictor_of(model_folder: Path) -> "Predictor":
+    """The loaded model of a run, kept for the next question of anybody."""
+    from core.inference import Predictor
+
+    return Predictor.load(model_folder)

@@ -1,0 +1,58 @@
+"""A run's results as files to take away, and its training in one sentence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.runs.records import RunRecord
+from dashboard import formats
+from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem, json_bytes
+from dashboard.results.view import TaskScreens
+
+_DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
+
+
+def training_sentence(result: Mapping[str, Any]) -> str:
+    """How the run was trained, such as "trained 6 epochs in 4 min 12 s on the processor (bfloat16)"."""
+    training = result.get("training", {})
+    device = str(training.get("device", ""))
+    sentence = (
+        f"trained {formats.plural(round(training.get('epochs', 0)), 'epoch')} in {formats.duration(training.get('duration_s'))}"
+    )
+    if device:
+        sentence += f" on {_DEVICES.get(device, device)} ({training.get('precision', 'float32')})"
+    best = training.get("best_step")
+    return f"{sentence}; best checkpoint at step {formats.count(best)}." if best is not None else f"{sentence}."
+
+
+def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screens: TaskScreens, rows: pd.DataFrame) -> None:
+    """Buttons for the report as JSON, the per-label table and the predictions as CSV. Files are made when they are asked for."""
+    stem = f"{file_stem(run.name)}-{split}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "Report (JSON)",
+            lambda: json_bytes({"run": run.id, "name": run.name, **result}),
+            file_name=f"{file_stem(run.name)}-report.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Labels (CSV)",
+            lambda: csv_bytes(screens.label_table(result["splits"][split])),
+            file_name=f"{stem}-labels.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Predictions (CSV)",
+            lambda: csv_bytes(screens.kept_predictions(rows)),
+            file_name=f"{stem}-predictions.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.caption(FORMULA_NOTE)

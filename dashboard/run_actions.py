@@ -1,0 +1,56 @@
+"""What can be done with a run on its own page, in words that say what will happen."""
+
+import streamlit as st
+
+from core.runs.records import RunRecord, RunState
+from dashboard import state, widgets
+from dashboard.downloads import file_stem
+
+_STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
+_RESUME_HELP = "Goes on from the last checkpoint."
+_FINISH_HELP = "Trains no further: tests the best checkpoint so far and writes results and the model."
+
+
+def draw_actions(run: RunRecord) -> None:
+    """Buttons that fit the state of the run."""
+    workspace = state.workspace()
+    with st.container(horizontal=True, gap="small"), widgets.errors_shown():
+        if run.state is RunState.SUCCEEDED:
+            if st.button("See the results", type="primary", icon=":material/grid_on:"):
+                state.go_to(state.RESULTS_PAGE, run=run.id)
+            if st.button("Predict with it", icon=":material/edit_note:"):
+                state.go_to(state.PREDICT_PAGE, run=run.id)
+        elif run.state in (RunState.QUEUED, RunState.RUNNING):
+            waiting = run.state is RunState.QUEUED
+            label = "Take out of the queue" if waiting else ("Stopping after this step" if run.stop_requested else "Stop")
+            if st.button(
+                label, icon=":material/stop:", disabled=run.stop_requested and not waiting, help=None if waiting else _STOP_HELP
+            ):
+                workspace.stop(run.id)
+                st.rerun()
+        else:
+            if st.button("Resume", type="primary", icon=":material/play_arrow:", help=_RESUME_HELP):
+                workspace.resume(run.id)
+                st.rerun()
+            if has_checkpoint(run) and st.button("Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP):
+                workspace.finish(run.id)
+                st.rerun()
+        if st.button("Train again with changes", icon=":material/tune:", help="Opens Train with this run's data set."):
+            state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id)
+        config_file = workspace.run_dir(run.id).config_file
+        if config_file.is_file():
+            st.download_button(
+                "Config",
+                config_file.read_bytes,
+                file_name=f"{file_stem(run.name)}.yaml",
+                mime="application/yaml",
+                icon=":material/download:",
+                on_click="ignore",
+                help="Everything the run was told, as YAML; python -m core train takes it with --config.",
+            )
+
+
+def has_checkpoint(run: RunRecord) -> bool:
+    """Whether there is anything learned to finish with."""
+    checkpoints = state.workspace().run_dir(run.id).checkpoints
+    return checkpoints.is_dir() and any(not entry.name.startswith(".") for entry in checkpoints.iterdir())

@@ -1,0 +1,53 @@
+"""Small windows that change a run: its name, its tags, or its being there at all."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.runs.records import RunRecord
+from dashboard import formats, state, widgets
+
+
+@st.dialog("Rename run", icon=":material/edit:")
+def rename_dialog(run: RunRecord) -> None:
+    """Ask for another name."""
+    name = st.text_input("Name", run.name, max_chars=120)
+    if st.button("Rename", type="primary"):
+        with widgets.errors_shown():
+            state.workspace().rename_run(run.id, name)
+            state.flash("Renamed.")
+            st.rerun()
+
+
+@st.dialog("Tags", icon=":material/sell:")
+def tag_dialog(run: RunRecord) -> None:
+    """Choose among the tags there are, or write new ones."""
+    workspace = state.workspace()
+    known = sorted({tag for other in workspace.runs() for tag in other.tags})
+    tags = st.multiselect(
+        "Tags",
+        known,
+        default=list(run.tags),
+        accept_new_options=True,
+        placeholder="Write a tag and press Enter",
+        label_visibility="collapsed",
+    )
+    if st.button("Save", type="primary"):
+        with widgets.errors_shown():
+            workspace.tag_run(run.id, tags)
+            state.flash("Tags saved.")
+            st.rerun()
+
+
+@st.dialog("Delete", icon=":material/delete:")
+def delete_dialog(runs: Sequence[RunRecord]) -> None:
+    """Say what will be lost, and ask once more."""
+    st.text("\n".join(run.name for run in runs[:12]) + (f"\nand {len(runs) - 12} more" if len(runs) > 12 else ""))
+    what = "This run" if len(runs) == 1 else f"These {formats.plural(len(runs), 'run')}"
+    st.markdown(f"{what} will be deleted with figures, predictions, checkpoints and the trained model. This cannot be undone.")
+    if st.button("Delete for good", type="primary", icon=":material/delete:"):
+        with widgets.errors_shown():
+            for run in runs:
+                state.workspace().delete_run(run.id)
+            state.flash(f"{formats.plural(len(runs), 'run')} deleted.")
+            st.rerun()

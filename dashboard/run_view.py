@@ -1,0 +1,189 @@
+"""What a run's page shows: a head that stays, and a part that is drawn again every second while the run is at work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.runs.records import RunRecord, RunState
+from core.tasks import get_task
+from dashboard import formats, state, widgets
+from dashboard.charts.curves import learning_rate_figure, loss_figure, score_figure, speed_figure
+from dashboard.escaping import markdown_text
+from dashboard.live import Progress, progress_of
+
+_PHASES = {
+    "preparing": "Preparing texts and model",
+    "training": "Training",
+    "validating": "Measuring on validation",
+    "testing": "Testing the best checkpoint",
+    "saving": "Saving the model",
+}
+_EVENT_ICONS = {"warning": ":material/warning:", "state": ":material/flag:", "resume": ":material/restart_alt:"}
+_SHOWN_EVENTS = 30
+
+
+def draw_head(run: RunRecord) -> None:
+    """Name, state, and where the run comes from."""
+    state.show_flash()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.title(markdown_text(run.name, longest=80), anchor=False, width="content")
+        widgets.state_badge(run)
+        for tag in run.tags:
+            st.badge(markdown_text(tag, longest=30), color="gray")
+    names = widgets.dataset_names()
+    st.caption(
+        f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · "
+        f"model {markdown_text(run.model)} · recipe {markdown_text(run.recipe)} · made {formats.ago(run.created_at)}"
+    )
+
+
+def draw_live(run_id: str, drawn_state: RunState) -> None:
+    """Everything that moves. When the run has changed its state since the page was drawn, the whole page is drawn again."""
+    workspace = state.workspace()
+    run = workspace.run(run_id)
+    if run.state is not drawn_state:
+        st.rerun()
+    rows, events = state.run_feed(workspace.run_dir(run_id).folder).refresh()
+    progress = progress_of(rows, events)
+    _draw_outcome(run)
+    _draw_progress(run, progress)
+    _draw_curves(run, rows)
+    _draw_log(run, events)
+
+
+def _draw_outcome(run: RunRecord) -> None:
+    message = markdown_text(run.message, longest=1500) if run.message else ""
+    if run.state is RunState.FAILED:
+        error = state.workspace().run_dir(run.id).error() or {}
+        widgets.show_error(str(error.get("message") or run.message or "The log below may say why."), title="This run failed")
+    elif run.state is RunState.INTERRUPTED:
+        st.warning(
+            message or "The worker ended before it was done. What was learned up to the last checkpoint is kept.",
+            icon=":material/power_off:",
+            title="This run was interrupted",
+        )
+    elif run.state is RunState.CANCELLED:
+        st.info(
+            message or "Resume it, or finish with what was learned.", icon=":material/stop_circle:", title="This run was stopped"
+        )
+    elif run.state is RunState.QUEUED:
+        st.info(_queue_sentence(run), icon=":material/schedule:")
+
+
+def _queue_sentence(run: RunRecord) -> str:
+    workspace = state.workspace()
+    ahead = [waiting.id for waiting in workspace.queue()]
+    busy = [other for other in workspace.runs() if other.state is RunState.RUNNING]
+    place = ahead.index(run.id) if run.id in ahead else 0
+    if not busy and place == 0:
+        return "Next in the queue: it starts in a moment."
+    return f"Waiting for {formats.plural(place + len(busy), 'run')} before it. It starts by itself; this page may be closed."
+
+
+def _draw_progress(run: RunRecord, progress: Progress) -> None:
+    if run.state is RunState.QUEUED and not progress.step:
+        return
+    done = run.state is RunState.SUCCEEDED
+    share = 1.0 if done else progress.share
+    phase = "Done" if done else _PHASES.get(progress.phase, "Starting the worker")
+    if run.state.is_final and not done:
+        phase = "Ended"
+    steps = f"step {formats.count(progress.step)} of {formats.count(progress.total_steps)}" if progress.total_steps else ""
+    if run.finish_early and run.state is RunState.RUNNING:
+        phase = f"{phase} (finishing with what was learned)"
+    st.progress(share, text=" · ".join(part for part in (phase, steps, f"{share:.0%}" if steps else "") if part))
+    plan = progress.plan
+    figures = {
+        "Epoch": f"{progress.epoch:.1f} of {progress.epochs:g}" if progress.epochs else "–",
+        "Rows a second": formats.count(progress.examples_per_s) if progress.examples_per_s is not None else "–",
+        "Elapsed": formats.duration(_elapsed_s(run, progress)),
+        "Remaining": "–" if run.state.is_final else formats.duration(progress.remaining_s),
+        "Device": _device(plan),
+        "Memory": formats.memory(progress.memory_mib),
+    }
+    if progress.gpu_memory_mib is not None:
+        figures["GPU memory"] = formats.memory(progress.gpu_memory_mib)
+    if run.headline is not None and run.headline_name:
+        figures = {f"Test {run.headline_name}": formats.score(run.headline), **figures}
+    widgets.facts(figures)
+
+
+def _elapsed_s(run: RunRecord, progress: Progress) -> float | None:
+    if run.duration_s is not None:
+        return run.duration_s
+    if run.started_at is not None and run.state is RunState.RUNNING:
+        return run.earlier_s + (datetime.now(UTC) - formats.aware(run.started_at)).total_seconds()
+    return progress.elapsed_s
+
+
+def _device(plan: Mapping[str, Any]) -> str:
+    names = {"cpu": "Processor", "cuda": "GPU", "mps": "Apple GPU"}
+    device = str(plan.get("device", ""))
+    return markdown_text(names.get(device, device) or "–", longest=24)
+
+
+def _draw_curves(run: RunRecord, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        if run.state is RunState.RUNNING:
+            st.caption("Curves appear with the first steps, after texts and model are loaded.")
+        return
+    loss, scores = st.columns(2, gap="medium")
+    with loss:
+        st.markdown("**Loss**")
+        widgets.chart(loss_figure(rows), key=f"loss-{run.id}", alt="Training and validation loss by step")
+    with scores:
+        st.markdown("**Validation scores**")
+        figure = score_figure(rows, get_task(run.task).live_metrics)
+        widgets.chart(figure, key=f"scores-{run.id}", alt="Validation scores by step")
+    rate, speed = st.columns(2, gap="medium")
+    with rate:
+        st.markdown("**Learning rate**")
+        widgets.chart(learning_rate_figure(rows), key=f"rate-{run.id}", alt="Learning rate by step")
+    with speed:
+        st.markdown("**Rows a second**")
+        widgets.chart(speed_figure(rows), key=f"speed-{run.id}", alt="Examples a second by step")
+
+
+def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
+    warnings = [event for event in events if event.get("kind") == "warning"]
+    for event in warnings[-3:]:
+        st.warning(markdown_text(str(event.get("message", "")), longest=600), icon=":material/warning:")
+    happened, log = st.columns(2, gap="medium")
+    with happened:
+        st.markdown("**What happened**")
+        table = pd.DataFrame(
+            [
+                {"time": _moment(event), "what": str(event.get("message", ""))}
+                for event in reversed(events)
+                if event.get("message")
+            ][:_SHOWN_EVENTS],
+            columns=["time", "what"],
+        )
+        if table.empty:
+            st.caption("Nothing yet.")
+        else:
+            st.dataframe(
+                table,
+                hide_index=True,
+                height=260,
+                key=f"events-{run.id}",
+                column_config={
+                    "time": st.column_config.DatetimeColumn("Time", format="HH:mm:ss", width="small"),
+                    "what": st.column_config.TextColumn("What", width="large"),
+                },
+                alt="Events of the run",
+            )
+    with log:
+        st.markdown("**Last lines of the log**")
+        lines = state.workspace().run_dir(run.id).log_tail(20)
+        st.code("\n".join(lines) or "The log is empty.", language=None, height=260, wrap_lines=True)
+
+
+def _moment(event: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(event.get("time"))).astimezone()
+    except ValueError:
+        return None

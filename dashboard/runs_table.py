@@ -1,0 +1,150 @@
+"""The table of runs with its filters, and what can be done with the runs chosen in it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from core.runs.records import RunRecord, RunState
+from core.tasks import TASKS
+from dashboard import formats, state, widgets
+from dashboard.live import progress_of
+from dashboard.run_dialogs import delete_dialog, rename_dialog, tag_dialog
+
+_STOPPING = "Stopping"
+
+
+class Filters(NamedTuple):
+    """Which runs to show; an empty part lets everything through."""
+
+    states: frozenset[RunState]
+    tasks: frozenset[str]
+    words: str
+    tags: frozenset[str]
+
+
+def draw_filters(runs: Sequence[RunRecord]) -> Filters:
+    """Choices that fit the runs there are."""
+    present = [run_state for run_state in RunState if any(run.state is run_state for run in runs)]
+    tasks = [name for name in TASKS if any(run.task == name for run in runs)]
+    tags = sorted({tag for run in runs for tag in run.tags})
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        words = st.text_input(
+            "Search", key="runs-words", placeholder="Name, data set, model", icon=":material/search:", width=260
+        )
+        states = st.pills(
+            "Status",
+            present,
+            selection_mode="multi",
+            format_func=lambda run_state: widgets.STATE_LOOKS[run_state].title,
+            key="runs-states",
+        )
+        with st.popover("More filters", icon=":material/filter_list:"):
+            chosen_tasks = st.pills(
+                "Task", tasks, selection_mode="multi", format_func=lambda name: TASKS[name].title, key="runs-tasks"
+            )
+            chosen_tags = st.multiselect("Tags", tags, key="runs-tags", placeholder="Any", disabled=not tags)
+    return Filters(frozenset(states), frozenset(chosen_tasks), words.strip().casefold(), frozenset(chosen_tags))
+
+
+def draw_table(filters: Filters) -> None:
+    """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
+    workspace = state.workspace()
+    names = widgets.dataset_names()
+    runs = [run for run in workspace.runs() if _fits(run, filters, names)]
+    if not runs:
+        st.info("No run fits these filters.", icon=":material/filter_alt_off:")
+        return
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
+    picked = st.dataframe(
+        pd.DataFrame([_row(run, names) for run in runs]),
+        hide_index=True,
+        key=widgets.key_of_rows("runs", [run.id for run in runs]),
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(40 + 35 * max(len(runs), 3), 900),
+        column_config={
+            "status": st.column_config.MultiselectColumn(
+                "Status",
+                width="small",
+                options=[*(look.title for look in widgets.STATE_LOOKS.values()), _STOPPING],
+                color=[*(look.chip for look in widgets.STATE_LOOKS.values()), widgets.STATE_LOOKS[RunState.CANCELLED].chip],
+            ),
+            "name": st.column_config.TextColumn("Run"),
+            "dataset": st.column_config.TextColumn("Data set"),
+            "model": st.column_config.TextColumn("Model"),
+            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width="small"),
+            "score": st.column_config.NumberColumn("Test score", format="%.3f", width="small"),
+            "metric": st.column_config.TextColumn("Metric", width="small"),
+            "duration": st.column_config.TextColumn("Duration", width="small"),
+            "created": st.column_config.DatetimeColumn("Created", format="D MMM, HH:mm"),
+            "tags": st.column_config.ListColumn("Tags"),
+        },
+        placeholder="",
+        alt="All runs",
+    )["selection"]["rows"]
+    with bar:
+        _draw_actions([runs[row] for row in picked if row < len(runs)])
+
+
+def _draw_actions(chosen: Sequence[RunRecord]) -> None:
+    if not chosen:
+        st.caption(
+            "Choose a run at the left edge of its row to open, rename, tag or delete it. A click on a column's title sorts."
+        )
+        return
+    if len(chosen) == 1:
+        run = chosen[0]
+        if st.button("Open", type="primary", icon=":material/show_chart:"):
+            state.go_to(state.RUN_PAGE, run=run.id)
+        if run.state is RunState.SUCCEEDED and st.button("Results", icon=":material/grid_on:"):
+            state.go_to(state.RESULTS_PAGE, run=run.id)
+        if st.button("Rename", icon=":material/edit:"):
+            rename_dialog(run)
+        if st.button("Tags", icon=":material/sell:"):
+            tag_dialog(run)
+    if st.button("Delete", icon=":material/delete:"):
+        delete_dialog(chosen)
+
+
+def _fits(run: RunRecord, filters: Filters, names: Mapping[str, str]) -> bool:
+    searched = " ".join([run.name, names.get(run.dataset_id, ""), run.model, run.recipe, *run.tags]).casefold()
+    return (
+        (not filters.states or run.state in filters.states)
+        and (not filters.tasks or run.task in filters.tasks)
+        and (not filters.tags or filters.tags <= set(run.tags))
+        and all(word in searched for word in filters.words.split())
+    )
+
+
+def _row(run: RunRecord, names: Mapping[str, str]) -> dict[str, Any]:
+    look = widgets.STATE_LOOKS[run.state]
+    return {
+        "status": [_STOPPING if run.state is RunState.RUNNING and run.stop_requested else look.title],
+        "name": run.name,
+        "dataset": names.get(run.dataset_id, "(deleted)"),
+        "model": run.model,
+        "progress": _progress(run),
+        "score": run.headline,
+        "metric": run.headline_name or "",
+        "duration": formats.duration(_duration_s(run)),
+        "created": formats.aware(run.created_at).astimezone(),
+        "tags": list(run.tags),
+    }
+
+
+def _progress(run: RunRecord) -> int:
+    """Steps done, in percent."""
+    if run.state is RunState.SUCCEEDED:
+        return 100
+    if run.state is RunState.QUEUED:
+        return 0
+    return round(100 * progress_of(*state.run_feed(state.workspace().run_dir(run.id).folder).refresh()).share)
+
+
+def _duration_s(run: RunRecord) -> float | None:
+    if run.state is RunState.RUNNING and run.started_at is not None:
+        return run.earlier_s + (datetime.now(UTC) - formats.aware(run.started_at)).total_seconds()
+    return run.duration_s

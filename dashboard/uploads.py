@@ -1,0 +1,116 @@
+"""Uploaded files, written to the workspace at once under names made here; a session keeps only their ids."""
+
+import json
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import streamlit as st
+
+from core.datasets.table import Table
+from core.errors import InputFileError
+from core.settings import PROJECT_ROOT
+from dashboard import state
+
+_ID = re.compile(r"[a-f0-9]{24}")
+_CONTENT = "content"
+_DESCRIPTION = "upload.json"
+_KEPT_S = 24 * 3600
+
+
+class Uploaded(Protocol):
+    """What ``st.file_uploader`` hands out."""
+
+    name: str
+    file_id: str
+
+    def getbuffer(self) -> memoryview:
+        """The bytes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has not become a data set yet; ``file_name`` is what its owner calls it, for display only."""
+
+    id: str
+    path: Path
+    file_name: str
+
+
+def keep(uploaded: Uploaded) -> Upload:
+    """Write an uploaded file to disk; the same upload is written once however often the page is drawn."""
+    known = st.session_state.setdefault("uploads", {})
+    if uploaded.file_id in known:
+        found = find(known[uploaded.file_id])
+        if found is not None:
+            return found
+    upload = _new_upload(uploaded.name)
+    upload.path.write_bytes(uploaded.getbuffer())
+    known[uploaded.file_id] = upload.id
+    return upload
+
+
+def keep_sample(file_name: str) -> Upload:
+    """A copy of a sample file, as if it had been uploaded."""
+    upload = _new_upload(file_name)
+    shutil.copyfile(PROJECT_ROOT / "data" / file_name, upload.path)
+    return upload
+
+
+def find(upload_id: str) -> Upload | None:
+    """The upload of this id, or nothing if it is gone."""
+    if not _ID.fullmatch(upload_id):
+        return None
+    folder = state.workspace().settings.uploads_folder / upload_id
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Upload(upload_id, folder / _CONTENT, str(description["file_name"]))
+
+
+def discard(upload_id: str) -> None:
+    """Remove an upload."""
+    if _ID.fullmatch(upload_id):
+        shutil.rmtree(state.workspace().settings.uploads_folder / upload_id, ignore_errors=True)
+
+
+def read(upload: Upload, **options: Any) -> Table:
+    """The table an upload holds, read once for each way of reading it.
+
+    Args:
+        options: ``encoding``, ``delimiter`` or ``sheet``, where a person chose them.
+
+    Raises:
+        InputFileError: it cannot be read, or is gone.
+    """
+    if not upload.path.is_file():
+        raise InputFileError("The uploaded file is gone; uploads are kept for a day. Upload it again.")
+    return _read(upload.path, upload.file_name, state.workspace().settings.max_upload_mib, tuple(sorted(options.items())))
+
+
+def prune(now: float | None = None) -> None:
+    """Remove uploads that nobody made a data set of within a day."""
+    oldest = (now if now is not None else time.time()) - _KEPT_S
+    for folder in state.workspace().settings.uploads_folder.iterdir():
+        if _ID.fullmatch(folder.name) and folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, ttl=3600)
+def _read(path: Path, file_name: str, max_mib: int, options: tuple[tuple[str, Any], ...]) -> Table:
+    from core.datasets.reading import read_table
+
+    return read_table(path, file_name=file_name, max_mib=max_mib, **dict(options))
+
+
+def _new_upload(file_name: str) -> Upload:
+    upload_id = secrets.token_hex(12)
+    folder = state.workspace().settings.uploads_folder / upload_id
+    folder.mkdir(parents=True)
+    (folder / _DESCRIPTION).write_text(json.dumps({"file_name": file_name}, ensure_ascii=True), encoding="utf-8")
+    return Upload(upload_id, folder / _CONTENT, file_name)

@@ -1,0 +1,122 @@
+"""Pieces that several pages show: the state of a run, a run picker, facts in a row, empty states, and errors in plain words."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.errors import UserError
+from core.runs.records import RunRecord, RunState
+from dashboard import formats, state
+from dashboard.charts.base import TOOLBAR
+from dashboard.escaping import markdown_text
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
+
+
+class StateLook(NamedTuple):
+    """How a state of a run is shown."""
+
+    title: str
+    icon: str
+    colour: Colour
+    chip: str
+
+
+STATE_LOOKS: dict[RunState, StateLook] = {
+    RunState.QUEUED: StateLook("Waiting", ":material/schedule:", "gray", "#8C8F9455"),
+    RunState.RUNNING: StateLook("Training", ":material/play_circle:", "primary", "#1C8C8C66"),
+    RunState.SUCCEEDED: StateLook("Done", ":material/check_circle:", "green", "#5E9C3F55"),
+    RunState.FAILED: StateLook("Failed", ":material/error:", "red", "#C9485B66"),
+    RunState.CANCELLED: StateLook("Stopped", ":material/stop_circle:", "orange", "#DD7A2E55"),
+    RunState.INTERRUPTED: StateLook("Interrupted", ":material/power_off:", "orange", "#DD7A2E55"),
+}
+
+
+def state_badge(run: RunRecord) -> None:
+    """The state of a run as a coloured badge."""
+    look = STATE_LOOKS[run.state]
+    stopping = run.state is RunState.RUNNING and run.stop_requested
+    st.badge("Stopping" if stopping else look.title, icon=look.icon, color=look.colour)
+
+
+def page_head(title: str, line: str = "") -> None:
+    """Title of a page and one line on what it is for. Both are markdown: escape names in them."""
+    state.show_flash()
+    st.title(title, anchor=False)
+    if line:
+        st.caption(line)
+
+
+def empty_state(title: str, line: str, *, button: str = "", page: str = "", icon: str = ":material/inbox:") -> None:
+    """What to do where there is nothing to see yet, with a button that leads there."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.subheader(title, anchor=False, text_alignment="center", icon=icon)
+        st.caption(line, text_alignment="center")
+        if button and st.button(button, type="primary", icon=":material/arrow_forward:", key=f"empty-{page}"):
+            st.switch_page(page)
+        st.space("small")
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show a person's mistake where it was made, in its own words and as plain text, and go on with the page."""
+    try:
+        yield
+    except UserError as error:
+        show_error(str(error))
+
+
+def show_error(message: str, *, title: str = "That did not work") -> None:
+    """An error whose message may hold somebody's text."""
+    st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)
+
+
+def facts(values: Mapping[str, str]) -> None:
+    """A row of small named figures. Values are ours or escaped."""
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in values.items():
+            st.metric(name, value, width="content")
+
+
+def chart(figure: go.Figure, *, key: str, alt: str) -> None:
+    """A chart that keeps its zoom while it is redrawn."""
+    st.plotly_chart(figure, key=key, config=TOOLBAR, alt=alt)
+
+
+def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
+    """Choose one of several runs; the choice is kept in the URL, so that the page can be passed on and refreshed."""
+    by_id = {run.id: run for run in runs}
+    wanted = state.remembered_id("run")
+    current = wanted if wanted in by_id else runs[0].id
+    state.remember_id("run", current)
+    if state.id_in_url("run") != current:
+        st.query_params["run"] = current
+    key = f"pick-{label}"
+    st.session_state[key] = current
+
+    def picked() -> None:
+        st.query_params["run"] = st.session_state[key]
+
+    st.selectbox(label, list(by_id), key=key, format_func=lambda run_id: run_title(by_id[run_id]), on_change=picked)
+    return by_id[current]
+
+
+def run_title(run: RunRecord) -> str:
+    """A run in one line of plain text: name, headline figure, age."""
+    figure = f" · {run.headline_name} {formats.score(run.headline)}" if run.headline is not None else ""
+    return f"{run.name}{figure} · {formats.ago(run.created_at)}"
+
+
+def key_of_rows(name: str, ids: Sequence[str]) -> str:
+    """Key of a table whose rows can be chosen: other rows make another key, so that a choice never slides to a neighbour."""
+    return f"{name}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
+
+
+def dataset_names() -> dict[str, str]:
+    """Id -> name of every data set."""
+    return {record.id: record.name for record in state.workspace().dataset_records()}
