@@ -99,6 +99,7 @@ def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = 
             f"{counted(len(unknown), 'record')} of validation or test set aside: training has no example of a label there."
         )
 
+    set_aside.sort(key=lambda entry: (list(tables).index(entry.part), entry.record))
     prepared = _describe(examples, task, set_aside, notes)
     check_examples(prepared.examples, prepared.labels, prepared.num_examples, task, max_labels)
     prepared.splitting.update(split.description)

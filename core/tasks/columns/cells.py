@@ -90,6 +90,13 @@ def quoted(values: Iterable[str], most: int = 12) -> str:
     return shown if len(known) <= most else f"{shown} and {len(known) - most} more"
 
 
+def listed(records: Sequence[int], most: int = 10) -> str:
+    """Record numbers for a note: ``record 3``, ``records 3, 5 and 20 more``."""
+    shown = ", ".join(map(str, records[:most]))
+    more = len(records) - most
+    return f"record {shown}" if len(records) == 1 else f"records {shown}" + (f" and {more:,} more" if more > 0 else "")
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: ``1 row``, ``1,200 rows``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -97,7 +97,7 @@ def _parse_python(cell: str) -> Any:
         return value
     names = list(value) if isinstance(value, list | tuple | set) else [value]
     strings = _QUOTED.findall(cell)
-    if len(strings) > sum(isinstance(name, str) for name in names) and not isinstance(value, set):
+    if not isinstance(value, set) and all(isinstance(name, str) for name in names) and len(strings) > len(names):
         return [ast.literal_eval(string) for string in strings]
     return sorted(names, key=str) if isinstance(value, set) else names
 

@@ -4,12 +4,26 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import ReadExamples, Role, Roles, SetAside
-from core.tasks.columns.cells import counted, num_changed, quoted, require_columns
-from core.tasks.columns.names import name_score, name_set, sample
+from core.tasks.columns.cells import counted, listed, num_changed, quoted, require_columns
+from core.tasks.columns.label_lists import looks_like_list
+from core.tasks.columns.names import TEXT_NAMES, name_score, name_set, sample
+from core.tasks.columns.span_tables import guess_span_roles, read_span_table
 from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
 from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
 
 ROLES: tuple[Role, ...] = (
+    Role(
+        name="text",
+        title="Text column",
+        help="The text, where entities are marked as stretches of it.",
+        required=False,
+    ),
+    Role(
+        name="spans",
+        title="Spans column",
+        help="The marked stretches of each text: start, end and label, as spaCy, doccano, Label Studio or Argilla write them.",
+        required=False,
+    ),
     Role(
         name="tokens",
         title="Words column",
@@ -52,15 +66,18 @@ TAG_NAMES_NAMES = name_set("tag names, label names, ner tag names, ner tags name
 def recognises(rows: pd.DataFrame) -> float:
     """How much a table looks like words with tags or text with spans; see ``Task.recognises``."""
     roles = guess_roles(rows)
+    if "spans" in roles:
+        return 0.97
     if "tokens" in roles and "tags" in roles:
-        return 0.97 if "sentence" in roles or _is_list_column(sample(rows)[roles["tokens"][0]].tolist()) else 0.4
+        is_complete = "sentence" in roles or any(len(items(cell) or ()) > 1 for cell in sample(rows)[roles["tags"][0]] if cell)
+        return 0.97 if is_complete else 0.4
     return 0.0
 
 
 def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Columns of words and tags, or of text and spans; see ``Task.guess_roles``."""
     few = sample(rows)
-    return _guess_lists(few) or _guess_rows(few)
+    return _guess_lists(few) or guess_span_roles(few) or _guess_rows(few)
 
 
 def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
@@ -70,12 +87,12 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
         DatasetError: a column is missing, or the tags follow no scheme.
     """
     require_columns(rows, roles, ROLES)
-    tokens, tags, sentence, names = (
-        roles[role][0] if roles.get(role) else None for role in ("tokens", "tags", "sentence", "tag_names")
-    )
+    text, spans, tokens, tags, sentence, names = (roles[role.name][0] if roles.get(role.name) else None for role in ROLES)
+    if text is not None and spans is not None:
+        return read_span_table(rows, text, spans)
     if tokens is None or tags is None:
         raise DatasetError(
-            "Named entities need a column of words and one of tags. "
+            "Named entities need a column of words and one of tags, or a column of text and one of spans. "
             f"The file has {quoted(map(str, rows.columns))}; choose two of them."
         )
     found = read_lists(rows, tokens, tags, names) if sentence is None else read_rows(rows, tokens, tags, sentence)
@@ -140,10 +157,9 @@ def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list
     elif (scheme.name, scheme.form) != ("IOB2", "mark first"):
         notes.append(f"Tags were {scheme.name} and were rewritten as IOB2.")
     if num_repaired:
-        shown = ", ".join(map(str, records[:10])) + (" …" if len(records) > 10 else "")
         notes.append(
             f"{counted(num_repaired, 'entity', 'entities')} did not begin or end as {scheme.name} demands and became "
-            f"whole entities where they stand (record {shown})."
+            f"whole entities where they stand ({listed(records)})."
         )
     return notes
 
@@ -153,23 +169,25 @@ def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list
 
 def _guess_lists(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Two columns of lists of the same lengths, one of them tags."""
-    lists = {
-        str(name): [items(cell) for cell in few[name] if cell] for name in few.columns if _is_list_column(few[name].tolist())
-    }
-    tags = [name for name, cells in lists.items() if _are_tags(cells)] or [
-        name for name, cells in lists.items() if name_score(name, TAG_NAMES) == 1.0 and _are_numbers(cells)
-    ]
+    lists = {str(name): [items(cell) if cell else None for cell in few[name]] for name in few.columns}
+    lists = {name: cells for name, cells in lists.items() if _are_lists(few[name].tolist(), cells)}
+    names = [name for name in lists if name_score(name, TAG_NAMES_NAMES) == 1.0]
+    lists = {name: cells for name, cells in lists.items() if name not in names}
+    named = [name for name in lists if name_score(name, TAG_NAMES) == 1.0]
+    tags = [name for name, cells in lists.items() if _are_tags(cells)] or [name for name in named if _are_numbers(lists[name])]
+    if not tags and any(name_score(name, TOKEN_NAMES) == 1.0 for name in lists):
+        tags = named
     if not tags:
         return {}
     tag = max(tags, key=lambda name: name_score(name, TAG_NAMES))
     lengths = [len(cell or ()) for cell in lists[tag]]
-    fitting = [name for name in lists if name not in tags and [len(cell or ()) for cell in lists[name]] == lengths]
-    named = [name for name in lists if name not in tags and name_score(name, TOKEN_NAMES) >= 0.7]
-    tokens = max(fitting or named, key=lambda name: name_score(name, TOKEN_NAMES), default=None)
+    others = [name for name in lists if name not in tags]
+    fitting = [name for name in others if [len(cell or ()) for cell in lists[name]] == lengths]
+    fitting = fitting or [name for name in others if name_score(name, TOKEN_NAMES) >= 0.7]
+    tokens = max(fitting, key=lambda name: 2 * name_score(name, TOKEN_NAMES) + name_score(name, TEXT_NAMES), default=None)
     if tokens is None:
         return {}
     roles: dict[str, tuple[str, ...]] = {"tokens": (tokens,), "tags": (tag,)}
-    names = [str(name) for name in few.columns if name_score(str(name), TAG_NAMES_NAMES) == 1.0]
     return {**roles, "tag_names": (names[0],)} if names and _are_numbers(lists[tag]) else roles
 
 
@@ -190,9 +208,11 @@ def _guess_rows(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {**roles, "sentence": (sentence,)} if sentence is not None and name_score(sentence, SENTENCE_NAMES) > 0 else roles
 
 
-def _is_list_column(cells: list[str | None]) -> bool:
-    filled = [cell.strip() for cell in cells if cell and cell.strip()]
-    return bool(filled) and sum(cell[0] == "[" and items(cell) is not None for cell in filled) > 0.5 * len(filled)
+def _are_lists(cells: list[str | None], found: list[list[str] | None]) -> bool:
+    """Whether cells hold several items each, rather than one word a row."""
+    return any(
+        item is not None and (len(item) > 1 or looks_like_list(cell or "")) for cell, item in zip(cells, found, strict=True)
+    )
 
 
 def _are_tags(cells: list[list[str] | None] | list[list[str]]) -> bool:

@@ -1,0 +1,85 @@
+"""What offsets into a text count: characters, as they should, or the bytes or UTF-16 units of the program that wrote them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.tasks.columns.spans import Span
+from core.tasks.columns.words import words
+
+CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
+
+_FEWEST_WITNESSES = 3
+"""Spans that must speak for another unit before a whole file is read so."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The unit of a file's offsets, and how many spans of those that can tell fit it."""
+
+    unit: str
+    num_fitting: int
+    num_telling: int
+
+
+def unit_of(records: Iterable[tuple[str, Sequence[Span]]]) -> Verdict:
+    """Find the unit from spans with other than plain letters before their end; without evidence it is characters."""
+    telling = 0
+    fitting = {CHARACTERS: 0, BYTES: 0, UTF16: 0}
+    for text, spans in records:
+        if text.isascii() or not spans:
+            continue
+        borders = words(text)
+        starts, ends = {start for start, _ in borders}, {end for _, end in borders}
+        places = {unit: _places(text, unit) for unit in (BYTES, UTF16)}
+        for span in spans:
+            readings = {CHARACTERS: span, **{unit: _moved(span, found) for unit, found in places.items()}}
+            if readings[BYTES] == span:
+                continue
+            telling += 1
+            for unit, reading in readings.items():
+                fitting[unit] += reading is not None and _fits(reading, text, starts, ends)
+    other = max((UTF16, BYTES), key=lambda unit: fitting[unit])
+    is_other = telling >= _FEWEST_WITNESSES and fitting[other] >= 0.9 * telling and fitting[CHARACTERS] < 0.5 * telling
+    unit = other if is_other else CHARACTERS
+    return Verdict(unit, fitting[unit], telling)
+
+
+def to_characters(text: str, spans: Sequence[Span], unit: str) -> list[Span | None]:
+    """The spans in characters; nothing for those that begin or end inside a character."""
+    if unit == CHARACTERS or text.isascii():
+        return list(spans)
+    places = _places(text, unit)
+    return [_moved(span, places) for span in spans]
+
+
+def better_unit(text: str, span: Span) -> tuple[str, Span] | None:
+    """Another unit in which a span that does not fit would fit, and the span read so: a hint for the person, no more."""
+    borders = words(text)
+    starts, ends = {start for start, _ in borders}, {end for _, end in borders}
+    for unit in (BYTES, UTF16):
+        moved = _moved(span, _places(text, unit))
+        if moved is not None and moved != span and _fits(moved, text, starts, ends):
+            return unit, moved
+    return None
+
+
+def _places(text: str, unit: str) -> dict[int, int]:
+    """Offset in the unit -> offset in characters, for every border between characters."""
+    places = {0: 0}
+    position = 0
+    for place, character in enumerate(text, start=1):
+        if unit == UTF16:
+            position += 2 if character > "\uffff" else 1
+        else:
+            position += 1 if character < "\x80" else 2 if character < "\u0800" else 3 if character <= "\uffff" else 4
+        places[position] = place
+    return places
+
+
+def _moved(span: Span, places: dict[int, int]) -> Span | None:
+    start, end = places.get(span.start), places.get(span.end)
+    return None if start is None or end is None else Span(start, end, span.label, span.text)
+
+
+def _fits(span: Span, text: str, starts: set[int], ends: set[int]) -> bool:
+    return span.start in starts and span.end in ends and (span.text is None or text[span.start : span.end] == span.text)

@@ -1,0 +1,98 @@
+"""Texts with marked stretches: a column of text and one of spans become examples."""
+
+from collections import Counter
+
+import pandas as pd
+
+from core.errors import DatasetError
+from core.tasks.base import ReadExamples, SetAside
+from core.tasks.columns.cells import column, counted, listed, quoted
+from core.tasks.columns.names import guess_text_column, name_score, name_set
+from core.tasks.columns.offset_units import CHARACTERS, Verdict, to_characters, unit_of
+from core.tasks.columns.span_alignment import align, in_words
+from core.tasks.columns.spans import Annotated, is_annotation, read_spans
+
+SPAN_NAMES = name_set(
+    """entities, spans, ents, annotation, annotations, label, labels, result, responses, ner, entity, marked, 实体, 标注, 标签,
+    エンティティ, 개체"""
+)
+_GUESSES = name_set("prediction, predictions, suggestion, suggestions, predicted")
+"""Columns of what a model proposed; people's own answers come first."""
+
+
+def guess_span_roles(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Columns of text and spans, where a sample of a table has both."""
+    fitting = [str(name) for name in few.columns if _holds_spans(few[name].tolist())]
+    spans = max(fitting, key=lambda name: name_score(name, SPAN_NAMES) - 2 * name_score(name, _GUESSES), default=None)
+    if spans is None:
+        return {}
+    text = guess_text_column(few, besides=fitting)
+    return {"text": (text,), "spans": (spans,)} if text is not None else {}
+
+
+def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> ReadExamples:
+    """Build examples; a record with a span that does not fit is set aside with all its problems.
+
+    Raises:
+        DatasetError: the column holds no spans at all.
+    """
+    set_aside: list[SetAside] = []
+    read: list[tuple[int, str, Annotated]] = []
+    for record, text, cell in zip(rows.index.tolist(), column(rows, text_name), column(rows, spans_name), strict=True):
+        missing = [name for name, value in ((text_name, text), (spans_name, cell)) if value is None or not value.strip()]
+        if missing or text is None or cell is None:
+            set_aside.append(SetAside(record, f"Nothing in column {quoted(missing)}."))
+            continue
+        annotated = read_spans(cell)
+        if annotated is None:
+            set_aside.append(SetAside(record, f"Column {spans_name!r} holds no annotation of this text."))
+        elif annotated.problems:
+            set_aside.append(SetAside(record, in_words(annotated.problems)))
+        else:
+            read.append((record, text, annotated))
+    if not read and set_aside:
+        most, _ = Counter(entry.reason for entry in set_aside).most_common(1)[0]
+        raise DatasetError(f"Column {spans_name!r} holds no spans that can be read: {most} Choose another column.")
+
+    in_answers = any(annotated.num_answers for _, _, annotated in read)
+    verdict = unit_of((text, annotated.spans) for _, text, annotated in read)
+    examples, trimmed, converted = [], [], []
+    for record, text, annotated in read:
+        spans = annotated.spans
+        if in_answers and not annotated.num_answers and not spans:
+            set_aside.append(SetAside(record, "Nobody has annotated this text."))
+            continue
+        in_characters = to_characters(text, spans, verdict.unit)
+        if inside := [span for span, moved in zip(spans, in_characters, strict=True) if moved is None]:
+            set_aside.append(SetAside(record, in_words([f"Span {span} ends inside a character." for span in inside])))
+            continue
+        aligned = align(text, [span for span in in_characters if span is not None])
+        if aligned.problems:
+            set_aside.append(SetAside(record, in_words(aligned.problems)))
+            continue
+        if aligned.num_trimmed:
+            trimmed.append(record)
+        if in_characters != spans:
+            converted.append(record)
+        examples.append((record, text, aligned.starts, aligned.ends, aligned.tags))
+    notes = _unit_notes(verdict, converted)
+    if trimmed:
+        notes.append(f"White space at the edges of spans belongs to no entity and was left out ({listed(trimmed)}).")
+    if num_answered_twice := sum(annotated.num_answers > 1 for _, _, annotated in read):
+        notes.append(f"{counted(num_answered_twice, 'record')} with more than one answer; the first was used.")
+    table = pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"])
+    return ReadExamples(examples=table, set_aside=set_aside, notes=notes)
+
+
+def _unit_notes(verdict: Verdict, converted: list[int]) -> list[str]:
+    if verdict.unit == CHARACTERS or not converted:
+        return []
+    return [
+        f"Offsets evidently count {verdict.unit} instead of characters: {verdict.num_fitting} of the {verdict.num_telling} spans "
+        f"that can tell fit only so. They were converted ({listed(converted)}); look at them before you save."
+    ]
+
+
+def _holds_spans(cells: list[str | None]) -> bool:
+    filled = [cell for cell in cells if cell is not None and cell.strip()]
+    return any(cell.strip() != "[]" for cell in filled) and sum(map(is_annotation, filled)) > 0.5 * len(filled)
