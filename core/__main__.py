@@ -1,11 +1,26 @@
 """``python -m core``: Tuneboard on the command line."""
 
+import os
 import sys
+from io import TextIOWrapper
 
 from core.cli import main
 
-if __name__ == "__main__":
-    # Names and texts in every script must come out whatever the terminal's locale says.
+
+def _run() -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here
-    sys.exit(main())
+        # Names and texts in every script must come out, whatever the terminal's locale says.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone, as in `python -m core runs | head`; Python's own last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(_run())

@@ -5,6 +5,7 @@ error. Exit codes: 0 done, 1 the run failed, 2 the user's mistake, 130 cancelled
 """
 
 import contextlib
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -12,10 +13,12 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from core.cli import datasets, doctor, predicting, runs, training
-from core.cli.answers import CANCELLED, MISTAKE, Reply, Surroundings, answer, remark
+from core.cli.answers import CANCELLED, DONE, FAILED, MISTAKE, Reply, Surroundings, answer, remark
 from core.errors import UserError
 from core.runs.launcher import WORKER_COMMAND
 from core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(
     help="Fine-tune text classifiers on your own machine and see, label by label, how good they are.",
@@ -66,8 +69,11 @@ def main(
         reply = _refusal(f"{error.format_message()}\nSee 'python -m core --help'.", as_json=as_json)
     except (Abort, KeyboardInterrupt):
         reply = answer(as_json, {"error": "Cancelled."}, "", CANCELLED)
+    except Exception:
+        logger.exception("This is a fault of the program, not yours; please report it.")
+        reply = answer(as_json, {"error": "A fault of the program; standard error says where."}, "", FAILED)
     if not isinstance(reply, Reply):
-        return int(reply or 0)  # help was shown, or Ctrl-C came before the command began
+        return DONE  # help was shown
     if reply.text:
         print(reply.text)
     return reply.exit_code

@@ -394,6 +394,24 @@ def test_doctor_finds_fault_with_a_workspace_that_cannot_be_used(command: Comman
     assert "cannot be written to" in value["problems"][0]
 
 
+def test_a_fault_of_the_program_still_gives_one_json_object(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "runs", lambda _: 1 / 0)
+
+    code, value = command("runs")
+
+    assert code == 1
+    assert "fault of the program" in value["error"]
+
+
+def test_what_libraries_print_stays_out_of_the_answer(
+    command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Workspace, "runs", lambda _: print("Downloading…") or [])
+
+    assert command("runs") == (0, {"runs": []})
+    assert capsys.readouterr().out == ""
+
+
 # --- as a process ----------------------------------------------------------------------------------------------------------
 
 
