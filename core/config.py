@@ -50,6 +50,12 @@ class ModelConfig:
             "architecture": "The architecture's own head",
         },
     )
+    head: str = option(
+        "linear",
+        title="Head",
+        help="Similarity starts from what each label's texts have in common and needs fewer of them; linear starts from nothing.",
+        choices={"linear": "Linear layer", "cosine": "Similarity to each label's typical vector"},
+    )
     max_length: int | None = option(
         None,
         title="Longest input (tokens)",

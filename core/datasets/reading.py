@@ -111,7 +111,7 @@ def _text_format(text: str, name: str) -> str:
                 f"{shown(name)} is named like a table of text, but holds JSON. Rename it to end in .json or .jsonl."
             )
         return "json" if start == "[" else "jsonl"
-    return "conll" if looks_like_conll(text) else "csv"
+    return "conll" if suffix_of(name) != ".csv" and looks_like_conll(text) else "csv"
 
 
 def _is_json(text: str) -> bool:

@@ -22,12 +22,17 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
+from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
 from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
 from core.models.heads import ArchitectureClassifier, Classifier, PooledClassifier
 from core.tasks import Task, get_task
+
+# Its bars about loading a file of weights say nothing to a person, and fill logs.
+transformers_logging.disable_progress_bar()
 
 OUR_MODEL_TYPE = "tuneboard"
 
@@ -46,6 +51,7 @@ class ModelCard:
         max_length: longest input in tokens it was trained with.
         pooling: how a text becomes one vector; ``architecture`` where the head is the architecture's own.
         dropout: of the head.
+        head: kind of the head, where it is ours.
         base_model: reference of the pretrained model.
         decision: how probabilities become predictions.
     """
@@ -55,6 +61,7 @@ class ModelCard:
     max_length: int
     pooling: str
     dropout: float
+    head: str
     base_model: str
     decision: dict[str, Any] = field(default_factory=dict)
 
@@ -90,7 +97,9 @@ def resolve_pooling(pooling: str, info: ModelInfo, task: Task) -> str:
     return pooling
 
 
-def build_classifier(info: ModelInfo, task: Task, outputs: Sequence[str], *, pooling: str, dropout: float) -> Classifier:
+def build_classifier(
+    info: ModelInfo, task: Task, outputs: Sequence[str], *, pooling: str, dropout: float, head: str = "linear"
+) -> Classifier:
     """A pretrained encoder with a fresh head.
 
     Args:
@@ -99,6 +108,7 @@ def build_classifier(info: ModelInfo, task: Task, outputs: Sequence[str], *, poo
         outputs: names of the head's outputs.
         pooling: as ``resolve_pooling`` gave it.
         dropout: of the head's inputs.
+        head: kind of the head; the architecture's own way of pooling brings its own head.
 
     Raises:
         ModelError: the files are not what they should be.
@@ -116,7 +126,7 @@ def build_classifier(info: ModelInfo, task: Task, outputs: Sequence[str], *, poo
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
     _drop_unused_pooler(encoder)
-    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, dropout=dropout)
+    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, dropout=dropout, head=head)
 
 
 def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
@@ -154,9 +164,10 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
         raise ModelError(
             f"The folder {folder.name!r} holds no model trained by Tuneboard: its config.json is missing or damaged. Train again."
         ) from None
-    tokenizer = load_tokenizer(folder)
     classifier: Classifier
     try:
+        # The plain class, because a head of ours has a model type transformers does not know.
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, **LOADING)
         if card.pooling == "architecture":
             classifier = ArchitectureClassifier(_architecture_class(get_task(card.task)).from_pretrained(folder, **WEIGHTS))
         else:
@@ -164,7 +175,12 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
             encoder = AutoModel.from_config(AutoConfig.for_model(raw.pop("model_type"), **raw))
             _drop_unused_pooler(encoder)
             classifier = PooledClassifier(
-                encoder, _hidden_size(encoder.config), len(card.outputs), pooling=card.pooling, dropout=card.dropout
+                encoder,
+                _hidden_size(encoder.config),
+                len(card.outputs),
+                pooling=card.pooling,
+                dropout=card.dropout,
+                head=card.head,
             )
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person

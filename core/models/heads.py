@@ -1,35 +1,71 @@
 """The models that are trained: a pretrained encoder with a head, both with the same small interface.
 
-``PooledClassifier`` pools the encoder's tokens the way the model was pretrained to be pooled and puts a linear layer on top.
+``PooledClassifier`` pools the encoder's tokens the way the model was pretrained to be pooled and puts a head on top.
 ``ArchitectureClassifier`` is the architecture's own model for the task, which ``transformers.pipeline`` opens without our code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+COSINE_SCALE = 20.0
+"""What a cosine is multiplied with to become a logit; at 1 the softmax could never be sure of anything."""
+
+
+class CosineHead(nn.Module):
+    """Logits that say how much a text's vector points the way of each label's vector.
+
+    Source: H. Wang et al., CosFace: large margin cosine loss for deep face recognition, 2018 (here without the margin).
+    """
+
+    def __init__(self, hidden_size: int, num_outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_outputs, hidden_size))
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Logits ``(batch, num_outputs)`` for vectors ``(batch, hidden_size)``."""
+        cosines = nn.functional.linear(nn.functional.normalize(vectors, dim=-1), nn.functional.normalize(self.weight, dim=-1))
+        return COSINE_SCALE * cosines
+
+
+class LinearHead(nn.Linear):
+    """One linear layer that starts out near zero, so that no label is preferred."""
+
+    def __init__(self, hidden_size: int, num_outputs: int) -> None:
+        super().__init__(hidden_size, num_outputs)
+        nn.init.normal_(self.weight, std=0.02)
+        nn.init.zeros_(self.bias)
+
+
+HEADS: dict[str, Callable[[int, int], CosineHead | LinearHead]] = {"linear": LinearHead, "cosine": CosineHead}
+
 
 class PooledClassifier(nn.Module):
-    """Encoder, pooling, dropout, one linear layer: one row of logits a text."""
+    """Encoder, pooling, dropout, a head: one row of logits a text."""
 
-    def __init__(self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, dropout: float) -> None:
+    def __init__(
+        self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, dropout: float, head: str = "linear"
+    ) -> None:
         super().__init__()
         self.encoder: Any = encoder
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden_size, num_outputs)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        self.head = HEADS[head](hidden_size, num_outputs)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits ``(batch, num_outputs)`` for token ids and mask ``(batch, length)``."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        logits: torch.Tensor = self.head(self.dropout(pool(hidden, attention_mask, self.pooling)))
+        logits: torch.Tensor = self.head(self.dropout(self.embed(input_ids, attention_mask)))
         return logits
+
+    def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """The vectors the head reads, ``(batch, hidden_size)``."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return pool(hidden, attention_mask, self.pooling)
 
     def fresh_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters that start from nothing and may learn faster than the encoder."""

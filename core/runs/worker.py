@@ -1,8 +1,8 @@
 """The worker: the process that carries out one run and is the only writer of its directory.
 
 Started by the launcher as ``python -m core.runs.worker RUN_FOLDER --dataset DATASET_FOLDER``. SIGINT is a person's stop (ends
-after the current step, state ``cancelled``), SIGTERM the machine's (the same, state ``interrupted``). Its last line in ``events.jsonl``
-says how it ended; a worker that dies without one was killed.
+after the current step, state ``cancelled``), SIGTERM the machine's (the same, state ``interrupted``). Its last line in
+``events.jsonl`` says how it ended; a worker that dies without one was killed.
 """
 
 from __future__ import annotations

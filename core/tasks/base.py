@@ -111,6 +111,8 @@ class Task(ABC):
     """Columns of ``examples`` beside ``text`` that hold what is to be learned."""
     head_level: ClassVar[Literal["text", "token"]]
     """Whether the model gives one output a text or one a token."""
+    exclusive_labels: ClassVar[bool]
+    """Whether every text has exactly one label, so that each label has typical texts; ``targets`` are label ids then."""
     problem_type: ClassVar[str]
     """What transformers calls the problem in a model's ``config.json``."""
     headline: ClassVar[Headline]

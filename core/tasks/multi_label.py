@@ -30,6 +30,7 @@ class MultiLabel(Task):
     roles: ClassVar[tuple[Role, ...]] = columns.ROLES
     target_columns: ClassVar[tuple[str, ...]] = ("labels",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
+    exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "multi_label_classification"
     headline: ClassVar[Headline] = Headline(key="macro_f1", title="Macro F1")
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "weighted_f1", "samples_f1", "exact_match")

@@ -29,6 +29,7 @@ class SingleLabel(Task):
     roles: ClassVar[tuple[Role, ...]] = columns.ROLES
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
+    exclusive_labels: ClassVar[bool] = True
     problem_type: ClassVar[str] = "single_label_classification"
     headline: ClassVar[Headline] = Headline(key="macro_f1", title="Macro F1")
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy", "micro_f1", "weighted_f1")

@@ -37,6 +37,7 @@ class TokenClassification(Task):
     roles: ClassVar[tuple[Role, ...]] = columns.ROLES
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
+    exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "token_classification"
     headline: ClassVar[Headline] = Headline(key="entity_f1", title="Entity F1")
     metric_names: ClassVar[tuple[str, ...]] = (

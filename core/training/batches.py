@@ -7,7 +7,7 @@ epoch, so that a resumed run sees the rest of the epoch as it would have come.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -63,13 +63,20 @@ def evaluation_batches(lengths: Sequence[int], batch_size: int) -> list[list[int
 
 
 def collate(encoded: Encoded, positions: Sequence[int], task: Task, pad_token_id: int) -> Batch:
-    """The inputs at some positions as one padded batch."""
-    rows = [encoded.input_ids[i] for i in positions]
+    """The inputs at some positions as one padded batch, with their targets."""
+    batch = pad([encoded.input_ids[i] for i in positions], pad_token_id)
+    if not encoded.targets:
+        return batch
+    targets = task.collate_targets([encoded.targets[i] for i in positions], batch.input_ids.shape[1])
+    return replace(batch, targets=targets)
+
+
+def pad(rows: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
+    """Inputs of unequal length as one batch without targets."""
     length = max(len(row) for row in rows)
     input_ids = torch.full((len(rows), length), pad_token_id, dtype=torch.long)
     attention_mask = torch.zeros((len(rows), length), dtype=torch.long)
     for i, row in enumerate(rows):
         input_ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
         attention_mask[i, : len(row)] = 1
-    targets = task.collate_targets([encoded.targets[i] for i in positions], length) if encoded.targets else None
-    return Batch(input_ids, attention_mask, targets)
+    return Batch(input_ids, attention_mask, targets=None)

@@ -33,6 +33,7 @@ from core.training.loop import Loop
 from core.training.optimizers import HEAD_FACTOR, build_optimizer, schedule_factor
 from core.training.predicting import EVALUATION_BATCH_FACTOR, run_model
 from core.training.recorder import Recorder
+from core.training.starting_point import start_from_label_means
 
 
 class TrainingStopped(Exception):  # noqa: N818  (it is how a run was asked to end, not an error)
@@ -96,7 +97,9 @@ def fine_tune(
     max_length = min(config.model.max_length or info.max_length, info.max_length)
     splits = _encode_splits(dataset, task, tokenizer, outputs, max_length, recorder)
     pooling = resolve_pooling(config.model.pooling, info, task)
-    classifier: Classifier = build_classifier(info, task, outputs, pooling=pooling, dropout=config.model.dropout)
+    classifier: Classifier = build_classifier(
+        info, task, outputs, pooling=pooling, dropout=config.model.dropout, head=config.model.head
+    )
     num_parameters = sum(parameter.numel() for parameter in classifier.parameters())
 
     # Train.
@@ -108,6 +111,8 @@ def fine_tune(
     )
     _resume(loop, recorder)
     if not finish_now:
+        if loop.progress.step == 0 and task.exclusive_labels:
+            start_from_label_means(classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device)
         recorder.event("phase", "Training.", phase="training")
         if not loop.run():
             raise TrainingStopped
@@ -144,6 +149,7 @@ def fine_tune(
         max_length=max_length,
         pooling=pooling,
         dropout=config.model.dropout,
+        head=config.model.head,
         base_model=config.model.model,
         decision=dict(decision),
     )

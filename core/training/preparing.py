@@ -110,6 +110,10 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
             raise DatasetError(
                 f"The data set has no {split} examples; training needs all three splits. Import it again with one."
             )
+    if config.model.head == "cosine" and not has_pooled_head(config, task.head_level, info):
+        raise ConfigError(
+            "model.head", "is cosine, which needs one pooled vector a text. Choose pooling mean, first or max, or head linear."
+        )
     metric = config.training.selection_metric
     known = task.metric_names
     if metric is not None and metric not in known:
@@ -125,12 +129,19 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         )
 
 
+def has_pooled_head(config: RunConfig, head_level: str, info: ModelInfo) -> bool:
+    """Whether the head will be ours, on one vector a text, and not the architecture's own."""
+    pooling = (info.pooling or "architecture") if config.model.pooling == "declared" else config.model.pooling
+    return head_level == "text" and pooling != "architecture"
+
+
 def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
     """What a recipe may know of a data set, a model and this machine."""
     counts = dataset.label_counts.get("train", {})
     return Facts(
         task=dataset.task,
         head_level=get_task(dataset.task).head_level,
+        exclusive_labels=get_task(dataset.task).exclusive_labels,
         num_train=dataset.num_examples.get("train", 0),
         num_labels=len(dataset.labels),
         smallest_label=min(counts.values(), default=0),

@@ -16,7 +16,7 @@ class Facts:
 
     Attributes:
         task: name of the task.
-        head_level: ``text`` or ``token``, as the task says.
+        head_level, exclusive_labels: as the task says.
         num_train: examples of the training split.
         num_labels: labels, or entity types.
         smallest_label, largest_label: training examples of the rarest and of the most frequent label.
@@ -27,6 +27,7 @@ class Facts:
 
     task: str
     head_level: str
+    exclusive_labels: bool
     num_train: int
     num_labels: int
     smallest_label: int
@@ -82,7 +83,7 @@ def automatic(facts: Facts) -> Recommendation:
     recommendation = recommendation.but(
         "epochs",
         epochs,
-        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best epoch on validation is kept, so more do not hurt.",
+        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
     )
     large = (facts.num_parameters or 0) > LARGE_MODEL
     learning_rate = 5e-5 if large else 2e-4
@@ -94,12 +95,25 @@ def automatic(facts: Facts) -> Recommendation:
         else "A small pretrained encoder learns best with large steps; the usual 5e-5 leaves points of accuracy on the table.",
     )
     if facts.head_level == "text" and facts.pooling is not None:
-        recommendation = recommendation.but(
+        recommendation = _pooled_head(recommendation, facts)
+    return recommendation
+
+
+def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:
+    """What suits an encoder that was trained to give one vector a text."""
+    if not facts.exclusive_labels:
+        return recommendation.but(
             "head_learning_rate",
-            2e-3,
+            3e-3,
             f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
         )
-    return recommendation
+    return (
+        recommendation.but(
+            "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
+        )
+        .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
+        .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
+    )
 
 
 def quick_look(facts: Facts) -> Recommendation:

@@ -15,15 +15,18 @@ _WITHOUT_SPACES = (
 )
 _JOINERS = "\u200c\u200d"
 _LAST_MARK_OUTSIDE_SUPPLEMENT = 0x1FFFF
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+|\S")
+"""What ``_any_word`` comes to for plain ASCII, several times faster."""
 
 
 def words(text: str) -> list[tuple[int, int]]:
     """Start and end (exclusive) of every word, in characters, in the order of the text; words never overlap."""
-    return [match.span() for match in _pattern().finditer(text)]
+    pattern = _ASCII_WORD if text.isascii() else _any_word()
+    return [match.span() for match in pattern.finditer(text)]
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _any_word() -> re.Pattern[str]:
     """One word. Python's ``\\w`` leaves combining marks out, which would tear Devanagari, Thai and decomposed accents apart."""
     marks = [chr(point) for point in range(0x300, _LAST_MARK_OUTSIDE_SUPPLEMENT + 1) if _is_mark(chr(point))]
     follows = f"[{_JOINERS}{''.join(marks)}\U000e0100-\U000e01ef]"

@@ -1,0 +1,45 @@
+# make run    install what the product needs and open the dashboard on this machine
+# make test   install what the tests need, check style and types, run every test
+# make lint   style and types alone         make bench   measure, see benchmarks/
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint bench browser clean
+
+run: $(VENV)/.product
+	$(BIN)/python -m streamlit run dashboard/app.py
+
+test: lint browser
+	$(BIN)/python -m pytest -m "not training and not browser"
+	$(BIN)/python -m pytest -m training
+	$(BIN)/python -m pytest -m browser
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.tests
+	$(BIN)/python -m benchmarks
+
+browser: $(VENV)/.tests
+	@sh tests/browser/install_chromium.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.product: requirements.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.tests: requirements-dev.txt requirements.txt | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@ $(VENV)/.product
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tuneboard needs Python 3.11 or newer. Name one: make run PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@

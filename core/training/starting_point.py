@@ -1,0 +1,49 @@
+"""Where a similarity head starts: at what the pretrained encoder already finds in common among each label's texts.
+
+An encoder made for sentence similarity tells many labels apart before it has learned anything; starting from there saves epochs
+and helps labels with few examples most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from core.models.heads import Classifier, CosineHead, PooledClassifier
+from core.tasks.base import Encoded
+from core.training.batches import evaluation_batches, pad
+
+TEXTS_PER_LABEL = 64
+"""Texts a label's vector is averaged over at most; more cost time and change it little."""
+
+BATCH_SIZE = 64
+
+
+def start_from_label_means(
+    classifier: Classifier, encoded: Encoded, num_outputs: int, pad_token_id: int, device: torch.device
+) -> None:
+    """Set each label's vector to the mean direction of its texts; does nothing to a head of another kind.
+
+    Args:
+        classifier: changed in place.
+        encoded: training inputs whose targets are label ids.
+        num_outputs: how many labels there are.
+        pad_token_id: fills short rows.
+        device: where the classifier is.
+    """
+    if not isinstance(classifier, PooledClassifier) or not isinstance(classifier.head, CosineHead):
+        return
+    targets = np.asarray(encoded.targets)
+    chosen = np.concatenate([np.flatnonzero(targets == label)[:TEXTS_PER_LABEL] for label in range(num_outputs)])
+    sums = torch.zeros_like(classifier.head.weight)
+    classifier.eval()
+    with torch.inference_mode():
+        for positions in evaluation_batches([len(encoded.input_ids[i]) for i in chosen], BATCH_SIZE):
+            rows = chosen[positions]
+            batch = pad([encoded.input_ids[i] for i in rows], pad_token_id).to(device)
+            vectors = torch.nn.functional.normalize(classifier.embed(batch.input_ids, batch.attention_mask).float(), dim=-1)
+            sums.index_add_(0, torch.from_numpy(targets[rows]).to(device), vectors)
+    with torch.no_grad():
+        seen = sums.norm(dim=-1, keepdim=True) > 0
+        # A label no training text has keeps its random start.
+        classifier.head.weight.copy_(torch.where(seen, torch.nn.functional.normalize(sums, dim=-1), classifier.head.weight))

@@ -1,0 +1,42 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.tasks.token_classification import first_tokens
+from core.tasks.windows import owner, windows
+
+
+@given(num_tokens=st.integers(0, 200), size=st.integers(1, 40), data=st.data())
+def test_windows_cover_every_token_and_stay_within_the_size(num_tokens: int, size: int, data: st.DataObject) -> None:
+    overlap = data.draw(st.integers(0, size - 1))
+
+    found = windows(num_tokens, size, overlap)
+
+    assert {i for window in found for i in range(window.start, window.end)} == set(range(num_tokens))
+    assert all(window.start >= 0 and window.end - window.start <= size for window in found)
+    assert [window.start for window in found] == sorted({window.start for window in found})
+
+
+@given(num_tokens=st.integers(1, 200), size=st.integers(1, 40), data=st.data())
+def test_every_token_has_an_owner_that_shows_it(num_tokens: int, size: int, data: st.DataObject) -> None:
+    found = windows(num_tokens, size, data.draw(st.integers(0, size - 1)))
+
+    for position in range(num_tokens):
+        window = found[owner(position, found)]
+        assert window.start <= position < window.end
+
+
+def test_a_token_in_the_overlap_belongs_where_it_has_more_context() -> None:
+    found = windows(num_tokens=18, size=10, overlap=2)
+
+    assert [(window.start, window.end) for window in found] == [(0, 10), (8, 18)]
+    assert owner(7, found) == 0
+    assert owner(10, found) == 1
+
+
+def test_first_token_of_each_word_even_where_a_token_holds_the_space_before_it() -> None:
+    # "ab cd" as SentencePiece cuts it: "ab", " c", "d".
+    assert first_tokens([(0, 2), (2, 4), (4, 5)], starts=[0, 3], ends=[2, 5]) == {0: 0, 1: 1}
+
+
+def test_a_word_without_a_token_is_left_out() -> None:
+    assert first_tokens([(0, 2), (4, 6)], starts=[0, 2, 4], ends=[2, 3, 6]) == {0: 0, 2: 1}

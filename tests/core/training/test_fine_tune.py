@@ -1,0 +1,273 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from core.datasets.dataset import Dataset
+from core.errors import DatasetError, ModelError, RunError
+from core.inference import Predictor
+from core.training.fine_tune import Places, TrainingStopped, fine_tune
+from tests.tiny import (
+    tiny_dataset,
+    tiny_entities_dataset,
+    tiny_multi_label_dataset,
+    write_tiny_dataset,
+)
+
+EXAMPLES = {
+    "single_label": tiny_dataset,
+    "multi_label": tiny_multi_label_dataset,
+    "token_classification": tiny_entities_dataset,
+}
+
+
+class ListRecorder:
+    """Keeps everything, and asks for a stop after a number of steps."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.lines: list[dict[str, float]] = []
+        self.events: list[tuple[str, str, dict[str, Any]]] = []
+        self.asked = 0
+        self.stop_after = stop_after
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        self.lines.append(dict(values))
+
+    def event(self, kind: str, message: str, **facts: Any) -> None:
+        self.events.append((kind, message, facts))
+
+    def stop_requested(self) -> bool:
+        self.asked += 1
+        return self.stop_after is not None and self.asked > self.stop_after
+
+    def values(self, key: str) -> list[float]:
+        return [line[key] for line in self.lines if key in line]
+
+
+def places_in(folder: Path) -> Places:
+    folder.mkdir(exist_ok=True)
+    return Places(
+        checkpoints=folder / "checkpoints",
+        model=folder / "model",
+        predictions=folder / "predictions.parquet",
+        hub_models=folder / "hub",
+    )
+
+
+def config_for(dataset: Dataset, model: Path, **training: Any) -> RunConfig:
+    return RunConfig(
+        data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task),
+        model=ModelConfig(model=str(model), dropout=0.0),
+        optimizer=OptimizerConfig(learning_rate=5e-3, head_learning_rate=2e-2),
+        training=TrainingConfig(**{"epochs": 4, "batch_size": 8, "precision": "float32", "device": "cpu", **training}),
+    )
+
+
+@pytest.fixture(params=list(EXAMPLES))
+def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
+    return write_tiny_dataset(tmp_path / "dataset", EXAMPLES[request.param](), request.param)
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Dataset:
+    return write_tiny_dataset(tmp_path / "colours", tiny_dataset())
+
+
+def test_each_task_is_learned_tested_saved_and_predicts_the_same_afterwards(
+    dataset: Dataset, tiny_model: Path, tmp_path: Path
+) -> None:
+    places, recorder = places_in(tmp_path / "run"), ListRecorder()
+
+    result = fine_tune(config_for(dataset, tiny_model, epochs=20), dataset, places, recorder)
+
+    json.dumps(result, allow_nan=False)
+    losses = recorder.values("train/epoch_loss")
+    assert losses[-1] < 0.3 * losses[0]
+    predictor = Predictor.load(places.model)
+    test = dataset.examples("test")
+    scores = predictor.task.flat_scores(result["splits"]["test"])
+    assert scores[predictor.task.headline.key] > 0.9
+    table = pd.read_parquet(places.predictions)
+    assert table["split"].value_counts().to_dict() == {name: dataset.num_examples[name] for name in ("validation", "test")}
+    again = predictor.predict(test["text"].tolist())
+    assert [_predicted(row, text) for row, text in zip(again, test["text"], strict=True)] == [
+        _stored(value, row) for value, (_, row) in zip(table[table["split"] == "test"]["predicted"], test.iterrows(), strict=True)
+    ]
+
+
+def _predicted(row: dict[str, Any], text: str) -> Any:
+    if "entities" in row:
+        return [(text[entity["start"] : entity["end"]], entity["type"]) for entity in row["entities"]]
+    return row.get("label", row.get("labels"))
+
+
+def _stored(value: Any, row: Any) -> Any:
+    if "tags" not in row:
+        return value if isinstance(value, str) else list(value)
+    from core.tasks.token_classification import entities_of
+
+    found = entities_of(row["text"], row["starts"], row["ends"], list(value), [1.0] * len(value))
+    return [(entity["text"], entity["type"]) for entity in found]
+
+
+def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    recorder = ListRecorder()
+
+    fine_tune(config_for(colours, tiny_model), colours, places_in(tmp_path / "run"), recorder)
+
+    assert recorder.values("train/epoch_loss") == pytest.approx(KNOWN_TRAINING_LOSSES, rel=2e-2)
+    assert recorder.values("validation/loss") == pytest.approx(KNOWN_VALIDATION_LOSSES, rel=2e-2, abs=1e-4)
+
+
+KNOWN_TRAINING_LOSSES = [0.7266, 0.6023, 0.4107, 0.2529]
+KNOWN_VALIDATION_LOSSES = [0.6357, 0.5281, 0.2846, 0.228]
+
+
+@pytest.mark.parametrize("stop_after", [1, 6, 11])
+def test_stopping_at_any_step_and_resuming_gives_the_same_losses_as_never_stopping(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, stop_after: int
+) -> None:
+    config = config_for(colours, tiny_model)
+    whole = ListRecorder()
+    uninterrupted = fine_tune(config, colours, places_in(tmp_path / "whole"), whole)
+
+    places, first, second = places_in(tmp_path / "parts"), ListRecorder(stop_after), ListRecorder()
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places, first)
+    resumed = fine_tune(config, colours, places, second)
+
+    assert first.values("validation/loss") + second.values("validation/loss") == whole.values("validation/loss")
+    assert first.values("train/epoch_loss") + second.values("train/epoch_loss") == whole.values("train/epoch_loss")
+    assert resumed["splits"] == uninterrupted["splits"]
+
+
+def test_best_epoch_is_the_one_that_is_kept(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    recorder = ListRecorder()
+
+    result = fine_tune(config_for(colours, tiny_model, epochs=6), colours, places_in(tmp_path / "run"), recorder)
+
+    scores = recorder.values("validation/macro_f1")
+    assert result["training"]["best_epoch"] == 1 + scores.index(max(scores))
+    assert result["splits"]["validation"]["macro"]["f1"] == pytest.approx(max(scores))
+
+
+def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    recorder = ListRecorder()
+    config = config_for(colours, tiny_model, epochs=50, early_stopping_patience=2)
+
+    result = fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
+
+    assert result["training"]["epochs"] == result["training"]["best_epoch"] + 2
+    assert any(kind == "info" and "Stopped early" in message for kind, message, _ in recorder.events)
+
+
+def test_finishing_a_stopped_run_tests_what_was_learned_without_another_step(
+    colours: Dataset, tiny_model: Path, tmp_path: Path
+) -> None:
+    config, places = config_for(colours, tiny_model, epochs=20), places_in(tmp_path / "run")
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places, ListRecorder(stop_after=9))
+
+    result = fine_tune(config, colours, places, ListRecorder(), finish_now=True)
+
+    assert result["training"]["steps"] == 9
+    assert result["splits"]["test"]["num_examples"] == colours.num_examples["test"]
+    assert Predictor.load(places.model).labels == ["blue", "green"]
+
+
+def test_finishing_without_a_checkpoint_says_so(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no checkpoint"):
+        fine_tune(config_for(colours, tiny_model), colours, places_in(tmp_path / "run"), ListRecorder(), finish_now=True)
+
+
+def test_other_rows_than_the_run_was_made_for_are_refused(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    config = config_for(colours, tiny_model)
+    other = write_tiny_dataset(tmp_path / "other", tiny_dataset(40))
+
+    with pytest.raises(DatasetError, match="content hash"):
+        fine_tune(config, other, places_in(tmp_path / "run"), ListRecorder())
+
+
+def test_a_loss_that_is_no_number_fails_with_advice(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    config = config_for(colours, tiny_model, epochs=30).with_values(
+        {"learning_rate": 1.0, "head_learning_rate": 1.0, "max_gradient_norm": 0}
+    )
+    broken = tmp_path / "broken"
+    _copy_with_infinite_weights(tiny_model, broken)
+
+    with pytest.raises(RunError, match="finite number at step 1"):
+        fine_tune(config.with_values({"model.model": str(broken)}), colours, places_in(tmp_path / "run"), ListRecorder())
+
+
+def _copy_with_infinite_weights(model: Path, target: Path) -> None:
+    import shutil
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(model, target)
+    weights = load_file(target / "model.safetensors")
+    weights["encoder.layer.0.output.dense.bias"] = torch.full((32,), float("inf"))
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
+    examples = tiny_dataset()
+    examples.loc[0, "text"] = " ".join(["sky"] * 100)
+    dataset = write_tiny_dataset(tmp_path / "dataset", examples)
+    recorder = ListRecorder()
+
+    fine_tune(config_for(dataset, tiny_model, epochs=1), dataset, places_in(tmp_path / "run"), recorder)
+
+    assert [message for kind, message, _ in recorder.events if kind == "warning"] == [
+        "1 of 32 texts of the train split are longer than 64 tokens and lose their end."
+    ]
+
+
+def test_weights_that_are_not_safetensors_are_refused(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    import shutil
+
+    pickled = tmp_path / "pickled"
+    shutil.copytree(tiny_model, pickled)
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+
+    with pytest.raises(ModelError, match="no weights as safetensors"):
+        fine_tune(config_for(colours, pickled), colours, places_in(tmp_path / "run"), ListRecorder())
+
+
+def test_similarity_head_knows_the_labels_before_the_first_step(tiny_model: Path, tmp_path: Path) -> None:
+    from core.models.building import build_classifier, load_tokenizer
+    from core.models.catalogue import describe
+    from core.tasks import get_task
+    from core.training.predicting import run_model
+    from core.training.starting_point import start_from_label_means
+
+    import torch
+
+    task, outputs, cpu = get_task("single_label"), ["blue", "green"], torch.device("cpu")
+    tokenizer = load_tokenizer(tiny_model)
+    classifier = build_classifier(describe(str(tiny_model), tmp_path), task, outputs, pooling="mean", dropout=0.0, head="cosine")
+    encoded = task.encode(tiny_dataset(), tokenizer, {"blue": 0, "green": 1}, 32)
+
+    def accuracy() -> float:
+        ran = run_model(classifier, encoded, task, pad_token_id=0, batch_size=8, device=cpu)
+        return sum(int(row.argmax()) == target for row, target in zip(ran.logits, encoded.targets, strict=True)) / 60
+
+    start_from_label_means(classifier, encoded, 2, 0, cpu)
+
+    assert accuracy() > 0.9
+
+
+def test_similarity_head_is_trained_saved_and_opened_again(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    places = places_in(tmp_path / "run")
+    config = config_for(colours, tiny_model).with_values({"head": "cosine"})
+
+    result = fine_tune(config, colours, places, ListRecorder())
+
+    assert result["splits"]["test"]["accuracy"] == 1.0
+    predicted = [row["label"] for row in Predictor.load(places.model).predict(colours.examples("test")["text"].tolist())]
+    assert predicted == colours.examples("test")["label"].tolist()
