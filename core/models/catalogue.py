@@ -76,7 +76,7 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
     if reference == BUNDLED:
         return _describe_folder(bundled_folder(), BUNDLED, BUNDLED_TITLE)
     local = Path(reference).expanduser()
-    if local.is_dir():
+    if reference and local.is_dir():
         return _describe_folder(local.resolve(), reference, local.resolve().name)
     if not HUB_ID.fullmatch(reference):
         raise ModelError(

@@ -1,0 +1,87 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.errors import ModelError
+from core.models.catalogue import BUNDLED, bundled_folder, describe, download, verify_bundled
+
+
+def test_bundled_model_is_here_and_whole() -> None:
+    info = describe(BUNDLED, Path("unused"))
+
+    verify_bundled(bundled_folder())
+    assert (info.architecture, info.pooling, info.max_length, info.hidden_size) == ("bert", "mean", 512, 384)
+    assert not info.needs_download
+
+
+def test_bundled_weights_that_changed_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"something else")
+
+    with pytest.raises(ModelError, match="not the expected ones"):
+        verify_bundled(tmp_path)
+
+
+def test_local_folder_is_described_without_loading_it(tiny_model: Path, tmp_path: Path) -> None:
+    info = describe(str(tiny_model), tmp_path)
+
+    assert (info.title, info.folder, info.max_length, info.pooling) == ("tiny-bert", tiny_model, 64, "mean")
+    assert info.num_parameters is not None
+    assert 10_000 < info.num_parameters < 100_000
+
+
+def test_hub_id_is_only_a_promise_until_it_is_downloaded(tmp_path: Path) -> None:
+    assert describe("google-bert/bert-base-uncased", tmp_path).needs_download
+
+
+def test_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(ModelError, match="Check the name and the network"):
+        download("somebody/some-model", tmp_path)
+
+
+@pytest.mark.parametrize("reference", ["../../no-such", "/no/such/folder", "a/b/c", "name with spaces", "", "-rf"])
+def test_reference_that_leads_nowhere_is_refused(reference: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="neither a folder"):
+        describe(reference, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"is_encoder_decoder": True}, "encoder-decoder"),
+        ({"vocab_size": None}, "does not read text"),
+        ({"model_type": None}, "names a model type"),
+        ({"tuneboard": {"task": "single_label"}}, "already has a head"),
+    ],
+)
+def test_model_made_for_something_else_is_refused(tiny_model: Path, tmp_path: Path, change: dict[str, object], said: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config = {key: value for key, value in {**config, **change}.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(config))
+
+    with pytest.raises(ModelError, match=said):
+        describe(str(folder), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00notjson!", b"\xff" * 64])
+def test_weights_that_are_no_safetensors_file_are_refused(tiny_model: Path, tmp_path: Path, content: bytes) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "model.safetensors").write_bytes(content)
+
+    with pytest.raises(ModelError, match="not a whole safetensors file"):
+        describe(str(folder), tmp_path)
+
+
+def test_folder_without_safetensors_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+    with pytest.raises(ModelError, match="no weights as safetensors"):
+        describe(str(folder), tmp_path)
