@@ -17,7 +17,7 @@ from dashboard.escaping import markdown_text
 IMPORT = "import"
 """Session key of the import at work: ids of its uploads by part (main, validation, test), and the name proposed."""
 
-_SPLIT_WAYS = {"random": "Random, stratified", "column": "A split column", "files": "Separate files"}
+_SPLIT_WAYS = {"random": "Random", "column": "By a column", "files": "From files"}
 _ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1251", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
 _DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
 

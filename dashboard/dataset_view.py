@@ -87,22 +87,16 @@ def _draw_rows(dataset: Dataset) -> None:
     draw_rows_table(rows.head(_MOST_ROWS), key=f"dataset-rows-{split}")
 
 
-def draw_rows_table(rows: pd.DataFrame, *, key: str) -> None:
+def draw_rows_table(rows: pd.DataFrame, *, key: str, text_width: int = 560) -> None:
     """Rows as a task shows them; texts as text."""
-    titles = {
-        "record": "Record",
-        "text": "Text",
-        "label": "Label",
-        "labels": "Labels",
-        "entities": "Text with entities",
-        "words": "Words",
-    }
-    wide = {"text", "entities"}
     config = {
-        name: st.column_config.Column(
-            titles.get(name, name), width="large" if name in wide else "small" if name in {"record", "words"} else None
-        )
-        for name in map(str, rows.columns)
+        "record": st.column_config.NumberColumn("Record", width=70),
+        "split": st.column_config.TextColumn("Split", width=85),
+        "text": st.column_config.TextColumn("Text", width=text_width),
+        "label": st.column_config.TextColumn("Label"),
+        "labels": st.column_config.ListColumn("Labels"),
+        "entities": st.column_config.TextColumn("Text with entities", width=text_width),
+        "words": st.column_config.NumberColumn("Words", width=70),
     }
     st.dataframe(rows, hide_index=True, key=key, height=420, column_config=config, alt="Rows of the data set")
 

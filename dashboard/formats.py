@@ -68,8 +68,8 @@ def memory(mib: float | None) -> str:
 
 def learning_rate(value: float) -> str:
     """A learning rate as people write it, such as ``2e-4``."""
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def number(value: float) -> str:

@@ -179,7 +179,8 @@ def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
     with log:
         st.markdown("**Last lines of the log**")
         lines = state.workspace().run_dir(run.id).log_tail(20)
-        st.code("\n".join(lines) or "The log is empty.", language=None, height=260, wrap_lines=True)
+        with st.container(height=260, autoscroll=True, border=False):
+            st.code("\n".join(lines) or "The log is empty.", language=None, wrap_lines=True)
 
 
 def _moment(event: Mapping[str, Any]) -> datetime | None:

@@ -40,13 +40,28 @@ def confusion_figure(confusion: Confusion, *, kind: Shares = "counts", hide_righ
         xgap=1,
         ygap=1,
         hoverinfo="skip",
-        colorbar={"title": {"text": _TITLES[kind], "side": "right"}, "thickness": 10, "outlinewidth": 0},
+        colorbar={
+            "title": {"text": _TITLES[kind], "side": "right"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "lenmode": "pixels",
+            "len": 240,
+            "y": 1,
+            "yanchor": "top",
+        },
     )
     _add_clickable_cells(figure, confusion, counts, rows, columns, cell=(height - 150) / size)
     ticks = {"tickmode": "array", "tickvals": places, "showgrid": False, "zeroline": False}
     small = {"size": 10} if size > _NUMBERS_UP_TO else {"size": 12}
-    figure.update_xaxes(title={"text": "Predicted"}, ticktext=columns, tickangle=-60 if size > 6 else 0, tickfont=small, **ticks)
-    figure.update_yaxes(title={"text": "Gold"}, ticktext=rows, tickfont=small, autorange="reversed", **ticks)
+    figure.update_xaxes(
+        range=[-0.5, size - 0.5],
+        title={"text": "Predicted"},
+        ticktext=columns,
+        tickangle=0 if size <= 6 else -45 if size <= _NUMBERS_UP_TO else -90,
+        tickfont=small,
+        **ticks,
+    )
+    figure.update_yaxes(title={"text": "Gold"}, ticktext=rows, tickfont=small, range=[size - 0.5, -0.5], **ticks)
     figure.update_layout(dragmode="zoom")
     return figure
 

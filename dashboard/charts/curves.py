@@ -40,6 +40,7 @@ def loss_figure(rows: Rows) -> go.Figure:
     )
     _add_validation(figure, rows, "validation/loss", "Validation", ORANGE)
     figure.update_yaxes(rangemode="tozero")
+    figure.update_xaxes(rangemode="tozero")
     return figure
 
 
@@ -53,6 +54,7 @@ def score_figure(rows: Rows, metrics: Mapping[str, str]) -> go.Figure:
     for index, (key, title) in enumerate(metrics.items()):
         _add_validation(figure, rows, f"validation/{key}", title, SERIES[index % len(SERIES)])
     figure.update_yaxes(range=[0, 1.02])
+    figure.update_xaxes(rangemode="tozero")
     if not any(key.startswith("validation/") for row in rows for key in row):
         centre = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
         figure.add_annotation(text="First measured at the end of an epoch", **centre)
@@ -74,6 +76,7 @@ def learning_rate_figure(rows: Rows) -> go.Figure:
         hovertemplate="step %{x}<br>%{y:.2e}<extra></extra>",
     )
     figure.update_yaxes(rangemode="tozero", exponentformat="power")
+    figure.update_xaxes(rangemode="tozero")
     return figure
 
 
@@ -91,6 +94,7 @@ def speed_figure(rows: Rows) -> go.Figure:
         hovertemplate="step %{x}<br>%{y:.0f} rows a second<extra></extra>",
     )
     figure.update_yaxes(rangemode="tozero")
+    figure.update_xaxes(rangemode="tozero")
     return figure
 
 

@@ -8,6 +8,9 @@ import plotly.graph_objects as go
 from dashboard.charts.base import FAINT, ORANGE, SPLIT_COLOURS, TEAL, height_of_rows, new_figure
 from dashboard.escaping import distinct_plotly_texts
 
+_SCALE_ON_TOP_FROM = 25
+"""Labels from which the chart is longer than a screen."""
+
 
 def label_counts_figure(counts: Mapping[str, Mapping[str, int]], *, most: int = 100) -> go.Figure:
     """Horizontal bars: examples of each label, stacked by split.
@@ -32,7 +35,7 @@ def label_counts_figure(counts: Mapping[str, Mapping[str, int]], *, most: int = 
             marker={"color": SPLIT_COLOURS.get(split, TEAL)},
             hovertemplate="%{y}<br>%{x} in %{fullData.name}<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0.3)
+    figure.update_layout(barmode="stack", bargap=0.3, legend={"traceorder": "normal"})
     figure.update_yaxes(autorange="reversed", tickmode="array", tickvals=shown, ticktext=shown, showgrid=False)
     figure.update_xaxes(title={"text": "Examples"})
     return figure
@@ -80,8 +83,10 @@ def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:
             hovertemplate=f"<b>%{{y}}</b><br>{title} %{{x:.3f}}<br>F1 %{{customdata[1]:.3f}}<br>"
             "%{customdata[2]} examples<extra></extra>",
         )
-    figure.update_yaxes(autorange="reversed", tickmode="array", tickvals=shown, ticktext=shown)
-    figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2, side="top" if len(names) > 25 else "bottom")
-    if len(names) > 25:
-        figure.update_layout(margin={"t": 60}, legend={"y": 1.0, "yanchor": "bottom", "yref": "container"})
+    figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickmode="array", tickvals=shown, ticktext=shown)
+    figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2)
+    if len(names) > _SCALE_ON_TOP_FROM:
+        height = figure.layout.height
+        figure.update_xaxes(side="top")
+        figure.update_layout(margin={"t": 64}, legend={"y": 1 + 28 / (height - 72)})
     return figure

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.evaluation.scores import wilson_interval
 from dashboard import formats
-from dashboard.charts.base import TOOLBAR
+from dashboard.charts.base import TOOLBAR, height_of_rows
 from dashboard.charts.confusion import confusion_figure
 from dashboard.charts.labels import precision_recall_figure
 from dashboard.confusions import Confusion, Order, Shares
@@ -29,9 +29,10 @@ _SORTS: dict[str, tuple[str, bool]] = {
     "Support": ("support", False),
     "Name": ("label", True),
 }
-_ORDERS: dict[Order, str] = {"confused": "Confused side by side", "support": "By support", "name": "By name"}
+_ORDERS: dict[Order, str] = {"confused": "Clustered", "support": "By support", "name": "By name"}
 _SHARES: dict[Shares, str] = {"counts": "Counts", "rows": "By row", "columns": "By column"}
 _MANY_LABELS = 40
+_COLUMNS_BESIDE_A_CHART = 6
 
 
 def score_column(title: str, help_text: str | None = None) -> Any:
@@ -90,11 +91,17 @@ def labels_section(table: pd.DataFrame, *, key: str, column_config: Mapping[str,
     by = table[column].str.casefold() if column == "label" else table[column]
     ordered = table.loc[by.sort_values(ascending=ascending, kind="stable").index].reset_index(drop=True)
     st.caption("Click on a dot or a row to read the examples behind a label.")
+    if len(table.columns) > _COLUMNS_BESIDE_A_CHART:
+        _clickable_table(ordered, key=f"labels-{key}", column_config=column_config or {}, largest=500)
+        _clickable_dots(ordered, key=f"dots-{key}")
+        return
     left, right = st.columns([5, 6], gap="medium")
     with left:
         _clickable_dots(ordered, key=f"dots-{key}")
     with right:
-        _clickable_table(ordered, key=f"labels-{key}", column_config=column_config or {})
+        _clickable_table(
+            ordered, key=f"labels-{key}", column_config=column_config or {}, largest=height_of_rows(max(len(table), 12))
+        )
 
 
 def _clickable_dots(table: pd.DataFrame, *, key: str) -> None:
@@ -114,7 +121,7 @@ def _clickable_dots(table: pd.DataFrame, *, key: str) -> None:
     )
 
 
-def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[str, Any]) -> None:
+def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[str, Any], largest: int) -> None:
     def clicked() -> None:
         for row in st.session_state[key]["selection"]["rows"]:
             ask_for_examples(Focus(label=str(table["label"].iloc[row])))
@@ -125,7 +132,7 @@ def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[st
         key=key,
         on_select=clicked,
         selection_mode="single-row",
-        height=min(38 + 35 * len(table), 1200),
+        height=min(38 + 35 * len(table), largest),
         column_config={
             "label": st.column_config.TextColumn("Label", width="medium"),
             "precision": score_column("Precision", "Of all that were given this label, how many rightly"),

@@ -1,0 +1,97 @@
+"""Figures hold what they should, and nothing a label could smuggle in."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.confusion import confusion_figure
+from dashboard.charts.curves import loss_figure, score_figure, smoothed, thinned
+from dashboard.charts.decisions import probabilities_figure, threshold_figure
+from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure
+from dashboard.confusions import Confusion
+
+HOSTILE = "<b>x</b>"
+
+
+def _rows(num_steps: int) -> list[dict[str, float]]:
+    return [{"step": step, "epoch": step / 10, "train/loss": 1 / step} for step in range(1, num_steps + 1)]
+
+
+def _names(figure: go.Figure) -> list[str]:
+    return [str(trace.name) for trace in figure.data]
+
+
+def test_smoothing_starts_at_the_first_value_and_keeps_a_constant() -> None:
+    assert smoothed([2.0, 2.0, 2.0]) == [2.0, 2.0, 2.0]
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:
+    positions = thinned(10_001, most=1000)
+    assert len(positions) <= 1001
+    assert positions[-1] == 10_000
+    assert thinned(0) == []
+
+
+def test_redrawn_curves_keep_the_name_that_keeps_their_zoom() -> None:
+    assert loss_figure(_rows(5)).layout.uirevision == loss_figure(_rows(50)).layout.uirevision == "loss"
+
+
+def test_loss_shows_training_smoothed_and_validation() -> None:
+    rows = [*_rows(20), {"step": 20, "epoch": 2.0, "validation/loss": 0.4}]
+    figure = loss_figure(rows)
+    assert _names(figure) == ["Training", "Training, smoothed", "Validation"]
+    assert list(figure.data[2].y) == [0.4]
+
+
+def test_scores_draw_one_line_a_metric_and_say_when_there_is_none_yet() -> None:
+    figure = score_figure(_rows(3), {"macro_f1": "Macro F1", "accuracy": "Accuracy"})
+    assert _names(figure) == ["Macro F1", "Accuracy"]
+    assert "end of an epoch" in figure.layout.annotations[0].text
+
+
+def test_only_filled_cells_can_be_clicked_and_carry_the_raw_names() -> None:
+    confusion = Confusion(rows=(HOSTILE, "b"), columns=(HOSTILE, "b"), counts=np.array([[3, 1], [0, 2]]))
+    figure = confusion_figure(confusion)
+    cells = figure.data[1].customdata
+    assert [(cell[0], cell[1], cell[2]) for cell in cells] == [(HOSTILE, HOSTILE, 3), (HOSTILE, "b", 1), ("b", "b", 2)]
+    assert HOSTILE not in str(figure.layout)
+
+
+def test_errors_only_leaves_out_the_diagonal() -> None:
+    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.array([[3, 1], [0, 2]]))
+    figure = confusion_figure(confusion, hide_right=True)
+    assert [(cell[0], cell[1]) for cell in figure.data[1].customdata] == [("a", "b")]
+
+
+def test_a_matrix_without_any_count_can_be_drawn() -> None:
+    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.zeros((2, 2), dtype=int))
+    assert confusion_figure(confusion).layout.height > 0
+
+
+def test_the_label_chart_grows_with_its_labels() -> None:
+    def of(number: int) -> list[dict[str, object]]:
+        return [{"label": f"label {i}", "precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 3} for i in range(number)]
+
+    assert precision_recall_figure(of(77)).layout.height > 2 * precision_recall_figure(of(20)).layout.height
+
+
+def test_labels_are_shown_escaped_and_handed_back_raw() -> None:
+    rows = [{"label": HOSTILE, "precision": 1.0, "recall": 0.5, "f1": 0.67, "support": 3}]
+    figure = precision_recall_figure(rows)
+    assert figure.data[1].customdata[0][0] == HOSTILE
+    assert list(figure.data[1].y) == ["&lt;b&gt;x&lt;/b&gt;"]
+    assert HOSTILE not in str(label_counts_figure({"train": {HOSTILE: 3}}).data[0].y)
+
+
+def test_probabilities_show_the_most_probable_first_with_their_thresholds() -> None:
+    figure = probabilities_figure({"a": 0.1, "b": 0.7}, ["b"], thresholds={"a": 0.5, "b": 0.4})
+    assert list(figure.data[0].y) == ["b", "a"]
+    assert list(figure.data[1].x) == [0.4, 0.5]
+
+
+def test_threshold_curves_are_drawn_where_they_are_known() -> None:
+    figure = threshold_figure([0.2, 0.8], {"precision": [0.5, 0.9], "recall": [0.9, 0.3]}, chosen=0.5)
+    assert _names(figure) == ["Precision", "Recall"]
+
+
+def test_text_lengths_can_be_drawn() -> None:
+    assert text_lengths_figure([1, 2, 3]).data[0].type == "histogram"

@@ -1,0 +1,170 @@
+"""The Data page: from a file to a data set, and what can be done with those there are."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.workspace import Workspace
+from dashboard import uploads
+from tests.dashboard import made_workspace
+from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
+
+CSV = "message,topic\n" + "".join(f"text number {i} of the file,{'good' if i % 3 else 'bad'}\n" for i in range(60))
+
+
+def _upload(app: AppTest, content: bytes | str, name: str = "mine.csv") -> AppTest:
+    data = content.encode() if isinstance(content, str) else content
+    app.file_uploader(key="data-upload").set_value((name, data, "text/csv"))
+    return app.run()
+
+
+def _select(app: AppTest, label: str) -> object:
+    return next(one.value for one in app.selectbox if one.label == label)
+
+
+def test_an_empty_workspace_offers_samples_and_an_upload(open_page: OpenPage) -> None:
+    app = open_page("data")
+    assert not app.exception
+    assert len([one for one in app.button if one.label == "Load sample"]) == 4
+    assert app.file_uploader(key="data-upload") is not None
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_every_sample_becomes_a_data_set_with_two_clicks(workspace: Workspace, open_page: OpenPage, place: int) -> None:
+    app = open_page("data")
+    [one for one in app.button if one.label == "Load sample"][place].click().run()
+    assert not app.exception
+    button(app, "Save data set").click().run()
+    assert not app.exception
+    assert len(workspace.dataset_records()) == 1
+    assert id_in_address(app, "dataset") == workspace.dataset_records()[0].id
+
+
+def test_an_upload_is_guessed_previewed_and_saved(workspace: Workspace, open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV)
+    assert (_select(app, "Text column"), _select(app, "Label column")) == ("message", "topic")
+    assert "60" in words_on(app)
+    assert not workspace.dataset_records(), "nothing is kept before it is saved"
+    button(app, "Save data set").click().run()
+    assert workspace.dataset_records()[0].name == "Mine"
+
+
+def test_a_saved_upload_leaves_nothing_behind(workspace: Workspace, open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV)
+    button(app, "Save data set").click().run()
+    assert list(workspace.settings.uploads_folder.iterdir()) == []
+
+
+def test_guessed_columns_can_be_changed(open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV)
+    next(one for one in app.selectbox if one.label == "Label column").set_value("message").run()
+    assert app.error, "the same column cannot be text and label"
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("", "empty.csv"),
+        ("text,label\n", "header.csv"),
+        (b"\x00\x01\x02\x03" * 100, "picture.csv"),
+        ("not a workbook", "book.xlsx"),
+        ("text,label\n" + "same,one\n" * 20, "one_label.csv"),
+    ],
+)
+def test_bad_files_are_refused_in_plain_words(workspace: Workspace, open_page: OpenPage, content: bytes | str, name: str) -> None:
+    app = _upload(open_page("data"), content, name)
+    assert not app.exception
+    assert app.error
+    assert "Traceback" not in words_on(app)
+    assert not workspace.dataset_records()
+
+
+def test_records_set_aside_are_shown_with_reasons(open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV + ",good\nno topic here,\n")
+    assert any("Set aside (2)" in str(tab.label) for tab in app.tabs)
+    assert any("reason" in frame.value.columns for frame in app.dataframe)
+
+
+def test_going_back_forgets_the_upload(workspace: Workspace, open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV)
+    button(app, "Back to all data sets").click().run()
+    assert app.title[0].value == "Data"
+    assert list(workspace.settings.uploads_folder.iterdir()) == []
+
+
+def test_data_sets_are_listed(workspace: Workspace, open_page: OpenPage) -> None:
+    made_workspace.make_dataset(workspace, "single_label", "Tickets", made_workspace.single_label_examples(2))
+    app = open_page("data")
+    assert app.dataframe[0].value["name"].tolist() == ["Tickets"]
+
+
+@pytest.mark.parametrize("task", list(made_workspace.EXAMPLES))
+def test_a_data_set_of_every_task_opens_by_its_address(workspace: Workspace, open_page: OpenPage, task: str) -> None:
+    dataset = made_workspace.make_dataset(workspace, task, "Opened", made_workspace.EXAMPLES[task]())
+    app = open_page("data", dataset=dataset.id)
+    assert not app.exception
+    assert app.title[0].value == "Opened"
+    assert len(app.dataframe) == 1
+
+
+def test_an_address_of_a_data_set_that_is_gone_leads_to_the_list(open_page: OpenPage) -> None:
+    app = open_page("data", dataset="20200101-000000-aaaaa")
+    assert not app.exception
+    assert app.title[0].value == "Data"
+
+
+def test_a_hostile_name_is_shown_as_text(workspace: Workspace, open_page: OpenPage) -> None:
+    name = "![](http://evil.example/x.png) <b>b</b> $x$ :material/delete: :red[r]"
+    dataset = made_workspace.make_dataset(workspace, "single_label", name, made_workspace.single_label_examples(2))
+    title = open_page("data", dataset=dataset.id).title[0].value
+    for live in ("![](", "<b>", "$x$", ":material/", ":red["):
+        assert live not in title
+
+
+def test_deleting_a_data_set_with_runs_says_so_and_asks(workspace: Workspace, open_dialog: OpenDialog) -> None:
+    dataset = made_workspace.make_dataset(workspace, "single_label", "Used", made_workspace.single_label_examples(2))
+    made_workspace.make_failed(workspace, dataset)
+    app = open_dialog("dataset_list", "delete_dialog", workspace.dataset_record(dataset.id))
+    assert "1 run uses" in words_on(app)
+    assert button(app, "Delete for good").disabled
+    app.checkbox[0].check().run()
+    button(app, "Delete for good").click().run()
+    assert workspace.dataset_records() == []
+    assert workspace.runs() == []
+
+
+def test_renaming_a_data_set(workspace: Workspace, open_dialog: OpenDialog) -> None:
+    dataset = made_workspace.make_dataset(workspace, "single_label", "Old", made_workspace.single_label_examples(2))
+    app = open_dialog("dataset_list", "rename_dialog", workspace.dataset_record(dataset.id))
+    app.text_input[0].set_value("New")
+    button(app, "Rename").click().run()
+    assert workspace.dataset_record(dataset.id).name == "New"
+
+
+def test_an_empty_name_is_refused_in_the_dialog(workspace: Workspace, open_dialog: OpenDialog) -> None:
+    dataset = made_workspace.make_dataset(workspace, "single_label", "Old", made_workspace.single_label_examples(2))
+    app = open_dialog("dataset_list", "rename_dialog", workspace.dataset_record(dataset.id))
+    app.text_input[0].set_value("   ")
+    button(app, "Rename").click().run()
+    assert app.error
+    assert workspace.dataset_record(dataset.id).name == "Old"
+
+
+def test_uploads_nobody_used_are_removed_after_a_day(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.state.workspace", lambda: workspace)
+    old = uploads.keep_sample("support_tickets.csv")
+    uploads.prune(now=old.path.parent.stat().st_mtime + 3600)
+    assert uploads.find(old.id) is not None
+    uploads.prune(now=old.path.parent.stat().st_mtime + 25 * 3600)
+    assert uploads.find(old.id) is None
+
+
+def test_an_upload_id_is_never_a_path(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("dashboard.state.workspace", lambda: workspace)
+    outside = tmp_path / "keep"
+    outside.mkdir()
+    uploads.discard("../../keep")
+    assert outside.is_dir()
+    assert uploads.find("../../keep") is None

@@ -1,0 +1,166 @@
+"""The Runs page and the page of one run, in every state a run can be in."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runs.records import RunState
+from core.workspace import Workspace
+from tests.dashboard import made_workspace
+from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
+
+
+@pytest.fixture
+def made(workspace: Workspace) -> dict[str, str]:
+    """A workspace with runs in every state."""
+    return made_workspace.fill(workspace)
+
+
+def _labels(app: AppTest) -> set[str]:
+    return {one.label for one in app.button}
+
+
+def _choose_row(app: AppTest, row: int) -> AppTest:
+    table = app.dataframe[0]
+    app.session_state[table.proto.id] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    return app.run()
+
+
+def test_without_runs_the_page_says_what_to_do_next(open_page: OpenPage) -> None:
+    assert "Add a data set" in _labels(open_page("runs"))
+
+
+@pytest.mark.usefixtures("made")
+def test_all_runs_are_listed_with_their_headline_figure(open_page: OpenPage) -> None:
+    app = open_page("runs")
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == 7
+    assert {state for (state,) in table["status"]} == {"Done", "Failed", "Stopped", "Training", "Waiting"}
+    assert table["score"].notna().sum() == 3
+
+
+@pytest.mark.usefixtures("made")
+def test_the_search_narrows_the_list(open_page: OpenPage) -> None:
+    app = open_page("runs")
+    app.text_input(key="runs-words").set_value("hotel").run()
+    assert app.dataframe[0].value["name"].tolist() == ["Hotel reviews 1"]
+    app.text_input(key="runs-words").set_value("nothing like this").run()
+    assert "No run fits" in words_on(app)
+
+
+@pytest.mark.usefixtures("made")
+def test_status_pills_narrow_the_list(open_page: OpenPage) -> None:
+    app = open_page("runs")
+    app.button_group(key="runs-states").set_value([RunState.FAILED]).run()
+    assert app.dataframe[0].value["name"].tolist() == ["A first try"]
+
+
+def test_a_running_run_shows_where_it_stands(made: dict[str, str], open_page: OpenPage) -> None:
+    app = open_page("run", run=made["running"])
+    assert not app.exception
+    words = words_on(app)
+    assert "Stop" in _labels(app)
+    assert {"Epoch", "Rows a second", "Elapsed", "Remaining", "Device", "Memory"} <= {metric.label for metric in app.metric}
+    assert "Last lines of the log" in words
+    assert "step 130 of 240" in app.code[0].value
+
+
+def test_stop_is_asked_for_once_and_shown(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
+    app = open_page("run", run=made["running"])
+    button(app, "Stop").click().run()
+    assert workspace.run(made["running"]).stop_requested
+    assert button(app, "Stopping after this step").disabled
+
+
+def test_a_waiting_run_says_what_it_waits_for_and_can_be_taken_out(
+    made: dict[str, str], open_page: OpenPage, workspace: Workspace
+) -> None:
+    app = open_page("run", run=made["queued"])
+    assert "Waiting for 1 run" in words_on(app)
+    button(app, "Take out of the queue").click().run()
+    assert workspace.run(made["queued"]).state is RunState.CANCELLED
+
+
+def test_a_failed_run_says_why_without_a_traceback(made: dict[str, str], open_page: OpenPage) -> None:
+    words = words_on(open_page("run", run=made["failed"]))
+    assert "This run failed" in words
+    assert "The model folder is gone" in words
+    assert "Traceback" not in words
+
+
+def test_a_stopped_run_can_be_resumed(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
+    app = open_page("run", run=made["stopped"])
+    button(app, "Resume").click().run()
+    assert not app.exception
+    assert workspace.run(made["stopped"]).state is RunState.QUEUED
+    assert not workspace.run(made["stopped"]).finish_early
+
+
+def test_a_stopped_run_can_be_finished_with_what_was_learned(
+    made: dict[str, str], open_page: OpenPage, workspace: Workspace
+) -> None:
+    app = open_page("run", run=made["stopped"])
+    button(app, "Finish with what was learned").click().run()
+    assert workspace.run(made["stopped"]).finish_early
+
+
+def test_finishing_is_not_offered_where_nothing_was_learned(made: dict[str, str], open_page: OpenPage) -> None:
+    assert "Finish with what was learned" not in _labels(open_page("run", run=made["failed"]))
+
+
+def test_a_finished_run_leads_to_its_results(made: dict[str, str], open_page: OpenPage) -> None:
+    app = open_page("run", run=made["multi_label"])
+    button(app, "See the results").click().run()
+    assert app.title[0].value == "Results"
+    assert id_in_address(app, "run") == made["multi_label"]
+
+
+def test_an_address_of_a_run_that_is_gone_says_so(open_page: OpenPage) -> None:
+    app = open_page("run", run="20200101-000000-aaaaa")
+    assert not app.exception
+    assert "There is no such run" in words_on(app)
+
+
+def test_a_refreshed_page_shows_the_same(made: dict[str, str], open_page: OpenPage) -> None:
+    first, second = open_page("run", run=made["stopped"]), open_page("run", run=made["stopped"])
+    assert words_on(first) == words_on(second)
+
+
+def test_hostile_names_tags_and_messages_are_shown_as_text(workspace: Workspace, open_page: OpenPage) -> None:
+    hostile = "![](http://evil.example/x.png)<b>b</b>:material/delete:"
+    dataset = made_workspace.make_dataset(workspace, "single_label", hostile, made_workspace.single_label_examples(2))
+    run = made_workspace.make_failed(workspace, dataset, hostile, message=hostile)
+    workspace.tag_run(run.id, [hostile])
+    app = open_page("run", run=run.id)
+    for elements in (app.title, app.caption, app.markdown, app.error):
+        for element in elements:
+            assert "![](http" not in element.value
+            assert "<b>" not in element.value.replace("\\<", "")
+
+
+def test_deleting_runs_names_them_and_keeps_the_others(
+    made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog
+) -> None:
+    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["failed"]), workspace.run(made["stopped"])])
+    assert "A first try" in app.text[0].value
+    button(app, "Delete for good").click().run()
+    assert {run.id for run in workspace.runs()} == set(made.values()) - {made["failed"], made["stopped"]}
+
+
+def test_a_run_at_work_is_not_deleted(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
+    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["running"])])
+    button(app, "Delete for good").click().run()
+    assert app.error
+    assert workspace.run(made["running"])
+
+
+def test_renaming_and_tagging_a_run(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
+    run = workspace.run(made["failed"])
+    app = open_dialog("run_dialogs", "rename_dialog", run)
+    app.text_input[0].set_value("A better name")
+    button(app, "Rename").click().run()
+    app = open_dialog("run_dialogs", "tag_dialog", run)
+    app.multiselect[0].set_value(["baseline"])
+    button(app, "Save").click().run()
+    changed = workspace.run(run.id)
+    assert (changed.name, changed.tags) == ("A better name", ("baseline",))

@@ -1,0 +1,103 @@
+"""The Train page: choices, what will happen, and launch."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runs.records import RunState
+from core.workspace import Workspace
+from dashboard import forms
+from tests.dashboard import made_workspace
+from tests.dashboard.conftest import OpenPage, button, id_in_address, words_on
+
+
+def _field(app: AppTest, title: str) -> object:
+    for kind in (app.text_input, app.number_input, app.selectbox):
+        for one in kind:
+            if one.label == title:
+                return one
+    raise AssertionError(f"no field {title!r}")
+
+
+@pytest.fixture
+def tickets(workspace: Workspace) -> str:
+    """Id of a data set to train on."""
+    return made_workspace.make_dataset(workspace, "single_label", "Tickets", made_workspace.single_label_examples()).id
+
+
+def test_without_a_data_set_the_page_leads_to_one(open_page: OpenPage) -> None:
+    app = open_page("train")
+    assert not app.exception
+    button(app, "Add a data set").click().run()
+    assert app.title[0].value == "Data"
+
+
+@pytest.mark.parametrize("task", list(made_workspace.EXAMPLES))
+def test_the_page_says_what_will_happen_for_every_task(workspace: Workspace, open_page: OpenPage, task: str) -> None:
+    dataset = made_workspace.make_dataset(workspace, task, "Rows", made_workspace.EXAMPLES[task]())
+    app = open_page("train", dataset=dataset.id)
+    assert not app.exception
+    assert {metric.label for metric in app.metric} >= {"Training examples", "Estimated time", "Epochs", "Steps"}
+    assert "Why these values" in words_on(app)
+
+
+def test_launch_queues_the_run_and_goes_to_its_page(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
+    app = open_page("train", dataset=tickets)
+    app.text_input(key="train-name").set_value("My run").run()
+    app.button(key="launch").click().run()
+    assert not app.exception
+    (run,) = workspace.runs()
+    assert (run.name, run.state) == ("My run", RunState.QUEUED)
+    assert app.title[0].value == "My run"
+    assert id_in_address(app, "run") == run.id
+
+
+def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
+    app = open_page("train", dataset=tickets)
+    _field(app, "Learning rate").set_value("3e-5")
+    _field(app, "Epochs").set_value(2)
+    app.run()
+    assert "2 settings changed" in words_on(app)
+    app.button(key="launch").click().run()
+    config = workspace.run_dir(workspace.runs()[0].id).config()
+    assert (config.optimizer.learning_rate, config.training.epochs) == (3e-5, 2)
+
+
+def test_an_untouched_form_launches_exactly_the_recipe(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
+    from core.training.preparing import new_run_config
+
+    open_page("train", dataset=tickets).button(key="launch").click().run()
+    recommended, _ = new_run_config(workspace.dataset(tickets), hub_folder=workspace.settings.hub_models_folder)
+    assert workspace.run_dir(workspace.runs()[0].id).config() == recommended
+
+
+def test_another_recipe_shows_its_own_values(open_page: OpenPage, tickets: str) -> None:
+    app = open_page("train", dataset=tickets)
+    before = _field(app, "Epochs").value
+    app.button_group[1].set_value("thorough").run()
+    assert _field(app, "Epochs").value == 2 * before
+
+
+@pytest.mark.parametrize(("title", "typed"), [("Learning rate", "5"), ("Warm-up", "1.0"), ("Longest input (tokens)", 5000)])
+def test_a_value_out_of_range_is_named_where_it_was_made(open_page: OpenPage, tickets: str, title: str, typed: object) -> None:
+    app = open_page("train", dataset=tickets)
+    _field(app, title).set_value(typed)
+    app.run()
+    assert not app.exception
+    assert title.split(" ")[0] in words_on(app).split("expected")[0] or app.error
+    assert app.error
+    assert not [one for one in app.button if one.key == "launch"]
+
+
+def test_a_model_folder_that_is_none_is_refused_before_launch(open_page: OpenPage, tickets: str) -> None:
+    app = open_page("train", dataset=tickets)
+    app.button_group[0].set_value("folder").run()
+    app.text_input(key="train-model-folder").set_value("/no/such/folder").run()
+    assert not app.exception
+    assert app.error
+    assert "/no/such/folder" in words_on(app)
+
+
+def test_every_declared_option_has_its_field_exactly_once() -> None:
+    names = [field.name for essential in (True, False) for fields in forms.fields_of(essential).values() for field in fields]
+    assert len(names) == len(set(names))
+    assert {"learning_rate", "epochs", "batch_size", "seed", "pooling"} <= set(names)
