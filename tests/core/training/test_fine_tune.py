@@ -18,6 +18,8 @@ from tests.tiny import (
     write_tiny_dataset,
 )
 
+pytestmark = pytest.mark.training
+
 EXAMPLES = {
     "single_label": tiny_dataset,
     "multi_label": tiny_multi_label_dataset,
@@ -240,13 +242,13 @@ def test_weights_that_are_not_safetensors_are_refused(colours: Dataset, tiny_mod
 
 
 def test_similarity_head_knows_the_labels_before_the_first_step(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+
     from core.models.building import build_classifier, load_tokenizer
     from core.models.catalogue import describe
     from core.tasks import get_task
     from core.training.predicting import run_model
     from core.training.starting_point import start_from_label_means
-
-    import torch
 
     task, outputs, cpu = get_task("single_label"), ["blue", "green"], torch.device("cpu")
     tokenizer = load_tokenizer(tiny_model)
