@@ -28,7 +28,7 @@ def workspace(open_workspace, add_dataset) -> Workspace:
 
 
 @pytest.fixture
-def launcher_with(workspace: Workspace, fake_worker) -> Iterator[Callable[..., Launcher]]:
+def launcher_with(workspace: Workspace, fake_worker, wait_until) -> Iterator[Callable[..., Launcher]]:
     """Make a launcher whose workers behave in a certain way; what still runs at the end is killed."""
     made = []
 
@@ -42,6 +42,7 @@ def launcher_with(workspace: Workspace, fake_worker) -> Iterator[Callable[..., L
     for record in workspace.store.running():
         if record.worker is not None:
             processes.send(record.worker, signal.SIGKILL)
+            wait_until(lambda worker=record.worker: not processes.is_alive(worker))
 
 
 @pytest.fixture
