@@ -34,7 +34,8 @@ def check_examples(
     for name, number in num_examples.items():
         if not number:
             raise DatasetError(
-                f"The {name} split has no examples: {counted(len(examples), 'usable row')} cannot fill all three splits. "
+                f"The {name} split has no examples: {counted(len(examples), 'usable row')} with "
+                f"{counted(examples['text'].nunique(), 'different text')} cannot fill all three splits. "
                 "Add examples, or give the splits other shares."
             )
 

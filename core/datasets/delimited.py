@@ -16,6 +16,7 @@ DELIMITERS = (",", "\t", ";", "|")
 ONE_COLUMN = "\x1f"
 """Stands for "no delimiter": a control character made for this, which no text holds."""
 
+_UNCLOSED = "A quotation mark that opens in this row is never closed, so the rest of the file is one cell. Close or double it."
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 200
 
@@ -26,6 +27,15 @@ class _Row:
 
     cells: list[str]
     line: int
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """All rows; whether quotation marks are quotes, and whether the last of them is never closed."""
+
+    rows: list[_Row]
+    quotes: bool = True
+    unclosed: bool = False
 
 
 def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading: dict[str, object]) -> Table:
@@ -42,7 +52,8 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
     """
     text, declared = _without_declaration(text)
     chosen = delimiter or declared or _find_delimiter(text[:_SAMPLE_CHARACTERS])
-    quotes, rows = _parse(text, chosen)
+    parsed = _parse(text, chosen)
+    rows = parsed.rows
     first = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
     if first is None:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
@@ -59,7 +70,7 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
         raise InputFileError(
             f"{file_name!r} has a header ({', '.join(names[:5])}) but no rows below it. Add rows, or choose another file."
         )
-    if not quotes:
+    if not parsed.quotes:
         notes.append("Quotation marks are read as part of the text, since they do not pair up as quotes around cells.")
 
     kept, set_aside = [], []
@@ -67,7 +78,9 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
         cells = row.cells
         while len(cells) > len(names) and not cells[-1].strip():
             cells = cells[:-1]
-        if len(cells) == len(names):
+        if parsed.unclosed and record == len(body):
+            set_aside.append(SetAside(record, _UNCLOSED))
+        elif len(cells) == len(names):
             kept.append((record, cells))
         else:
             set_aside.append(SetAside(record, _ragged(len(cells), len(names))))
@@ -77,7 +90,7 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
             "in quotation marks, or choose another delimiter."
         )
     lines = {record: row.line for record, row in enumerate(body, start=1)}
-    how = {**reading, "delimiter": None if chosen == ONE_COLUMN else chosen, "quotes": quotes}
+    how = {**reading, "delimiter": None if chosen == ONE_COLUMN else chosen, "quotes": parsed.quotes}
     return build_table(
         names, kept, file_name=file_name, file_format="csv", reading=how, set_aside=set_aside, notes=notes, lines=lines
     )
@@ -96,7 +109,7 @@ def _find_delimiter(text: str) -> str:
     scores: dict[str, tuple[float, int]] = {}
     for delimiter in DELIMITERS:
         rows = []
-        for row in _rows(text, delimiter, quotes=True):
+        for row in _rows(text, delimiter):
             if row.cells:
                 rows.append(row.cells)
             if len(rows) == _SAMPLE_ROWS:
@@ -107,19 +120,27 @@ def _find_delimiter(text: str) -> str:
     return max(scores, key=lambda delimiter: scores[delimiter]) if scores else ONE_COLUMN
 
 
-def _parse(text: str, delimiter: str) -> tuple[bool, list[_Row]]:
-    """All rows, with quotation marks read as quotes (the first value) unless only reading them as text makes the rows fit."""
-    rows = list(_rows(text, delimiter, quotes=True))
-    if _misfits(rows) and '"' in text:
+def _parse(text: str, delimiter: str) -> _Parsed:
+    """All rows, with quotation marks read as quotes unless that fails and reading them as text makes all rows fit."""
+    unclosed = False
+    try:
+        rows = list(_rows(text, delimiter, strict=True))
+        if not _misfits(rows):
+            return _Parsed(rows)
+    except csv.Error as error:
+        unclosed = "end of data" in str(error)
+        rows = list(_rows(text, delimiter))
+    if '"' in text:
         plain = list(_rows(text, delimiter, quotes=False))
         if not _misfits(plain) and len(plain) > 1:
-            return False, plain
-    return True, rows
+            return _Parsed(plain, quotes=False)
+    return _Parsed(rows, unclosed=unclosed)
 
 
-def _rows(text: str, delimiter: str, *, quotes: bool) -> Iterator[_Row]:
+def _rows(text: str, delimiter: str, *, quotes: bool = True, strict: bool = False) -> Iterator[_Row]:
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE)
+    lines = StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE, strict=strict)
     line = 1
     for cells in reader:
         yield _Row(cells, line)

@@ -93,9 +93,10 @@ def read_json_lines(text: str, *, file_name: str, reading: Mapping[str, Any]) ->
 def flatten(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Keys whose values are all objects become one column for each key below them: ``data.text``.
 
-    Objects with very many different keys are lookup tables rather than columns, and stay as they are.
+    Objects with very many different keys, and those that say what numbers of labels are called, are lookup tables rather than
+    columns and stay as they are.
     """
-    keys = {key for record in records for key in record}
+    keys = {key for record in records for key in record}.difference(_NAME_LISTS)
     below: dict[str, set[str]] = {}
     for key in keys:
         values = [record[key] for record in records if record.get(key) is not None]

@@ -9,7 +9,7 @@ from typing import Any
 from core.tasks.columns.cells import parse_nested
 
 SEPARATORS = ("|", ";", ",", "；", "，", "、", "\n")
-"""In the order of preference where two occur equally often."""
+"""The signs that least belong inside a name come first."""
 
 TRUE_WORDS = frozenset({"1", "1.0", "true", "yes", "y", "t"})
 FALSE_WORDS = frozenset({"0", "0.0", "false", "no", "n", "f"})
@@ -57,11 +57,12 @@ def word_of(value: Any) -> str | None:
 
 
 def find_separator(cells: Iterable[str]) -> str | None:
-    """The separator that stands in most cells, or nothing where none does."""
+    """The separator between names: the least usual sign inside a name that stands in a good share of the cells, or nothing."""
     found: Counter[str] = Counter()
     for cell in cells:
         found.update(separator for separator in SEPARATORS if separator in cell)
-    return max(SEPARATORS, key=lambda separator: found[separator]) if found else None
+    often = max(found.values(), default=0) / 4
+    return next((separator for separator in SEPARATORS if found[separator] and found[separator] >= often), None)
 
 
 def split_names(cell: str, separator: str | None) -> list[str]:

@@ -52,7 +52,7 @@ def name_score(name: str, known: Collection[str]) -> float:
     if plain in known:
         return 1.0
     parts = plain.split(" ")
-    if parts[-1] in known or re.sub(r"\d+$", "", plain) in known:
+    if parts[-1] in known or re.sub(r"\s*\d+$", "", plain) in known:
         return 0.7
     return 0.5 if any(part in known for part in parts) else 0.0
 

@@ -171,7 +171,7 @@ def _guess_lists(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Two columns of lists of the same lengths, one of them tags."""
     lists = {str(name): [items(cell) if cell else None for cell in few[name]] for name in few.columns}
     lists = {name: cells for name, cells in lists.items() if _are_lists(few[name].tolist(), cells)}
-    names = [name for name in lists if name_score(name, TAG_NAMES_NAMES) == 1.0]
+    names = [str(name) for name in few.columns if name_score(str(name), TAG_NAMES_NAMES) == 1.0]
     lists = {name: cells for name, cells in lists.items() if name not in names}
     named = [name for name in lists if name_score(name, TAG_NAMES) == 1.0]
     tags = [name for name, cells in lists.items() if _are_tags(cells)] or [name for name in named if _are_numbers(lists[name])]
