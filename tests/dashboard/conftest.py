@@ -1,5 +1,6 @@
 """A workspace of plain files and a browser-less app for the tests of the pages."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,31 @@ def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """An empty workspace, the same that the pages open."""
+def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Workspace]:
+    """The workspace that the pages open: empty, unless the test asks for ``made`` too."""
+    if "made" in request.fixturenames:
+        request.getfixturevalue("made")
     opened = made_workspace.open_workspace(tmp_path / "workspace")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def _full_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    home = tmp_path_factory.mktemp("full")
+    filled = made_workspace.open_workspace(home)
+    try:
+        return home, made_workspace.fill(filled)
+    finally:
+        filled.close()
+
+
+@pytest.fixture
+def made(_full_home: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[str, str]:
+    """Fills the workspace with a finished run of every task and a run in every other state: a short word -> the run's id."""
+    home, ids = _full_home
+    shutil.copytree(home, tmp_path / "workspace", dirs_exist_ok=True)
+    return ids
 
 
 @pytest.fixture

@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.workspace import Workspace
 from dashboard import predicting
 from dashboard.results import SCREENS
-from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenPage, button, words_on
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -31,12 +29,6 @@ class _Model:
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         return [ANSWERS[self.task] for _ in texts]
-
-
-@pytest.fixture
-def made(workspace: Workspace) -> dict[str, str]:
-    """A finished run of every task."""
-    return made_workspace.fill(workspace)
 
 
 def _ask(app: AppTest, texts: str) -> AppTest:

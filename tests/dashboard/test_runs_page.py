@@ -9,12 +9,6 @@ from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
 
 
-@pytest.fixture
-def made(workspace: Workspace) -> dict[str, str]:
-    """A workspace with runs in every state."""
-    return made_workspace.fill(workspace)
-
-
 def _labels(app: AppTest) -> set[str]:
     return {one.label for one in app.button}
 
