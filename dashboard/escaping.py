@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])")
-_LIVE_AFTER_PARSING = re.compile(r"([:@]|(?<=www)\.|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
+_LIVE_AFTER_PARSING = re.compile(r"([:@]|www(?=\.)|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LONGEST_LABEL = 28

@@ -31,12 +31,11 @@ def draw_head(run: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(markdown_text(run.name, longest=80), anchor=False, width="content")
         widgets.state_badge(run)
-        for tag in run.tags:
-            st.badge(markdown_text(tag, longest=30), color="gray")
     names = widgets.dataset_names()
     st.caption(
         f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · "
         f"model {markdown_text(run.model)} · recipe {markdown_text(run.recipe)} · made {formats.ago(run.created_at)}"
+        + (f" · tags {', '.join(markdown_text(tag, longest=40) for tag in run.tags)}" if run.tags else "")
     )
 
 
