@@ -88,8 +88,7 @@ def _import(subject: Subject, folder: Path, workspace: Path) -> str:
 def _train(dataset: str, seed: int, recipe: str, values: list[str], workspace: Path) -> dict[str, Any]:
     settings = [part for value in [*values, f"seed={seed}"] for part in ("--set", value)]
     run = _tuneboard(["train", dataset, "--recipe", recipe, *settings], workspace)["run"]
-    result: dict[str, Any] = _tuneboard(["show", str(run)], workspace)["result"]
-    return result
+    return _tuneboard(["show", str(run)], workspace)
 
 
 def _line(subject: Subject, seed: int, result: dict[str, Any]) -> str:

@@ -63,6 +63,16 @@ class ModelConfig:
         minimum=8,
         maximum=8192,
     )
+    trainable: str = option(
+        "everything",
+        title="What learns",
+        help="Word vectors that stay as pretrained save time and keep the meaning of words that training texts lack.",
+        choices={
+            "everything": "Everything",
+            "all_but_embeddings": "All but the word vectors",
+            "head": "The head alone",
+        },
+    )
     dropout: float = option(
         0.1,
         title="Head dropout",
@@ -154,6 +164,13 @@ class TrainingConfig:
         minimum=1,
         maximum=4096,
         essential=True,
+    )
+    weight_averaging: float = option(
+        0.1,
+        title="Weight averaging",
+        help="Tests and keeps the average of the weights over about this share of the steps, which evens out chance; 0 is off.",
+        minimum=0.0,
+        maximum=1.0,
     )
     label_smoothing: float = option(
         0.0,

@@ -12,7 +12,8 @@ from core.errors import InputFileError
 from core.tasks.base import SetAside
 from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 
-DELIMITERS = (",", "\t", ";", "|")
+DELIMITERS = ("\t", ",", ";", "|")
+"""Where two fit a file equally well, the one that texts hold less often comes first."""
 ONE_COLUMN = "\x1f"
 """Stands for "no delimiter": a control character made for this, which no text holds."""
 
@@ -50,6 +51,7 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
     Raises:
         InputFileError: there is no header, no row below it, or no row that fits the header.
     """
+    delimiter = _chosen(delimiter)
     text, declared = _without_declaration(text)
     chosen = delimiter or declared or _find_delimiter(text[:_SAMPLE_CHARACTERS])
     parsed = _parse(text, chosen)
@@ -57,7 +59,8 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
     first = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
     if first is None:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
-    body = [row for row in rows if row.line > first.line]
+    body = [row for row in rows if row.line > first.line and row.cells]
+    first = _without_empty_end(first, body)
     notes: list[str] = []
     if _is_data(first.cells, body):
         names, _ = column_names([None] * len(first.cells))
@@ -65,7 +68,6 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
         notes.append(f"The first row looks like data, so the columns were called {', '.join(names[:5])}.")
     else:
         names, notes = column_names(first.cells)
-    body = [row for row in body if row.cells]
     if not body:
         raise InputFileError(
             f"{file_name!r} has a header ({', '.join(names[:5])}) but no rows below it. Add rows, or choose another file."
@@ -84,6 +86,8 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
             kept.append((record, cells))
         else:
             set_aside.append(SetAside(record, _ragged(len(cells), len(names))))
+    if not kept and len(set_aside) == 1:
+        raise InputFileError(f"The only row of {file_name!r} cannot be read. {set_aside[0].reason}")
     if not kept:
         raise InputFileError(
             f"No row of {file_name!r} has as many cells as its header ({len(names)}). If texts hold {_title(chosen)}s, put them "
@@ -94,6 +98,18 @@ def read_delimited(text: str, *, file_name: str, delimiter: str | None, reading:
     return build_table(
         names, kept, file_name=file_name, file_format="csv", reading=how, set_aside=set_aside, notes=notes, lines=lines
     )
+
+
+def _chosen(delimiter: str | None) -> str | None:
+    """The delimiter a person chose, also where a shell made it hard to type.
+
+    Raises:
+        InputFileError: it is not one character, or one that cannot part cells.
+    """
+    named = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
+    if named and (len(named) > 1 or named in '"\r\n\x00'):
+        raise InputFileError(f"{delimiter!r} cannot part cells. Give one character such as a comma, semicolon or tab.")
+    return named or None
 
 
 def _without_declaration(text: str) -> tuple[str, str | None]:
@@ -164,6 +180,16 @@ def _is_data(first: list[str], body: list[_Row]) -> bool:
         if values[cell] > 1 and len(values) < 0.5 * len(sample):
             return True
     return False
+
+
+def _without_empty_end(header: _Row, body: list[_Row]) -> _Row:
+    """The header without columns at its end that have neither a name nor a value, as delimiters at line ends make them."""
+    width = len(header.cells)
+    while width > 1 and not header.cells[width - 1].strip():
+        width -= 1
+    if any(cell.strip() for row in body for cell in row.cells[width:]):
+        return header
+    return _Row(header.cells[:width], header.line)
 
 
 def _ragged(found: int, expected: int) -> str:

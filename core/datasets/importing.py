@@ -20,7 +20,7 @@ from core.datasets.splits import assign_splits, check_fractions
 from core.datasets.table import Table
 from core.errors import DatasetError
 from core.settings import Settings
-from core.tasks import SPLITS, SetAside, Task, get_task
+from core.tasks import SPLITS, ReadExamples, SetAside, Task, get_task
 from core.tasks.columns.cells import counted
 
 __all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
@@ -79,7 +79,7 @@ def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = 
     check_fractions(plan.fractions)
     parts, set_aside, notes = [], [], []
     for part, table in tables.items():
-        read = task.read(table.rows, plan.roles)
+        read = _read(task, table, plan, name_the_file=len(tables) > 1)
         parts.append(read.examples.assign(part=part))
         set_aside += [_located(entry, part, table) for entry in [*table.set_aside, *read.set_aside]]
         where = f"{table.file_name}: " if len(tables) > 1 else ""
@@ -130,6 +130,15 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return write_dataset(folder, examples, description)
+
+
+def _read(task: Task, table: Table, plan: ImportPlan, *, name_the_file: bool) -> ReadExamples:
+    try:
+        return task.read(table.rows, plan.roles)
+    except DatasetError as error:
+        if name_the_file:
+            raise DatasetError(f"{table.file_name}: {error}") from None
+        raise
 
 
 def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside], notes: list[str]) -> Prepared:

@@ -163,6 +163,8 @@ def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict
                 return list(enumerate(rows, start=1)), constants
         if by_column := _by_column(value):
             return list(enumerate(by_column, start=1)), {}
+        if value and not any(isinstance(inner, list | dict) for inner in value.values()):
+            return [(1, value)], {}
     raise InputFileError(
         f"{file_name!r} holds JSON, but no list of objects, one a text, was found in it. Expected something like "
         '[{"text": "…", "label": "…"}, …].'
@@ -213,7 +215,14 @@ def _table(
     flat = flatten([record for _, record in pairs])
     keys = list({key: None for record in flat for key in record})
     names, notes = column_names(keys)
-    rows = [(number, [cell(record.get(key)) for key in keys]) for (number, _), record in zip(pairs, flat, strict=True)]
+    rows: list[tuple[int, list[str | None]]] = []
+    too_deep: list[SetAside] = []
+    for (number, _), record in zip(pairs, flat, strict=True):
+        try:
+            rows.append((number, [cell(record.get(key)) for key in keys]))
+        except RecursionError:
+            too_deep.append(SetAside(number, "JSON that is nested too deep to read."))
+    aside = [*set_aside, *too_deep]
     return build_table(
-        names, rows, file_name=file_name, file_format=file_format, reading=reading, set_aside=set_aside, notes=notes, lines=lines
+        names, rows, file_name=file_name, file_format=file_format, reading=reading, set_aside=aside, notes=notes, lines=lines
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -71,6 +72,16 @@ class PooledClassifier(nn.Module):
         """Parameters that start from nothing and may learn faster than the encoder."""
         return self.head.parameters()
 
+    @property
+    def pretrained(self) -> Any:
+        """The transformers model that was there before."""
+        return self.encoder
+
+    @property
+    def output_bias(self) -> nn.Parameter | None:
+        """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
+        return self.head.bias if isinstance(self.head, LinearHead) else None
+
 
 class ArchitectureClassifier(nn.Module):
     """A transformers model for sequence or token classification: its own pooling and head."""
@@ -86,11 +97,44 @@ class ArchitectureClassifier(nn.Module):
 
     def fresh_parameters(self) -> Iterator[nn.Parameter]:
         """Everything outside of the pretrained encoder."""
-        pretrained = {id(parameter) for parameter in self.model.base_model.parameters()}
+        pretrained = {id(parameter) for parameter in self.pretrained.parameters()}
         return (parameter for parameter in self.model.parameters() if id(parameter) not in pretrained)
+
+    @property
+    def pretrained(self) -> Any:
+        """The transformers model that was there before."""
+        return self.model.base_model
+
+    @property
+    def output_bias(self) -> nn.Parameter | None:
+        """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
+        *_, last = (module for module in self.model.modules() if isinstance(module, nn.Linear))
+        return last.bias if last.out_features == self.model.config.num_labels else None
 
 
 Classifier = PooledClassifier | ArchitectureClassifier
+
+
+def shift_outputs(classifier: Classifier, shift: np.ndarray) -> None:
+    """Add a constant to each output for ever, ``(num_outputs,)``; a head without biases stays as it is."""
+    if classifier.output_bias is not None and shift.any():
+        with torch.no_grad():
+            classifier.output_bias.add_(torch.from_numpy(shift).to(classifier.output_bias))
+
+
+def choose_trainable(classifier: Classifier, trainable: str) -> None:
+    """Freeze what a run does not want to learn.
+
+    Args:
+        classifier: changed in place.
+        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained) or ``head``.
+    """
+    if trainable == "head":
+        for parameter in classifier.pretrained.parameters():
+            parameter.requires_grad_(False)
+    elif trainable == "all_but_embeddings":
+        for parameter in classifier.pretrained.get_input_embeddings().parameters():
+            parameter.requires_grad_(False)
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:

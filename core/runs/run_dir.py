@@ -38,6 +38,13 @@ class RunDir:
         self.folder.mkdir(parents=True, exist_ok=False)
         self.config_file.write_text(config.to_yaml(), encoding="utf-8")
 
+    def end_torn_lines(self) -> None:
+        """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it."""
+        for path in (self.metrics_file, self.events_file):
+            if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n")
+
     # --- written by the worker ---------------------------------------------------------------------------------------------
 
     def append_metrics(self, values: Mapping[str, float]) -> None:

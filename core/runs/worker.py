@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     run_dir = RunDir(options.run)
+    run_dir.end_torn_lines()
     recorder = RunRecorder(run_dir)
     recorder.state(RunState.RUNNING, "The worker has started.")
     run_dir.error_file.unlink(missing_ok=True)

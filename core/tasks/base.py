@@ -190,6 +190,15 @@ class Task(ABC):
         """One tensor for a batch of targets."""
 
     @abstractmethod
+    def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        """Output biases with which an untrained head predicts each label as often as it occurs, ``(num_outputs,)``.
+
+        Args:
+            encoded: training inputs with targets.
+            num_outputs: how many outputs the head has.
+        """
+
+    @abstractmethod
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -221,6 +230,11 @@ class Task(ABC):
         Returns:
             ``num_examples`` rows with columns ``predicted`` and ``probabilities`` in the task's own form.
         """
+
+    def output_shift(self, gold: pd.Series, encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str]) -> np.ndarray:
+        """What validation says should be added to the outputs for ever, ``(num_outputs,)``; most tasks leave them alone."""
+        del gold, encoded, logits
+        return np.zeros(len(outputs))
 
     def choose_decision(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str]) -> Decision:
         """What the validation split teaches about deciding, such as thresholds; saved with the model. Most tasks have nothing."""

@@ -14,6 +14,7 @@ from core.errors import DatasetError
 from core.evaluation.multi_label import best_thresholds, score_multi_label
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.columns import multi_label as columns
+from core.tasks.starting_biases import log_odds
 from core.tasks.text_encoding import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class MultiLabel(Task):
 
         del padded_length
         return torch.from_numpy(np.stack(list(targets)))
+
+    def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        del num_outputs
+        return log_odds(np.sum(encoded.targets, axis=0), encoded.num_inputs)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0

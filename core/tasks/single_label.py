@@ -13,6 +13,7 @@ from core.errors import DatasetError
 from core.evaluation.classification import score_classification
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.columns import single_label as columns
+from core.tasks.starting_biases import log_frequencies
 from core.tasks.text_encoding import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class SingleLabel(Task):
 
         del padded_length
         return torch.tensor(targets, dtype=torch.long)
+
+    def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        return log_frequencies(np.bincount(encoded.targets, minlength=num_outputs))
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0

@@ -25,15 +25,15 @@ from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.models.building import ModelCard, build_classifier, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import download
-from core.models.heads import Classifier
+from core.models.heads import Classifier, choose_trainable, shift_outputs
 from core.tasks import Encoded, Task, get_task
 from core.training.accelerators import open_accelerator, precision_name
 from core.training.checkpoints import Checkpoints
 from core.training.loop import Loop
 from core.training.optimizers import HEAD_FACTOR, build_optimizer, schedule_factor
-from core.training.predicting import EVALUATION_BATCH_FACTOR, run_model
+from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
 from core.training.recorder import Recorder
-from core.training.starting_point import start_from_label_means
+from core.training.starting_point import start_from_label_frequencies, start_from_label_means
 
 
 class TrainingStopped(Exception):  # noqa: N818  (it is how a run was asked to end, not an error)
@@ -100,6 +100,7 @@ def fine_tune(
     classifier: Classifier = build_classifier(
         info, task, outputs, pooling=pooling, dropout=config.model.dropout, head=config.model.head
     )
+    choose_trainable(classifier, config.model.trainable)
     num_parameters = sum(parameter.numel() for parameter in classifier.parameters())
 
     # Train.
@@ -111,8 +112,10 @@ def fine_tune(
     )
     _resume(loop, recorder)
     if not finish_now:
-        if loop.progress.step == 0 and task.exclusive_labels:
-            start_from_label_means(classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device)
+        if loop.progress.step == 0:
+            start_from_label_frequencies(classifier, task, loop.encoded, len(outputs))
+            if task.exclusive_labels:
+                start_from_label_means(classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device)
         recorder.event("phase", "Training.", phase="training")
         if not loop.run():
             raise TrainingStopped
@@ -131,7 +134,10 @@ def fine_tune(
     # Test: validation teaches the decision rule, the test split is looked at once.
     recorder.event("phase", "Testing the best checkpoint.", phase="testing")
     predict = _Predictor(trained, task, tokenizer, outputs, config, accelerator.device)
-    decision = task.choose_decision(task.gold(splits["validation"].examples), predict(splits["validation"])[0], outputs)
+    gold = task.gold(splits["validation"].examples)
+    shift = task.output_shift(gold, splits["validation"].encoded, predict.logits(splits["validation"]).logits, outputs)
+    shift_outputs(trained, shift)
+    decision = task.choose_decision(gold, predict(splits["validation"])[0], outputs)
     results: dict[str, Any] = {}
     tables = []
     for name in ("validation", "test"):
@@ -259,6 +265,7 @@ def _build_loop(
         label_smoothing=training.label_smoothing,
         max_gradient_norm=config.optimizer.max_gradient_norm,
         patience=training.early_stopping_patience,
+        averaging_steps=training.weight_averaging * total_steps,
     )
 
 
@@ -299,8 +306,12 @@ class _Predictor:
     device: torch.device
 
     def __call__(self, split: _Split, decision: Mapping[str, Any] | None = None) -> tuple[pd.DataFrame, float]:
+        ran = self.logits(split)
+        return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision or {}), ran.loss
+
+    def logits(self, split: _Split) -> Outputs:
         assert self.tokenizer.pad_token_id is not None
-        ran = run_model(
+        return run_model(
             self.classifier,
             split.encoded,
             self.task,
@@ -308,8 +319,6 @@ class _Predictor:
             batch_size=EVALUATION_BATCH_FACTOR * self.config.training.batch_size,
             device=self.device,
         )
-        predictions = self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision or {})
-        return predictions, ran.loss
 
 
 def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:

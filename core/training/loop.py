@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from core.tasks.base import Encoded, Task
 from core.training.batches import collate, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.recorder import Recorder
+from core.training.weight_average import WeightAverage
 
 Weights = dict[str, torch.Tensor]
 
@@ -64,6 +66,7 @@ class Loop:
         encoded: inputs of the training split.
         validate: gives the figures of the validation split, ``loss`` among them.
         selection_metric: the figure of ``validate`` by which the best weights are chosen; higher is better.
+        averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
         patience: validations without a gain after which training ends; 0 never ends it.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
@@ -85,11 +88,13 @@ class Loop:
     selection_metric: str
     label_smoothing: float = 0.0
     max_gradient_norm: float = 0.0
+    averaging_steps: float = 0.0
     patience: int = 0
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
     progress: Progress = field(default_factory=Progress)
     best_weights: Weights | None = None
+    average: WeightAverage | None = None
 
     # --- when things happen ------------------------------------------------------------------------------------------------
 
@@ -106,6 +111,8 @@ class Loop:
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
         self._report = _Report()
+        if self.average is None and self.averaging_steps > 1:
+            self.average = WeightAverage(self._trained(), self.averaging_steps)
         while progress.epoch < self.epochs and not self._ran_out_of_patience():
             if not self._train_epoch():
                 self.save_checkpoint()
@@ -136,11 +143,12 @@ class Loop:
         if self._report.num_inputs:
             self._write_report(progress.epoch)
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
-        figures = self.validate()
+        with self._averaged_weights():
+            figures = self.validate()
+            self._keep_if_best(figures[self.selection_metric])
         figures_line = {f"validation/{name}": value for name, value in figures.items()}
         figures_line["train/epoch_loss"] = progress.epoch_loss / max(1, progress.epoch_units)
         progress.epoch_loss, progress.epoch_units = 0.0, 0
-        self._keep_if_best(figures[self.selection_metric])
         self._line(progress.epoch, figures_line)
         self._report.restart()
         if progress.epoch < self.epochs:
@@ -176,6 +184,8 @@ class Loop:
         self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(self._trained(), self.progress.step)
         return loss, int(units), gradient_norm
 
     def _count(self, positions: list[int], loss: float, units: int) -> None:
@@ -215,6 +225,13 @@ class Loop:
         progress.epochs_without_gain = 0
         self.best_weights = self._weights()
 
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [parameter for parameter in self.classifier.parameters() if parameter.requires_grad]
+
+    def _averaged_weights(self) -> AbstractContextManager[None]:
+        """For as long as it lasts, the model has the averaged weights, if there are any."""
+        return nullcontext() if self.average is None else self.average.applied_to(self._trained())
+
     def _weights(self) -> Weights:
         """A copy of the weights in main memory."""
         state = self.accelerator.unwrap_model(self.classifier).state_dict()
@@ -235,6 +252,7 @@ class Loop:
         state = {
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
+            "average": self.average.values if self.average is not None else [],
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -249,6 +267,9 @@ class Loop:
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
+        if state["average"]:
+            self.average = WeightAverage(state["average"], self.averaging_steps)
+            self.average.to(self.accelerator.device)
         torch.set_rng_state(state["random"])
         if state["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["random_cuda"])

@@ -90,6 +90,8 @@ def new_run_config(
     for name in ("model", "model.model"):
         model = values.pop(name, model)
     info = describe(model, hub_folder)
+    if info.folder is not None and Path(model).expanduser().is_dir():
+        model = str(info.folder)  # a relative path means another folder to the worker
     recommendation = get_recipe(recipe).recommend(facts_of(dataset, info))
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)

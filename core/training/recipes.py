@@ -62,14 +62,17 @@ class Recipe:
 LARGE_MODEL = 60_000_000
 """Parameters from which a model is fine-tuned with small steps; small encoders are robust and profit from large ones."""
 
-STEPS_WANTED = 600
+SMALL_DATASET = 1000
+"""Training examples below which small batches are worth their time."""
+
+STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
 
 
 def automatic(facts: Facts) -> Recommendation:
     """Good results in a few minutes on most data: what to use unless there is a reason not to."""
     recommendation = Recommendation()
-    batch_size = 16 if facts.num_train < 1500 else 32
+    batch_size = 16 if facts.num_train < SMALL_DATASET else 32
     recommendation = recommendation.but(
         "batch_size",
         batch_size,
@@ -86,7 +89,7 @@ def automatic(facts: Facts) -> Recommendation:
         f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
     )
     large = (facts.num_parameters or 0) > LARGE_MODEL
-    learning_rate = 5e-5 if large else 2e-4
+    learning_rate = 5e-5 if large else 3e-4 if facts.head_level == "token" else 2e-4
     recommendation = recommendation.but(
         "learning_rate",
         learning_rate,
@@ -94,9 +97,17 @@ def automatic(facts: Facts) -> Recommendation:
         if large
         else "A small pretrained encoder learns best with large steps; the usual 5e-5 leaves points of accuracy on the table.",
     )
+    if not large and facts.num_parameters is not None:
+        recommendation = recommendation.but(
+            "trainable",
+            "all_but_embeddings",
+            "About half of a small model are word vectors; leaving them alone saves time.",
+        )
     if facts.head_level == "text" and facts.pooling is not None:
-        recommendation = _pooled_head(recommendation, facts)
-    return recommendation
+        return _pooled_head(recommendation, facts)
+    return recommendation.but(
+        "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts from nothing and has to catch up."
+    )
 
 
 def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:

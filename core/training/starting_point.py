@@ -1,4 +1,7 @@
-"""Where a similarity head starts: at what the pretrained encoder already finds in common among each label's texts.
+"""Where a fresh head starts.
+
+A linear head starts at how often each label occurs. A similarity head starts at what the pretrained encoder already finds in
+common among each label's texts.
 
 An encoder made for sentence similarity tells many labels apart before it has learned anything; starting from there saves epochs
 and helps labels with few examples most.
@@ -10,13 +13,28 @@ import numpy as np
 import torch
 
 from core.models.heads import Classifier, CosineHead, PooledClassifier
-from core.tasks.base import Encoded
+from core.tasks.base import Encoded, Task
 from core.training.batches import evaluation_batches, pad
 
 TEXTS_PER_LABEL = 64
 """Texts a label's vector is averaged over at most; more cost time and change it little."""
 
 BATCH_SIZE = 64
+
+
+def start_from_label_frequencies(classifier: Classifier, task: Task, encoded: Encoded, num_outputs: int) -> None:
+    """Set the output biases to the labels' frequencies; does nothing to a head without biases.
+
+    Args:
+        classifier: changed in place.
+        task: knows what its targets count.
+        encoded: training inputs with targets.
+        num_outputs: how many outputs the head has.
+    """
+    bias = classifier.output_bias
+    if bias is not None:
+        with torch.no_grad():
+            bias.copy_(torch.from_numpy(task.starting_bias(encoded, num_outputs)))
 
 
 def start_from_label_means(

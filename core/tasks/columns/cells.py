@@ -1,6 +1,7 @@
 """How single cells are cleaned and checked, the same way for every task."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import Role, Roles
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) -> None:
@@ -56,7 +59,23 @@ def parse_nested(cell: str) -> Any:
         value = json.loads(cell)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, list | dict) else None
+    return value if isinstance(value, list | dict) and is_storable(cell, value) else None
+
+
+def is_storable(cell: str, value: Any) -> bool:
+    """Whether no text inside a nested value holds a NUL or half a character, which only an escape in its cell can smuggle in."""
+    if "\\" not in cell:
+        return True
+    left = [value]
+    while left:
+        inner = left.pop()
+        if isinstance(inner, str) and _UNSTORABLE.search(inner):
+            return False
+        if isinstance(inner, dict):
+            left += [*inner.keys(), *inner.values()]
+        elif isinstance(inner, list | tuple | set):
+            left += inner
+    return True
 
 
 def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from core.tasks.columns.cells import parse_nested
+from core.tasks.columns.cells import is_storable, parse_nested
 
 SEPARATORS = ("|", ";", ",", "；", "，", "、", "\n")
 """The signs that least belong inside a name come first."""
@@ -46,7 +46,9 @@ def parse_list(cell: str) -> list[str] | None:
 def parse_value(cell: str) -> Any:
     """The list or mapping a cell holds in JSON or Python notation, or nothing where it holds neither."""
     value = parse_nested(cell)
-    return _parse_python(cell.strip()) if value is None else value
+    if value is None:
+        value = _parse_python(cell.strip())
+    return value if is_storable(cell, value) else None
 
 
 def word_of(value: Any) -> str | None:

@@ -10,6 +10,8 @@ CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
 
 _FEWEST_WITNESSES = 3
 """Spans that must speak for another unit before a whole file is read so."""
+_MOST_WITNESSES = 5000
+"""More are not asked; they would all say the same."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ def unit_of(records: Iterable[tuple[str, Sequence[Span]]]) -> Verdict:
     for text, spans in records:
         if text.isascii() or not spans:
             continue
+        if telling >= _MOST_WITNESSES:
+            break
         borders = words(text)
         starts, ends = {start for start, _ in borders}, {end for _, end in borders}
         places = {unit: _places(text, unit) for unit in (BYTES, UTF16)}

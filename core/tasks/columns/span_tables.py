@@ -20,9 +20,15 @@ _GUESSES = name_set("prediction, predictions, suggestion, suggestions, predicted
 """Columns of what a model proposed; people's own answers come first."""
 
 
+def holds_spans(cells: list[str | None]) -> bool:
+    """Whether most cells that are filled hold spans, and not all of them empty lists."""
+    filled = [cell for cell in cells if cell is not None and cell.strip()]
+    return any(cell.strip() != "[]" for cell in filled) and sum(map(is_annotation, filled)) > 0.5 * len(filled)
+
+
 def guess_span_roles(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Columns of text and spans, where a sample of a table has both."""
-    fitting = [str(name) for name in few.columns if _holds_spans(few[name].tolist())]
+    fitting = [str(name) for name in few.columns if holds_spans(few[name].tolist())]
     spans = max(fitting, key=lambda name: name_score(name, SPAN_NAMES) - 2 * name_score(name, _GUESSES), default=None)
     if spans is None:
         return {}
@@ -91,8 +97,3 @@ def _unit_notes(verdict: Verdict, converted: list[int]) -> list[str]:
         f"Offsets evidently count {verdict.unit} instead of characters: {verdict.num_fitting} of the {verdict.num_telling} spans "
         f"that can tell fit only so. They were converted ({listed(converted)}); look at them before you save."
     ]
-
-
-def _holds_spans(cells: list[str | None]) -> bool:
-    filled = [cell for cell in cells if cell is not None and cell.strip()]
-    return any(cell.strip() != "[]" for cell in filled) and sum(map(is_annotation, filled)) > 0.5 * len(filled)

@@ -49,17 +49,17 @@ class Annotated:
 
 
 def read_spans(cell: str) -> Annotated | None:
-    """The spans of a cell; nothing where it holds no annotation at all, such as an empty list of answers."""
+    """The spans of a cell; nothing where it holds no annotation at all, such as a list of discarded answers."""
     value = parse_value(cell)
-    return _annotation(value) if isinstance(value, list | tuple | dict) else None
+    try:
+        return _annotation(value) if isinstance(value, list | tuple | dict) else None
+    except RecursionError:
+        return None
 
 
 def is_annotation(cell: str) -> bool:
     """Whether a cell holds spans, or the empty list of a text without any."""
-    value = parse_value(cell)
-    if value == []:
-        return True
-    found = _annotation(value) if isinstance(value, list | tuple | dict) else None
+    found = read_spans(cell)
     return found is not None and not found.problems
 
 

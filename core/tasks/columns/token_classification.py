@@ -7,7 +7,7 @@ from core.tasks.base import ReadExamples, Role, Roles, SetAside
 from core.tasks.columns.cells import counted, listed, num_changed, quoted, require_columns
 from core.tasks.columns.label_lists import looks_like_list
 from core.tasks.columns.names import TEXT_NAMES, name_score, name_set, sample
-from core.tasks.columns.span_tables import guess_span_roles, read_span_table
+from core.tasks.columns.span_tables import guess_span_roles, holds_spans, read_span_table
 from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
 from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
 
@@ -89,7 +89,9 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     require_columns(rows, roles, ROLES)
     text, spans, tokens, tags, sentence, names = (roles[role.name][0] if roles.get(role.name) else None for role in ROLES)
     if text is not None and spans is not None:
-        return read_span_table(rows, text, spans)
+        if holds_spans(sample(rows)[spans].tolist()) or not _are_tags([items(cell) for cell in rows[spans] if cell]):
+            return read_span_table(rows, text, spans)
+        tokens, tags = text, spans
     if tokens is None or tags is None:
         raise DatasetError(
             "Named entities need a column of words and one of tags, or a column of text and one of spans. "

@@ -206,6 +206,12 @@ def test_columns_that_are_not_there_are_named_with_those_that_are() -> None:
         prepare({"main": table(labelled(*"ab" * 5))}, replace(SINGLE, roles={"text": ("text",)}))
 
 
+def test_with_several_files_the_one_at_fault_is_named() -> None:
+    test = table([{"text": "a", "topic": "b"}], "t.csv")
+    with pytest.raises(DatasetError, match=r"^t\.csv: There is no column 'label'"):
+        prepare({"main": table(labelled(*"ab" * 5)), "test": test}, SINGLE)
+
+
 def test_a_label_with_a_single_example_stays_in_training_with_a_note() -> None:
     prepared = prepare({"main": table(labelled(*"ab" * 20, "rare"))}, SINGLE)
 

@@ -90,6 +90,25 @@ def test_excels_line_that_names_the_separator_is_obeyed_and_is_no_row(read: Read
     assert table.lines == {1: 3}
 
 
+def test_delimiters_at_the_end_of_every_line_make_no_column(read: Read) -> None:
+    table = read("a.csv", "text,label,,\na,x,,\nb,y,,\n")
+
+    assert table.rows.columns.tolist() == ["text", "label"]
+    assert not table.notes
+    assert read("b.csv", "text,label,\na,x,\nb,y,z\n").rows.columns.tolist() == ["text", "label", "column_3"]
+
+
+def test_a_tab_is_preferred_where_commas_in_the_texts_fit_as_well(read: Read) -> None:
+    assert cells(read("a.csv", "label, x\ttext\nham\tyes, ok\n")) == [["ham", "yes, ok"]]
+
+
+def test_a_delimiter_that_cannot_part_cells_is_refused_and_a_typed_tab_is_a_tab(read: Read) -> None:
+    assert cells(read("a.csv", "text\tlabel\na,b\tx\n", delimiter="\\t")) == [["a,b", "x"]]
+    for delimiter in ("||", '"', "\n"):
+        with pytest.raises(InputFileError, match="cannot part cells"):
+            read("a.csv", "text,label\na,b\n", delimiter=delimiter)
+
+
 def test_old_mac_and_windows_line_ends_are_line_ends(read: Read) -> None:
     for end in ("\r", "\r\n"):
         assert cells(read("a.csv", f"text,label{end}a,b{end}c,d{end}")) == [["a", "b"], ["c", "d"]]

@@ -73,12 +73,21 @@ def test_half_a_character_in_json_sets_its_record_aside(read: Read) -> None:
     assert "U+D83D" in table.set_aside[0].reason
 
 
+@pytest.mark.parametrize("depth", [900, 985, 995, 5000])
+def test_json_nested_as_deep_as_python_can_bear_never_ends_in_a_traceback(read: Read, depth: int) -> None:
+    table = read("a.jsonl", '{"text": "fine"}\n{"text": ' + "[" * depth + "]" * depth + "}\n")
+
+    assert table.num_records == 2
+    assert "fine" in table.rows["text"].tolist()
+
+
 @pytest.mark.parametrize(
     "wrapped",
     [
         [{"text": "a", "label": "x"}],
         {"data": [{"text": "a", "label": "x"}], "version": 1},
         {"features": [{"name": "text"}], "rows": [{"row_idx": 0, "row": {"text": "a", "label": "x"}}]},
+        {"text": "a", "label": "x"},
         {"text": ["a"], "label": ["x"]},
         {"text": {"0": "a"}, "label": {"0": "x"}},
         {"columns": ["text", "label"], "index": [0], "data": [["a", "x"]]},

@@ -261,6 +261,12 @@ def test_lists_of_words_and_tags_are_read_however_they_are_written(row: dict[str
     assert token_classification.recognises(frame([row, row])) > 0.9
 
 
+def test_words_and_tags_chosen_as_text_and_spans_are_read_as_what_they_are() -> None:
+    row = {"tokens": ["Anna", "came"], "ner_tags": ["B-PER", "O"]}
+
+    assert entities(read(row, row, text="tokens", spans="ner_tags")) == [[("Anna", "PER")]] * 2
+
+
 def test_numbers_without_names_are_refused_with_what_would_help() -> None:
     with pytest.raises(DatasetError, match=r"numbers '0', '3' instead of tags.*Add a column that lists the names"):
         read({"tokens": ["Anna", "came"], "ner_tags": [3, 0]}, {"tokens": ["x", "y"], "ner_tags": [0, 0]})

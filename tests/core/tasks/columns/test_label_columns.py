@@ -38,6 +38,10 @@ def labels_of(*columns: str, **cells: list[str | None]) -> list[list[str]]:
         ('[["a"], ["b"]]', None),
         ("[__import__('os').system('true')]", None),
         ("[" * 5000 + "]" * 5000, None),
+        ("[" + "-" * 50_000 + "1", None),
+        ('["\\ud800"]', None),
+        ("['a\\x00b']", None),
+        ('["caf\\u00e9"]', ["café"]),
     ],
 )
 def test_a_list_in_a_cell_is_read_in_every_notation_and_never_run(cell: str, names: list[str] | None) -> None:
