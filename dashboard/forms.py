@@ -11,12 +11,11 @@ from typing import Any
 
 import streamlit as st
 
-from core.config import SECTIONS, RunConfig
+from core.config import SECTION_TITLES, SECTIONS, RunConfig
 from core.options import Option, option_of
 from dashboard import formats
 from dashboard.escaping import markdown_text
 
-_SECTION_TITLES = {"model": "Model", "optimizer": "Optimizer", "schedule": "Schedule", "training": "Training"}
 _ELSEWHERE = {"model"}
 """Fields the page asks for itself."""
 _IN_A_ROW = 3
@@ -87,7 +86,7 @@ def draw_rest(
     """
     changed: dict[str, Any] = {}
     for section, fields in fields_of(essential=False).items():
-        st.markdown(f"**{_SECTION_TITLES[section]}**")
+        st.markdown(f"**{SECTION_TITLES[section]}**")
         changed |= _draw_fields(fields, config, key=key, choices=choices, reasons=reasons)
     return changed
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core.runs.records import RunRecord, RunState
 from core.tasks import get_task
 from dashboard import formats, state, widgets
-from dashboard.charts.curves import learning_rate_figure, loss_figure, score_figure, speed_figure
+from dashboard.charts.curves import loss_curve, score_curve, single_curve
 from dashboard.escaping import markdown_text
 from dashboard.live import Progress, progress_of
 
@@ -31,12 +31,16 @@ def draw_head(run: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(markdown_text(run.name, longest=80), anchor=False, width="content")
         widgets.state_badge(run)
-    names = widgets.dataset_names()
-    st.caption(
-        f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · "
-        f"model {markdown_text(run.model)} · recipe {markdown_text(run.recipe)} · made {formats.ago(run.created_at)}"
-        + (f" · tags {', '.join(markdown_text(tag, longest=40) for tag in run.tags)}" if run.tags else "")
-    )
+    facts = [
+        get_task(run.task).title,
+        f"data set {widgets.dataset_names().get(run.dataset_id, 'deleted')}",
+        f"model {widgets.model_title(run.model)}",
+        f"recipe {widgets.recipe_title(run.recipe)}",
+        f"made {formats.ago(run.created_at)}",
+    ]
+    if run.tags:
+        facts.append(f"tags {', '.join(run.tags)}")
+    st.caption(" · ".join(markdown_text(fact) for fact in facts))
 
 
 def draw_live(run_id: str, drawn_state: RunState) -> None:
@@ -132,18 +136,24 @@ def _draw_curves(run: RunRecord, rows: Sequence[Mapping[str, Any]]) -> None:
     loss, scores = st.columns(2, gap="medium")
     with loss:
         st.markdown("**Loss**")
-        widgets.chart(loss_figure(rows), key=f"loss-{run.id}", alt="Training and validation loss by step")
+        widgets.live_chart(loss_curve(rows), key=f"loss-{run.id}", alt="Training and validation loss by step")
     with scores:
         st.markdown("**Validation scores**")
-        figure = score_figure(rows, get_task(run.task).live_metrics)
-        widgets.chart(figure, key=f"scores-{run.id}", alt="Validation scores by step")
+        curve = score_curve(rows, get_task(run.task).live_metrics)
+        if curve.points.empty:
+            st.caption("Measured for the first time at the end of the first epoch.")
+        else:
+            widgets.live_chart(curve, key=f"scores-{run.id}", alt="Validation scores by step")
     rate, speed = st.columns(2, gap="medium")
     with rate:
         st.markdown("**Learning rate**")
-        widgets.chart(learning_rate_figure(rows), key=f"rate-{run.id}", alt="Learning rate by step")
+        curve = single_curve(rows, "train/learning_rate", y_title="Learning rate", format_=".2e")
+        widgets.live_chart(curve, key=f"rate-{run.id}", alt="Learning rate by step")
     with speed:
         st.markdown("**Rows a second**")
-        widgets.chart(speed_figure(rows), key=f"speed-{run.id}", alt="Examples a second by step")
+        curve = single_curve(rows, "train/examples_per_s", y_title="Rows a second", format_=",.0f")
+        widgets.live_chart(curve, key=f"speed-{run.id}", alt="Examples a second by step")
+    st.caption("Shift and wheel zoom, dragging moves, a double click shows everything.")
 
 
 def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:

@@ -9,9 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import UserError
+from core.models.catalogue import BUNDLED, BUNDLED_TITLE
 from core.runs.records import RunRecord, RunState
+from core.training.recipes import RECIPES
 from dashboard import formats, state
 from dashboard.charts.base import TOOLBAR
+from dashboard.charts.curves import ZOOM_NAME, Curve
 from dashboard.escaping import markdown_text
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
@@ -83,8 +86,14 @@ def facts(values: Mapping[str, str]) -> None:
             st.metric(name, value, width="content")
 
 
+def live_chart(curve: Curve, *, key: str, alt: str) -> None:
+    """A chart that takes new points in place and keeps its zoom."""
+    # Streamlit clears a zoom with every change of data unless it is told to watch it.
+    st.vega_lite_chart(curve.points, curve.spec, key=key, alt=alt, on_select="rerun", selection_mode=ZOOM_NAME)
+
+
 def chart(figure: go.Figure, *, key: str, alt: str) -> None:
-    """A chart that keeps its zoom while it is redrawn."""
+    """A Plotly figure with our toolbar."""
     st.plotly_chart(figure, key=key, config=TOOLBAR, alt=alt)
 
 
@@ -115,6 +124,16 @@ def run_title(run: RunRecord) -> str:
 def key_of_rows(name: str, ids: Sequence[str]) -> str:
     """Key of a table whose rows can be chosen: other rows make another key, so that a choice never slides to a neighbour."""
     return f"{name}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
+
+
+def model_title(reference: str) -> str:
+    """What a model reference is called on screen, as plain text."""
+    return BUNDLED_TITLE if reference == BUNDLED else reference
+
+
+def recipe_title(name: str) -> str:
+    """What a recipe is called on screen, as plain text."""
+    return RECIPES[name].title if name in RECIPES else name
 
 
 def dataset_names() -> dict[str, str]:

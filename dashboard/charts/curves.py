@@ -1,101 +1,80 @@
-"""Curves of a run while it learns, from the lines of its ``metrics.jsonl``."""
+"""Curves of a run while it learns, from the lines of its ``metrics.jsonl``.
+
+These are Vega-Lite specifications, not Plotly figures: Streamlit draws a Plotly figure anew whenever its data change, which
+loses the zoom every second. A Vega-Lite chart whose specification stays the same takes new data in place. So the specification
+here depends on what is drawn only, never on the values.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import plotly.graph_objects as go
+import pandas as pd
 
-from dashboard.charts.base import ORANGE, SERIES, TEAL, new_figure
+from dashboard.charts.base import ORANGE, SERIES, TEAL
 
 Rows = Sequence[Mapping[str, Any]]
 
 _MOST_POINTS = 1200
-_CURVE_HEIGHT = 300
+_HEIGHT = 300
+_RAW, _SMOOTH, _VALIDATION = "Training", "Training, smoothed", "Validation"
+ZOOM_NAME = "zoom"
+_ZOOM = {
+    "name": ZOOM_NAME,
+    "bind": "scales",
+    "select": {"type": "interval", "zoom": "wheel![event.shiftKey]", "clear": "dblclick"},
+}
+"""Shift and wheel zoom, dragging moves, a double click shows everything; the wheel alone scrolls the page as ever."""
 
 
-def loss_figure(rows: Rows) -> go.Figure:
+class Curve(NamedTuple):
+    """What ``st.vega_lite_chart`` takes: the points, and how to draw them."""
+
+    points: pd.DataFrame
+    spec: dict[str, Any]
+
+
+def loss_curve(rows: Rows) -> Curve:
     """Training loss, as measured (faint) and smoothed, and validation loss."""
-    figure = new_figure(height=_CURVE_HEIGHT, name="loss", x_title="Step", y_title="Loss")
     steps, losses = series(rows, "train/loss")
     shown = thinned(len(steps))
     smooth = smoothed(losses)
-    hover = "step %{x}<br>%{y:.4f}<extra>%{fullData.name}</extra>"
-    figure.add_scattergl(
-        x=[steps[i] for i in shown],
-        y=[losses[i] for i in shown],
-        name="Training",
-        mode="lines",
-        line={"color": TEAL, "width": 1},
-        opacity=0.3,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    figure.add_scattergl(
-        x=[steps[i] for i in shown],
-        y=[smooth[i] for i in shown],
-        name="Training, smoothed",
-        mode="lines",
-        line={"color": TEAL, "width": 2.5},
-        hovertemplate=hover,
-    )
-    _add_validation(figure, rows, "validation/loss", "Validation", ORANGE)
-    figure.update_yaxes(rangemode="tozero")
-    figure.update_xaxes(rangemode="tozero")
-    return figure
+    points = [(_RAW, steps[i], losses[i]) for i in shown]
+    points += [(_SMOOTH, steps[i], smooth[i]) for i in shown]
+    points += [(_VALIDATION, step, value) for step, value in zip(*series(rows, "validation/loss"), strict=True)]
+    colour = _colours({_SMOOTH: TEAL, _VALIDATION: ORANGE})
+    layers = [
+        {"transform": [_only(_RAW)], "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35, "color": TEAL, "clip": True}},
+        {"transform": [_only(_SMOOTH)], **_line(colour)},
+        {"transform": [_only(_VALIDATION)], **_line(colour, with_points=True)},
+    ]
+    return Curve(_table(points), _spec(layers, y_title="Loss", format_=".4f"))
 
 
-def score_figure(rows: Rows, metrics: Mapping[str, str]) -> go.Figure:
+def score_curve(rows: Rows, metrics: Mapping[str, str]) -> Curve:
     """Validation scores of a task.
 
     Args:
         metrics: key such as ``macro_f1`` -> title, in the order of the legend.
     """
-    figure = new_figure(height=_CURVE_HEIGHT, name="scores", x_title="Step", y_title="Validation score")
-    for index, (key, title) in enumerate(metrics.items()):
-        _add_validation(figure, rows, f"validation/{key}", title, SERIES[index % len(SERIES)])
-    figure.update_yaxes(range=[0, 1.02])
-    figure.update_xaxes(rangemode="tozero")
-    if not any(key.startswith("validation/") for row in rows for key in row):
-        centre = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
-        figure.add_annotation(text="First measured at the end of an epoch", **centre)
-        figure.update_xaxes(showticklabels=False)
-    return figure
+    points = [
+        (title, step, value)
+        for key, title in metrics.items()
+        for step, value in zip(*series(rows, f"validation/{key}"), strict=True)
+    ]
+    colour = _colours(dict(zip(metrics.values(), SERIES, strict=False)))
+    return Curve(_table(points), _spec([_line(colour, with_points=True)], y_title="Score", format_=".4f", domain=[0, 1]))
 
 
-def learning_rate_figure(rows: Rows) -> go.Figure:
-    """Learning rate of the encoder."""
-    figure = new_figure(height=_CURVE_HEIGHT - 80, name="learning-rate", x_title="Step", y_title="Learning rate", legend=False)
-    steps, rates = series(rows, "train/learning_rate")
-    shown = thinned(len(steps))
-    figure.add_scattergl(
-        x=[steps[i] for i in shown],
-        y=[rates[i] for i in shown],
-        name="Learning rate",
-        mode="lines",
-        line={"color": TEAL, "width": 2},
-        hovertemplate="step %{x}<br>%{y:.2e}<extra></extra>",
-    )
-    figure.update_yaxes(rangemode="tozero", exponentformat="power")
-    figure.update_xaxes(rangemode="tozero")
-    return figure
+def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> Curve:
+    """One figure of training over the steps, such as the learning rate.
 
-
-def speed_figure(rows: Rows) -> go.Figure:
-    """Examples a second."""
-    figure = new_figure(height=_CURVE_HEIGHT - 80, name="speed", x_title="Step", y_title="Rows a second", legend=False)
-    steps, speeds = series(rows, "train/examples_per_s")
-    shown = thinned(len(steps))
-    figure.add_scattergl(
-        x=[steps[i] for i in shown],
-        y=[speeds[i] for i in shown],
-        name="Rows a second",
-        mode="lines",
-        line={"color": TEAL, "width": 2},
-        hovertemplate="step %{x}<br>%{y:.0f} rows a second<extra></extra>",
-    )
-    figure.update_yaxes(rangemode="tozero")
-    figure.update_xaxes(rangemode="tozero")
-    return figure
+    Args:
+        format_: how values are written, as d3 has it.
+    """
+    steps, values = series(rows, key)
+    points = [(y_title, steps[i], values[i]) for i in thinned(len(steps))]
+    layer = {"mark": {"type": "line", "strokeWidth": 2, "color": TEAL, "clip": True}}
+    return Curve(_table(points), _spec([layer], y_title=y_title, format_=format_, height=_HEIGHT - 60))
 
 
 def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
@@ -123,14 +102,59 @@ def thinned(num_points: int, most: int = _MOST_POINTS) -> list[int]:
     return positions if positions[-1] == num_points - 1 else [*positions, num_points - 1]
 
 
-def _add_validation(figure: go.Figure, rows: Rows, key: str, title: str, colour: str) -> None:
-    steps, values = series(rows, key)
-    figure.add_scatter(
-        x=steps,
-        y=values,
-        name=title,
-        mode="lines+markers",
-        line={"color": colour, "width": 2},
-        marker={"size": 8},
-        hovertemplate="step %{x}<br>%{y:.4f}<extra>%{fullData.name}</extra>",
-    )
+def _table(points: list[tuple[str, int, float]]) -> pd.DataFrame:
+    return pd.DataFrame(points, columns=["series", "step", "value"]).astype({"step": "int64", "value": "float64"})
+
+
+def _only(name: str) -> dict[str, Any]:
+    return {"filter": {"field": "series", "equal": name}}
+
+
+def _colours(of_series: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "field": "series",
+        "type": "nominal",
+        "scale": {"domain": list(of_series), "range": list(of_series.values())},
+        "legend": {"orient": "top", "title": None, "symbolType": "stroke"},
+    }
+
+
+def _line(colour: Mapping[str, Any], *, with_points: bool = False) -> dict[str, Any]:
+    mark: dict[str, Any] = {"type": "line", "strokeWidth": 2.25, "clip": True}
+    if with_points:
+        mark["point"] = {"size": 45}
+    return {"mark": mark, "encoding": {"color": colour}}
+
+
+def _spec(
+    layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: list[float] | None = None, height: int = _HEIGHT
+) -> dict[str, Any]:
+    """Layers over the same axes, with a point under the pointer that tells step and value."""
+    y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": y_title}
+    y["axis"] = {"format": ".6~g" if domain is None else ".1f", "tickCount": 5}
+    y["scale"] = {"zero": True, "nice": True} if domain is None else {"domain": domain}
+    touch = {
+        "params": [_ZOOM],
+        "mark": {"type": "point", "size": 90, "opacity": 0, "clip": True},
+        "encoding": {
+            "tooltip": [
+                {"field": "series", "type": "nominal", "title": "Curve"},
+                {"field": "step", "type": "quantitative", "title": "Step", "format": ",d"},
+                {"field": "value", "type": "quantitative", "title": "Value", "format": format_},
+            ]
+        },
+    }
+    return {
+        "height": height,
+        "encoding": {
+            "x": {
+                "field": "step",
+                "type": "quantitative",
+                "title": "Step",
+                "scale": {"zero": True, "nice": False, "padding": 8},
+                "axis": {"grid": False, "tickCount": 6, "format": "~s"},
+            },
+            "y": y,
+        },
+        "layer": [*layers, touch],
+    }

@@ -84,7 +84,7 @@ def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:
             "%{customdata[2]} examples<extra></extra>",
         )
     figure.update_yaxes(range=[len(names) - 0.4, -0.6], tickmode="array", tickvals=shown, ticktext=shown)
-    figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2)
+    figure.update_xaxes(range=[-0.03, 1.04], dtick=0.2)
     if len(names) > _SCALE_ON_TOP_FROM:
         height = figure.layout.height
         figure.update_xaxes(side="top")

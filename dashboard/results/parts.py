@@ -100,7 +100,7 @@ def labels_section(table: pd.DataFrame, *, key: str, column_config: Mapping[str,
         _clickable_dots(ordered, key=f"dots-{key}")
     with right:
         _clickable_table(
-            ordered, key=f"labels-{key}", column_config=column_config or {}, largest=height_of_rows(max(len(table), 12))
+            ordered, key=f"labels-{key}", column_config=column_config or {}, largest=max(560, height_of_rows(len(table)))
         )
 
 

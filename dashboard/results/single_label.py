@@ -117,6 +117,8 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
         alt="Predicted labels",
     )["selection"]["rows"]
     place = picked[0] if picked and picked[0] < len(texts) else 0
+    if len(texts) > 1:
+        st.caption("Choose a row to see the probabilities of that text.")
     with st.container(border=True):
         st.text(texts[place])
         chosen = predictions[place]

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts.confusion import confusion_figure
-from dashboard.charts.curves import loss_figure, score_figure, smoothed, thinned
+from dashboard.charts.curves import loss_curve, score_curve, single_curve, smoothed, thinned
 from dashboard.charts.decisions import probabilities_figure, threshold_figure
 from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure
 from dashboard.confusions import Confusion
@@ -31,21 +31,28 @@ def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:
     assert thinned(0) == []
 
 
-def test_redrawn_curves_keep_the_name_that_keeps_their_zoom() -> None:
-    assert loss_figure(_rows(5)).layout.uirevision == loss_figure(_rows(50)).layout.uirevision == "loss"
+def test_the_specification_of_a_live_chart_never_depends_on_its_values() -> None:
+    metrics = {"macro_f1": "Macro F1"}
+    assert loss_curve(_rows(1)).spec == loss_curve(_rows(500)).spec
+    assert score_curve(_rows(1), metrics).spec == score_curve([{"step": 9, "validation/macro_f1": 0.5}], metrics).spec
 
 
 def test_loss_shows_training_smoothed_and_validation() -> None:
-    rows = [*_rows(20), {"step": 20, "epoch": 2.0, "validation/loss": 0.4}]
-    figure = loss_figure(rows)
-    assert _names(figure) == ["Training", "Training, smoothed", "Validation"]
-    assert list(figure.data[2].y) == [0.4]
+    points = loss_curve([*_rows(20), {"step": 20, "epoch": 2.0, "validation/loss": 0.4}]).points
+    assert points["series"].value_counts().to_dict() == {"Training": 20, "Training, smoothed": 20, "Validation": 1}
+    assert points.loc[points["series"] == "Validation", "value"].tolist() == [0.4]
 
 
-def test_scores_draw_one_line_a_metric_and_say_when_there_is_none_yet() -> None:
-    figure = score_figure(_rows(3), {"macro_f1": "Macro F1", "accuracy": "Accuracy"})
-    assert _names(figure) == ["Macro F1", "Accuracy"]
-    assert "end of an epoch" in figure.layout.annotations[0].text
+def test_scores_draw_one_line_a_metric_and_nothing_before_the_first_epoch() -> None:
+    metrics = {"macro_f1": "Macro F1", "accuracy": "Accuracy"}
+    assert score_curve(_rows(3), metrics).points.empty
+    row = {"step": 10, "validation/macro_f1": 0.5, "validation/accuracy": 0.6}
+    assert score_curve([row], metrics).points["series"].tolist() == ["Macro F1", "Accuracy"]
+
+
+def test_a_single_figure_is_drawn_over_its_steps() -> None:
+    curve = single_curve(_rows(3), "train/loss", y_title="Loss", format_=".2f")
+    assert curve.points["step"].tolist() == [1, 2, 3]
 
 
 def test_only_filled_cells_can_be_clicked_and_carry_the_raw_names() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.config import RunConfig, locate
 from core.runs.records import RunState
 from core.workspace import Workspace
 from dashboard import forms
@@ -16,6 +17,11 @@ def _field(app: AppTest, title: str) -> object:
             if one.label == title:
                 return one
     raise AssertionError(f"no field {title!r}")
+
+
+def _value(config: RunConfig, name: str) -> object:
+    section, field = locate(name)
+    return getattr(getattr(config, section), field)
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page:
     assert "2 settings changed" in words_on(app)
     app.button(key="launch").click().run()
     config = workspace.run_dir(workspace.runs()[0].id).config()
-    assert (config.optimizer.learning_rate, config.training.epochs) == (3e-5, 2)
+    assert (_value(config, "learning_rate"), _value(config, "epochs")) == (3e-5, 2)
 
 
 def test_an_untouched_form_launches_exactly_the_recipe(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
