@@ -81,7 +81,7 @@ def is_storable(cell: str, value: Any) -> bool:
 def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of labels that differ only in capitals, width or the encoding of accents: probably one label, spelt twice."""
     groups: dict[str, list[str]] = {}
-    for label in labels:
+    for label in sorted(labels):
         groups.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
     return [tuple(sorted(group)) for group in groups.values() if len(group) > 1]
 

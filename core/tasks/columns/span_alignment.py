@@ -1,5 +1,6 @@
 """From spans to one IOB2 tag a word, with every span that does not fit reported and none moved."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -39,8 +40,6 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
     """
     borders = words(text)
     starts, ends = [start for start, _ in borders], [end for _, end in borders]
-    word_at_start = {start: place for place, start in enumerate(starts)}
-    word_at_end = {end: place for place, end in enumerate(ends)}
     tags = [OUTSIDE] * len(borders)
     owner: dict[int, Span] = {}
     problems: list[str] = []
@@ -50,7 +49,7 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
             problems.append(problem)
             continue
         trimmed = _without_edges(text, span)
-        first, last = word_at_start.get(trimmed.start), word_at_end.get(trimmed.end)
+        first, last = _place(starts, trimmed.start), _place(ends, trimmed.end)
         if first is None or last is None:
             problems.append(_between_words(text, span, borders))
             continue
@@ -62,6 +61,12 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
             owner[place] = span
             tags[place] = f"{'B' if place == first else 'I'}-{span.label}"
     return Aligned(starts, ends, [] if problems else tags, problems, num_trimmed)
+
+
+def _place(borders: Sequence[int], border: int) -> int | None:
+    """Where a border stands among the sorted borders of the words, or nothing where it is none of them."""
+    place = bisect_left(borders, border)
+    return place if place < len(borders) and borders[place] == border else None
 
 
 def in_words(problems: Sequence[str]) -> str:
@@ -88,6 +93,8 @@ def _impossible(text: str, span: Span) -> str | None:
 
 def _without_edges(text: str, span: Span) -> Span:
     marked = text[span.start : span.end]
+    if marked == marked.strip():
+        return span
     start = span.start + len(marked) - len(marked.lstrip())
     return replace(span, start=start, end=span.end - (len(marked) - len(marked.rstrip())))
 
