@@ -72,6 +72,11 @@ def learning_rate(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def setting(value: float) -> str:
+    """A number as a person would type it into a form: ``0.1``, ``32``, ``2e-4``."""
+    return learning_rate(value) if 0 < abs(value) < 0.01 else f"{value:g}"
+
+
 def number(value: float) -> str:
     """A figure of any size in a few digits, such as ``230``, ``9.44`` or ``2e-4``."""
     if value == 0:

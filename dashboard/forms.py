@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from core.config import SECTION_TITLES, SECTIONS, RunConfig
+from core.errors import ConfigError
 from core.options import Option, option_of
 from dashboard import formats
 from dashboard.escaping import markdown_text
@@ -100,9 +101,18 @@ def _draw_fields(
             recommended = getattr(getattr(config, field.section), field.name)
             with column:
                 value = _draw_field(field, recommended, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
-            if value != recommended:
-                changed[f"{field.section}.{field.name}"] = value
+                if value != recommended:
+                    changed[f"{field.section}.{field.name}"] = value
+                    _draw_problem(config, field, value)
     return changed
+
+
+def _draw_problem(config: RunConfig, field: Field, value: Any) -> None:
+    """Say below a field what is wrong with its value, if anything is."""
+    try:
+        config.with_values({f"{field.section}.{field.name}": value})
+    except ConfigError as error:
+        st.caption(f":red[{markdown_text(error.problem, longest=300)}]")
 
 
 def _draw_field(field: Field, recommended: Any, key: str, choices: Mapping[str, str] | None, reason: str | None) -> Any:
@@ -120,7 +130,7 @@ def _draw_field(field: Field, recommended: Any, key: str, choices: Mapping[str, 
             help=help_text,
         )
     if field.kind is bool:
-        return st.toggle(declared.title, value=bool(recommended), key=key, help=help_text)
+        return st.toggle(declared.title, value=bool(recommended), key=key, help=help_text, width="stretch")
     if field.kind is int:
         return _whole_number(field, recommended, key, help_text)
     if field.kind is float:
@@ -143,29 +153,21 @@ def _whole_number(field: Field, recommended: int | None, key: str, help_text: st
 
 
 def _fraction(field: Field, recommended: float | None, key: str, help_text: str) -> float | None:
-    """A number with a fraction; small ones, such as learning rates, are written as ``2e-4``.
-
-    Bounds that exclude themselves are left to the config's own check, whose message names them.
-    """
-    declared = field.declared
-    tiny = declared.above == 0.0
+    """A number with a fraction, typed as people write it, such as ``2e-4``."""
+    shown = "" if recommended is None else formats.setting(recommended)
     typed = st.text_input(
-        declared.title,
-        value="" if recommended is None else formats.learning_rate(recommended) if tiny else f"{recommended:g}",
-        placeholder="Automatic" if field.optional else None,
-        key=key,
-        help=help_text,
+        field.declared.title, value=shown, placeholder="Automatic" if field.optional else None, key=key, help=help_text
     )
     typed = (typed or "").strip().replace(",", ".")
+    if typed == shown:
+        return recommended
     if not typed and field.optional:
         return None
     try:
-        value = float(typed)
+        return float(typed)
     except ValueError:
-        st.caption(f":red[Not a number. Write it as {'2e-4' if tiny else '0.1'}.]")
+        st.caption(":red[Not a number, so the recipe's value is kept. Write it as 0.1 or 2e-4.]")
         return recommended
-    shown = None if recommended is None else float(formats.learning_rate(recommended) if tiny else f"{recommended:g}")
-    return recommended if value == shown else value
 
 
 def _rows(fields: list[Field]) -> Iterator[list[Field]]:

@@ -35,7 +35,10 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
     """The form.
 
     Returns:
-        What would be launched, or nothing while a choice is missing or wrong; then the form says what.
+        What would be launched, or nothing while a model has yet to be named.
+
+    Raises:
+        UserError: what was chosen does not fit together.
     """
     record = _draw_dataset(records)
     reference = _draw_model()
@@ -51,15 +54,16 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
     st.caption(RECIPES[recipe].summary)
     if not reference:
         return None
-    try:
-        return _draw_settings(record, reference, recipe)
-    except ConfigError as error:
+    return _draw_settings(record, reference, recipe)
+
+
+def draw_refusal(error: UserError) -> None:
+    """Why what was chosen cannot be launched, with the field's name as the form shows it."""
+    if isinstance(error, ConfigError):
         section, _, name = error.field.partition(".")
-        title = _field_title(section, name)
-        widgets.show_error(f"{title} {error.problem}", title="One setting does not fit")
-    except UserError as error:
+        widgets.show_error(f"{_field_title(section, name)} {error.problem}", title="One setting does not fit")
+    else:
         widgets.show_error(str(error), title="This cannot be trained as it is")
-    return None
 
 
 def _draw_dataset(records: Sequence[DatasetRecord]) -> DatasetRecord:

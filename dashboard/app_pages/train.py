@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from core.errors import UserError
 from dashboard import state, widgets
-from dashboard.launching import draw_choices, draw_launch
+from dashboard.launching import draw_choices, draw_launch, draw_refusal
 
 workspace = state.workspace()
 widgets.page_head("Train", "Choose a data set, a model and a recipe. The defaults are good; launch goes straight to the run.")
@@ -20,8 +21,12 @@ if not records:
     st.stop()
 
 form, summary = st.columns([8, 5], gap="large")
-with form:
-    prepared = draw_choices(records)
-if prepared is not None:
+try:
+    with form:
+        prepared = draw_choices(records)
+    if prepared is not None:
+        with summary:
+            draw_launch(prepared)
+except UserError as error:
     with summary:
-        draw_launch(prepared)
+        draw_refusal(error)

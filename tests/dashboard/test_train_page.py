@@ -83,7 +83,7 @@ def test_another_recipe_shows_its_own_values(open_page: OpenPage, tickets: str) 
     assert _field(app, "Epochs").value == 2 * before
 
 
-@pytest.mark.parametrize(("title", "typed"), [("Learning rate", "5"), ("Warm-up", "1.0"), ("Longest input (tokens)", 5000)])
+@pytest.mark.parametrize(("title", "typed"), [("Learning rate", "-1"), ("Warm-up", "1.0"), ("Longest input (tokens)", 5000)])
 def test_a_value_out_of_range_is_named_where_it_was_made(open_page: OpenPage, tickets: str, title: str, typed: object) -> None:
     app = open_page("train", dataset=tickets)
     _field(app, title).set_value(typed)
