@@ -1,7 +1,7 @@
-"""The run config: the whole of what a run is told, as frozen dataclasses that validate themselves.
+"""The run config: the whole of what a run is told, as one frozen object that validates itself.
 
-The form, the command line and a YAML file are three doors to the same object. Field names are unique across sections, so
-that ``learning_rate=2e-4`` says as much as ``optimizer.learning_rate=2e-4``.
+The form, the command line and a YAML file are three doors to it. Field names are unique across sections, so that
+``learning_rate=2e-4`` says as much as ``optimizer.learning_rate=2e-4``.
 """
 
 import dataclasses
@@ -12,211 +12,37 @@ from typing import Any, Self
 
 import yaml
 
+from core.config_sections import (
+    ComputeConfig,
+    DataConfig,
+    HeadConfig,
+    LearningConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from core.errors import ConfigError
-from core.options import option, parse, validate
+from core.options import parse
 
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Which rows the run learns from; the hash makes sure they are still the same ones."""
-
-    dataset: str = option(title="Data set", help="Id of the data set.")
-    dataset_hash: str = option(title="Content hash", help="sha256 of the data set's rows and splits when the run was made.")
-    task: str = option(title="Task", help="What is learned: single_label, multi_label or token_classification.")
-
-    def __post_init__(self) -> None:
-        validate("data", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Which pretrained model is fine-tuned, and what is put on top of it."""
-
-    model: str = option(
-        "bundled",
-        title="Model",
-        help="'bundled', a folder with a transformers model, or a hub id such as google-bert/bert-base-uncased.",
-        essential=True,
-    )
-    pooling: str = option(
-        "declared",
-        title="Pooling",
-        help="How a text's tokens become one vector. The way the model was trained with gives the best start by far.",
-        choices={
-            "declared": "As the model declares",
-            "mean": "Mean of all tokens",
-            "first": "First token",
-            "max": "Maximum over tokens",
-            "architecture": "The architecture's own head",
-        },
-    )
-    head: str = option(
-        "linear",
-        title="Head",
-        help="Similarity starts from what each label's texts have in common and needs fewer of them; linear starts from nothing.",
-        choices={"linear": "Linear layer", "cosine": "Similarity to each label's typical vector"},
-    )
-    max_length: int | None = option(
-        None,
-        title="Longest input (tokens)",
-        help="Longer texts lose their end; longer inputs cost time. Automatic: as long as needed, up to the model's limit.",
-        minimum=8,
-        maximum=8192,
-    )
-    trainable: str = option(
-        "everything",
-        title="What learns",
-        help="Word vectors that stay as pretrained save time and keep the meaning of words that training texts lack.",
-        choices={
-            "everything": "Everything",
-            "all_but_embeddings": "All but the word vectors",
-            "head": "The head alone",
-        },
-    )
-    dropout: float = option(
-        0.1,
-        title="Head dropout",
-        help="Share of the head's inputs switched off at random while training; more makes small data sets overfit less.",
-        minimum=0.0,
-        below=1.0,
-    )
-
-    def __post_init__(self) -> None:
-        validate("model", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
-    """How far each step goes."""
-
-    learning_rate: float = option(
-        2e-4,
-        title="Learning rate",
-        help="Size of each step of the pretrained encoder. Too small learns little in the time, too large forgets what it knew.",
-        above=0.0,
-        maximum=1.0,
-        essential=True,
-    )
-    head_learning_rate: float | None = option(
-        None,
-        title="Head learning rate",
-        help="Step size of the new head, which starts from nothing. Automatic: ten times the encoder's.",
-        above=0.0,
-        maximum=1.0,
-    )
-    weight_decay: float = option(
-        0.01,
-        title="Weight decay",
-        help="Pulls weights towards zero a little at each step; more counters overfitting.",
-        minimum=0.0,
-        maximum=1.0,
-    )
-    max_gradient_norm: float = option(
-        1.0,
-        title="Gradient clipping",
-        help="Longest gradient that is followed; a single odd batch cannot throw the model off. 0 switches it off.",
-        minimum=0.0,
-        maximum=1000.0,
-    )
-
-    def __post_init__(self) -> None:
-        validate("optimizer", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduleConfig:
-    """How the learning rate changes over the run."""
-
-    schedule: str = option(
-        "linear",
-        title="Schedule",
-        help="Large steps first, small ones to settle: linear and cosine end at zero, constant never slows down.",
-        choices={"linear": "Linear to zero", "cosine": "Cosine to zero", "constant": "Constant"},
-    )
-    warmup_fraction: float = option(
-        0.1,
-        title="Warm-up",
-        help="Share of the steps over which the learning rate rises from zero; protects the pretrained weights at the start.",
-        minimum=0.0,
-        below=1.0,
-    )
-
-    def __post_init__(self) -> None:
-        validate("schedule", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """How long, in what portions, and with what arithmetic."""
-
-    epochs: int = option(
-        6,
-        title="Epochs",
-        help="How often every training example is seen. Few examples need more epochs.",
-        minimum=1,
-        maximum=1000,
-        essential=True,
-    )
-    batch_size: int = option(
-        32,
-        title="Batch size",
-        help="Examples per step. Larger batches are faster and smoother, and need more memory.",
-        minimum=1,
-        maximum=4096,
-        essential=True,
-    )
-    weight_averaging: float = option(
-        0.1,
-        title="Weight averaging",
-        help="Tests and keeps the average of the weights over about this share of the steps, which evens out chance; 0 is off.",
-        minimum=0.0,
-        maximum=1.0,
-    )
-    label_smoothing: float = option(
-        0.0,
-        title="Label smoothing",
-        help="Aims slightly below certainty, which helps when some labels in the data are wrong.",
-        minimum=0.0,
-        below=1.0,
-    )
-    selection_metric: str | None = option(
-        None,
-        title="Best checkpoint by",
-        help="Validation figure by which the checkpoint to keep is chosen. Automatic: the task's usual F1.",
-    )
-    early_stopping_patience: int = option(
-        0,
-        title="Stop early after",
-        help="Epochs without a better validation figure after which training ends; 0 always trains to the end.",
-        minimum=0,
-        maximum=1000,
-    )
-    precision: str = option(
-        "automatic",
-        title="Precision",
-        help="Number format of the arithmetic. bfloat16 is several times faster where the machine has it, with the same result.",
-        choices={"automatic": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16 (GPU only)"},
-    )
-    device: str = option(
-        "automatic",
-        title="Device",
-        help="Where the model is trained. Automatic takes a GPU if there is one.",
-        choices={"automatic": "Automatic", "cpu": "Processor", "cuda": "NVIDIA GPU", "mps": "Apple GPU"},
-    )
-    seed: int = option(
-        0,
-        title="Seed",
-        help="Start of all random choices; the same seed on the same machine gives the same run.",
-        minimum=0,
-        maximum=2**31 - 1,
-    )
-
-    def __post_init__(self) -> None:
-        validate("training", self)
-        if self.precision == "float16" and self.device == "cpu":
-            raise ConfigError(
-                "training.precision", "is float16, which processors cannot train with. Choose automatic, bfloat16 or float32."
-            )
+__all__ = [
+    "SECTIONS",
+    "SECTION_TITLES",
+    "ComputeConfig",
+    "DataConfig",
+    "HeadConfig",
+    "LearningConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RunConfig",
+    "ScheduleConfig",
+    "TrainingConfig",
+    "field_names",
+    "locate",
+    "mapping_from_yaml",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,9 +51,13 @@ class RunConfig:
 
     data: DataConfig
     model: ModelConfig = field(default_factory=ModelConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
     recipe: str = "automatic"
 
     def to_dict(self) -> dict[str, Any]:
@@ -282,9 +112,25 @@ class RunConfig:
 SECTIONS: dict[str, type] = {
     "data": DataConfig,
     "model": ModelConfig,
+    "head": HeadConfig,
+    "learning": LearningConfig,
     "optimizer": OptimizerConfig,
     "schedule": ScheduleConfig,
+    "loss": LossConfig,
     "training": TrainingConfig,
+    "compute": ComputeConfig,
+}
+
+SECTION_TITLES = {
+    "data": "Data",
+    "model": "Model",
+    "head": "Head",
+    "learning": "What learns",
+    "optimizer": "Optimizer",
+    "schedule": "Schedule",
+    "loss": "Loss and imbalance",
+    "training": "Training",
+    "compute": "Device and arithmetic",
 }
 
 

@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
 from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
-from core.models.heads import ArchitectureClassifier, Classifier, PooledClassifier
+from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
 from core.tasks import Task, get_task
 
 # Its bars about loading a file of weights say nothing to a person, and fill logs.
@@ -50,8 +50,7 @@ class ModelCard:
         outputs: names of the outputs, in order.
         max_length: longest input in tokens it was trained with.
         pooling: how a text becomes one vector; ``architecture`` where the head is the architecture's own.
-        dropout: of the head.
-        head: kind of the head, where it is ours.
+        head: its shape, where it is ours.
         base_model: reference of the pretrained model.
         decision: how probabilities become predictions.
     """
@@ -60,8 +59,7 @@ class ModelCard:
     outputs: list[str]
     max_length: int
     pooling: str
-    dropout: float
-    head: str
+    head: HeadShape
     base_model: str
     decision: dict[str, Any] = field(default_factory=dict)
 
@@ -98,7 +96,13 @@ def resolve_pooling(pooling: str, info: ModelInfo, task: Task) -> str:
 
 
 def build_classifier(
-    info: ModelInfo, task: Task, outputs: Sequence[str], *, pooling: str, dropout: float, head: str = "linear"
+    info: ModelInfo,
+    task: Task,
+    outputs: Sequence[str],
+    *,
+    pooling: str,
+    head: HeadShape,
+    encoder_dropout: float | None = None,
 ) -> Classifier:
     """A pretrained encoder with a fresh head.
 
@@ -107,8 +111,8 @@ def build_classifier(
         task: decides the level of the head.
         outputs: names of the head's outputs.
         pooling: as ``resolve_pooling`` gave it.
-        dropout: of the head's inputs.
-        head: kind of the head; the architecture's own way of pooling brings its own head.
+        head: its shape; of the architecture's own head it decides the dropout alone.
+        encoder_dropout: of the pretrained layers; nothing leaves it as it was pretrained.
 
     Raises:
         ModelError: the files are not what they should be.
@@ -119,14 +123,14 @@ def build_classifier(
         verify_bundled(info.folder)
     try:
         if pooling == "architecture":
-            return ArchitectureClassifier(_architecture_model(info.folder, task, outputs, dropout))
-        encoder = AutoModel.from_pretrained(info.folder, **WEIGHTS)
+            return ArchitectureClassifier(_architecture_model(info.folder, task, outputs, head.dropout, encoder_dropout))
+        encoder = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
     except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
     _drop_unused_pooler(encoder)
-    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, dropout=dropout, head=head)
+    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, head=head)
 
 
 def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
@@ -159,7 +163,7 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        card = ModelCard(**config["tuneboard"])
+        card = _card_of(config["tuneboard"])
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(
             f"The folder {folder.name!r} holds no model trained by Tuneboard: its config.json is missing or damaged. Train again."
@@ -179,7 +183,6 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
                 _hidden_size(encoder.config),
                 len(card.outputs),
                 pooling=card.pooling,
-                dropout=card.dropout,
                 head=card.head,
             )
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
@@ -189,8 +192,23 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
     return classifier, tokenizer, card
 
 
-def _architecture_model(folder: Path, task: Task, outputs: Sequence[str], dropout: float) -> Any:
+def _card_of(raw: dict[str, Any]) -> ModelCard:
+    head = dict(raw["head"])
+    head["hidden_sizes"] = tuple(head["hidden_sizes"])
+    return ModelCard(**{**raw, "head": HeadShape(**head)})
+
+
+def _encoder_config(folder: Path, dropout: float | None) -> Any:
     config = AutoConfig.from_pretrained(folder, **LOADING)
+    if dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+            if hasattr(config, name):
+                setattr(config, name, dropout)
+    return config
+
+
+def _architecture_model(folder: Path, task: Task, outputs: Sequence[str], dropout: float, encoder_dropout: float | None) -> Any:
+    config = _encoder_config(folder, encoder_dropout)
     config.id2label = dict(enumerate(outputs))
     config.label2id = {name: i for i, name in enumerate(outputs)}
     for name in ("classifier_dropout", "seq_classif_dropout", "cls_dropout"):

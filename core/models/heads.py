@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,34 +44,99 @@ class LinearHead(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-HEADS: dict[str, Callable[[int, int], CosineHead | LinearHead]] = {"linear": LinearHead, "cosine": CosineHead}
+class FeedForwardHead(nn.Module):
+    """Hidden layers with an activation after each, then a linear head."""
+
+    def __init__(self, hidden_size: int, num_outputs: int, shape: HeadShape) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = hidden_size
+        for size in shape.hidden_sizes:
+            layers += [nn.Linear(width, size), ACTIVATIONS[shape.activation]()]
+            width = size
+        self.hidden = nn.Sequential(*layers)
+        self.last = LinearHead(width, num_outputs)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Logits ``(batch, num_outputs)`` for vectors ``(batch, hidden_size)``."""
+        logits: torch.Tensor = self.last(self.hidden(vectors))
+        return logits
+
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadShape:
+    """What kind of head is built, in plain values that a saved model remembers.
+
+    Attributes:
+        kind: ``linear``, ``cosine`` or ``feed_forward``.
+        hidden_sizes, activation: of a feed-forward head.
+        dropout: of the head's inputs.
+    """
+
+    kind: str = "linear"
+    hidden_sizes: tuple[int, ...] = ()
+    activation: str = "gelu"
+    dropout: float = 0.0
+
+    def build(self, hidden_size: int, num_outputs: int) -> CosineHead | LinearHead | FeedForwardHead:
+        """The head, for vectors of ``hidden_size``."""
+        if self.kind == "cosine":
+            return CosineHead(hidden_size, num_outputs)
+        if self.kind == "feed_forward":
+            return FeedForwardHead(hidden_size, num_outputs, self)
+        return LinearHead(hidden_size, num_outputs)
+
+
+class AttentionPooling(nn.Module):
+    """A learned question put to every token; the vector is the mean weighted by the answers. Starts out as the plain mean."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.question = nn.Linear(hidden_size, 1, bias=False)
+        nn.init.zeros_(self.question.weight)
+
+    def forward(self, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """``(batch, hidden_size)`` for ``hidden`` of ``(batch, length, hidden_size)``."""
+        scores = self.question(hidden).squeeze(-1).float().masked_fill(attention_mask == 0, -torch.inf)
+        weights = torch.softmax(scores, dim=-1).to(hidden.dtype)
+        return (weights.unsqueeze(-1) * hidden).sum(dim=1)
 
 
 class PooledClassifier(nn.Module):
     """Encoder, pooling, dropout, a head: one row of logits a text."""
 
-    def __init__(
-        self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, dropout: float, head: str = "linear"
-    ) -> None:
+    def __init__(self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, head: HeadShape) -> None:
         super().__init__()
         self.encoder: Any = encoder
         self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
-        self.head = HEADS[head](hidden_size, num_outputs)
+        self.attention = AttentionPooling(hidden_size) if pooling == "attention" else None
+        self.dropout = nn.Dropout(head.dropout)
+        self.head = head.build(hidden_size, num_outputs)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits ``(batch, num_outputs)`` for token ids and mask ``(batch, length)``."""
-        logits: torch.Tensor = self.head(self.dropout(self.embed(input_ids, attention_mask)))
+        return self.answer(self.embed(input_ids, attention_mask))
+
+    def answer(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Logits for the vectors ``embed`` gives."""
+        logits: torch.Tensor = self.head(self.dropout(vectors))
         return logits
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """The vectors the head reads, ``(batch, hidden_size)``."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.attention is not None:
+            vectors: torch.Tensor = self.attention(hidden, attention_mask)
+            return vectors
         return pool(hidden, attention_mask, self.pooling)
 
     def fresh_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters that start from nothing and may learn faster than the encoder."""
-        return self.head.parameters()
+        learned = [self.head] if self.attention is None else [self.head, self.attention]
+        return (parameter for module in learned for parameter in module.parameters())
 
     @property
     def pretrained(self) -> Any:
@@ -80,7 +146,8 @@ class PooledClassifier(nn.Module):
     @property
     def output_bias(self) -> nn.Parameter | None:
         """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
-        return self.head.bias if isinstance(self.head, LinearHead) else None
+        last = self.head.last if isinstance(self.head, FeedForwardHead) else self.head
+        return last.bias if isinstance(last, LinearHead) else None
 
 
 class ArchitectureClassifier(nn.Module):
@@ -120,21 +187,6 @@ def shift_outputs(classifier: Classifier, shift: np.ndarray) -> None:
     if classifier.output_bias is not None and shift.any():
         with torch.no_grad():
             classifier.output_bias.add_(torch.from_numpy(shift).to(classifier.output_bias))
-
-
-def choose_trainable(classifier: Classifier, trainable: str) -> None:
-    """Freeze what a run does not want to learn.
-
-    Args:
-        classifier: changed in place.
-        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained) or ``head``.
-    """
-    if trainable == "head":
-        for parameter in classifier.pretrained.parameters():
-            parameter.requires_grad_(False)
-    elif trainable == "all_but_embeddings":
-        for parameter in classifier.pretrained.get_input_embeddings().parameters():
-            parameter.requires_grad_(False)
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:

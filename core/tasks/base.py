@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
+from core.tasks.losses import PLAIN, LossOptions
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
@@ -190,6 +192,10 @@ class Task(ABC):
         """One tensor for a batch of targets."""
 
     @abstractmethod
+    def count_units(self, targets: torch.Tensor) -> int:
+        """How many answers a batch of targets asks for: texts, decisions or words."""
+
+    @abstractmethod
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         """Output biases with which an untrained head predicts each label as often as it occurs, ``(num_outputs,)``.
 
@@ -199,14 +205,24 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        """What a mistake on each output must count so that rare and frequent labels weigh alike, ``(num_outputs,)``.
+
+        Args:
+            encoded: training inputs with targets.
+            num_outputs: how many outputs the head has.
+        """
+
+    @abstractmethod
     def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
+        self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Summed loss and the number of units it sums over, so that means over uneven batches stay exact.
 
         Args:
             logits: float32, ``(batch, num_outputs)`` or ``(batch, length, num_outputs)``.
             targets: as ``collate_targets`` gave them.
+            options: how the loss departs from the plain one.
         """
 
     @abstractmethod

@@ -14,6 +14,7 @@ from core.errors import DatasetError
 from core.evaluation.multi_label import best_thresholds, score_multi_label
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.columns import multi_label as columns
+from core.tasks.losses import PLAIN, LossOptions, positive_weights, sigmoid_loss
 from core.tasks.starting_biases import log_odds
 from core.tasks.text_encoding import encode_texts, examples_of_texts
 
@@ -89,18 +90,21 @@ class MultiLabel(Task):
         del padded_length
         return torch.from_numpy(np.stack(list(targets)))
 
+    def count_units(self, targets: torch.Tensor) -> int:
+        return targets.numel()
+
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         del num_outputs
         return log_odds(np.sum(encoded.targets, axis=0), encoded.num_inputs)
 
-    def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
+    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        del num_outputs
+        return positive_weights(np.sum(encoded.targets, axis=0), encoded.num_inputs)
 
-        softened = targets * (1 - label_smoothing) + 0.5 * label_smoothing
-        total = torch.nn.functional.binary_cross_entropy_with_logits(logits, softened, reduction="sum")
-        return total, torch.tensor(targets.numel(), device=logits.device)
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return sigmoid_loss(logits, targets, options)
 
     def decode(
         self,

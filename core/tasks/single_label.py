@@ -13,6 +13,7 @@ from core.errors import DatasetError
 from core.evaluation.classification import score_classification
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.columns import single_label as columns
+from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.starting_biases import log_frequencies
 from core.tasks.text_encoding import encode_texts, examples_of_texts
 
@@ -86,16 +87,19 @@ class SingleLabel(Task):
         del padded_length
         return torch.tensor(targets, dtype=torch.long)
 
+    def count_units(self, targets: torch.Tensor) -> int:
+        return len(targets)
+
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         return log_frequencies(np.bincount(encoded.targets, minlength=num_outputs))
 
-    def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
+    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        return exclusive_weights(np.bincount(encoded.targets, minlength=num_outputs))
 
-        total = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
-        return total, torch.tensor(len(targets), device=logits.device)
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return softmax_loss(logits, targets, options)
 
     def decode(
         self,

@@ -15,15 +15,13 @@ from core.evaluation.entities import Span, score_entities, spans_of
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.columns import token_classification as columns
 from core.tasks.columns.words import words
+from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.starting_biases import log_frequencies
 from core.tasks.windows import SpecialTokens, owner, windows
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
-
-IGNORED = -100
-"""Target of a token that answers for no word; cross-entropy leaves it out."""
 
 OUTSIDE_SHIFTS = np.round(np.arange(-3.0, 1.01, 0.25), 2)
 """Shifts of the score of ``O`` that are tried on validation."""
@@ -134,19 +132,19 @@ class TokenClassification(Task):
 
         return torch.tensor([row + [IGNORED] * (padded_length - len(row)) for row in targets], dtype=torch.long)
 
+    def count_units(self, targets: torch.Tensor) -> int:
+        return int((targets != IGNORED).sum())
+
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
-        targets = np.concatenate([np.asarray(row) for row in encoded.targets])
-        return log_frequencies(np.bincount(targets[targets != IGNORED], minlength=num_outputs))
+        return log_frequencies(_tag_counts(encoded, num_outputs))
+
+    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+        return exclusive_weights(_tag_counts(encoded, num_outputs))
 
     def loss(
-        self, logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0
+        self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
-
-        total = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum", label_smoothing=label_smoothing
-        )
-        return total, (targets != IGNORED).sum()
+        return softmax_loss(logits.flatten(0, 1), targets.flatten(), options)
 
     def decode(
         self,
@@ -248,6 +246,11 @@ class TokenClassification(Task):
             predictions["probabilities"],
         )
         return [{"entities": entities_of(*row)} for row in zip(*columns_of, strict=True)]
+
+
+def _tag_counts(encoded: Encoded, num_outputs: int) -> np.ndarray:
+    targets = np.concatenate([np.asarray(row) for row in encoded.targets])
+    return np.bincount(targets[targets != IGNORED], minlength=num_outputs)
 
 
 def middle_of_best(scores: Sequence[float]) -> int:

@@ -17,11 +17,11 @@ def open_accelerator(device: str, precision: str) -> Accelerator:
     if device == "automatic":
         device = next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available[device]:
-        raise ConfigError("training.device", f"is {device}, which this machine does not have. Choose automatic or cpu.")
+        raise ConfigError("compute.device", f"is {device}, which this machine does not have. Choose automatic or cpu.")
     if precision == "automatic":
         precision = _fastest_precision(device)
     if precision == "float16" and device == "cpu":
-        raise ConfigError("training.precision", "is float16, but training is on the processor. Choose automatic or bfloat16.")
+        raise ConfigError("compute.precision", "is float16, but training is on the processor. Choose automatic or bfloat16.")
     mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 

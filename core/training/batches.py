@@ -25,28 +25,41 @@ class Batch:
     Attributes:
         input_ids, attention_mask: int64, ``(batch, length)``.
         targets: as the task collates them; nothing where gold is not known.
+        num_units: how many targets the loss sums over.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
     targets: torch.Tensor | None
+    num_units: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         targets = None if self.targets is None else self.targets.to(device, non_blocking=True)
-        return Batch(self.input_ids.to(device, non_blocking=True), self.attention_mask.to(device, non_blocking=True), targets)
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device, non_blocking=True),
+            attention_mask=self.attention_mask.to(device, non_blocking=True),
+            targets=targets,
+        )
 
 
-def training_batches(lengths: Sequence[int], batch_size: int, *, seed: int, epoch: int) -> list[list[int]]:
-    """Positions of the inputs of each batch of an epoch; every input occurs exactly once.
+def training_batches(
+    lengths: Sequence[int], batch_size: int, *, seed: int, epoch: int, weights: np.ndarray | None = None
+) -> list[list[int]]:
+    """Positions of the inputs of each batch of an epoch; without weights every input occurs exactly once.
 
     Args:
         lengths: tokens of each input.
         batch_size: inputs per batch; the last batch may be smaller.
         seed, epoch: decide the order, and nothing else does.
+        weights: how often each input should be drawn, relative to the others; inputs may then repeat or be left out.
     """
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(lengths))
+    if weights is None:
+        order = random.permutation(len(lengths))
+    else:
+        order = random.choice(len(lengths), size=len(lengths), p=weights / weights.sum())
     pool_size = batch_size * POOL_BATCHES
     batches: list[list[int]] = []
     for start in range(0, len(order), pool_size):
@@ -68,7 +81,7 @@ def collate(encoded: Encoded, positions: Sequence[int], task: Task, pad_token_id
     if not encoded.targets:
         return batch
     targets = task.collate_targets([encoded.targets[i] for i in positions], batch.input_ids.shape[1])
-    return replace(batch, targets=targets)
+    return replace(batch, targets=targets, num_units=task.count_units(targets))
 
 
 def pad(rows: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
@@ -80,3 +93,19 @@ def pad(rows: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
         input_ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
         attention_mask[i, : len(row)] = 1
     return Batch(input_ids, attention_mask, targets=None)
+
+
+def balanced_weights(strata: np.ndarray) -> np.ndarray:
+    """How often each example should be drawn so that every label is seen about alike.
+
+    An example counts by the rarest of its labels; one without a label like one of the most frequent label.
+
+    Args:
+        strata: which labels each example has, bool, ``(num_examples, num_labels)``.
+
+    Returns:
+        float, ``(num_examples,)``.
+    """
+    counts = np.maximum(strata.sum(axis=0), 1)
+    rarity = np.where(strata, 1.0 / counts, 0.0).max(axis=1, initial=0.0)
+    return np.asarray(np.where(rarity > 0, rarity, 1.0 / counts.max(initial=1)))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
@@ -23,15 +20,16 @@ from core import devices
 from core.config import RunConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
-from core.models.building import ModelCard, build_classifier, load_tokenizer, resolve_pooling, save_classifier
+from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import download
-from core.models.heads import Classifier, choose_trainable, shift_outputs
-from core.tasks import Encoded, Task, get_task
+from core.models.heads import Classifier, shift_outputs
+from core.models.trainable import merge_adapters
+from core.tasks import Task, get_task
+from core.tasks.base import NO_DECISION
 from core.training.accelerators import open_accelerator, precision_name
+from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
 from core.training.checkpoints import Checkpoints
 from core.training.loop import Loop
-from core.training.optimizers import HEAD_FACTOR, build_optimizer, schedule_factor
-from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
 from core.training.recorder import Recorder
 from core.training.starting_point import start_from_label_frequencies, start_from_label_means
 
@@ -57,14 +55,6 @@ class Places:
     hub_models: Path
 
 
-@dataclass(kw_only=True)
-class _Split:
-    """One split as rows and as model inputs."""
-
-    examples: pd.DataFrame
-    encoded: Encoded
-
-
 def fine_tune(
     config: RunConfig, dataset: Dataset, places: Places, recorder: Recorder, *, finish_now: bool = False
 ) -> dict[str, Any]:
@@ -88,8 +78,8 @@ def fine_tune(
     recorder.event("phase", "Preparing data and model.", phase="preparing")
     _check_same_rows(config, dataset)
     task = get_task(config.data.task)
-    accelerator = open_accelerator(config.training.device, config.training.precision)
-    set_seed(config.training.seed)
+    accelerator = open_accelerator(config.compute.device, config.compute.precision)
+    set_seed(config.training.seed, deterministic=config.compute.deterministic)
     info = download(config.model.model, places.hub_models)
     assert info.folder is not None
     tokenizer = load_tokenizer(info.folder)
@@ -97,18 +87,17 @@ def fine_tune(
     max_length = min(config.model.max_length or info.max_length, info.max_length)
     splits = _encode_splits(dataset, task, tokenizer, outputs, max_length, recorder)
     pooling = resolve_pooling(config.model.pooling, info, task)
-    classifier: Classifier = build_classifier(
-        info, task, outputs, pooling=pooling, dropout=config.model.dropout, head=config.model.head
-    )
-    choose_trainable(classifier, config.model.trainable)
+    classifier = assemble_classifier(config, info, task, outputs, pooling)
     num_parameters = sum(parameter.numel() for parameter in classifier.parameters())
 
     # Train.
-    loop = _build_loop(config, task, accelerator, classifier, tokenizer, splits, outputs, places, recorder)
+    loop = assemble_loop(
+        config, task, accelerator, classifier, tokenizer, splits, outputs, Checkpoints(places.checkpoints), recorder
+    )
     recorder.event(
         "plan",
-        f"{len(splits['train'].examples)} training examples, {loop.epochs} epochs.",
-        **_plan_facts(loop, num_parameters, pooling, max_length),
+        f"{len(splits['train'].examples):,} training examples, {loop.epochs} epochs.",
+        **_plan_facts(config, loop, num_parameters, pooling, max_length),
     )
     _resume(loop, recorder)
     if not finish_now:
@@ -124,24 +113,26 @@ def fine_tune(
         raise RunError(
             "There is no checkpoint to finish from: the run ended before its first one. Resume it, or start a new run."
         )
+    trained: Classifier = accelerator.unwrap_model(loop.classifier)
     if loop.best_weights is not None:
-        accelerator.unwrap_model(loop.classifier).load_state_dict(loop.best_weights)
-    trained = accelerator.unwrap_model(loop.classifier)
+        trained.load_state_dict(loop.best_weights)
+    merge_adapters(trained)
     progress = loop.progress
-    del loop.optimizer, loop.scheduler
+    del loop.optimizer, loop.learning_rate
     gc.collect()
 
-    # Test: validation teaches the decision rule, the test split is looked at once.
+    # Test: validation teaches how to decide, the test split is looked at once.
     recorder.event("phase", "Testing the best checkpoint.", phase="testing")
-    predict = _Predictor(trained, task, tokenizer, outputs, config, accelerator.device)
-    gold = task.gold(splits["validation"].examples)
-    shift = task.output_shift(gold, splits["validation"].encoded, predict.logits(splits["validation"]).logits, outputs)
-    shift_outputs(trained, shift)
-    decision = task.choose_decision(gold, predict(splits["validation"])[0], outputs)
+    predictor = assemble_predictor(config, task, trained, tokenizer, outputs, accelerator.device)
+    validation = splits["validation"]
+    gold = task.gold(validation.examples)
+    shift_outputs(trained, task.output_shift(gold, validation.encoded, predictor.logits(validation).logits, outputs))
+    tuned = config.training.thresholds == "tuned"
+    decision = task.choose_decision(gold, predictor.predict(validation)[0], outputs) if tuned else NO_DECISION
     results: dict[str, Any] = {}
     tables = []
     for name in ("validation", "test"):
-        predictions, loss = predict(splits[name], decision)
+        predictions, loss = predictor.predict(splits[name], decision)
         gold = task.gold(splits[name].examples)
         results[name] = task.evaluate(gold, predictions, outputs, loss, decision)
         tables.append(_predictions_table(name, splits[name].examples, gold, predictions))
@@ -154,8 +145,7 @@ def fine_tune(
         outputs=list(outputs),
         max_length=max_length,
         pooling=pooling,
-        dropout=config.model.dropout,
-        head=config.model.head,
+        head=head_shape(config),
         base_model=config.model.model,
         decision=dict(decision),
     )
@@ -198,13 +188,13 @@ def _check_same_rows(config: RunConfig, dataset: Dataset) -> None:
 
 def _encode_splits(
     dataset: Dataset, task: Task, tokenizer: PreTrainedTokenizerBase, outputs: list[str], max_length: int, recorder: Recorder
-) -> dict[str, _Split]:
+) -> dict[str, Split]:
     label2id = {name: i for i, name in enumerate(outputs)}
     splits = {}
     for name in ("train", "validation", "test"):
         examples = dataset.examples(name)
         encoded = task.encode(examples, tokenizer, label2id, max_length)
-        splits[name] = _Split(examples=examples, encoded=encoded)
+        splits[name] = Split(examples=examples, encoded=encoded)
         if encoded.num_cut:
             recorder.event(
                 "warning",
@@ -216,64 +206,11 @@ def _encode_splits(
     return splits
 
 
-def _build_loop(
-    config: RunConfig,
-    task: Task,
-    accelerator: Accelerator,
-    classifier: Classifier,
-    tokenizer: PreTrainedTokenizerBase,
-    splits: Mapping[str, _Split],
-    outputs: list[str],
-    places: Places,
-    recorder: Recorder,
-) -> Loop:
-    training = config.training
-    learning_rate = config.optimizer.learning_rate
-    optimizer = build_optimizer(
-        classifier,
-        learning_rate=learning_rate,
-        head_learning_rate=config.optimizer.head_learning_rate or HEAD_FACTOR * learning_rate,
-        weight_decay=config.optimizer.weight_decay,
-    )
-    steps_per_epoch = -(-splits["train"].encoded.num_inputs // training.batch_size)
-    total_steps = steps_per_epoch * training.epochs
-    factor = schedule_factor(config.schedule.schedule, total_steps, round(config.schedule.warmup_fraction * total_steps))
-    classifier, optimizer = accelerator.prepare(classifier, optimizer)
-    predict = _Predictor(classifier, task, tokenizer, outputs, config, accelerator.device)
-
-    def validate() -> dict[str, float]:
-        predictions, loss = predict(splits["validation"])
-        result = task.evaluate(task.gold(splits["validation"].examples), predictions, outputs, loss)
-        return {"loss": loss, **task.flat_scores(result)}
-
-    assert tokenizer.pad_token_id is not None
-    return Loop(
-        accelerator=accelerator,
-        classifier=classifier,
-        optimizer=optimizer,
-        scheduler=torch.optim.lr_scheduler.LambdaLR(optimizer, factor),
-        task=task,
-        encoded=splits["train"].encoded,
-        pad_token_id=int(tokenizer.pad_token_id),
-        validate=validate,
-        checkpoints=Checkpoints(places.checkpoints),
-        recorder=recorder,
-        epochs=training.epochs,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        selection_metric=training.selection_metric or task.headline.key,
-        label_smoothing=training.label_smoothing,
-        max_gradient_norm=config.optimizer.max_gradient_norm,
-        patience=training.early_stopping_patience,
-        averaging_steps=training.weight_averaging * total_steps,
-    )
-
-
-def _plan_facts(loop: Loop, num_parameters: int, pooling: str, max_length: int) -> dict[str, Any]:
-    steps_per_epoch = -(-loop.encoded.num_inputs // loop.batch_size)
+def _plan_facts(config: RunConfig, loop: Loop, num_parameters: int, pooling: str, max_length: int) -> dict[str, Any]:
+    schedule = make_schedule(config, loop.encoded.num_inputs)
     return {
-        "total_steps": steps_per_epoch * loop.epochs,
-        "steps_per_epoch": steps_per_epoch,
+        "total_steps": schedule.total_steps,
+        "steps_per_epoch": schedule.steps_per_epoch,
         "epochs": loop.epochs,
         "batch_size": loop.batch_size,
         "device": loop.accelerator.device.type,
@@ -292,33 +229,6 @@ def _resume(loop: Loop, recorder: Recorder) -> None:
     folder, progress = found
     loop.load_checkpoint(folder, progress)
     recorder.event("resume", f"Going on from the checkpoint at step {loop.progress.step}.", step=loop.progress.step)
-
-
-@dataclass(frozen=True)
-class _Predictor:
-    """Predictions and loss of a split, as the run's task and model give them."""
-
-    classifier: Classifier
-    task: Task
-    tokenizer: PreTrainedTokenizerBase
-    outputs: list[str]
-    config: RunConfig
-    device: torch.device
-
-    def __call__(self, split: _Split, decision: Mapping[str, Any] | None = None) -> tuple[pd.DataFrame, float]:
-        ran = self.logits(split)
-        return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision or {}), ran.loss
-
-    def logits(self, split: _Split) -> Outputs:
-        assert self.tokenizer.pad_token_id is not None
-        return run_model(
-            self.classifier,
-            split.encoded,
-            self.task,
-            pad_token_id=int(self.tokenizer.pad_token_id),
-            batch_size=EVALUATION_BATCH_FACTOR * self.config.training.batch_size,
-            device=self.device,
-        )
 
 
 def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
@@ -21,8 +22,11 @@ from core.devices import memory_in_use_mib
 from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import Encoded, Task
-from core.training.batches import collate, training_batches
+from core.tasks.losses import PLAIN, LossOptions
+from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
+from core.training.learning_rate import LearningRate
+from core.training.optimizers import add_l1_gradient
 from core.training.recorder import Recorder
 from core.training.weight_average import WeightAverage
 
@@ -39,7 +43,7 @@ class Progress:
         batch: batches done of the epoch under way.
         epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
         best_score, best_step, best_epoch: the best validation score so far, and where it was reached.
-        epochs_without_gain: validations since then.
+        score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
         time_s: seconds spent in the loop, earlier attempts included.
         num_inputs: inputs learned from.
     """
@@ -52,6 +56,7 @@ class Progress:
     best_score: float | None = None
     best_step: int = 0
     best_epoch: int = 0
+    score_to_beat: float | None = None
     epochs_without_gain: int = 0
     time_s: float = 0.0
     num_inputs: int = 0
@@ -62,20 +67,28 @@ class Loop:
     """Everything a training loop needs, put together once by ``fine_tune``.
 
     Attributes:
-        classifier, optimizer, scheduler: prepared by ``accelerator``.
+        classifier, optimizer: prepared by ``accelerator``.
+        forward: the classifier, or its compiled form.
+        learning_rate: moves the optimizer's rates.
         encoded: inputs of the training split.
         validate: gives the figures of the validation split, ``loss`` among them.
         selection_metric: the figure of ``validate`` by which the best weights are chosen; higher is better.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
-        patience: validations without a gain after which training ends; 0 never ends it.
+        gradient_accumulation: batches computed one after the other for one step.
+        loss_options: how the loss departs from the plain one.
+        sampling_weights: how often each input is drawn; nothing draws each once an epoch.
+        l1: strength of the pull of small weights to zero.
+        patience: validations without a gain of more than ``minimum_gain`` after which training ends; 0 never ends it.
+        tie: validation scores closer than this are no different, and the later weights, which have settled more, are kept.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
     """
 
     accelerator: Accelerator
     classifier: Classifier
+    forward: Callable[..., torch.Tensor]
     optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.LambdaLR
+    learning_rate: LearningRate
     task: Task
     encoded: Encoded
     pad_token_id: int
@@ -86,10 +99,15 @@ class Loop:
     batch_size: int
     seed: int
     selection_metric: str
-    label_smoothing: float = 0.0
+    gradient_accumulation: int = 1
+    loss_options: LossOptions = PLAIN
+    sampling_weights: np.ndarray | None = None
+    l1: float = 0.0
     max_gradient_norm: float = 0.0
     averaging_steps: float = 0.0
     patience: int = 0
+    minimum_gain: float = 0.0
+    tie: float = 0.0
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
     progress: Progress = field(default_factory=Progress)
@@ -125,7 +143,13 @@ class Loop:
     def _train_epoch(self) -> bool:
         """The rest of the epoch under way; whether it was finished."""
         lengths = [len(row) for row in self.encoded.input_ids]
-        batches = training_batches(lengths, self.batch_size, seed=self.seed, epoch=self.progress.epoch)
+        batches = training_batches(
+            lengths,
+            self.batch_size * self.gradient_accumulation,
+            seed=self.seed,
+            epoch=self.progress.epoch,
+            weights=self.sampling_weights,
+        )
         self.classifier.train()
         for positions in batches[self.progress.batch :]:
             if self.recorder.stop_requested():
@@ -150,6 +174,8 @@ class Loop:
         figures_line["train/epoch_loss"] = progress.epoch_loss / max(1, progress.epoch_units)
         progress.epoch_loss, progress.epoch_units = 0.0, 0
         self._line(progress.epoch, figures_line)
+        if self.learning_rate.after_validation(figures[self.selection_metric]):
+            self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
         self._report.restart()
         if progress.epoch < self.epochs:
             self.recorder.event("phase", "Training.", phase="training")
@@ -167,26 +193,48 @@ class Loop:
     # --- how they happen ---------------------------------------------------------------------------------------------------
 
     def _train_step(self, positions: list[int]) -> tuple[float, int, float]:
-        """One optimizer step; summed loss, units it sums over, and the norm of the gradient."""
-        batch = collate(self.encoded, positions, self.task, self.pad_token_id).to(self.accelerator.device)
-        assert batch.targets is not None
-        logits = self.classifier(batch.input_ids, batch.attention_mask).float()
-        total, units = self.task.loss(logits, batch.targets, label_smoothing=self.label_smoothing)
-        loss = total.item()
-        if not math.isfinite(loss):
-            raise RunError(
-                f"The training loss stopped being a finite number at step {self.progress.step + 1}. "
-                "Lower the learning rate, or choose precision float32, and run again."
-            )
-        self.accelerator.backward(total / units.clamp(min=1))
+        """One optimizer step; summed loss, units it sums over, and the norm of the gradient.
+
+        Batches that are accumulated weigh by what they hold, so that a step is the same however it is divided.
+        """
+        parts = [self._batch(positions[i : i + self.batch_size]) for i in range(0, len(positions), self.batch_size)]
+        num_units = sum(part.num_units for part in parts)
+        loss = 0.0
+        for part in parts:
+            total, _ = self._loss(part)
+            loss += total.item()
+            if not math.isfinite(loss):
+                raise RunError(self._not_finite(positions))
+            self.accelerator.backward(total / max(1, num_units))
+        if self.l1:
+            add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
         gradient_norm = float(self.accelerator.clip_grad_norm_(self.classifier.parameters(), limit))
         self.optimizer.step()
-        self.scheduler.step()
+        self.learning_rate.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update(self._trained(), self.progress.step)
-        return loss, int(units), gradient_norm
+        return loss, num_units, gradient_norm
+
+    def _batch(self, positions: list[int]) -> Batch:
+        return collate(self.encoded, positions, self.task, self.pad_token_id).to(self.accelerator.device)
+
+    def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        assert batch.targets is not None
+        logits = self.forward(batch.input_ids, batch.attention_mask).float()
+        return self.task.loss(logits, batch.targets, self.loss_options)
+
+    def _not_finite(self, positions: list[int]) -> str:
+        rows = sorted({int(self.encoded.example[i]) + 1 for i in positions})
+        shown = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
+        kept = (
+            f" The best weights so far, of epoch {self.progress.best_epoch}, are kept." if self.best_weights is not None else ""
+        )
+        return (
+            f"The training loss stopped being a finite number at step {self.progress.step + 1}, on training examples {shown}. "
+            f"Lower the learning rate, or choose precision float32, and run again.{kept}"
+        )
 
     def _count(self, positions: list[int], loss: float, units: int) -> None:
         progress = self.progress
@@ -218,12 +266,14 @@ class Loop:
 
     def _keep_if_best(self, score: float) -> None:
         progress = self.progress
-        if progress.best_score is not None and score <= progress.best_score:
-            progress.epochs_without_gain += 1
-            return
-        progress.best_score, progress.best_step, progress.best_epoch = score, progress.step, progress.epoch
-        progress.epochs_without_gain = 0
-        self.best_weights = self._weights()
+        enough = progress.score_to_beat is None or score > progress.score_to_beat + self.minimum_gain
+        progress.epochs_without_gain = 0 if enough else progress.epochs_without_gain + 1
+        if enough:
+            progress.score_to_beat = score
+        if progress.best_score is None or score >= progress.best_score - self.tie:
+            progress.best_score = max(score, progress.best_score or score)
+            progress.best_step, progress.best_epoch = progress.step, progress.epoch
+            self.best_weights = self._weights()
 
     def _trained(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.classifier.parameters() if parameter.requires_grad]
@@ -251,7 +301,7 @@ class Loop:
             save_file(self.best_weights, folder / "best.safetensors")
         state = {
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
+            "learning_rate": self.learning_rate.state_dict(),
             "average": self.average.values if self.average is not None else [],
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -266,7 +316,7 @@ class Loop:
         self.best_weights = load_file(best) if best.is_file() else None
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
+        self.learning_rate.load_state_dict(state["learning_rate"])
         if state["average"]:
             self.average = WeightAverage(state["average"], self.averaging_steps)
             self.average.to(self.accelerator.device)

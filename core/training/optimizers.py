@@ -1,58 +1,78 @@
-"""The optimizer, its groups of parameters, and the schedule of the learning rate."""
+"""The optimizer and its groups of parameters: encoder layers, embeddings and head, each with and without weight decay."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from core.models.heads import Classifier
+from core.models.trainable import layer_of, num_layers
 
 HEAD_FACTOR = 10.0
 """How much faster than the encoder a fresh head learns unless a run says otherwise."""
 
 
-DECAYS: dict[str, Callable[[float], float]] = {
-    "constant": lambda _: 1.0,
-    "linear": lambda share: 1.0 - share,
-    "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
-}
-"""What is left of the learning rate when a share of the steps after the warm-up is done."""
-
-
 def build_optimizer(
-    classifier: Classifier, *, learning_rate: float, head_learning_rate: float, weight_decay: float
+    classifier: Classifier,
+    *,
+    optimizer: str = "adamw",
+    learning_rate: float,
+    head_learning_rate: float,
+    weight_decay: float = 0.0,
+    layer_decay: float = 1.0,
+    momentum: float = 0.9,
 ) -> torch.optim.Optimizer:
-    """AdamW over four groups: encoder and head, each with and without weight decay.
+    """An optimizer over everything that may learn.
 
     Biases and the scales of normalisations are not decayed: pulling them towards zero only weakens the model.
+
+    Args:
+        classifier: its parameters that require gradients are taken.
+        optimizer: adamw, adam, sgd or adafactor.
+        learning_rate: of the encoder's top layer.
+        head_learning_rate: of the fresh head.
+        weight_decay: of matrices; decoupled for AdamW and Adafactor, added to the gradient for Adam and SGD.
+        layer_decay: each layer's learning rate as a share of the one above it.
+        momentum: of SGD.
     """
-    fresh = {id(parameter) for parameter in classifier.fresh_parameters()}
-    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-    for parameter in classifier.parameters():
-        if parameter.requires_grad:
-            groups.setdefault((id(parameter) in fresh, parameter.ndim >= 2), []).append(parameter)
-    settings: list[dict[str, Any]] = [
-        {
-            "params": parameters,
-            "lr": head_learning_rate if is_fresh else learning_rate,
-            "weight_decay": weight_decay if is_matrix else 0.0,
-        }
-        for (is_fresh, is_matrix), parameters in groups.items()
-    ]
+    groups = _groups(classifier, learning_rate, head_learning_rate, weight_decay, layer_decay)
+    if optimizer == "adafactor":
+        return torch.optim.Adafactor(groups, lr=learning_rate)
+    if optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=momentum > 0, fused=True)
     # The fused step touches every number once instead of a dozen times.
-    return torch.optim.AdamW(settings, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    kind: type[torch.optim.Adam] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[optimizer]
+    return kind(groups, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
 
-def schedule_factor(schedule: str, total_steps: int, warmup_steps: int) -> Callable[[int], float]:
-    """What the learning rate is multiplied with at each step, counted from 0."""
-    decay = DECAYS[schedule]
+def add_l1_gradient(parameters: Iterable[torch.nn.Parameter], strength: float) -> None:
+    """Add the gradient of ``strength`` times the sum of absolute values, for matrices that have a gradient."""
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.ndim >= 2:
+            parameter.grad.add_(parameter.detach().sign(), alpha=strength)
 
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return (step + 1) / (warmup_steps + 1)
-        return decay(min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps)))
 
-    return factor
+def _groups(
+    classifier: Classifier, learning_rate: float, head_learning_rate: float, weight_decay: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    fresh = {id(parameter) for parameter in classifier.fresh_parameters()}
+    top = num_layers(classifier.pretrained) - 1
+    names = {id(parameter): name for name, parameter in classifier.pretrained.named_parameters()}
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for parameter in classifier.parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = head_learning_rate
+        if id(parameter) not in fresh:
+            layer = layer_of(names.get(id(parameter), ""))
+            # What lies below the layers, the embeddings, counts as one layer further down.
+            rate = (
+                learning_rate * layer_decay ** (top - (layer if layer is not None else -1)) if layer_decay < 1 else learning_rate
+            )
+        groups.setdefault((rate, weight_decay if parameter.ndim >= 2 else 0.0), []).append(parameter)
+    return [
+        {"params": parameters, "lr": rate, "weight_decay": decay, "initial_lr": rate}
+        for (rate, decay), parameters in groups.items()
+    ]

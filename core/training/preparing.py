@@ -112,9 +112,9 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
             raise DatasetError(
                 f"The data set has no {split} examples; training needs all three splits. Import it again with one."
             )
-    if config.model.head == "cosine" and not has_pooled_head(config, task.head_level, info):
+    if config.head.head == "cosine" and not has_pooled_head(config, task.head_level, info):
         raise ConfigError(
-            "model.head", "is cosine, which needs one pooled vector a text. Choose pooling mean, first or max, or head linear."
+            "head.head", "is cosine, which needs one pooled vector a text. Choose pooling mean, first or max, or head linear."
         )
     metric = config.training.selection_metric
     known = task.metric_names
@@ -161,8 +161,8 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()
-    on_gpu = here.gpu is not None and config.training.device != "cpu"
-    bfloat16 = config.training.precision in {"automatic", "bfloat16"} and here.native_bfloat16
+    on_gpu = here.gpu is not None and config.compute.device != "cpu"
+    bfloat16 = config.compute.precision in {"automatic", "bfloat16"} and here.native_bfloat16
     num_cut = sum(length > limit for length in lengths)
     notes = []
     if info.needs_download:
@@ -175,11 +175,7 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
         total_steps=steps_per_epoch * config.training.epochs,
         epochs=config.training.epochs,
         device=here.title if on_gpu or here.gpu is None else f"processor, {here.cores} cores",
-        precision="bfloat16"
-        if bfloat16
-        else "float32"
-        if config.training.precision == "automatic"
-        else config.training.precision,
+        precision="bfloat16" if bfloat16 else "float32" if config.compute.precision == "automatic" else config.compute.precision,
         estimated_s=_estimate_s(config, dataset, info, lengths, limit, on_gpu=on_gpu, bfloat16=bfloat16),
         max_length=limit,
         median_tokens=sorted(lengths)[len(lengths) // 2] if lengths else None,

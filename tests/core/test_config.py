@@ -49,10 +49,10 @@ def test_values_typed_on_a_command_line_become_what_they_mean(name: str, raw: ob
         ({"epochs": 1.5}, "training.epochs", "a whole number"),
         ({"learning_rate": 0}, "optimizer.learning_rate", "more than 0"),
         ({"learning_rate": "nan"}, "optimizer.learning_rate", "a finite number"),
-        ({"dropout": 1}, "model.dropout", "less than 1"),
-        ({"precision": "int8"}, "training.precision", "one of automatic, float32"),
+        ({"dropout": 1}, "head.dropout", "less than 1"),
+        ({"precision": "int8"}, "compute.precision", "one of automatic, float32"),
         ({"seed": True}, "training.seed", "a whole number"),
-        ({"precision": "float16", "device": "cpu"}, "training.precision", "processors cannot"),
+        ({"precision": "float16", "device": "cpu"}, "compute.precision", "processors cannot"),
         ({"epoch": 3}, "epoch", "known are"),
     ],
 )

@@ -11,6 +11,7 @@ from transformers import pipeline
 from core.inference import Predictor
 from core.models.building import ModelCard, build_classifier, load_tokenizer, open_classifier, save_classifier
 from core.models.catalogue import describe
+from core.models.heads import HeadShape
 from core.tasks import get_task
 
 TEXTS = ["the sky is blue", "anna works at acme in berlin .", "grass!"]
@@ -20,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[3]
 def saved(folder: Path, model: Path, task_name: str, labels: list[str], pooling: str, head: str = "linear") -> Path:
     task = get_task(task_name)
     outputs = task.output_labels(labels)
-    classifier = build_classifier(describe(str(model), folder), task, outputs, pooling=pooling, dropout=0.0, head=head)
+    classifier = build_classifier(describe(str(model), folder), task, outputs, pooling=pooling, head=HeadShape(kind=head))
     card = ModelCard(
-        task=task_name, outputs=outputs, max_length=64, pooling=pooling, dropout=0.0, head=head, base_model=str(model)
+        task=task_name, outputs=outputs, max_length=64, pooling=pooling, head=HeadShape(kind=head), base_model=str(model)
     )
     save_classifier(classifier, load_tokenizer(model), card, folder / "model")
     return folder / "model"
@@ -56,7 +57,7 @@ def test_pooled_head_comes_back_bit_by_bit_and_nothing_else_opens_it_wrongly(tin
 
     again, _, card = open_classifier(folder)
 
-    assert (card.outputs, card.head, card.pooling) == (["a", "b"], head, "mean")
+    assert (card.outputs, card.head.kind, card.pooling) == (["a", "b"], head, "mean")
     first = {name: tensor.clone() for name, tensor in again.state_dict().items()}
     second = open_classifier(folder)[0].state_dict()
     assert all(bool((first[name] == second[name]).all()) for name in first)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
 from core.runs.run_dir import RunDir
 from tests.tiny import tiny_dataset, write_tiny_dataset
@@ -30,9 +30,11 @@ def colours(tmp_path: Path) -> Dataset:
 def new_run(tmp_path: Path, dataset: Dataset, model: Path, *, epochs: int) -> RunDir:
     config = RunConfig(
         data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task),
-        model=ModelConfig(model=str(model), dropout=0.0),
+        model=ModelConfig(model=str(model)),
+        head=HeadConfig(dropout=0.0),
         optimizer=OptimizerConfig(learning_rate=5e-3),
-        training=TrainingConfig(epochs=epochs, batch_size=8, precision="float32", device="cpu"),
+        training=TrainingConfig(epochs=epochs, batch_size=8),
+        compute=ComputeConfig(precision="float32", device="cpu"),
     )
     run_dir = RunDir(tmp_path / "run")
     run_dir.create(config)

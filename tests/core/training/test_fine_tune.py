@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, ModelError, RunError
 from core.inference import Predictor
@@ -63,9 +63,11 @@ def places_in(folder: Path) -> Places:
 def config_for(dataset: Dataset, model: Path, **training: Any) -> RunConfig:
     return RunConfig(
         data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task),
-        model=ModelConfig(model=str(model), dropout=0.0),
+        model=ModelConfig(model=str(model)),
+        head=HeadConfig(dropout=0.0),
         optimizer=OptimizerConfig(learning_rate=5e-3, head_learning_rate=2e-2),
-        training=TrainingConfig(**{"epochs": 4, "batch_size": 8, "precision": "float32", "device": "cpu", **training}),
+        training=TrainingConfig(**{"epochs": 4, "batch_size": 8, **training}),
+        compute=ComputeConfig(precision="float32", device="cpu"),
     )
 
 
@@ -153,8 +155,10 @@ def test_best_epoch_is_the_one_that_is_kept(colours: Dataset, tiny_model: Path, 
     result = fine_tune(config_for(colours, tiny_model, epochs=6), colours, places_in(tmp_path / "run"), recorder)
 
     scores = recorder.values("validation/macro_f1")
-    assert result["training"]["best_epoch"] == 1 + scores.index(max(scores))
-    assert result["splits"]["validation"]["macro"]["f1"] == pytest.approx(max(scores))
+    one_example = 1 / colours.num_examples["validation"]
+    as_good = [epoch for epoch, score in enumerate(scores, start=1) if score >= max(scores) - one_example]
+    assert result["training"]["best_epoch"] == as_good[-1]
+    assert result["splits"]["validation"]["macro"]["f1"] == pytest.approx(scores[as_good[-1] - 1])
 
 
 def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
@@ -246,13 +250,16 @@ def test_similarity_head_knows_the_labels_before_the_first_step(tiny_model: Path
 
     from core.models.building import build_classifier, load_tokenizer
     from core.models.catalogue import describe
+    from core.models.heads import HeadShape
     from core.tasks import get_task
     from core.training.predicting import run_model
     from core.training.starting_point import start_from_label_means
 
     task, outputs, cpu = get_task("single_label"), ["blue", "green"], torch.device("cpu")
     tokenizer = load_tokenizer(tiny_model)
-    classifier = build_classifier(describe(str(tiny_model), tmp_path), task, outputs, pooling="mean", dropout=0.0, head="cosine")
+    classifier = build_classifier(
+        describe(str(tiny_model), tmp_path), task, outputs, pooling="mean", head=HeadShape(kind="cosine")
+    )
     encoded = task.encode(tiny_dataset(), tokenizer, {"blue": 0, "green": 1}, 32)
 
     def accuracy() -> float:

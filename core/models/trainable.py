@@ -1,0 +1,77 @@
+"""Which weights of a classifier may change: all, some layers, adapters, or the head alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+from core.errors import ConfigError
+from core.models.heads import Classifier
+
+LAYER_NUMBER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
+
+
+def choose_trainable(
+    classifier: Classifier, trainable: str, *, top_layers: int = 1, lora_rank: int = 16, lora_alpha: float = 32.0
+) -> None:
+    """Freeze what a run does not want to learn, and put in adapters where it wants them.
+
+    Args:
+        classifier: changed in place.
+        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained), ``top_layers``,
+            ``lora`` or ``head``.
+        top_layers: how many of the last layers learn, where only they do.
+        lora_rank, lora_alpha: size and strength of the adapters.
+
+    Raises:
+        ConfigError: there are fewer layers than should learn.
+    """
+    pretrained = classifier.pretrained
+    if trainable == "everything":
+        return
+    if trainable == "all_but_embeddings":
+        _freeze(pretrained.get_input_embeddings())
+        return
+    _freeze(pretrained)
+    if trainable == "top_layers":
+        total = num_layers(pretrained)
+        if top_layers > total:
+            raise ConfigError(
+                "learning.top_layers", f"is {top_layers}, but the model has {total} layers. Choose at most {total}."
+            )
+        for name, parameter in pretrained.named_parameters():
+            layer = layer_of(name)
+            parameter.requires_grad_(layer is not None and layer >= total - top_layers)
+    elif trainable == "lora":
+        config = LoraConfig(r=lora_rank, lora_alpha=int(lora_alpha), lora_dropout=0.0, target_modules="all-linear")
+        inject_adapter_in_model(config, pretrained)
+
+
+def merge_adapters(classifier: Classifier) -> None:
+    """Write adapters into the weights they adapt, so that the model is an ordinary one again."""
+    for name, module in list(classifier.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(classifier.get_submodule(parent), child, module.get_base_layer())
+
+
+def num_layers(pretrained: Any) -> int:
+    """How many numbered layers an encoder has."""
+    layers = [layer_of(name) for name, _ in pretrained.named_parameters()]
+    return 1 + max((layer for layer in layers if layer is not None), default=-1)
+
+
+def layer_of(parameter_name: str) -> int | None:
+    """Which layer a parameter belongs to, counted from 0 at the bottom; nothing for what lies below or beside the layers."""
+    found = LAYER_NUMBER.search(parameter_name)
+    return int(found.group(1)) if found else None
+
+
+def _freeze(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)

@@ -1,0 +1,211 @@
+"""Putting a training loop together from a run config: here the config ends, and plain values go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from transformers import PreTrainedTokenizerBase
+
+from core.config import RunConfig
+from core.models.building import build_classifier
+from core.models.catalogue import ModelInfo
+from core.models.heads import Classifier, HeadShape
+from core.models.trainable import choose_trainable
+from core.tasks import Encoded, Task
+from core.tasks.base import NO_DECISION, Decision
+from core.tasks.losses import LossOptions
+from core.training.batches import balanced_weights
+from core.training.checkpoints import Checkpoints
+from core.training.learning_rate import LearningRate, Schedule
+from core.training.loop import Loop
+from core.training.optimizers import HEAD_FACTOR, build_optimizer
+from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
+from core.training.recorder import Recorder
+
+
+@dataclass(kw_only=True)
+class Split:
+    """One split as rows and as model inputs."""
+
+    examples: pd.DataFrame
+    encoded: Encoded
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitPredictor:
+    """Logits, predictions and loss of a split, as a run's task and model give them."""
+
+    classifier: Classifier
+    task: Task
+    outputs: list[str]
+    pad_token_id: int
+    batch_size: int
+    device: torch.device
+
+    def logits(self, split: Split) -> Outputs:
+        """What the model says of every input, and the mean loss."""
+        return run_model(
+            self.classifier,
+            split.encoded,
+            self.task,
+            pad_token_id=self.pad_token_id,
+            batch_size=self.batch_size,
+            device=self.device,
+        )
+
+    def predict(self, split: Split, decision: Decision = NO_DECISION) -> tuple[pd.DataFrame, float]:
+        """Predictions for every example, and the mean loss."""
+        ran = self.logits(split)
+        return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision), ran.loss
+
+    def scores(self, split: Split) -> dict[str, float]:
+        """The loss and the task's flat scores."""
+        predictions, loss = self.predict(split)
+        result = self.task.evaluate(self.task.gold(split.examples), predictions, self.outputs, loss)
+        return {"loss": loss, **self.task.flat_scores(result)}
+
+
+def head_shape(config: RunConfig) -> HeadShape:
+    """The head a config asks for."""
+    head = config.head
+    sizes = tuple(head.layer_sizes) if head.head == "feed_forward" else ()
+    return HeadShape(kind=head.head, hidden_sizes=sizes, activation=head.activation, dropout=head.dropout)
+
+
+def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs: list[str], pooling: str) -> Classifier:
+    """The pretrained model with its head, frozen where the config says so."""
+    classifier = build_classifier(
+        info, task, outputs, pooling=pooling, head=head_shape(config), encoder_dropout=config.model.encoder_dropout
+    )
+    learning = config.learning
+    choose_trainable(
+        classifier,
+        learning.trainable,
+        top_layers=learning.top_layers,
+        lora_rank=learning.lora_rank,
+        lora_alpha=learning.lora_alpha,
+    )
+    if config.compute.gradient_checkpointing:
+        # transformers renamed it in 5.20.
+        name = (
+            "activation_checkpointing_enable"
+            if hasattr(classifier.pretrained, "activation_checkpointing_enable")
+            else "gradient_checkpointing_enable"
+        )
+        getattr(classifier.pretrained, name)()
+    return classifier
+
+
+def assemble_predictor(
+    config: RunConfig,
+    task: Task,
+    classifier: Classifier,
+    tokenizer: PreTrainedTokenizerBase,
+    outputs: list[str],
+    device: torch.device,
+) -> SplitPredictor:
+    """Runs a classifier over splits."""
+    return SplitPredictor(
+        classifier=classifier,
+        task=task,
+        outputs=outputs,
+        pad_token_id=_pad_token_id(tokenizer),
+        batch_size=EVALUATION_BATCH_FACTOR * config.training.batch_size,
+        device=device,
+    )
+
+
+def assemble_loop(
+    config: RunConfig,
+    task: Task,
+    accelerator: Accelerator,
+    classifier: Classifier,
+    tokenizer: PreTrainedTokenizerBase,
+    splits: dict[str, Split],
+    outputs: list[str],
+    checkpoints: Checkpoints,
+    recorder: Recorder,
+) -> Loop:
+    """Everything the loop needs, made from the config."""
+    training, settings = config.training, config.optimizer
+    encoded = splits["train"].encoded
+    optimizer = build_optimizer(
+        classifier,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        head_learning_rate=settings.head_learning_rate or HEAD_FACTOR * settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        layer_decay=config.learning.layer_decay,
+        momentum=settings.momentum,
+    )
+    classifier, optimizer = accelerator.prepare(classifier, optimizer)
+    schedule = make_schedule(config, encoded.num_inputs)
+    learning_rate = LearningRate(optimizer, schedule)
+    predictor = assemble_predictor(config, task, classifier, tokenizer, outputs, accelerator.device)
+    return Loop(
+        accelerator=accelerator,
+        classifier=classifier,
+        forward=torch.compile(classifier) if config.compute.compile else classifier,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        task=task,
+        encoded=encoded,
+        pad_token_id=_pad_token_id(tokenizer),
+        validate=lambda: predictor.scores(splits["validation"]),
+        checkpoints=checkpoints,
+        recorder=recorder,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        gradient_accumulation=training.gradient_accumulation,
+        seed=training.seed,
+        selection_metric=training.selection_metric or task.headline.key,
+        loss_options=_loss_options(config, task, encoded, len(outputs), accelerator.device),
+        sampling_weights=_sampling_weights(config, task, splits["train"]),
+        l1=settings.l1,
+        max_gradient_norm=settings.max_gradient_norm,
+        patience=training.early_stopping_patience,
+        minimum_gain=training.minimum_gain,
+        tie=1 / max(1, len(splits["validation"].examples)),  # what one example more or less could make
+        averaging_steps=training.weight_averaging * schedule.total_steps,
+    )
+
+
+def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
+    """The learning rate's formula for a training split of so many inputs."""
+    chosen = config.schedule
+    steps_per_epoch = -(-num_inputs // (config.training.batch_size * config.training.gradient_accumulation))
+    total_steps = steps_per_epoch * config.training.epochs
+    warmup = chosen.warmup_steps if chosen.warmup_steps is not None else round(chosen.warmup_fraction * total_steps)
+    return Schedule(
+        name=chosen.schedule,
+        total_steps=total_steps,
+        steps_per_epoch=steps_per_epoch,
+        warmup_steps=warmup,
+        power=chosen.power,
+        decay_rate=chosen.decay_rate,
+        plateau_patience=chosen.plateau_patience,
+    )
+
+
+def _loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
+    weights = None
+    if config.loss.class_weights != "none":
+        strength = {"square_root": 0.5, "balanced": 1.0}[config.loss.class_weights]
+        balanced = task.balanced_weights(encoded, num_outputs) ** strength
+        weights = torch.tensor(balanced, dtype=torch.float32, device=device)
+    return LossOptions(label_smoothing=config.loss.label_smoothing, label_weights=weights, focal_gamma=config.loss.focal_gamma)
+
+
+def _sampling_weights(config: RunConfig, task: Task, split: Split) -> np.ndarray | None:
+    if not config.loss.balanced_sampling:
+        return None
+    return np.asarray(balanced_weights(task.strata(split.examples))[split.encoded.example])
+
+
+def _pad_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    assert tokenizer.pad_token_id is not None  # load_tokenizer has made sure
+    return int(tokenizer.pad_token_id)
