@@ -1,11 +1,34 @@
 """Small windows that change a run: its name, its tags, or its being there at all."""
 
 from collections.abc import Sequence
+from typing import Literal, NoReturn
 
 import streamlit as st
 
 from core.runs.records import RunRecord
 from dashboard import formats, state, widgets
+
+_ASKED = "run_dialog_asked_for"
+
+
+def ask_in_dialog(question: Literal["rename", "tag", "delete"], runs: Sequence[RunRecord]) -> NoReturn:
+    """Have the whole page drawn again with a dialog: one opened by a part that is drawn every second would close with it."""
+    st.session_state[_ASKED] = (question, [run.id for run in runs])
+    st.rerun()
+
+
+def show_dialog_asked_for(runs: Sequence[RunRecord]) -> None:
+    """Open the dialog that ``ask_in_dialog`` asked for, once."""
+    question, ids = st.session_state.pop(_ASKED, ("", []))
+    chosen = [run for run in runs if run.id in ids]
+    if not chosen:
+        return
+    if question == "rename":
+        rename_dialog(chosen[0])
+    elif question == "tag":
+        tag_dialog(chosen[0])
+    else:
+        delete_dialog(chosen)
 
 
 @st.dialog("Rename run", icon=":material/edit:")

@@ -11,7 +11,7 @@ from core.runs.records import RunRecord, RunState
 from core.tasks import TASKS
 from dashboard import formats, state, widgets
 from dashboard.live import progress_of
-from dashboard.run_dialogs import delete_dialog, rename_dialog, tag_dialog
+from dashboard.run_dialogs import ask_in_dialog
 
 _STOPPING = "Stopping"
 
@@ -102,11 +102,11 @@ def _draw_actions(chosen: Sequence[RunRecord]) -> None:
         if run.state is RunState.SUCCEEDED and st.button("Results", icon=":material/grid_on:"):
             state.go_to(state.RESULTS_PAGE, run=run.id)
         if st.button("Rename", icon=":material/edit:"):
-            rename_dialog(run)
+            ask_in_dialog("rename", chosen)
         if st.button("Tags", icon=":material/sell:"):
-            tag_dialog(run)
+            ask_in_dialog("tag", chosen)
     if st.button("Delete", icon=":material/delete:"):
-        delete_dialog(chosen)
+        ask_in_dialog("delete", chosen)
 
 
 def _fits(run: RunRecord, filters: Filters, names: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import state, widgets
+from dashboard.run_dialogs import show_dialog_asked_for
 from dashboard.runs_table import draw_filters, draw_table
 
 workspace = state.workspace()
@@ -20,3 +21,4 @@ if not runs:
 chosen = draw_filters(runs)
 active = any(not run.state.is_final for run in runs)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
+show_dialog_asked_for(runs)

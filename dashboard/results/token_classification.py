@@ -17,8 +17,8 @@ from dashboard.results.view import Focus, SplitView
 MISSED, SPURIOUS = "(missed)", "(spurious)"
 
 _COLUMNS = {
-    "gold_text": st.column_config.TextColumn("Gold", width="large"),
-    "predicted_text": st.column_config.TextColumn("Predicted", width="large"),
+    "gold_text": st.column_config.TextColumn("Gold", width=330),
+    "predicted_text": st.column_config.TextColumn("Predicted", width=330),
     "errors": st.column_config.NumberColumn("Errors", width="small", help="Entities that are not exactly right"),
     "confidence": parts.confidence_column("Certainty"),
 }

@@ -158,3 +158,12 @@ def test_renaming_and_tagging_a_run(made: dict[str, str], workspace: Workspace, 
     button(app, "Save").click().run()
     changed = workspace.run(run.id)
     assert (changed.name, changed.tags) == ("A better name", ("baseline",))
+
+
+def test_a_dialog_asked_for_from_the_table_opens_with_the_page(made: dict[str, str], open_page: OpenPage) -> None:
+    app = open_page("runs")
+    app.session_state["run_dialog_asked_for"] = ("delete", [made["failed"]])
+    app.run()
+    assert "Delete for good" in _labels(app)
+    app.run()
+    assert "Delete for good" not in _labels(app)
