@@ -14,7 +14,14 @@ MODULES = sorted(
     for path in (ROOT / room).rglob("*.py")
 )
 
-MAY_LOAD_TORCH = ("core.models.building", "core.models.heads", "core.training", "core.inference", "core.runs.worker")
+MAY_LOAD_TORCH = (
+    "core.models.building",
+    "core.models.heads",
+    "core.models.trainable",
+    "core.training",
+    "core.inference",
+    "core.runs.worker",
+)
 LOADS_NO_TORCH = (
     "core.training",
     "core.training.preparing",
@@ -30,7 +37,8 @@ ARROWS = {
     "core.devices": set(),
     "core.settings": {"core.errors"},
     "core.options": {"core.errors"},
-    "core.config": {"core.errors", "core.options"},
+    "core.config": {"core.errors", "core.options", "core.config_sections"},
+    "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},
     "core.models": {"core.errors", "core.tasks"},

@@ -277,6 +277,10 @@ class Task(ABC):
         """The scores of ``evaluate`` worth drawing or choosing by, under flat keys such as ``macro_f1``."""
 
     @abstractmethod
+    def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label in what ``evaluate`` gave."""
+
+    @abstractmethod
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         """Examples without gold for raw texts, ready for ``encode(..., with_targets=False)``."""
 

@@ -149,6 +149,9 @@ class MultiLabel(Task):
         averages = {f"{name}_f1": result[name]["f1"] for name in ("macro", "micro", "weighted", "samples")}
         return {**averages, "exact_match": result["exact_match"], "hamming_loss": result["hamming_loss"]}
 
+    def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return list(result["labels"])
+
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         return examples_of_texts(texts)
 

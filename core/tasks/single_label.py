@@ -54,8 +54,10 @@ class SingleLabel(Task):
         return {str(label): int(counts[label]) for label in sorted(counts.index, key=lambda label: (-counts[label], label))}
 
     def strata(self, examples: pd.DataFrame) -> np.ndarray:
-        names = np.array(self.label_names(examples), dtype=object)
-        return np.asarray(examples["label"].to_numpy(dtype=object)[:, None] == names[None, :], dtype=bool)
+        names = self.label_names(examples)
+        strata = np.zeros((len(examples), len(names)), dtype=bool)
+        strata[np.arange(len(examples)), pd.Index(names).get_indexer(pd.Index(examples["label"]))] = True
+        return strata
 
     def check_trainable(self, examples: pd.DataFrame) -> None:
         labels = self.label_names(examples)
@@ -137,6 +139,9 @@ class SingleLabel(Task):
     def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
         averages = {f"{name}_f1": result[name]["f1"] for name in ("macro", "micro", "weighted")}
         return {"accuracy": result["accuracy"], **averages}
+
+    def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return list(result["labels"])
 
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         return examples_of_texts(texts)

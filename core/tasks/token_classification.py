@@ -224,6 +224,9 @@ class TokenClassification(Task):
             "token_accuracy": result["tokens"]["accuracy"],
         }
 
+    def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return list(result["entities"]["labels"])
+
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         found = [words(text) for text in texts]
         return pd.DataFrame(

@@ -22,8 +22,10 @@ from core.training.batches import balanced_weights
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
+from core.training.memory import use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
+from core.training.progress import Validation
 from core.training.recorder import Recorder
 
 
@@ -62,11 +64,11 @@ class SplitPredictor:
         ran = self.logits(split)
         return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision), ran.loss
 
-    def scores(self, split: Split) -> dict[str, float]:
-        """The loss and the task's flat scores."""
+    def validate(self, split: Split) -> Validation:
+        """The loss and the task's scores."""
         predictions, loss = self.predict(split)
         result = self.task.evaluate(self.task.gold(split.examples), predictions, self.outputs, loss)
-        return {"loss": loss, **self.task.flat_scores(result)}
+        return Validation(loss=loss, scores=self.task.flat_scores(result), labels=self.task.label_rows(result))
 
 
 def head_shape(config: RunConfig) -> HeadShape:
@@ -90,13 +92,7 @@ def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs:
         lora_alpha=learning.lora_alpha,
     )
     if config.compute.gradient_checkpointing:
-        # transformers renamed it in 5.20.
-        name = (
-            "activation_checkpointing_enable"
-            if hasattr(classifier.pretrained, "activation_checkpointing_enable")
-            else "gradient_checkpointing_enable"
-        )
-        getattr(classifier.pretrained, name)()
+        use_gradient_checkpointing(classifier)
     return classifier
 
 
@@ -155,7 +151,7 @@ def assemble_loop(
         task=task,
         encoded=encoded,
         pad_token_id=_pad_token_id(tokenizer),
-        validate=lambda: predictor.scores(splits["validation"]),
+        validate=lambda: predictor.validate(splits["validation"]),
         checkpoints=checkpoints,
         recorder=recorder,
         epochs=training.epochs,

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,40 +27,15 @@ from core.tasks.losses import PLAIN, LossOptions
 from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
+from core.training.memory import MemoryLadder, is_out_of_memory
+from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
+from core.training.progress import Progress, Report, Validation
 from core.training.recorder import Recorder
 from core.training.weight_average import WeightAverage
 
 Weights = dict[str, torch.Tensor]
-
-
-@dataclass
-class Progress:
-    """Where training stands; all of it is kept in a checkpoint.
-
-    Attributes:
-        step: optimizer steps done.
-        epoch: full epochs done.
-        batch: batches done of the epoch under way.
-        epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
-        best_score, best_step, best_epoch: the best validation score so far, and where it was reached.
-        score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
-        time_s: seconds spent in the loop, earlier attempts included.
-        num_inputs: inputs learned from.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    epoch_loss: float = 0.0
-    epoch_units: int = 0
-    best_score: float | None = None
-    best_step: int = 0
-    best_epoch: int = 0
-    score_to_beat: float | None = None
-    epochs_without_gain: int = 0
-    time_s: float = 0.0
-    num_inputs: int = 0
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -71,8 +47,8 @@ class Loop:
         forward: the classifier, or its compiled form.
         learning_rate: moves the optimizer's rates.
         encoded: inputs of the training split.
-        validate: gives the figures of the validation split, ``loss`` among them.
-        selection_metric: the figure of ``validate`` by which the best weights are chosen; higher is better.
+        validate: measures the validation split.
+        selection_metric: the score of a validation by which the best weights are chosen; higher is better.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
         gradient_accumulation: batches computed one after the other for one step.
         loss_options: how the loss departs from the plain one.
@@ -92,7 +68,7 @@ class Loop:
     task: Task
     encoded: Encoded
     pad_token_id: int
-    validate: Callable[[], dict[str, float]]
+    validate: Callable[[], Validation]
     checkpoints: Checkpoints
     recorder: Recorder
     epochs: int
@@ -128,7 +104,10 @@ class Loop:
         progress = self.progress
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
-        self._report = _Report()
+        self._report = Report()
+        self.observer = Observer()
+        self.memory = MemoryLadder(self.batch_size)
+        self._rehearse_largest_step()
         if self.average is None and self.averaging_steps > 1:
             self.average = WeightAverage(self._trained(), self.averaging_steps)
         while progress.epoch < self.epochs and not self._ran_out_of_patience():
@@ -154,7 +133,7 @@ class Loop:
         for positions in batches[self.progress.batch :]:
             if self.recorder.stop_requested():
                 return False
-            loss, units, gradient_norm = self._train_step(positions)
+            loss, units, gradient_norm = self._within_memory(partial(self._train_step, positions))
             self._count(positions, loss, units)
             self._report.add(loss, units, len(positions), gradient_norm)
             if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
@@ -168,13 +147,20 @@ class Loop:
             self._write_report(progress.epoch)
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
         with self._averaged_weights():
-            figures = self.validate()
-            self._keep_if_best(figures[self.selection_metric])
-        figures_line = {f"validation/{name}": value for name, value in figures.items()}
-        figures_line["train/epoch_loss"] = progress.epoch_loss / max(1, progress.epoch_units)
+            validation = self.validate()
+            score = validation.scores[self.selection_metric]
+            self._keep_if_best(score)
+        figures = {
+            "validation/loss": validation.loss,
+            **{f"validation/{name}": value for name, value in validation.scores.items()},
+            **{f"label_f1/{row['label']}": row["f1"] for row in validation.labels},
+            "train/epoch_loss": progress.epoch_loss / max(1, progress.epoch_units),
+        }
         progress.epoch_loss, progress.epoch_units = 0.0, 0
-        self._line(progress.epoch, figures_line)
-        if self.learning_rate.after_validation(figures[self.selection_metric]):
+        self._line(progress.epoch, figures)
+        for sentence in self.observer.look(validation.loss, score, validation.labels):
+            self.recorder.event("warning", sentence)
+        if self.learning_rate.after_validation(score):
             self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
         self._report.restart()
         if progress.epoch < self.epochs:
@@ -197,7 +183,8 @@ class Loop:
 
         Batches that are accumulated weigh by what they hold, so that a step is the same however it is divided.
         """
-        parts = [self._batch(positions[i : i + self.batch_size]) for i in range(0, len(positions), self.batch_size)]
+        portion = self.memory.portion
+        parts = [self._batch(positions[i : i + portion]) for i in range(0, len(positions), portion)]
         num_units = sum(part.num_units for part in parts)
         loss = 0.0
         for part in parts:
@@ -216,6 +203,32 @@ class Loop:
         if self.average is not None:
             self.average.update(self._trained(), self.progress.step)
         return loss, num_units, gradient_norm
+
+    def _rehearse_largest_step(self) -> None:
+        """Go there and back once with the longest inputs, so that memory runs out now and not in the middle of the night."""
+        longest = sorted(range(self.encoded.num_inputs), key=lambda i: -len(self.encoded.input_ids[i]))[: self.batch_size]
+
+        def rehearse() -> None:
+            with torch.random.fork_rng():
+                total, _ = self._loss(self._batch(longest[: self.memory.portion]))
+                self.accelerator.backward(total)
+            self.optimizer.zero_grad(set_to_none=True)
+
+        self.classifier.train()
+        self._within_memory(rehearse)
+
+    def _within_memory(self, compute: Callable[[], T]) -> T:
+        """Compute, and again in smaller portions as long as memory runs out."""
+        while True:
+            random = torch.get_rng_state()
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.set_rng_state(random)
+            self.recorder.event("warning", self.memory.step_down(self.accelerator.unwrap_model(self.classifier)))
 
     def _batch(self, positions: list[int]) -> Batch:
         return collate(self.encoded, positions, self.task, self.pad_token_id).to(self.accelerator.device)
@@ -323,28 +336,3 @@ class Loop:
         torch.set_rng_state(state["random"])
         if state["random_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["random_cuda"])
-
-
-class _Report:
-    """What happened since the last line of training figures."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self.started = time.monotonic()
-        self.loss, self.units, self.num_inputs, self.gradient_norm = 0.0, 0, 0, 0.0
-
-    def add(self, loss: float, units: int, num_inputs: int, gradient_norm: float) -> None:
-        self.loss += loss
-        self.units += units
-        self.num_inputs += num_inputs
-        self.gradient_norm = gradient_norm
-
-    @property
-    def age_s(self) -> float:
-        return time.monotonic() - self.started
-
-    @property
-    def mean_loss(self) -> float:
-        return self.loss / max(1, self.units)

@@ -1,0 +1,80 @@
+"""Where a training run stands, what a validation found, and what a line of figures sums up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What a validation found.
+
+    Attributes:
+        loss: mean over the split.
+        scores: the task's flat scores.
+        labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
+    """
+
+    loss: float
+    scores: dict[str, float]
+    labels: list[dict[str, Any]]
+
+
+@dataclass
+class Progress:
+    """Where training stands; all of it is kept in a checkpoint.
+
+    Attributes:
+        step: optimizer steps done.
+        epoch: full epochs done.
+        batch: batches done of the epoch under way.
+        epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
+        best_score, best_step, best_epoch: the best validation score so far, and where it was reached.
+        score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
+        time_s: seconds spent in the loop, earlier attempts included.
+        num_inputs: inputs learned from.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    epoch_loss: float = 0.0
+    epoch_units: int = 0
+    best_score: float | None = None
+    best_step: int = 0
+    best_epoch: int = 0
+    score_to_beat: float | None = None
+    epochs_without_gain: int = 0
+    time_s: float = 0.0
+    num_inputs: int = 0
+
+
+class Report:
+    """What happened since the last line of training figures."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new line."""
+        self.started = time.monotonic()
+        self.loss, self.units, self.num_inputs, self.gradient_norm = 0.0, 0, 0, 0.0
+
+    def add(self, loss: float, units: int, num_inputs: int, gradient_norm: float) -> None:
+        """Take in a step: summed loss, units it sums over, inputs, and the norm of the gradient."""
+        self.loss += loss
+        self.units += units
+        self.num_inputs += num_inputs
+        self.gradient_norm = gradient_norm
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the line was begun."""
+        return time.monotonic() - self.started
+
+    @property
+    def mean_loss(self) -> float:
+        """Loss per unit since then."""
+        return self.loss / max(1, self.units)
