@@ -11,6 +11,7 @@ from typing import Any
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])")
 _LIVE_AFTER_PARSING = re.compile(r"([:@]|www(?=\.)|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
 _WORD_JOINER = "\u2060"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LONGEST_LABEL = 28
@@ -25,6 +26,12 @@ def markdown_text(text: str, *, longest: int = 200) -> str:
     one_line = " ".join(text.split())
     if len(one_line) > longest:
         one_line = one_line[: longest - 1] + "…"
+    return markdown_piece(one_line)
+
+
+def markdown_piece(text: str) -> str:
+    """Like ``markdown_text`` for a part of a longer line: spaces at its ends stay, and nothing is cut."""
+    one_line = _SPACE.sub(" ", text)
     joined = _LIVE_AFTER_PARSING.sub(lambda match: match.group(1) + _WORD_JOINER, one_line)
     return _MARKDOWN_PUNCTUATION.sub(r"\\\1", joined)
 

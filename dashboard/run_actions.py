@@ -35,7 +35,7 @@ def draw_actions(run: RunRecord) -> None:
             if has_checkpoint(run) and st.button("Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP):
                 workspace.finish(run.id)
                 st.rerun()
-        if st.button("Train again with changes", icon=":material/tune:", help="Opens Train with this run's data set."):
+        if st.button("Train on this data again", icon=":material/tune:"):
             state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id)
         config_file = workspace.run_dir(run.id).config_file
         if config_file.is_file():

@@ -131,7 +131,8 @@ def _spec(
 ) -> dict[str, Any]:
     """Layers over the same axes, with a point under the pointer that tells step and value."""
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": y_title}
-    y["axis"] = {"format": ".6~g" if domain is None else ".1f", "tickCount": 5}
+    small = format_.endswith("e")
+    y["axis"] = {"format": ".2~e" if small else ".6~g" if domain is None else ".1f", "tickCount": 5}
     y["scale"] = {"zero": True, "nice": True} if domain is None else {"domain": domain}
     touch = {
         "params": [_ZOOM],

@@ -10,10 +10,13 @@ from core.evaluation.entities import Span, match_spans, spans_of
 from dashboard import formats, widgets
 from dashboard.charts.base import GREEN, GREY, ORANGE, ROSE, VIOLET
 from dashboard.charts.decisions import bars_figure
+from dashboard.escaping import markdown_piece
 from dashboard.results import parts
 from dashboard.results.examples import browse, show_examples_asked_for
 from dashboard.results.view import Focus, SplitView
 
+_MOST_TEXTS_SHOWN = 50
+_COLOURS = ("blue", "orange", "violet", "green", "red", "yellow")
 MISSED, SPURIOUS = "(missed)", "(spurious)"
 
 _COLUMNS = {
@@ -42,6 +45,21 @@ def marked(text: str, entities: Sequence[tuple[int, int, str]]) -> str:
         parts_of_text += [text[position:start], f"[{text[start:end]} · {kind}]"]
         position = end
     return "".join([*parts_of_text, text[position:]])
+
+
+def highlighted(text: str, entities: Sequence[tuple[int, int, str]], types: Sequence[str]) -> str:
+    """Markdown of the text with each entity on a coloured ground, its type behind it. Every piece of the text is escaped.
+
+    Args:
+        types: every type there is, so that a type keeps its colour from text to text.
+    """
+    pieces, position = [], 0
+    for start, end, kind in entities:
+        colour = _COLOURS[types.index(kind) % len(_COLOURS)] if kind in types else "gray"
+        entity = f":{colour}-background[{markdown_piece(text[start:end])} :small[{markdown_piece(kind)}]]"
+        pieces += [markdown_piece(text[position:start]), entity]
+        position = end
+    return "".join([*pieces, markdown_piece(text[position:])])
 
 
 def preview(examples: pd.DataFrame) -> pd.DataFrame:
@@ -89,6 +107,11 @@ def draw_scores(view: SplitView) -> None:
     with averages:
         parts.averages_table(entities, key=view.key)
 
+    types = [str(row["label"]) for row in entities["labels"]]
+
+    def draw_one(row: pd.Series) -> None:
+        _draw_one(row, types)
+
     names = ["Types", "Confusions", "Errors", "Tokens by tag", "Examples"]
     by_label, confusions, errors, by_tag, examples = st.tabs(names, key=f"tabs-{view.key}", on_change="rerun")
     if by_label.open:
@@ -110,8 +133,8 @@ def draw_scores(view: SplitView) -> None:
             _draw_tokens(tokens, view.key)
     if examples.open:
         with examples:
-            browse(_all_groups(rows), _COLUMNS, _draw_one, key=view.key)
-    show_examples_asked_for(lambda focus: _behind(rows, focus), _COLUMNS, _draw_one)
+            browse(_all_groups(rows), _COLUMNS, draw_one, key=view.key)
+    show_examples_asked_for(lambda focus: _behind(rows, focus), _COLUMNS, draw_one)
 
 
 def _draw_errors(errors: Mapping[str, int], key: str) -> None:
@@ -147,7 +170,12 @@ def _draw_tokens(tokens: Mapping[str, Any], key: str) -> None:
 
 
 def _marked_tags(text: str, starts: Sequence[int], ends: Sequence[int], tags: Sequence[str]) -> str:
-    return marked(text, [(int(starts[span.start]), int(ends[span.end - 1]), span.type) for span in spans_of(list(tags))])
+    return marked(text, _spans_of_tags(starts, ends, tags))
+
+
+def _spans_of_tags(starts: Sequence[int], ends: Sequence[int], tags: Sequence[str]) -> list[tuple[int, int, str]]:
+    """First character, end and type of each entity."""
+    return [(int(starts[span.start]), int(ends[span.end - 1]), span.type) for span in spans_of(list(tags))]
 
 
 def _with_matches(rows: pd.DataFrame) -> pd.DataFrame:
@@ -213,28 +241,22 @@ def _where(rows: pd.DataFrame, holds: Any) -> pd.DataFrame:
     return chosen[chosen["confidence"] >= 0].sort_values("confidence", ascending=False, kind="stable")
 
 
-def _draw_one(row: pd.Series) -> None:
-    gold, predicted = st.columns(2, gap="medium")
-    with gold:
-        st.caption("Gold")
-        st.text(row["gold_text"], width="stretch")
-    with predicted:
-        st.caption("Predicted")
-        st.text(row["predicted_text"], width="stretch")
+def _draw_one(row: pd.Series, types: Sequence[str]) -> None:
+    for column, title, tags in zip(
+        st.columns(2, gap="medium"), ("Gold", "Predicted"), (row["gold"], row["predicted"]), strict=True
+    ):
+        with column:
+            st.caption(title)
+            st.markdown(highlighted(str(row["text"]), _spans_of_tags(row["starts"], row["ends"], tags), types))
 
 
 def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, Any]], key: str) -> None:
-    shown = [marked(text, _spans(one)) for text, one in zip(texts, predictions, strict=True)]
-    st.dataframe(
-        pd.DataFrame({"text": shown, "entities": [len(one["entities"]) for one in predictions]}),
-        hide_index=True,
-        key=f"predictions-{key}",
-        column_config={
-            "text": st.column_config.TextColumn("Text with entities", width="large"),
-            "entities": st.column_config.NumberColumn("Entities", width="small"),
-        },
-        alt="Texts with the entities found",
-    )
+    types = sorted({entity["type"] for one in predictions for entity in one["entities"]})
+    with st.container(border=True):
+        for text, one in list(zip(texts, predictions, strict=True))[:_MOST_TEXTS_SHOWN]:
+            st.markdown(highlighted(text, _spans(one), types))
+    if len(texts) > _MOST_TEXTS_SHOWN:
+        st.caption(f"The first {_MOST_TEXTS_SHOWN} texts are shown; the table and the downloads have all.")
     table = new_predictions(texts, predictions)
     if table.empty:
         st.info("No entity was found in these texts.", icon=":material/search_off:")

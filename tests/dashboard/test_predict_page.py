@@ -48,7 +48,7 @@ def test_every_task_answers_several_texts(
     monkeypatch.setattr(predicting, "predictor_of", lambda _: _Model(task))
     app = _ask(open_page("predict", run=made[task]), "Ada wrote this.\n\n  Ada again.  \n")
     assert not app.exception
-    assert len(app.dataframe[0].value) == 2
+    assert len(app.dataframe[0].value) == 2, "one label or, here, one entity a text"
     assert {one.label for one in app.get("download_button")} == {"CSV", "JSON"}
 
 

@@ -193,3 +193,11 @@ def test_what_was_clicked_is_asked_for_once(made: dict[str, str], open_page: Ope
     app = open_page("results", run=made["single_label"])
     app.session_state["examples_asked_for"] = Focus(label="billing")
     assert "examples_asked_for" not in app.run().session_state
+
+
+def test_highlighted_entities_escape_every_piece_of_the_text() -> None:
+    text = "![](http://evil.example) <b>Ada</b> $x$"
+    markdown = token_classification.highlighted(text, [(25, 35, "PER[")], ["PER["])
+    assert ":blue-background[" in markdown
+    for live in ("![](", "<b>", "$x$", "PER[]", "http:/"):
+        assert live not in markdown
