@@ -116,12 +116,15 @@ class PooledClassifier(nn.Module):
         self.dropout = nn.Dropout(head.dropout)
         self.head = head.build(hidden_size, num_outputs)
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Logits ``(batch, num_outputs)`` for token ids and mask ``(batch, length)``."""
-        return self.answer(self.embed(input_ids, attention_mask))
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, vectors: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits ``(batch, num_outputs)``.
 
-    def answer(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Logits for the vectors ``embed`` gives."""
+        Args:
+            input_ids, attention_mask: ``(batch, length)``.
+            vectors: what ``embed`` gives for them, where that is known already.
+        """
+        if vectors is None:
+            vectors = self.embed(input_ids, attention_mask)
         logits: torch.Tensor = self.head(self.dropout(vectors))
         return logits
 

@@ -78,6 +78,7 @@ class Encoded:
         example: position in the split of the example each input belongs to, shape ``(num_inputs,)``.
         num_examples: how many examples the split has.
         num_cut: how many examples lost text because it did not fit.
+        vectors: what a frozen encoder made of the inputs, float32 ``(num_inputs, hidden_size)``, once that is known.
         alignment: for each input, whatever the task needs to bring outputs back to the example.
     """
 
@@ -86,6 +87,7 @@ class Encoded:
     example: np.ndarray
     num_examples: int
     num_cut: int = 0
+    vectors: np.ndarray | None = None
     alignment: list[Any] = field(default_factory=list)
 
     @property

@@ -26,12 +26,20 @@ class Batch:
         input_ids, attention_mask: int64, ``(batch, length)``.
         targets: as the task collates them; nothing where gold is not known.
         num_units: how many targets the loss sums over.
+        vectors: what a frozen encoder made of the inputs, ``(batch, hidden_size)``, where that is known already.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
     targets: torch.Tensor | None
     num_units: int = 0
+    vectors: torch.Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[torch.Tensor, ...]:
+        """What a classifier is called with."""
+        known = () if self.vectors is None else (self.vectors,)
+        return (self.input_ids, self.attention_mask, *known)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -41,6 +49,7 @@ class Batch:
             input_ids=self.input_ids.to(device, non_blocking=True),
             attention_mask=self.attention_mask.to(device, non_blocking=True),
             targets=targets,
+            vectors=None if self.vectors is None else self.vectors.to(device, non_blocking=True),
         )
 
 
@@ -78,6 +87,8 @@ def evaluation_batches(lengths: Sequence[int], batch_size: int) -> list[list[int
 def collate(encoded: Encoded, positions: Sequence[int], task: Task, pad_token_id: int) -> Batch:
     """The inputs at some positions as one padded batch, with their targets."""
     batch = pad([encoded.input_ids[i] for i in positions], pad_token_id)
+    if encoded.vectors is not None:
+        batch = replace(batch, vectors=torch.from_numpy(encoded.vectors[list(positions)]))
     if not encoded.targets:
         return batch
     targets = task.collate_targets([encoded.targets[i] for i in positions], batch.input_ids.shape[1])

@@ -29,6 +29,7 @@ from core.tasks.base import NO_DECISION
 from core.training.accelerators import open_accelerator, precision_name
 from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
 from core.training.checkpoints import Checkpoints
+from core.training.frozen import can_read_once, read_once
 from core.training.loop import Loop
 from core.training.recorder import Recorder
 from core.training.starting_point import start_from_label_frequencies, start_from_label_means
@@ -99,6 +100,18 @@ def fine_tune(
         f"{len(splits['train'].examples):,} training examples, {loop.epochs} epochs.",
         **_plan_facts(config, loop, num_parameters, pooling, max_length),
     )
+    if can_read_once(classifier):
+        recorder.event("info", "The encoder is frozen, so every text is read once and kept as a vector.")
+        for split in splits.values():
+            if not read_once(
+                classifier,
+                split.encoded,
+                pad_token_id=loop.pad_token_id,
+                batch_size=config.training.batch_size,
+                device=accelerator.device,
+                may_go_on=lambda: not recorder.stop_requested(),
+            ):
+                raise TrainingStopped
     _resume(loop, recorder)
     if not finish_now:
         if loop.progress.step == 0:

@@ -235,7 +235,7 @@ class Loop:
 
     def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         assert batch.targets is not None
-        logits = self.forward(batch.input_ids, batch.attention_mask).float()
+        logits = self.forward(*batch.inputs).float()
         return self.task.loss(logits, batch.targets, self.loss_options)
 
     def _not_finite(self, positions: list[int]) -> str:

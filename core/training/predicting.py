@@ -57,7 +57,7 @@ def run_model(
     with torch.inference_mode():
         for positions in evaluation_batches(lengths, batch_size):
             batch = collate(encoded, positions, task, pad_token_id).to(device)
-            output = classifier(batch.input_ids, batch.attention_mask).float()
+            output = classifier(*batch.inputs).float()
             if batch.targets is not None:
                 loss, units = task.loss(output, batch.targets)
                 total, count = total + float(loss), count + int(units)

@@ -149,6 +149,20 @@ def thorough(facts: Facts) -> Recommendation:
     )
 
 
+def frozen_encoder(facts: Facts) -> Recommendation:
+    """Only the head learns, on texts that are read once: seconds, and already better than counting words."""
+    base = (
+        automatic(facts)
+        .but("trainable", "head", "The encoder stays as pretrained, so every text is read only once.")
+        .but("batch_size", 64, "Steps of the head alone cost nothing.")
+        .but("epochs", 40, "Passes over texts that have been read take a moment.")
+        .but("head_learning_rate", 5e-3, "A head alone can take large steps without harm.")
+    )
+    if facts.head_level == "token":
+        return base.but("epochs", 10, "Entities need every word anew in each epoch, so fewer passes.")
+    return base
+
+
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -169,6 +183,12 @@ RECIPES: Mapping[str, Recipe] = {
             title="Thorough",
             summary="Twice as long, for the last points of quality.",
             recommend=thorough,
+        ),
+        Recipe(
+            name="frozen_encoder",
+            title="Frozen encoder",
+            summary="Seconds: only the head learns. Good with few examples, or to compare labels quickly.",
+            recommend=frozen_encoder,
         ),
     )
 }

@@ -59,7 +59,7 @@ def start_from_label_means(
         for positions in evaluation_batches([len(encoded.input_ids[i]) for i in chosen], BATCH_SIZE):
             rows = chosen[positions]
             batch = pad([encoded.input_ids[i] for i in rows], pad_token_id).to(device)
-            vectors = torch.nn.functional.normalize(classifier.embed(batch.input_ids, batch.attention_mask).float(), dim=-1)
+            vectors = torch.nn.functional.normalize(classifier.embed(*batch.inputs).float(), dim=-1)
             sums.index_add_(0, torch.from_numpy(targets[rows]).to(device), vectors)
     with torch.no_grad():
         seen = sums.norm(dim=-1, keepdim=True) > 0

@@ -11,7 +11,7 @@ from core.datasets.dataset import Dataset
 from core.errors import ConfigError
 from core.models.building import build_classifier, open_classifier
 from core.models.catalogue import describe
-from core.models.heads import HeadShape
+from core.models.heads import HeadShape, PooledClassifier
 from core.models.trainable import choose_trainable, merge_adapters
 from core.tasks import get_task
 from core.training.fine_tune import fine_tune
@@ -157,3 +157,24 @@ def test_every_optimizer_lowers_the_loss_of_a_run(colours: Dataset, tiny_model: 
 
     losses = recorder.values("train/epoch_loss")
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_frozen_encoder_reads_every_text_once(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+    embed = PooledClassifier.embed
+
+    def counted(self: PooledClassifier, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        nonlocal read
+        read += len(input_ids)
+        return embed(self, input_ids, attention_mask)
+
+    monkeypatch.setattr(PooledClassifier, "embed", counted)
+    config = config_for(colours, tiny_model, epochs=30).with_values({"trainable": "head"})
+
+    _, _, recorder = trained(config, colours, tmp_path / "run")
+
+    assert read == len(colours.examples())
+    losses = recorder.values("train/epoch_loss")
+    assert losses[-1] < 0.5 * losses[0]

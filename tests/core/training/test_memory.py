@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,18 @@ def colours(tmp_path: Path) -> Dataset:
 
 
 @pytest.fixture
-def room_for(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def room_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A machine on which training on more than so many texts at a time runs out of memory."""
     largest = [8]
     forward = PooledClassifier.forward
 
-    def limited(self: PooledClassifier, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    def limited(self: PooledClassifier, input_ids: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
         if self.training and len(input_ids) > largest[0]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-        return forward(self, input_ids, attention_mask)
+        return forward(self, input_ids, *more)
 
     monkeypatch.setattr(PooledClassifier, "forward", limited)
-    yield largest
+    return largest
 
 
 def test_smaller_portions_give_the_same_result_and_say_so(

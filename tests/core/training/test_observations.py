@@ -9,7 +9,7 @@ def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int
 
 
 def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
-    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0)]
+    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
 
     said = [observer.look(1.0 - 0.1 * i, 0.5 + 0.1 * i, labels) for i in range(5)]
 
