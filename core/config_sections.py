@@ -82,12 +82,14 @@ class HeadConfig:
         "256",
         title="Hidden sizes",
         help="Widths of the feed-forward head's layers, such as 256 or 512,128; wider ones can learn more and overfit sooner.",
+        needs=("head", ("feed_forward",)),
     )
     activation: str = option(
         "gelu",
         title="Activation",
         help="What the feed-forward head applies between its layers; seldom makes a difference.",
         choices={"gelu": "GELU", "relu": "ReLU", "tanh": "tanh"},
+        needs=("head", ("feed_forward",)),
     )
     dropout: float = option(
         0.1,
@@ -128,14 +130,28 @@ class LearningConfig:
         },
     )
     top_layers: int = option(
-        2, title="Top layers", help="How many of the encoder's last layers learn, where only they do.", minimum=1, maximum=200
+        2,
+        title="Top layers",
+        help="How many of the encoder's last layers learn, where only they do.",
+        minimum=1,
+        maximum=200,
+        needs=("trainable", ("top_layers",)),
     )
     lora_rank: int = option(
-        16, title="LoRA rank", help="Size of the adapters: larger ones can learn more. They are merged away at the end.",
-        minimum=1, maximum=512,
-    )  # fmt: skip
+        16,
+        title="LoRA rank",
+        help="Size of the adapters: larger ones can learn more. They are merged away at the end.",
+        minimum=1,
+        maximum=512,
+        needs=("trainable", ("lora",)),
+    )
     lora_alpha: float = option(
-        32.0, title="LoRA alpha", help="How strongly the adapters act; twice the rank is usual.", above=0.0, maximum=4096.0
+        32.0,
+        title="LoRA alpha",
+        help="How strongly the adapters act; twice the rank is usual.",
+        above=0.0,
+        maximum=4096.0,
+        needs=("trainable", ("lora",)),
     )
     layer_decay: float = option(
         1.0,
@@ -180,6 +196,7 @@ class OptimizerConfig:
         help="How much of its last step SGD keeps; other optimizers have their own.",
         minimum=0.0,
         below=1.0,
+        needs=("optimizer", ("sgd",)),
     )
     weight_decay: float = option(
         0.01,
@@ -240,7 +257,12 @@ class ScheduleConfig:
         maximum=1_000_000,
     )
     power: float = option(
-        2.0, title="Polynomial power", help="1 is linear; more falls sooner and settles longer.", above=0.0, maximum=10.0
+        2.0,
+        title="Polynomial power",
+        help="1 is linear; more falls sooner and settles longer.",
+        above=0.0,
+        maximum=10.0,
+        needs=("schedule", ("polynomial",)),
     )
     decay_rate: float = option(
         0.5,
@@ -248,6 +270,7 @@ class ScheduleConfig:
         help="Per epoch: exponential multiplies by it, inverse-time divides by 1 + rate x epochs, plateau multiplies when stuck.",
         above=0.0,
         maximum=10.0,
+        needs=("schedule", ("exponential", "inverse_time", "plateau")),
     )
     plateau_patience: int = option(
         2,
@@ -255,6 +278,7 @@ class ScheduleConfig:
         help="Epochs without a better validation figure before reduce on plateau acts.",
         minimum=1,
         maximum=1000,
+        needs=("schedule", ("plateau",)),
     )
 
     def __post_init__(self) -> None:

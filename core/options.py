@@ -25,6 +25,7 @@ class Option:
         minimum, maximum: inclusive bounds of a number.
         above, below: exclusive bounds of a number.
         choices: every value allowed, with the words shown for it.
+        needs: another field of the same section and its values with which this one matters; nothing if it always does.
         essential: shown at first view; the others stand under "all options".
     """
 
@@ -35,6 +36,7 @@ class Option:
     above: float | None = None
     below: float | None = None
     choices: Mapping[str, str] | None = None
+    needs: tuple[str, tuple[str, ...]] | None = None
     essential: bool = False
 
 

@@ -6,7 +6,7 @@ under "All options".
 
 import dataclasses
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -14,6 +14,7 @@ import streamlit as st
 from core.config import SECTION_TITLES, SECTIONS, RunConfig
 from core.errors import ConfigError
 from core.options import Option, option_of
+from core.tasks import get_task
 from dashboard import formats
 from dashboard.escaping import markdown_text
 
@@ -96,15 +97,30 @@ def _draw_fields(
     fields: list[Field], config: RunConfig, *, key: str, choices: Mapping[str, Mapping[str, str]], reasons: Mapping[str, str]
 ) -> dict[str, Any]:
     changed: dict[str, Any] = {}
-    for row in _rows(fields):
-        for column, field in zip(st.columns(_IN_A_ROW), row, strict=False):
-            recommended = getattr(getattr(config, field.section), field.name)
-            with column:
-                value = _draw_field(field, recommended, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
-                if value != recommended:
-                    changed[f"{field.section}.{field.name}"] = value
-                    _draw_problem(config, field, value)
+    unused = get_task(config.data.task).unused_options
+    num_shown = 0
+    for field in fields:
+        if field.name in unused or not _matters(field, config, changed):
+            continue
+        if num_shown % _IN_A_ROW == 0:
+            columns = st.columns(_IN_A_ROW)
+        recommended = getattr(getattr(config, field.section), field.name)
+        with columns[num_shown % _IN_A_ROW]:
+            value = _draw_field(field, recommended, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
+            if value != recommended:
+                changed[f"{field.section}.{field.name}"] = value
+                _draw_problem(config, field, value)
+        num_shown += 1
     return changed
+
+
+def _matters(field: Field, config: RunConfig, changed: Mapping[str, Any]) -> bool:
+    """Whether a field does anything with what was chosen above it."""
+    if field.declared.needs is None:
+        return True
+    name, values = field.declared.needs
+    chosen = changed.get(f"{field.section}.{name}", getattr(getattr(config, field.section), name))
+    return chosen in values
 
 
 def _draw_problem(config: RunConfig, field: Field, value: Any) -> None:
@@ -168,11 +184,6 @@ def _fraction(field: Field, recommended: float | None, key: str, help_text: str)
     except ValueError:
         st.caption(":red[Not a number, so the recipe's value is kept. Write it as 0.1 or 2e-4.]")
         return recommended
-
-
-def _rows(fields: list[Field]) -> Iterator[list[Field]]:
-    for start in range(0, len(fields), _IN_A_ROW):
-        yield fields[start : start + _IN_A_ROW]
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:

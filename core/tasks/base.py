@@ -121,6 +121,8 @@ class Task(ABC):
     """What transformers calls the problem in a model's ``config.json``."""
     headline: ClassVar[Headline]
     """A key of ``flat_scores``; also what the best checkpoint is chosen by unless a run says otherwise."""
+    unused_options: ClassVar[frozenset[str]]
+    """Fields of a run config that do nothing for this task, so that a form need not show them."""
     metric_names: ClassVar[tuple[str, ...]]
     """Keys of ``flat_scores`` of which higher is better, so that a checkpoint can be chosen by them."""
     live_metrics: ClassVar[Mapping[str, str]]

@@ -35,6 +35,7 @@ class MultiLabel(Task):
     exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "multi_label_classification"
     headline: ClassVar[Headline] = Headline(key="macro_f1", title="Macro F1")
+    unused_options: ClassVar[frozenset[str]] = frozenset()
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "weighted_f1", "samples_f1", "exact_match")
     live_metrics: ClassVar[Mapping[str, str]] = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "exact_match": "Exact match"}
 

@@ -34,6 +34,7 @@ class SingleLabel(Task):
     exclusive_labels: ClassVar[bool] = True
     problem_type: ClassVar[str] = "single_label_classification"
     headline: ClassVar[Headline] = Headline(key="macro_f1", title="Macro F1")
+    unused_options: ClassVar[frozenset[str]] = frozenset({"thresholds"})
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy", "micro_f1", "weighted_f1")
     live_metrics: ClassVar[Mapping[str, str]] = {"macro_f1": "Macro F1", "accuracy": "Accuracy"}
 

@@ -1,0 +1,94 @@
+"""Real servers, one real Chromium, and tabs that notice what no visitor should ever meet."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from tests.browser.server import Server
+from tests.browser.visitor import Visitor, Watch
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever a page tried to fetch from elsewhere is reported by the tests, and does not get there.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+PATIENCE_MS = 30_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+NewVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each test has a context of its own in it."""
+    executable = shutil.which("chromium")
+    assert executable is not None, "The browser tests need Chromium on the PATH as 'chromium'; make browser installs it."
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Server]:
+    """Starts a server on a fresh workspace, filled first where a function for that is given. Whoever starts it ends it."""
+
+    def start(name: str, fill: Callable[[Server], object] | None = None) -> Server:
+        server = Server(tmp_path_factory.mktemp(name) / "workspace")
+        try:
+            if fill is not None:
+                fill(server)
+            server.start()
+        except BaseException:
+            server.end()
+            raise
+        return server
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Callable[..., Server]) -> Iterator[Server]:
+    """The server of all tests that leave it as it is; a test that trains waits for its run to end, or stops it."""
+    started = start_server("shared")
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def new_visitor(browser: Browser) -> Iterator[NewVisitor]:
+    """Opens a context with one tab at a server's address; at the end, nothing may have gone wrong unseen in any of them."""
+    opened: list[tuple[BrowserContext, Watch]] = []
+
+    def open_one(server: Server, *, color_scheme: str = "light") -> Visitor:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 900},
+            color_scheme="dark" if color_scheme == "dark" else "light",
+            locale="en-GB",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        watch = Watch(context)
+        opened.append((context, watch))
+        return Visitor(context.new_page(), server.url)
+
+    yield open_one
+    for context, _ in opened:
+        context.close()
+    for _, watch in opened:
+        watch.check()
+
+
+@pytest.fixture
+def visitor(new_visitor: NewVisitor, server: Server) -> Visitor:
+    """Somebody in front of a fresh tab on the shared server."""
+    return new_visitor(server)

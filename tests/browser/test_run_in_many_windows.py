@@ -1,0 +1,118 @@
+"""A run belongs to the workspace, not to a tab: it looks the same from everywhere, goes on without anybody, and can be stopped."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from core.runs.records import RunRecord, RunState
+from tests.browser.conftest import NewVisitor
+from tests.browser.seeding import colour_rows, import_csv, launch_endless
+from tests.browser.server import Server, wait_for
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def endless_run(server: Server, tiny_model: Path) -> Iterator[RunRecord]:
+    """A run at work on the shared server; it makes way for the next when its test is over."""
+    run = launch_endless(server, tiny_model)
+    yield run
+    if not server.workspace.run(run.id).state.is_final:
+        server.workspace.stop(run.id)
+    wait_for(lambda: server.workspace.run(run.id).state.is_final, "the run to end")
+
+
+def test_a_run_looks_the_same_after_a_refresh_and_in_a_second_tab(visitor: Visitor, endless_run: RunRecord) -> None:
+    visitor.open(f"run?run={endless_run.id}")
+    steps = _more_points(visitor, than=2)
+    look = visitor.look()
+
+    visitor.page.reload()
+    after_refresh = _more_points(visitor, than=len(steps))
+    assert visitor.look() == look
+    assert after_refresh[: len(steps)] == steps
+
+    second = visitor.second_tab()
+    in_second_tab = _more_points(second, than=len(after_refresh))
+    assert second.look() == look
+    assert in_second_tab[: len(after_refresh)] == after_refresh
+
+
+def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_comes_back(
+    start_server: Callable[..., Server], new_visitor: NewVisitor, tiny_model: Path
+) -> None:
+    server = start_server("killed")
+    try:
+        run = launch_endless(server, tiny_model)
+        visitor = new_visitor(server)
+        visitor.open(f"run?run={run.id}")
+        steps = _more_points(visitor, than=2)
+        look = visitor.look()
+        (worker,) = server.workers()
+
+        server.kill()
+        lines = len(server.workspace.run_dir(run.id).metrics())
+        wait_for(lambda: len(server.workspace.run_dir(run.id).metrics()) > lines, "the run to go on without a server")
+        server.start()
+
+        later = new_visitor(server)
+        later.open(f"run?run={run.id}")
+        found = _more_points(later, than=len(steps))
+        assert later.look() == look
+        assert found[: len(steps)] == steps
+        assert server.workers() == [worker]
+        assert _more_points(visitor, than=len(found))[: len(found)] == found, "the tab left open goes on by itself"
+
+        later.button("Stop").click()
+        later.expect_state("Stopped")
+        assert server.workers() == []
+    finally:
+        server.end()
+
+
+def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_results(
+    visitor: Visitor, server: Server, endless_run: RunRecord
+) -> None:
+    visitor.open(f"run?run={endless_run.id}")
+    _more_points(visitor, than=1)
+    visitor.button("Stop").click()
+    visitor.expect_state("Stopped")
+    expect(visitor.button("Resume")).to_be_visible()
+    steps = server.workspace.run_dir(endless_run.id).metrics()[-1]["step"]
+
+    visitor.button("Finish with what was learned").click()
+    visitor.expect_state("Done")
+    result = server.workspace.run_dir(endless_run.id).result() or {}
+    assert result["training"]["steps"] >= steps
+    visitor.button("See the results").click()
+    visitor.expect_title("Results")
+    expect(visitor.text("12 test examples are right")).to_be_visible()
+
+
+@pytest.mark.parametrize("pause_ms", [0, 150, 400])
+def test_launching_with_a_double_click_makes_one_run(visitor: Visitor, server: Server, tiny_model: Path, pause_ms: int) -> None:
+    dataset = import_csv(server, "Impatient", colour_rows(60))
+    visitor.open(f"train?dataset={dataset.id}")
+    visitor.choose_model(tiny_model)
+    visitor.fill("Epochs", "1")
+    expect(visitor.text("1 setting changed from the recipe.")).to_be_visible()
+    visitor.settle()
+    box = visitor.button("Launch").bounding_box()
+    assert box is not None
+    visitor.page.mouse.dblclick(box["x"] + 30, box["y"] + 10, delay=pause_ms / 4)
+    visitor.expect_title("Impatient 1")
+    visitor.expect_state("Done")
+    assert [run.state for run in server.workspace.runs_of_dataset(dataset.id)] == [RunState.SUCCEEDED]
+
+
+def _more_points(visitor: Visitor, *, than: int) -> list[int]:
+    """The curve's steps, as soon as there are more than so many."""
+
+    def look() -> list[int]:
+        steps = visitor.steps_of_loss()
+        return steps if len(steps) > than else []
+
+    return wait_for(look, f"more than {than} points of the curve")

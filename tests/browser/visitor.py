@@ -1,0 +1,206 @@
+"""What a person does on the pages, said once for all tests, and a watch over what the browser does behind their back."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+# Figures as Plotly holds them: the points behind what is drawn, whatever the zoom.
+_STEPS_OF_LOSS = """() => {
+    const chart = document.querySelector('[class*="st-key-loss-"] .js-plotly-plot');
+    return chart && chart.data ? Array.from(chart.data[1].x) : [];
+}"""
+_CELLS_OF_MATRIX = """() => {
+    const chart = document.querySelector('[class*="st-key-matrix-"] .js-plotly-plot');
+    return chart && chart.data ? chart.data[1].customdata.map(cell => cell.slice(0, 3)) : [];
+}"""
+_OVERFLOW = """() => ['html', '[data-testid="stMain"]', '[data-testid="stMainBlockContainer"]'].map(
+    name => document.querySelector(name)).map(place => place.scrollWidth - place.clientWidth)"""
+
+_STATE = re.compile(r"^\w+ (Waiting|Training|Stopping|Done|Failed|Stopped|Interrupted)$")
+A_RUN_MS = 90_000
+
+
+class Watch:
+    """Notes what must not happen in any tab of a context: script errors, dialogs, and requests to anybody but the server."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.page_errors: list[str] = []
+        self.dialogs: list[str] = []
+        self.foreign_requests: list[str] = []
+        self.console_errors: list[str] = []
+        context.on("weberror", lambda error: self.page_errors.append(str(error.error)))
+        context.on("request", lambda request: self._take(request.url))
+        context.on("console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None)
+        context.on("page", self._follow)
+
+    def _follow(self, page: Page) -> None:
+        page.on("websocket", lambda socket: self._take(socket.url))
+        page.on("dialog", self._dismiss)
+
+    def _take(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+            self.foreign_requests.append(url)
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def check(self) -> None:
+        """Fail if anything was noted."""
+        assert not self.foreign_requests, f"Requests left this machine: {self.foreign_requests}"
+        assert not self.dialogs, f"Dialogs opened: {self.dialogs}"
+        assert not self.page_errors, f"Scripts failed: {self.page_errors}; the console said {self.console_errors}"
+
+
+class Visitor:
+    """A person with one tab of the dashboard.
+
+    Attributes:
+        page: the tab.
+        url: the server's address.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    # --- moving about ------------------------------------------------------------------------------------------------------
+
+    def open(self, path: str = "") -> None:
+        """Enter an address by hand, and wait until the page is drawn."""
+        self.page.goto(f"{self.url}/{path}")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the server has sent a whole page."""
+        self.page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"] h1')
+
+    def go(self, title: str) -> None:
+        """Choose a page in the menu."""
+        self.page.get_by_test_id("stSidebarNavLink").filter(has_text=title).click()
+        self.expect_title(title)
+
+    def second_tab(self) -> "Visitor":
+        """The same address in another tab."""
+        page = self.page.context.new_page()
+        page.goto(self.page.url)
+        other = Visitor(page, self.url)
+        other.settle()
+        return other
+
+    def expect_title(self, title: str) -> None:
+        """The heading of the page is this."""
+        expect(self.page.locator("h1").get_by_text(title, exact=True)).to_be_visible()
+
+    def expect_state(self, title: str) -> None:
+        """The badge of a run's page says this, or will as soon as the run has come so far."""
+        badge = self.page.get_by_test_id("stMarkdown").get_by_text(re.compile(rf"^\w+ {title}$")).first
+        expect(badge).to_be_visible(timeout=A_RUN_MS)
+
+    def expect_cell(self, table: str, text: str | re.Pattern[str]) -> None:
+        """A table has a cell that says exactly this."""
+        expect(self.table(table).get_by_role("gridcell").get_by_text(text, exact=True).first).to_be_attached()
+
+    # --- reading -----------------------------------------------------------------------------------------------------------
+
+    def text(self, words: str) -> Locator:
+        """Where the page says these words, outside of tables."""
+        return self.page.get_by_text(words).first
+
+    def button(self, name: str) -> Locator:
+        """The first button of this name; the name of its icon may stand before it."""
+        return self.page.get_by_role("button", name=name).first
+
+    def chosen(self, label: str) -> str:
+        """What a select box shows."""
+        box = self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
+        return str(box.first.get_by_role("combobox").input_value())
+
+    def tab(self, name: str) -> None:
+        """Open a tab of the page."""
+        self.page.get_by_role("tab", name=name).click()
+
+    def table(self, name: str) -> Locator:
+        """A table by what it is called for screen readers. It is drawn on a canvas, and stands in that as a plain table, too."""
+        return self.page.get_by_role("region", name=name, exact=True).locator("table")
+
+    def chart(self, name: str) -> Locator:
+        """A chart by what it is called for screen readers."""
+        return self.page.get_by_test_id("stPlotlyChart").and_(self.page.get_by_label(name))
+
+    def look(self) -> dict[str, list[str]]:
+        """What a run's page says, without the figures that move."""
+        main = self.page.get_by_test_id("stMain")
+        return {
+            "title": main.locator("h1").all_inner_texts(),
+            "state": main.get_by_text(_STATE).all_inner_texts(),
+            "buttons": main.get_by_test_id("stButton").all_inner_texts(),
+            "figures": main.get_by_test_id("stMetricLabel").all_inner_texts(),
+            "charts": main.locator("strong").all_inner_texts(),
+        }
+
+    def steps_of_loss(self) -> list[int]:
+        """Steps of the points of the loss curve, as Plotly has them."""
+        return [int(step) for step in self.page.evaluate(_STEPS_OF_LOSS)]
+
+    def horizontal_overflow(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        return max(int(pixels) for pixels in self.page.evaluate(_OVERFLOW))
+
+    def cells_of_matrix(self) -> list[tuple[str, str, int]]:
+        """Gold label, predicted label and number of examples of every filled cell of the confusion matrix."""
+        return [(str(gold), str(predicted), int(count)) for gold, predicted, count in self.page.evaluate(_CELLS_OF_MATRIX)]
+
+    # --- doing -------------------------------------------------------------------------------------------------------------
+
+    def upload(self, file_name: str, content: str) -> None:
+        """Give a file to the page's uploader."""
+        payload = {"name": file_name, "mimeType": "application/octet-stream", "buffer": content.encode()}
+        self.page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files=[payload])  # type: ignore[list-item]
+
+    def fill(self, label: str, value: str) -> None:
+        """Write into a field and leave it."""
+        field = self.page.locator("input, textarea").and_(self.page.get_by_label(label)).first
+        field.fill(value)
+        field.press("Enter")
+
+    def choose(self, option: str | re.Pattern[str]) -> None:
+        """Press one of several options that stand side by side."""
+        self.page.get_by_role("radio", name=option).first.click()
+
+    def save_dataset(self) -> None:
+        """Keep the import as a data set."""
+        self.button("Save data set").click()
+        expect(self.button("All data sets")).to_be_visible()
+
+    def choose_model(self, folder: Path) -> None:
+        """On the Train page: start from a model in a local folder."""
+        self.choose("Local folder")
+        self.fill("Folder of a transformers model", str(folder))
+        expect(self.text("What will happen")).to_be_visible()
+
+    def launch(self) -> str:
+        """Launch what the Train page shows; the id of the run."""
+        self.button("Launch").click()
+        self.page.wait_for_url(re.compile(r"/run\?run=.+"))
+        return self.page.url.partition("run=")[2]
+
+    def predict(self, texts: str) -> None:
+        """On the Predict page: paste texts and ask."""
+        self.page.get_by_role("textbox", name="Texts, one a line").fill(texts)
+        self.page.get_by_test_id("stMain").get_by_role("button", name="Predict").click()
+
+    def click_cell(self, gold: str, predicted: str) -> None:
+        """Click on a filled cell of the confusion matrix."""
+        chart = self.page.locator('[class*="st-key-matrix-"] .js-plotly-plot')
+        chart.locator(".xtick text").first.wait_for()
+        place = [cell[:2] for cell in self.cells_of_matrix()].index((gold, predicted))
+        cell = chart.locator(".scatterlayer .point").nth(place)
+        cell.scroll_into_view_if_needed()
+        box = cell.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
