@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from core.errors import ConfigError
@@ -47,12 +45,18 @@ def choose_trainable(
             layer = layer_of(name)
             parameter.requires_grad_(layer is not None and layer >= total - top_layers)
     elif trainable == "lora":
+        from peft import LoraConfig, inject_adapter_in_model  # takes seconds to load, and only this choice needs it
+
         config = LoraConfig(r=lora_rank, lora_alpha=int(lora_alpha), lora_dropout=0.0, target_modules="all-linear")
         inject_adapter_in_model(config, pretrained)
 
 
 def merge_adapters(classifier: Classifier) -> None:
     """Write adapters into the weights they adapt, so that the model is an ordinary one again."""
+    if not any("lora_" in name for name, _ in classifier.named_parameters()):
+        return
+    from peft.tuners.lora import LoraLayer
+
     for name, module in list(classifier.named_modules()):
         if isinstance(module, LoraLayer):
             module.merge()

@@ -25,6 +25,7 @@ class RunDir:
         self.metrics_file = folder / "metrics.jsonl"
         self.events_file = folder / "events.jsonl"
         self.log_file = folder / "worker.log"
+        self.tensorboard = folder / "tensorboard"
         self.checkpoints = folder / "checkpoints"
         self.predictions_file = folder / "predictions.parquet"
         self.model = folder / "model"

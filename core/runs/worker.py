@@ -21,11 +21,15 @@ from typing import Any
 from core.errors import UserError
 from core.runs.records import RunState
 from core.runs.run_dir import RunDir
+from core.runs.tensorboard_log import TensorBoardLog
 
 EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.CANCELLED: 130, RunState.INTERRUPTED: 143}
 
 NICENESS = 5
 """How much the worker steps back behind the dashboard and everything else on the machine."""
+
+UNLOGGED = ("system/", "label_f1/")
+"""Figures that would crowd the log; they stand in ``metrics.jsonl``."""
 
 logger = logging.getLogger("tuneboard.worker")
 
@@ -35,6 +39,7 @@ class RunRecorder:
 
     def __init__(self, run_dir: RunDir) -> None:
         self.run_dir = run_dir
+        self.tensorboard = TensorBoardLog(run_dir.tensorboard)
         self.stopped_by: RunState | None = None
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -42,7 +47,10 @@ class RunRecorder:
     def metrics(self, values: Mapping[str, float]) -> None:
         """Append a line of figures; the log gets the ones people look for."""
         self.run_dir.append_metrics(values)
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items() if not name.startswith("system/"))
+        self.tensorboard.add(values)
+        shown = "  ".join(
+            f"{name} {value:.4g}" for name, value in values.items() if not name.startswith(("system/", "label_f1/"))
+        )
         logger.info(shown)
 
     def event(self, kind: str, message: str, **facts: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
@@ -62,6 +63,12 @@ def steps(run_dir: RunDir) -> list[int]:
     return [line["step"] for line in run_dir.metrics()]
 
 
+def tensorboard_steps(run_dir: RunDir, tag: str) -> list[int]:
+    (path,) = run_dir.tensorboard.iterdir()
+    events = EventFileLoader(str(path)).Load()
+    return [event.step for event in events for value in event.summary.value if value.tag == tag]
+
+
 def test_a_run_leaves_everything_it_promised(tmp_path: Path, colours: Dataset, tiny_model: Path) -> None:
     run_dir = new_run(tmp_path, colours, tiny_model, epochs=3)
 
@@ -76,6 +83,7 @@ def test_a_run_leaves_everything_it_promised(tmp_path: Path, colours: Dataset, t
     assert not run_dir.checkpoints.exists()
     keys = {key for line in run_dir.metrics() for key in line}
     assert {"train/loss", "train/learning_rate", "train/examples_per_s", "validation/loss", "validation/macro_f1"} <= keys
+    assert tensorboard_steps(run_dir, "validation/loss") == [4, 8, 12]
     plan = next(event for event in run_dir.events() if event["kind"] == "plan")
     assert plan["total_steps"] == steps(run_dir)[-1] == 12
 
