@@ -1,10 +1,14 @@
 """What can be done with a run on its own page, in words that say what will happen."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord, RunState
 from dashboard import state, widgets
-from dashboard.downloads import file_stem
+from dashboard.downloads import csv_bytes, file_stem
 
 _STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
 _RESUME_HELP = "Goes on from the last checkpoint."
@@ -37,7 +41,8 @@ def draw_actions(run: RunRecord) -> None:
                 st.rerun()
         if st.button("Train on this data again", icon=":material/tune:"):
             state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id)
-        config_file = workspace.run_dir(run.id).config_file
+        run_dir = workspace.run_dir(run.id)
+        config_file = run_dir.config_file
         if config_file.is_file():
             st.download_button(
                 "Config",
@@ -48,6 +53,24 @@ def draw_actions(run: RunRecord) -> None:
                 on_click="ignore",
                 help="Everything the run was told, as YAML; python -m core train takes it with --config.",
             )
+        if run_dir.metrics_file.is_file():
+            st.download_button(
+                "Figures",
+                lambda: csv_bytes(figures_table(state.run_feed(run_dir.folder).refresh()[0])),
+                file_name=f"{file_stem(run.name)}-figures.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                help="Everything measured while it trained, one line a measurement, as CSV.",
+            )
+
+
+def figures_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """All figures of a run: when, then training, validation, machine, and each label; empty where a line has none."""
+    order = ("step", "epoch", "time_s", "train/", "validation/", "system/", "label_f1/")
+    columns = dict.fromkeys(key for row in rows for key in row)
+    place = {name: next((at for at, start in enumerate(order) if name.startswith(start)), len(order)) for name in columns}
+    return pd.DataFrame(list(rows), columns=sorted(columns, key=place.__getitem__))
 
 
 def has_checkpoint(run: RunRecord) -> bool:

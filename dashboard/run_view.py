@@ -10,9 +10,9 @@ import streamlit as st
 from core.runs.records import RunRecord, RunState
 from core.tasks import get_task
 from dashboard import formats, state, widgets
-from dashboard.charts.curves import loss_curve, score_curve, single_curve
 from dashboard.escaping import markdown_text
 from dashboard.live import Progress, progress_of
+from dashboard.live_curves import draw_curves
 
 _PHASES = {
     "preparing": "Preparing texts and model",
@@ -53,7 +53,7 @@ def draw_live(run_id: str, drawn_state: RunState) -> None:
     progress = progress_of(rows, events)
     _draw_outcome(run)
     _draw_progress(run, progress)
-    _draw_curves(run, rows)
+    draw_curves(run, rows)
     _draw_log(run, events)
 
 
@@ -126,34 +126,6 @@ def _device(plan: Mapping[str, Any]) -> str:
     names = {"cpu": "Processor", "cuda": "GPU", "mps": "Apple GPU"}
     device = str(plan.get("device", ""))
     return markdown_text(names.get(device, device) or "–", longest=24)
-
-
-def _draw_curves(run: RunRecord, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        if run.state is RunState.RUNNING:
-            st.caption("Curves appear with the first steps, after texts and model are loaded.")
-        return
-    loss, scores = st.columns(2, gap="medium")
-    with loss:
-        st.markdown("**Loss**")
-        widgets.live_chart(loss_curve(rows), key=f"loss-{run.id}", alt="Training and validation loss by step")
-    with scores:
-        st.markdown("**Validation scores**")
-        curve = score_curve(rows, get_task(run.task).live_metrics)
-        if curve.points.empty:
-            st.caption("Measured for the first time at the end of the first epoch.")
-        else:
-            widgets.live_chart(curve, key=f"scores-{run.id}", alt="Validation scores by step")
-    rate, speed = st.columns(2, gap="medium")
-    with rate:
-        st.markdown("**Learning rate**")
-        curve = single_curve(rows, "train/learning_rate", y_title="Learning rate", format_=".2e")
-        widgets.live_chart(curve, key=f"rate-{run.id}", alt="Learning rate by step")
-    with speed:
-        st.markdown("**Rows a second**")
-        curve = single_curve(rows, "train/examples_per_s", y_title="Rows a second", format_=",.0f")
-        widgets.live_chart(curve, key=f"speed-{run.id}", alt="Examples a second by step")
-    st.caption("Shift and wheel zoom, dragging moves, a double click shows everything.")
 
 
 def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:

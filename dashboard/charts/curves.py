@@ -74,7 +74,22 @@ def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> Curve:
     steps, values = series(rows, key)
     points = [(y_title, steps[i], values[i]) for i in thinned(len(steps))]
     layer = {"mark": {"type": "line", "strokeWidth": 2, "color": TEAL, "clip": True}}
-    return Curve(_table(points), _spec([layer], y_title=y_title, format_=format_, height=_HEIGHT - 60))
+    return Curve(_table(points), _spec([layer], y_title=y_title, format_=format_))
+
+
+def learning_rate_curve(rows: Rows) -> Curve:
+    """The learning rate over the steps, and that of the head where it has one of its own."""
+    names = {"train/learning_rate": "Pretrained layers", "train/head_learning_rate": "Head"}
+    of_key = {key: series(rows, key) for key in names}
+    layers: list[dict[str, Any]] = [{"mark": {"type": "line", "strokeWidth": 2.25, "color": TEAL, "clip": True}}]
+    if of_key["train/head_learning_rate"][1] in ([], of_key["train/learning_rate"][1]):
+        names = {"train/learning_rate": "Learning rate"}
+    else:
+        layers = [_line(_colours(dict(zip(names.values(), (TEAL, ORANGE), strict=True))))]
+    points = [
+        (name, steps[i], values[i]) for key, name in names.items() for steps, values in [of_key[key]] for i in thinned(len(steps))
+    ]
+    return Curve(_table(points), _spec(layers, y_title="Learning rate", format_=".2e"))
 
 
 def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
@@ -126,9 +141,7 @@ def _line(colour: Mapping[str, Any], *, with_points: bool = False) -> dict[str, 
     return {"mark": mark, "encoding": {"color": colour}}
 
 
-def _spec(
-    layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: list[float] | None = None, height: int = _HEIGHT
-) -> dict[str, Any]:
+def _spec(layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: list[float] | None = None) -> dict[str, Any]:
     """Layers over the same axes, with a point under the pointer that tells step and value."""
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": y_title}
     small = format_.endswith("e")
@@ -146,7 +159,7 @@ def _spec(
         },
     }
     return {
-        "height": height,
+        "height": _HEIGHT,
         "encoding": {
             "x": {
                 "field": "step",

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts.confusion import confusion_figure
-from dashboard.charts.curves import loss_curve, score_curve, single_curve, smoothed, thinned
+from dashboard.charts.curves import learning_rate_curve, loss_curve, score_curve, single_curve, smoothed, thinned
 from dashboard.charts.decisions import probabilities_figure, threshold_figure
 from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure
 from dashboard.confusions import Confusion
@@ -53,6 +53,13 @@ def test_scores_draw_one_line_a_metric_and_nothing_before_the_first_epoch() -> N
 def test_a_single_figure_is_drawn_over_its_steps() -> None:
     curve = single_curve(_rows(3), "train/loss", y_title="Loss", format_=".2f")
     assert curve.points["step"].tolist() == [1, 2, 3]
+
+
+def test_the_head_has_a_learning_rate_of_its_own_only_where_it_differs() -> None:
+    row = {"step": 1, "train/learning_rate": 1e-4, "train/head_learning_rate": 1e-3}
+    assert learning_rate_curve([row]).points["series"].tolist() == ["Pretrained layers", "Head"]
+    assert learning_rate_curve([{**row, "train/head_learning_rate": 1e-4}]).points["series"].tolist() == ["Learning rate"]
+    assert learning_rate_curve([{"step": 1, "train/learning_rate": 1e-4}]).points["series"].tolist() == ["Learning rate"]
 
 
 def test_only_filled_cells_can_be_clicked_and_carry_the_raw_names() -> None:
