@@ -26,7 +26,7 @@ def colour_rows(num_rows: int) -> Iterator[dict[str, Any]]:
     for i in range(num_rows):
         colour = COLOURS[i % 3]
         said = "light" if i % 6 < 2 else colour
-        yield {"message": f"the {THINGS[i % 4]} {VERBS[(i // 4) % 4]} very {said} and {i}", "topic": colour}
+        yield {"message": f"the {THINGS[(i // 6) % 4]} {VERBS[(i // 24) % 4]} very {said} and {i}", "topic": colour}
 
 
 def slow_rows() -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A run belongs to the workspace, not to a tab: it looks the same from everywhere, goes on without anybody, and can be stopped."""
+"""A run belongs to the workspace, not to a tab: it looks the same from everywhere, goes on without anybody, and can be ended."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_resul
 
 @pytest.mark.parametrize("pause_ms", [0, 150, 400])
 def test_launching_with_a_double_click_makes_one_run(visitor: Visitor, server: Server, tiny_model: Path, pause_ms: int) -> None:
-    dataset = import_csv(server, "Impatient", colour_rows(60))
+    dataset = import_csv(server, f"Impatient {pause_ms} ms", colour_rows(60))
     visitor.open(f"train?dataset={dataset.id}")
     visitor.choose_model(tiny_model)
     visitor.fill("Epochs", "1")
@@ -103,7 +103,7 @@ def test_launching_with_a_double_click_makes_one_run(visitor: Visitor, server: S
     box = visitor.button("Launch").bounding_box()
     assert box is not None
     visitor.page.mouse.dblclick(box["x"] + 30, box["y"] + 10, delay=pause_ms / 4)
-    visitor.expect_title("Impatient 1")
+    visitor.expect_title(f"Impatient {pause_ms} ms 1")
     visitor.expect_state("Done")
     assert [run.state for run in server.workspace.runs_of_dataset(dataset.id)] == [RunState.SUCCEEDED]
 

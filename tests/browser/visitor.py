@@ -103,7 +103,7 @@ class Visitor:
 
     def expect_cell(self, table: str, text: str | re.Pattern[str]) -> None:
         """A table has a cell that says exactly this."""
-        expect(self.table(table).get_by_role("gridcell").get_by_text(text, exact=True).first).to_be_attached()
+        expect(self.cells(table, text).first).to_be_attached()
 
     # --- reading -----------------------------------------------------------------------------------------------------------
 
@@ -124,9 +124,13 @@ class Visitor:
         """Open a tab of the page."""
         self.page.get_by_role("tab", name=name).click()
 
-    def table(self, name: str) -> Locator:
-        """A table by what it is called for screen readers. It is drawn on a canvas, and stands in that as a plain table, too."""
-        return self.page.get_by_role("region", name=name, exact=True).locator("table")
+    def cells(self, table: str, text: str | re.Pattern[str]) -> Locator:
+        """Cells that say exactly this, in a table by what it is called for screen readers.
+
+        Tables are drawn on a canvas, which holds what is in view as a plain table, too.
+        """
+        wanted = text if isinstance(text, re.Pattern) else re.compile(rf"^{re.escape(text)}$")
+        return self.page.locator(f'[role="region"][aria-label="{table}"] td').filter(has_text=wanted)
 
     def chart(self, name: str) -> Locator:
         """A chart by what it is called for screen readers."""
@@ -151,6 +155,12 @@ class Visitor:
         """Pixels by which the page is wider than its window."""
         return max(int(pixels) for pixels in self.page.evaluate(_OVERFLOW))
 
+    def background_lightness(self) -> float:
+        """How light the page's background is, from 0 to 255."""
+        colour = str(self.page.get_by_test_id("stApp").evaluate("place => getComputedStyle(place).backgroundColor"))
+        channels = [int(channel) for channel in re.findall(r"\d+", colour)[:3]]
+        return sum(channels) / len(channels)
+
     def cells_of_matrix(self) -> list[tuple[str, str, int]]:
         """Gold label, predicted label and number of examples of every filled cell of the confusion matrix."""
         return [(str(gold), str(predicted), int(count)) for gold, predicted, count in self.page.evaluate(_CELLS_OF_MATRIX)]
@@ -160,7 +170,7 @@ class Visitor:
     def upload(self, file_name: str, content: str) -> None:
         """Give a file to the page's uploader."""
         payload = {"name": file_name, "mimeType": "application/octet-stream", "buffer": content.encode()}
-        self.page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files=[payload])  # type: ignore[list-item]
+        self.page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files=[payload])
 
     def fill(self, label: str, value: str) -> None:
         """Write into a field and leave it."""
@@ -175,13 +185,15 @@ class Visitor:
     def save_dataset(self) -> None:
         """Keep the import as a data set."""
         self.button("Save data set").click()
-        expect(self.button("All data sets")).to_be_visible()
+        expect(self.text("content hash")).to_be_visible()
+        self.settle()
 
     def choose_model(self, folder: Path) -> None:
-        """On the Train page: start from a model in a local folder."""
+        """On the Train page: start from the tiny model in a local folder, which reads 64 tokens."""
         self.choose("Local folder")
         self.fill("Folder of a transformers model", str(folder))
-        expect(self.text("What will happen")).to_be_visible()
+        expect(self.text("the model reads 64")).to_be_visible()
+        self.settle()
 
     def launch(self) -> str:
         """Launch what the Train page shows; the id of the run."""
