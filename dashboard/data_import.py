@@ -216,7 +216,8 @@ def _draw_fractions(guessed: ImportPlan) -> tuple[tuple[float, float, float], in
 
 def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
     """The rows as the plan reads them; the last few plans are kept, so that a click on a tab costs nothing."""
-    return _prepare(_Unhashed(tables), tuple((part, id(table)) for part, table in sorted(tables.items())), plan)
+    identities = tuple((part, id(table)) for part, table in sorted(tables.items()))
+    return _prepare(_Unhashed(tables), identities, plan, state.workspace().settings.max_labels)
 
 
 class _Unhashed(NamedTuple):
@@ -224,8 +225,13 @@ class _Unhashed(NamedTuple):
 
 
 @st.cache_resource(show_spinner=False, max_entries=6, ttl=1800, hash_funcs={ImportPlan: repr, _Unhashed: lambda _: ""})
-def _prepare(held: _Unhashed, identities: tuple[tuple[str, int], ...], plan: ImportPlan) -> Prepared:  # noqa: ARG001 - identities are the key
-    return prepare(held.tables, plan)
+def _prepare(
+    held: _Unhashed,
+    identities: tuple[tuple[str, int], ...],  # noqa: ARG001 - identities are the key
+    plan: ImportPlan,
+    max_labels: int,
+) -> Prepared:
+    return prepare(held.tables, plan, max_labels=max_labels)
 
 
 def _draw_raw(table: Table) -> None:

@@ -1,9 +1,11 @@
 """What a file will become if it is saved as a data set: rows, labels, lengths, and the records that were set aside."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
-from core.datasets.importing import Prepared
+from core.datasets.importing import Prepared, RecordSetAside
 from core.tasks import SPLITS
 from dashboard import formats, widgets
 from dashboard.charts.labels import label_counts_figure
@@ -48,7 +50,7 @@ def _draw_set_aside(prepared: Prepared) -> None:
     if not prepared.set_aside:
         st.info("Every record of the file can be used.", icon=":material/check_circle:")
         return
-    table = pd.DataFrame([{"record": one.record, "reason": one.reason} for one in prepared.set_aside])
+    table = set_aside_table(prepared.set_aside)
     st.caption(
         "These records cannot be used and stay out of the data set. To have them, correct them in the file and upload it again."
     )
@@ -59,6 +61,8 @@ def _draw_set_aside(prepared: Prepared) -> None:
         key="import-set-aside",
         column_config={
             "record": st.column_config.NumberColumn("Record", width="small"),
+            "line": st.column_config.NumberColumn("Line", width="small", help="Line of the file where the record begins."),
+            "file": st.column_config.TextColumn("File", width="small"),
             "reason": st.column_config.TextColumn("Why", width="large"),
         },
         alt="Records set aside, with reasons",
@@ -71,3 +75,13 @@ def _draw_set_aside(prepared: Prepared) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def set_aside_table(set_aside: Sequence[RecordSetAside]) -> pd.DataFrame:
+    """``record`` and ``reason`` of each; ``line`` where any is known, and ``file`` where there is more than one."""
+    table = pd.DataFrame(
+        [(one.record, one.line, one.file_name, one.reason) for one in set_aside], columns=["record", "line", "file", "reason"]
+    )
+    table["line"] = table["line"].astype("Int64")
+    known = {"line": bool(table["line"].notna().any()), "file": table["file"].nunique() > 1}
+    return table.drop(columns=[name for name, is_known in known.items() if not is_known])

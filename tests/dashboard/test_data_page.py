@@ -84,7 +84,25 @@ def test_bad_files_are_refused_in_plain_words(workspace: Workspace, open_page: O
 def test_records_set_aside_are_shown_with_reasons(open_page: OpenPage) -> None:
     app = _upload(open_page("data"), CSV + ",good\nno topic here,\n")
     assert any("Set aside (2)" in str(tab.label) for tab in app.tabs)
-    assert any("reason" in frame.value.columns for frame in app.dataframe)
+    table = next(frame.value for frame in app.dataframe if "reason" in frame.value.columns)
+    assert table[["record", "line"]].to_numpy().tolist() == [[61, 62], [62, 63]]
+
+
+def test_more_labels_than_the_settings_allow_are_refused(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEBOARD_MAX_LABELS", "2")
+    app = _upload(open_page("data"), CSV + "a third kind,ugly\n" * 3)
+    assert not app.exception
+    assert "at most 2 are allowed" in words_on(app)
+
+
+def test_records_of_several_files_are_listed_with_their_file() -> None:
+    from core.datasets.importing import RecordSetAside
+    from dashboard.data_preview import set_aside_table
+
+    rows = [RecordSetAside(3, "empty", file_name=name, line=line) for name, line in (("a.csv", 4), ("b.json", None))]
+    table = set_aside_table(rows)
+    assert table.columns.tolist() == ["record", "line", "file", "reason"]
+    assert set_aside_table(rows[1:]).columns.tolist() == ["record", "reason"]
 
 
 def test_going_back_forgets_the_upload(workspace: Workspace, open_page: OpenPage) -> None:
