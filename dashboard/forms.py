@@ -50,21 +50,22 @@ def fields_of(essential: bool) -> dict[str, list[Field]]:
 
 
 def draw_essential(
-    config: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
+    config: RunConfig, shown: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """The few fields that matter most, with the recipe's reasons below.
 
     Args:
-        config: what the recipe chose; shown until a person changes it.
+        config: what the recipe chose.
+        shown: what stands in the fields until a person changes them: the same, or the settings of a file or an earlier run.
         reasons: field name -> why the recipe chose so.
         key: differs wherever the recipe's choices may differ, so that a changed recipe shows its own values.
         choices: for fields that are text in the declaration but a choice here: value -> title.
 
     Returns:
-        The fields a person changed.
+        The fields that differ from the recipe.
     """
     fields = [field for of_section in fields_of(essential=True).values() for field in of_section]
-    changed = _draw_fields(fields, config, key=key, choices=choices, reasons=reasons)
+    changed = _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons)
     told = [
         f"{field.declared.title}: {reasons[field.name]}"
         for field in fields
@@ -79,22 +80,28 @@ def draw_essential(
 
 
 def draw_rest(
-    config: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
+    config: RunConfig, shown: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    """Every other field, by section.
+    """Every other field, by section; arguments are those of ``draw_essential``.
 
     Returns:
-        The fields a person changed.
+        The fields that differ from the recipe.
     """
     changed: dict[str, Any] = {}
     for section, fields in fields_of(essential=False).items():
         st.markdown(f"**{SECTION_TITLES[section]}**")
-        changed |= _draw_fields(fields, config, key=key, choices=choices, reasons=reasons)
+        changed |= _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons)
     return changed
 
 
 def _draw_fields(
-    fields: list[Field], config: RunConfig, *, key: str, choices: Mapping[str, Mapping[str, str]], reasons: Mapping[str, str]
+    fields: list[Field],
+    config: RunConfig,
+    shown: RunConfig,
+    *,
+    key: str,
+    choices: Mapping[str, Mapping[str, str]],
+    reasons: Mapping[str, str],
 ) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     unused = get_task(config.data.task).unused_options
@@ -104,9 +111,9 @@ def _draw_fields(
             continue
         if num_shown % _IN_A_ROW == 0:
             columns = st.columns(_IN_A_ROW)
-        recommended = getattr(getattr(config, field.section), field.name)
+        recommended, first = (getattr(getattr(one, field.section), field.name) for one in (config, shown))
         with columns[num_shown % _IN_A_ROW]:
-            value = _draw_field(field, recommended, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
+            value = _draw_field(field, first, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
             if value != recommended:
                 changed[f"{field.section}.{field.name}"] = value
                 _draw_problem(config, field, value)
@@ -131,36 +138,38 @@ def _draw_problem(config: RunConfig, field: Field, value: Any) -> None:
         st.caption(f":red[{markdown_text(error.problem, longest=300)}]")
 
 
-def _draw_field(field: Field, recommended: Any, key: str, choices: Mapping[str, str] | None, reason: str | None) -> Any:
+def _draw_field(field: Field, first: Any, key: str, choices: Mapping[str, str] | None, reason: str | None) -> Any:
     declared = field.declared
     help_text = f"{declared.help} Recipe: {markdown_text(reason, longest=400)}" if reason else declared.help
     named = choices if choices is not None else declared.choices
     if named is not None:
         options: list[Any] = [None, *named] if field.optional else list(named)
+        if first not in options:  # from a file that was made for another task
+            options.append(first)
         return st.selectbox(
             declared.title,
             options,
-            index=options.index(recommended),
-            format_func=lambda value: "Automatic" if value is None else named[value],
+            index=options.index(first),
+            format_func=lambda value: "Automatic" if value is None else named.get(value, value),
             key=key,
             help=help_text,
         )
     if field.kind is bool:
-        return st.toggle(declared.title, value=bool(recommended), key=key, help=help_text, width="stretch")
+        return st.toggle(declared.title, value=bool(first), key=key, help=help_text, width="stretch")
     if field.kind is int:
-        return _whole_number(field, recommended, key, help_text)
+        return _whole_number(field, first, key, help_text)
     if field.kind is float:
-        return _fraction(field, recommended, key, help_text)
-    return st.text_input(declared.title, value=recommended or "", key=key, help=help_text) or (None if field.optional else "")
+        return _fraction(field, first, key, help_text)
+    return st.text_input(declared.title, value=first or "", key=key, help=help_text) or (None if field.optional else "")
 
 
-def _whole_number(field: Field, recommended: int | None, key: str, help_text: str) -> int | None:
+def _whole_number(field: Field, first: int | None, key: str, help_text: str) -> int | None:
     declared = field.declared
     return st.number_input(
         declared.title,
         min_value=None if declared.minimum is None else int(declared.minimum),
         max_value=None if declared.maximum is None else int(declared.maximum),
-        value=recommended,
+        value=first,
         step=1,
         placeholder="Automatic" if field.optional else None,
         key=key,
@@ -168,22 +177,22 @@ def _whole_number(field: Field, recommended: int | None, key: str, help_text: st
     )
 
 
-def _fraction(field: Field, recommended: float | None, key: str, help_text: str) -> float | None:
+def _fraction(field: Field, first: float | None, key: str, help_text: str) -> float | None:
     """A number with a fraction, typed as people write it, such as ``2e-4``."""
-    shown = "" if recommended is None else formats.setting(recommended)
+    shown = "" if first is None else formats.setting(first)
     typed = st.text_input(
         field.declared.title, value=shown, placeholder="Automatic" if field.optional else None, key=key, help=help_text
     )
     typed = (typed or "").strip().replace(",", ".")
     if typed == shown:
-        return recommended
+        return first
     if not typed and field.optional:
         return None
     try:
         return float(typed)
     except ValueError:
-        st.caption(":red[Not a number, so the recipe's value is kept. Write it as 0.1 or 2e-4.]")
-        return recommended
+        st.caption(":red[Not a number, so the value before is kept. Write it as 0.1 or 2e-4.]")
+        return first
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:

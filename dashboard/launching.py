@@ -1,5 +1,6 @@
 """The Train page: what is chosen on the left, what will happen on the right."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,12 @@ from core.tasks import get_task
 from core.training.preparing import TrainingPlan, new_run_config, plan
 from core.training.recipes import RECIPES
 from dashboard import formats, forms, state, widgets
+from dashboard.charts.labels import token_lengths_figure
 from dashboard.escaping import markdown_text
+from dashboard.starting_point import StartingPoint, draw_starting_point
 
+_LAUNCHED, _NUM_LAUNCHES = "train-launched", "train-launches"
+_DOUBLE_CLICK_S = 2.0
 _SOURCES = {"bundled": "Bundled", "folder": "Local folder", "hub": "Hugging Face hub"}
 
 
@@ -41,20 +46,22 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
         UserError: what was chosen does not fit together.
     """
     record = _draw_dataset(records)
+    try:
+        start = draw_starting_point()
+    except ConfigError as error:
+        widgets.show_error(f"{error.field} {error.problem}", title="This config cannot be used")
+        return None
     reference = _draw_model()
-    recipe = st.segmented_control(
-        "Recipe",
-        list(RECIPES),
-        format_func=lambda name: RECIPES[name].title,
-        default="automatic",
-        required=True,
-        key="train-recipe",
+    st.session_state.setdefault("train-recipe", "automatic")
+    recipe = str(
+        st.segmented_control(
+            "Recipe", list(RECIPES), format_func=lambda name: RECIPES[name].title, required=True, key="train-recipe"
+        )
     )
-    recipe = str(recipe)
     st.caption(RECIPES[recipe].summary)
     if not reference:
         return None
-    return _draw_settings(record, reference, recipe)
+    return _draw_settings(record, reference, recipe, start)
 
 
 def draw_refusal(error: UserError) -> None:
@@ -86,8 +93,9 @@ def _draw_dataset(records: Sequence[DatasetRecord]) -> DatasetRecord:
 
 
 def _draw_model() -> str:
+    st.session_state.setdefault("train-model-source", "bundled")
     source = st.segmented_control(
-        "Model", list(_SOURCES), format_func=_SOURCES.__getitem__, default="bundled", required=True, key="train-model-source"
+        "Model", list(_SOURCES), format_func=_SOURCES.__getitem__, required=True, key="train-model-source"
     )
     if source == "bundled":
         st.caption("all-MiniLM-L6-v2, English, 22.7 million parameters: small, fast and good. Comes with Tuneboard; no download.")
@@ -112,17 +120,18 @@ def _draw_model() -> str:
     return (hub_id or "").strip()
 
 
-def _draw_settings(record: DatasetRecord, reference: str, recipe: str) -> Prepared:
+def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: StartingPoint) -> Prepared:
     workspace = state.workspace()
     dataset, hub_folder = workspace.dataset(record.id), workspace.settings.hub_models_folder
     info = describe(reference, hub_folder)
     recommended, reasons = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe)
-    key = f"option-{record.id}-{reference}-{recipe}"
+    shown = recommended.with_values(start.values)
+    key = f"option-{record.id}-{reference}-{recipe}-{start.key}"
     choices = {"selection_metric": {metric: metric.replace("_", " ") for metric in get_task(dataset.task).metric_names}}
     st.subheader("Settings", anchor=False)
-    changed = forms.draw_essential(recommended, reasons, key=key, choices=choices)
+    changed = forms.draw_essential(recommended, shown, reasons, key=key, choices=choices)
     with st.expander("All options", icon=":material/tune:"):
-        changed |= forms.draw_rest(recommended, reasons, key=key, choices=choices)
+        changed |= forms.draw_rest(recommended, shown, reasons, key=key, choices=choices)
     config, _ = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe, values=changed)
     return Prepared(record=record, config=config, plan=_plan(config, dataset, info), model=info, changed=changed)
 
@@ -160,26 +169,47 @@ def draw_launch(prepared: Prepared) -> None:
             f"checkpoint is kept; at the end it is tested once on {formats.count(examples['test'])} test examples."
         )
         st.caption(f"On {markdown_text(foreseen.device)} in {markdown_text(foreseen.precision)}.")
-        if foreseen.median_tokens is not None:
-            st.caption(
-                f"A typical text has {formats.plural(foreseen.median_tokens, 'token')}, "
-                f"the longest {formats.count(foreseen.longest_tokens or 0)}; "
-                f"the model reads {formats.count(foreseen.max_length)}."
-            )
+        _draw_lengths(foreseen)
         for note in foreseen.notes:
             st.warning(markdown_text(note, longest=600), icon=":material/info:")
         if prepared.changed:
             st.caption(f"{formats.plural(len(prepared.changed), 'setting')} changed from the recipe.")
         name = st.text_input("Name of the run", key="train-name", placeholder="Made from the data set's name", max_chars=120)
-        if st.button("Launch", type="primary", icon=":material/rocket_launch:", width="stretch", key="launch"):
+        if st.button("Launch", type="primary", icon=":material/rocket_launch:", width="stretch", key=_launch_key()):
             run_id = _launch(prepared, name)
             if run_id is not None:
                 state.go_to(state.RUN_PAGE, run=run_id)
 
 
+def leave_if_launched() -> None:
+    """Go on to the run where the page is drawn for the second half of a double click, whose first half has launched it."""
+    run_id, when = st.session_state.get(_LAUNCHED, ("", -_DOUBLE_CLICK_S))
+    if time.monotonic() - when < _DOUBLE_CLICK_S:
+        state.go_to(state.RUN_PAGE, run=run_id)
+
+
+def _launch_key() -> str:
+    """Key of the button, good for one launch: a late second click is meant for a button that is no longer there."""
+    return f"launch-{st.session_state.get(_NUM_LAUNCHES, 0)}"
+
+
+def _draw_lengths(foreseen: TrainingPlan) -> None:
+    """How long the texts are in the model's tokens, and whether all of them fit."""
+    lengths, limit = foreseen.token_lengths, foreseen.max_length
+    if not lengths:
+        return
+    widgets.chart(token_lengths_figure(lengths, limit), key="train-lengths", alt="Texts by number of tokens, and the limit")
+    typical, longest = formats.plural(foreseen.median_tokens or 0, "token"), formats.count(foreseen.longest_tokens or 0)
+    fit = "" if foreseen.num_cut else f" All fit: up to {formats.count(limit)} are read."
+    st.caption(f"A typical text has {typical}, the longest {longest}.{fit}")
+
+
 def _launch(prepared: Prepared, name: str | None) -> str | None:
     try:
-        return state.workspace().launch(prepared.config, name=(name or "").strip() or None).id
+        run_id = state.workspace().launch(prepared.config, name=(name or "").strip() or None).id
     except UserError as error:
         widgets.show_error(str(error))
         return None
+    st.session_state[_NUM_LAUNCHES] = st.session_state.get(_NUM_LAUNCHES, 0) + 1
+    st.session_state[_LAUNCHED] = (run_id, time.monotonic())
+    return run_id

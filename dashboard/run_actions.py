@@ -13,6 +13,7 @@ from dashboard.downloads import csv_bytes, file_stem
 _STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
 _RESUME_HELP = "Goes on from the last checkpoint."
 _FINISH_HELP = "Trains no further: tests the best checkpoint so far and writes results and the model."
+_AGAIN_HELP = "Opens the Train page with this run's data set, model and settings, where each can be changed."
 
 
 def draw_actions(run: RunRecord) -> None:
@@ -39,8 +40,8 @@ def draw_actions(run: RunRecord) -> None:
             if has_checkpoint(run) and st.button("Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP):
                 workspace.finish(run.id)
                 st.rerun()
-        if st.button("Train on this data again", icon=":material/tune:"):
-            state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id)
+        if st.button("Train again with changes", icon=":material/tune:", help=_AGAIN_HELP):
+            state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id, like=run.id)
         run_dir = workspace.run_dir(run.id)
         config_file = run_dir.config_file
         if config_file.is_file():

@@ -45,7 +45,9 @@ class TrainingPlan:
         device, precision: in words, as far as can be told without loading torch.
         estimated_s: rough duration; nothing where the model is not here yet.
         median_tokens, longest_tokens: lengths of the texts in the model's tokens, on a sample.
+        token_lengths: length of each text of the sample, in the model's tokens.
         num_cut: texts of the sample longer than ``max_length``; ``num_sampled`` is its size.
+        share_of_tokens_cut: how much of the sample's tokens they lose, from 0 to 1.
         notes: what a person should know before launch.
     """
 
@@ -61,6 +63,8 @@ class TrainingPlan:
     longest_tokens: int | None = None
     num_cut: int = 0
     num_sampled: int = 0
+    share_of_tokens_cut: float = 0.0
+    token_lengths: Sequence[int] = ()
     notes: list[str] = field(default_factory=list)
 
 
@@ -164,11 +168,15 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     on_gpu = here.gpu is not None and config.compute.device != "cpu"
     bfloat16 = config.compute.precision in {"automatic", "bfloat16"} and here.native_bfloat16
     num_cut = sum(length > limit for length in lengths)
+    share_of_tokens_cut = sum(max(0, length - limit) for length in lengths) / max(1, sum(lengths))
     notes = []
     if info.needs_download:
         notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
     if num_cut:
-        notes.append(f"About {num_cut / len(lengths):.0%} of the texts are longer than {limit} tokens.")
+        notes.append(
+            f"At most {limit} tokens are read: {num_cut:,} of {len(lengths):,} training texts looked at "
+            f"({_percent(num_cut / len(lengths))}) lose their end, {_percent(share_of_tokens_cut)} of all tokens."
+        )
     return TrainingPlan(
         num_examples=dict(dataset.num_examples),
         steps_per_epoch=steps_per_epoch,
@@ -182,8 +190,14 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
         longest_tokens=max(lengths, default=None),
         num_cut=num_cut,
         num_sampled=len(lengths),
+        share_of_tokens_cut=share_of_tokens_cut,
+        token_lengths=lengths,
         notes=notes,
     )
+
+
+def _percent(share: float) -> str:
+    return "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
 def _estimate_s(

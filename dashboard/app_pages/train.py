@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.errors import UserError
 from dashboard import state, widgets
-from dashboard.launching import draw_choices, draw_launch, draw_refusal
+from dashboard.launching import draw_choices, draw_launch, draw_refusal, leave_if_launched
 
+leave_if_launched()
 workspace = state.workspace()
 widgets.page_head("Train", "Choose a data set, a model and a recipe. The defaults are good; launch goes straight to the run.")
 

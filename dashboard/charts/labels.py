@@ -54,6 +54,42 @@ def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
     return figure
 
 
+def token_lengths_figure(lengths: Sequence[int], limit: int) -> go.Figure:
+    """How many texts have how many tokens, and from where on they are cut; a limit far beyond the longest is only pointed at."""
+    longest = max(lengths)
+    size = max(1, -(-longest // 40))
+    starts = range(1, longest + 1, size)
+    counts = [0] * len(starts)
+    for length in lengths:
+        counts[max(0, length - 1) // size] += 1
+    figure = new_figure(height=150, name="token-lengths", legend=False)
+    figure.add_bar(
+        x=[start + (size - 1) / 2 for start in starts],
+        y=counts,
+        width=size * 0.92,
+        marker={"color": [ORANGE if start + size - 1 > limit else TEAL for start in starts]},
+        customdata=[f"{start} to {start + size - 1}" if size > 1 else str(start) for start in starts],
+        hovertemplate="%{customdata} tokens<br>%{y} texts<extra></extra>",
+    )
+    end = max(longest, limit if limit <= 1.6 * longest else 0) + size
+    if limit <= end:
+        figure.add_vline(x=limit + 0.5, line={"color": ORANGE, "width": 2, "dash": "dot"})
+    left = limit > 0.6 * end
+    figure.add_annotation(
+        x=min(limit + 0.5, end),
+        y=1,
+        yref="paper",
+        text=f"limit {limit}" if limit <= end else f"limit {limit} →",
+        showarrow=False,
+        xanchor="right" if left else "left",
+        xshift=-4 if left else 4,
+        font={"color": ORANGE},
+    )
+    figure.update_xaxes(range=[0, end], title={"text": "Tokens in a text", "standoff": 4}, nticks=6)
+    figure.update_yaxes(showticklabels=False, showgrid=False)
+    return figure
+
+
 def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Two dots a label, precision and recall, joined by a line: short lines are balanced, far right is good.
 

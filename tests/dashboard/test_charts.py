@@ -2,11 +2,12 @@
 
 import numpy as np
 import plotly.graph_objects as go
+import pytest
 
 from dashboard.charts.confusion import confusion_figure
 from dashboard.charts.curves import learning_rate_curve, loss_curve, score_curve, single_curve, smoothed, thinned
 from dashboard.charts.decisions import probabilities_figure, threshold_figure
-from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure
+from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure, token_lengths_figure
 from dashboard.confusions import Confusion
 
 HOSTILE = "<b>x</b>"
@@ -109,3 +110,11 @@ def test_threshold_curves_are_drawn_where_they_are_known() -> None:
 
 def test_text_lengths_can_be_drawn() -> None:
     assert text_lengths_figure([1, 2, 3]).data[0].type == "histogram"
+
+
+@pytest.mark.parametrize(("limit", "lines", "words"), [(20, 1, "limit 20"), (90, 1, "limit 90"), (5000, 0, "limit 5000 →")])
+def test_token_lengths_count_every_text_and_show_the_limit(limit: int, lines: int, words: str) -> None:
+    figure = token_lengths_figure([1, 5, 80, 81], limit)
+    assert sum(figure.data[0].y) == 4
+    assert len(figure.layout.shapes) == lines
+    assert [note.text for note in figure.layout.annotations] == [words]

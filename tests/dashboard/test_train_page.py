@@ -49,7 +49,7 @@ def test_the_page_says_what_will_happen_for_every_task(workspace: Workspace, ope
 def test_launch_queues_the_run_and_goes_to_its_page(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
     app = open_page("train", dataset=tickets)
     app.text_input(key="train-name").set_value("My run").run()
-    app.button(key="launch").click().run()
+    app.button(key="launch-0").click().run()
     assert not app.exception
     (run,) = workspace.runs()
     assert (run.name, run.state) == ("My run", RunState.QUEUED)
@@ -63,7 +63,7 @@ def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page:
     _field(app, "Epochs").set_value(2)
     app.run()
     assert "2 settings changed" in words_on(app)
-    app.button(key="launch").click().run()
+    app.button(key="launch-0").click().run()
     config = workspace.run_dir(workspace.runs()[0].id).config()
     assert (_value(config, "learning_rate"), _value(config, "epochs")) == (3e-5, 2)
 
@@ -71,7 +71,7 @@ def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page:
 def test_an_untouched_form_launches_exactly_the_recipe(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
     from core.training.preparing import new_run_config
 
-    open_page("train", dataset=tickets).button(key="launch").click().run()
+    open_page("train", dataset=tickets).button(key="launch-0").click().run()
     recommended, _ = new_run_config(workspace.dataset(tickets), hub_folder=workspace.settings.hub_models_folder)
     assert workspace.run_dir(workspace.runs()[0].id).config() == recommended
 
@@ -91,7 +91,7 @@ def test_a_value_out_of_range_is_named_where_it_was_made(open_page: OpenPage, ti
     assert not app.exception
     assert title.split(" ")[0] in words_on(app).split("expected")[0] or app.error
     assert app.error
-    assert not [one for one in app.button if one.key == "launch"]
+    assert not [one for one in app.button if str(one.key).startswith("launch")]
 
 
 def test_a_model_folder_that_is_none_is_refused_before_launch(open_page: OpenPage, tickets: str) -> None:
@@ -107,3 +107,37 @@ def test_every_declared_option_has_its_field_exactly_once() -> None:
     names = [field.name for essential in (True, False) for fields in forms.fields_of(essential).values() for field in fields]
     assert len(names) == len(set(names))
     assert {"learning_rate", "epochs", "batch_size", "seed", "pooling"} <= set(names)
+
+
+def test_two_clicks_on_the_same_button_make_one_run_and_lead_to_it(
+    workspace: Workspace, open_page: OpenPage, tickets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.launching._DOUBLE_CLICK_S", 3600.0)
+    app = open_page("train", dataset=tickets)
+    app.button(key="launch-0").click().run()
+    app.switch_page("app_pages/train.py").run()
+    assert app.title[0].value == "Tickets 1"
+    assert len(workspace.runs()) == 1
+
+
+def test_a_late_second_click_meets_a_button_that_launches_nothing(
+    workspace: Workspace, open_page: OpenPage, tickets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.launching._DOUBLE_CLICK_S", -1.0)
+    app = open_page("train", dataset=tickets)
+    app.button(key="launch-0").click().run()
+    app.switch_page("app_pages/train.py").run()
+    assert [one.key for one in app.button if str(one.key).startswith("launch")] == ["launch-1"]
+    assert len(workspace.runs()) == 1
+
+
+def test_the_lengths_of_the_texts_are_drawn_with_the_limit(open_page: OpenPage, tickets: str) -> None:
+    app = open_page("train", dataset=tickets)
+    assert "All fit" in words_on(app)
+    _field(app, "Longest input (tokens)").set_value(10)
+    app.run()
+    words = words_on(app)
+    assert "All fit" not in words
+    assert "At most 10 tokens are read" in words
+    assert "lose their end" in words
+    assert len(app.get("plotly_chart")) == 1

@@ -1,0 +1,178 @@
+"""Settings to start from on the Train page: a config file somebody uploads, or an earlier run (``?like=RUN_ID``).
+
+A config comes from outside even where we once wrote it ourselves: it may be edited by hand, come from another version or be meant
+badly. Every value is checked by the declarations in ``core.config`` before a field shows it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+import yaml
+
+from core.config import SECTIONS, RunConfig, mapping_from_yaml
+from core.errors import ConfigError, NotFoundError
+from core.models.catalogue import BUNDLED
+from core.training.recipes import get_recipe
+from dashboard import formats, state
+from dashboard.escaping import markdown_text
+
+_MOST_BYTES = 256 * 1024
+_LONGEST_TEXT = 1000
+_APPLIED = "train-start-applied"
+_PLACE = {"dataset": "any", "dataset_hash": "any", "task": "any"}
+"""Stands for the ``data`` section, which the page asks for itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartingPoint:
+    """What fields show before a person changes them.
+
+    Attributes:
+        key: another one for other settings; empty where there is nothing but the recipe.
+        recipe, model: as named there, if they are.
+        values: dotted name -> value of every other field that is set there.
+    """
+
+    key: str = ""
+    recipe: str | None = None
+    model: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def draw_starting_point() -> StartingPoint:
+    """Where the settings start from: an uploaded file, else the run in the URL, else nothing but the recipe.
+
+    Raises:
+        ConfigError: the file or the run's config has something that is not allowed.
+    """
+    like = state.id_in_url("like")
+    with st.expander("Start from a config file", icon=":material/upload_file:"):
+        uploaded = st.file_uploader(
+            "A run's config as YAML", type=["yaml", "yml"], key="train-config", max_upload_size=1, label_visibility="collapsed"
+        )
+        st.caption("Its settings fill the form below and can be changed there. Which rows it was made for does not matter.")
+    if uploaded is not None:
+        start = starting_point(_text_of(uploaded.getvalue()))
+        st.caption(f"Settings from {markdown_text(uploaded.name, longest=60)}: {_in_words(start)}.")
+    elif like is not None:
+        start = _like_run(like)
+    else:
+        start = StartingPoint()
+    _apply(start)
+    return start
+
+
+def starting_point(text: str) -> StartingPoint:
+    """Read the YAML text of a config.
+
+    Raises:
+        ConfigError: something in it is not allowed; names the field, or the line where it is not YAML.
+    """
+    _refuse_aliases(text)
+    try:
+        raw = mapping_from_yaml(text)
+    except (ValueError, RecursionError):  # a number of thousands of digits, the 99th of a month, a thousand brackets
+        raise ConfigError("config", "holds something that is no setting. Start from a config downloaded from a run.") from None
+    raw.pop("data", None)
+    _check_plain(raw)
+    config = RunConfig.from_dict({**raw, "data": _PLACE})
+    recipe = raw.get("recipe")
+    if recipe is not None:
+        get_recipe(str(recipe))
+    values = {
+        f"{section}.{name}": getattr(getattr(config, section), name) for section in SECTIONS for name in raw.get(section) or {}
+    }
+    model = values.pop("model.model", None)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return StartingPoint(key=digest, recipe=None if recipe is None else str(recipe), model=model, values=values)
+
+
+def _like_run(run_id: str) -> StartingPoint:
+    try:
+        run = state.workspace().run(run_id)
+        text = state.workspace().run_dir(run.id).config_file.read_text(encoding="utf-8")
+    except (NotFoundError, OSError, UnicodeDecodeError):
+        st.caption("The run to start from is gone; the settings below are the recipe's.")
+        return StartingPoint()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"With the settings of {markdown_text(run.name, longest=60)}.", width="content")
+        if st.button("Use the recipe's instead", type="tertiary", icon=":material/close:", key="train-unlike"):
+            del st.query_params["like"]
+            st.rerun()
+    return starting_point(text)
+
+
+def _apply(start: StartingPoint) -> None:
+    """Put recipe and model into their fields, once for each starting point and again when the page was left in between."""
+    if st.session_state.get(_APPLIED) == start.key and "train-recipe" in st.session_state:
+        return
+    st.session_state[_APPLIED] = start.key
+    if start.recipe is not None:
+        st.session_state["train-recipe"] = start.recipe
+    if start.model is None:
+        return
+    source = _source_of(start.model)
+    st.session_state["train-model-source"] = source
+    if source != "bundled":
+        st.session_state[f"train-model-{source}"] = start.model
+
+
+def _source_of(reference: str) -> str:
+    if reference == BUNDLED:
+        return "bundled"
+    folder = Path(reference)
+    return "folder" if folder.is_absolute() or reference.startswith(("~", ".", "\\")) or folder.is_dir() else "hub"
+
+
+def _in_words(start: StartingPoint) -> str:
+    named = [name for name, value in (("recipe", start.recipe), ("model", start.model)) if value is not None]
+    return ", ".join([*named, formats.plural(len(start.values), "setting")])
+
+
+def _text_of(content: bytes) -> str:
+    if len(content) > _MOST_BYTES:
+        raise ConfigError("config", f"is {len(content) // 1024} KiB long; a run's config has a few. Choose another file.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("config", "is not UTF-8 text. Save it as UTF-8, or choose another file.") from None
+
+
+def _refuse_aliases(text: str) -> None:
+    """A few lines that refer to each other can stand for more values than a machine can hold."""
+    try:
+        refers = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return  # reading it says what is wrong, and where
+    if refers:
+        raise ConfigError("config", "has an alias such as *name. Write the value out in its place.")
+
+
+def _check_plain(raw: Mapping[Any, Any]) -> None:
+    """Refuse everything but one level of sections with plain values: what is nested deeper could grow without end when shown."""
+    for name, section in raw.items():
+        _check_name(name)
+        if not isinstance(section, Mapping):
+            _check_value(str(name), section)
+            continue
+        for key, value in section.items():
+            _check_name(key)
+            _check_value(f"{name}.{key}", value)
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name.isascii() or not name.isprintable() or len(name) > 100:
+        raise ConfigError("config", "has a key that is not a short word in plain letters. Correct it, or take it out.")
+
+
+def _check_value(name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, str | int | float):
+        raise ConfigError(name, "is not one plain value; expected a number, a word, true or false.")
+    if isinstance(value, str) and (len(value) > _LONGEST_TEXT or not value.isprintable()):
+        raise ConfigError(name, "is not one short line of text. Correct it, or take it out.")
+    if isinstance(value, int) and abs(value) > 2**53:
+        raise ConfigError(name, "is too large a number. Correct it, or take it out.")
