@@ -12,7 +12,7 @@ from dashboard import formats
 
 _KEY = "label_f1/"
 _FEW = 12
-_ROW_PX = 24
+_ROW_PX = 22
 _TABLE_PX = 36 + _FEW * _ROW_PX
 
 
@@ -44,27 +44,16 @@ def label_scores(rows: Sequence[Mapping[str, Any]]) -> LabelScores | None:
 
 def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
     """The table, or a word on when there will be one. Label names are text of others; a data frame shows them as they are."""
-    st.markdown("**F1 by label**")
     scores = label_scores(rows)
     if scores is None:
+        st.markdown("**F1 by label**")
         st.caption("Measured for the first time at the end of the first epoch.")
         return
-    table, told = scores.table, f"On validation, as of epoch {scores.epoch}, the lowest first."
-    if len(table) > _FEW:
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.caption(told, width="content")
-            shown = st.segmented_control(
-                "Labels",
-                ("few", "all"),
-                format_func={"few": f"{_FEW} lowest", "all": f"All {formats.count(len(table))}"}.__getitem__,
-                default="few",
-                required=True,
-                key=f"{key}-shown",
-                label_visibility="collapsed",
-            )
-        table = table.head(_FEW) if shown == "few" else table
-    else:
-        st.caption(told)
+    table = scores.table
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("**F1 by label**", width="content")
+        if len(table) > _FEW and _draw_switch(len(table), key) == "few":
+            table = table.head(_FEW)
     st.dataframe(
         table,
         hide_index=True,
@@ -79,6 +68,20 @@ def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
             ),
         },
         alt="F1 of each label on validation",
+    )
+    st.caption(f"On validation, as of epoch {scores.epoch}, the lowest first.")
+
+
+def _draw_switch(num_labels: int, key: str) -> str | None:
+    titles = {"few": f"{_FEW} lowest", "all": f"All {formats.count(num_labels)}"}
+    return st.segmented_control(
+        "Labels",
+        list(titles),
+        format_func=titles.__getitem__,
+        default="few",
+        required=True,
+        key=f"{key}-shown",
+        label_visibility="collapsed",
     )
 
 
