@@ -69,7 +69,7 @@ def draw_essential(
     told = [
         f"{field.declared.title}: {reasons[field.name]}"
         for field in fields
-        if field.name in reasons and field.name not in changed
+        if field.name in reasons and f"{field.section}.{field.name}" not in changed
     ]
     if told:
         with st.container(border=True, gap="xsmall"):

@@ -200,8 +200,8 @@ def _draw_lengths(foreseen: TrainingPlan) -> None:
         return
     widgets.chart(token_lengths_figure(lengths, limit), key="train-lengths", alt="Texts by number of tokens, and the limit")
     typical, longest = formats.plural(foreseen.median_tokens or 0, "token"), formats.count(foreseen.longest_tokens or 0)
-    fit = "" if foreseen.num_cut else f" All fit: up to {formats.count(limit)} are read."
-    st.caption(f"A typical text has {typical}, the longest {longest}.{fit}")
+    fit = "" if foreseen.num_cut else ", so all fit"
+    st.caption(f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}.")
 
 
 def _launch(prepared: Prepared, name: str | None) -> str | None:

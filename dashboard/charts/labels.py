@@ -75,14 +75,15 @@ def token_lengths_figure(lengths: Sequence[int], limit: int) -> go.Figure:
     if limit <= end:
         figure.add_vline(x=limit + 0.5, line={"color": ORANGE, "width": 2, "dash": "dot"})
     left = limit > 0.6 * end
+    figure.update_layout(margin={"t": 24})
     figure.add_annotation(
         x=min(limit + 0.5, end),
         y=1,
         yref="paper",
+        yanchor="bottom",
         text=f"limit {limit}" if limit <= end else f"limit {limit} →",
         showarrow=False,
         xanchor="right" if left else "left",
-        xshift=-4 if left else 4,
         font={"color": ORANGE},
     )
     figure.update_xaxes(range=[0, end], title={"text": "Tokens in a text", "standoff": 4}, nticks=6)

@@ -62,7 +62,9 @@ def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page:
     _field(app, "Learning rate").set_value("3e-5")
     _field(app, "Epochs").set_value(2)
     app.run()
-    assert "2 settings changed" in words_on(app)
+    words = words_on(app)
+    assert "2 settings changed" in words
+    assert "Epochs: " not in words, "the recipe's reason no longer holds"
     app.button(key="launch-0").click().run()
     config = workspace.run_dir(workspace.runs()[0].id).config()
     assert (_value(config, "learning_rate"), _value(config, "epochs")) == (3e-5, 2)
@@ -133,11 +135,11 @@ def test_a_late_second_click_meets_a_button_that_launches_nothing(
 
 def test_the_lengths_of_the_texts_are_drawn_with_the_limit(open_page: OpenPage, tickets: str) -> None:
     app = open_page("train", dataset=tickets)
-    assert "All fit" in words_on(app)
+    assert "so all fit" in words_on(app)
     _field(app, "Longest input (tokens)").set_value(10)
     app.run()
     words = words_on(app)
-    assert "All fit" not in words
+    assert "so all fit" not in words
     assert "At most 10 tokens are read" in words
     assert "lose their end" in words
     assert len(app.get("plotly_chart")) == 1
