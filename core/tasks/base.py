@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -104,13 +104,36 @@ class Headline:
     title: str
 
 
+class ColumnReading(Protocol):
+    """The way from a table to examples, for one task.
+
+    Tables have every cell as ``str`` or ``None``, nested values as JSON text, and record numbers from 1 as their index.
+    """
+
+    ROLES: tuple[Role, ...]
+
+    def recognises(self, rows: pd.DataFrame) -> float:
+        """How much a table looks like this task's, from 0 (cannot be) to 1 (can be nothing else)."""
+
+    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+        """Columns that probably play each role, from names and content; roles that nothing fits are absent."""
+
+    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
+        """Build examples.
+
+        Raises:
+            DatasetError: the columns chosen cannot be read this way at all.
+        """
+
+
 class Task(ABC):
     """One kind of problem. Instances hold no state; ``core.tasks.get_task`` hands them out."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    roles: ClassVar[tuple[Role, ...]]
+    columns: ClassVar[ColumnReading]
+    """How this task's examples are read from a table."""
     target_columns: ClassVar[tuple[str, ...]]
     """Columns of ``examples`` beside ``text`` that hold what is to be learned."""
     head_level: ClassVar[Literal["text", "token"]]
@@ -130,25 +153,22 @@ class Task(ABC):
 
     # --- from a table to examples ------------------------------------------------------------------------------------------
 
-    @abstractmethod
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The parts columns of a table can play."""
+        return self.columns.ROLES
+
     def recognises(self, rows: pd.DataFrame) -> float:
-        """How much a table looks like this task's, from 0 (cannot be) to 1 (can be nothing else).
+        """How much a table looks like this task's; see ``ColumnReading``."""
+        return self.columns.recognises(rows)
 
-        Args:
-            rows: every cell ``str`` or ``None``; nested values as JSON text; index = record numbers from 1.
-        """
-
-    @abstractmethod
     def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        """Columns that probably play each role, from names and content; roles that nothing fits are absent."""
+        """Columns that probably play each role; see ``ColumnReading``."""
+        return self.columns.guess_roles(rows)
 
-    @abstractmethod
     def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        """Build examples from a table.
-
-        Raises:
-            DatasetError: the columns chosen cannot be read this way at all.
-        """
+        """Build examples from a table; see ``ColumnReading``."""
+        return self.columns.read(rows, roles)
 
     @abstractmethod
     def label_names(self, examples: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.evaluation.multi_label import best_thresholds, score_multi_label
-from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import multi_label as columns
 from core.tasks.losses import PLAIN, LossOptions, positive_weights, sigmoid_loss
 from core.tasks.starting_biases import log_odds
@@ -29,7 +29,7 @@ class MultiLabel(Task):
     name: ClassVar[str] = "multi_label"
     title: ClassVar[str] = "Several labels per text"
     summary: ClassVar[str] = "A text may have several labels, or none, such as everything a review talks about."
-    roles: ClassVar[tuple[Role, ...]] = columns.ROLES
+    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("labels",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
     exclusive_labels: ClassVar[bool] = False
@@ -38,15 +38,6 @@ class MultiLabel(Task):
     unused_options: ClassVar[frozenset[str]] = frozenset()
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "micro_f1", "weighted_f1", "samples_f1", "exact_match")
     live_metrics: ClassVar[Mapping[str, str]] = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "exact_match": "Exact match"}
-
-    def recognises(self, rows: pd.DataFrame) -> float:
-        return columns.recognises(rows)
-
-    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        return columns.guess_roles(rows)
-
-    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        return columns.read(rows, roles)
 
     def label_names(self, examples: pd.DataFrame) -> list[str]:
         return sorted({label for labels in examples["labels"] for label in labels})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.evaluation.classification import score_classification
-from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import single_label as columns
 from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.starting_biases import log_frequencies
@@ -28,7 +28,7 @@ class SingleLabel(Task):
     name: ClassVar[str] = "single_label"
     title: ClassVar[str] = "One label per text"
     summary: ClassVar[str] = "Every text gets exactly one label, such as the topic of a ticket or the sentiment of a headline."
-    roles: ClassVar[tuple[Role, ...]] = columns.ROLES
+    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
     exclusive_labels: ClassVar[bool] = True
@@ -37,15 +37,6 @@ class SingleLabel(Task):
     unused_options: ClassVar[frozenset[str]] = frozenset({"thresholds"})
     metric_names: ClassVar[tuple[str, ...]] = ("macro_f1", "accuracy", "micro_f1", "weighted_f1")
     live_metrics: ClassVar[Mapping[str, str]] = {"macro_f1": "Macro F1", "accuracy": "Accuracy"}
-
-    def recognises(self, rows: pd.DataFrame) -> float:
-        return columns.recognises(rows)
-
-    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        return columns.guess_roles(rows)
-
-    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        return columns.read(rows, roles)
 
     def label_names(self, examples: pd.DataFrame) -> list[str]:
         return sorted(examples["label"].unique())

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.evaluation.entities import Span, score_entities, spans_of
-from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import token_classification as columns
 from core.tasks.columns.words import words
 from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
@@ -36,7 +36,7 @@ class TokenClassification(Task):
     name: ClassVar[str] = "token_classification"
     title: ClassVar[str] = "Named entities"
     summary: ClassVar[str] = "Finds and names stretches of a text, such as people, companies, places and products."
-    roles: ClassVar[tuple[Role, ...]] = columns.ROLES
+    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
     exclusive_labels: ClassVar[bool] = False
@@ -55,15 +55,6 @@ class TokenClassification(Task):
         "entity_precision": "Entity precision",
         "entity_recall": "Entity recall",
     }
-
-    def recognises(self, rows: pd.DataFrame) -> float:
-        return columns.recognises(rows)
-
-    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        return columns.guess_roles(rows)
-
-    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        return columns.read(rows, roles)
 
     def label_names(self, examples: pd.DataFrame) -> list[str]:
         return sorted({tag[2:] for tags in examples["tags"] for tag in tags if tag != "O"})
