@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from core.runs.records import RunRecord, RunState
 from tests.browser.conftest import NewVisitor
-from tests.browser.seeding import colour_rows, import_csv, launch_endless
+from tests.browser.seeding import launch_endless
 from tests.browser.server import Server, wait_for
 from tests.browser.visitor import Visitor
 
@@ -90,22 +90,6 @@ def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_resul
     visitor.button("See the results").click()
     visitor.expect_title("Results")
     expect(visitor.text("12 test examples are right")).to_be_visible()
-
-
-@pytest.mark.parametrize("pause_ms", [0, 150, 400])
-def test_launching_with_a_double_click_makes_one_run(visitor: Visitor, server: Server, tiny_model: Path, pause_ms: int) -> None:
-    dataset = import_csv(server, f"Impatient {pause_ms} ms", colour_rows(60))
-    visitor.open(f"train?dataset={dataset.id}")
-    visitor.choose_model(tiny_model)
-    visitor.fill("Epochs", "1")
-    expect(visitor.text("1 setting changed from the recipe.")).to_be_visible()
-    visitor.settle()
-    box = visitor.button("Launch").bounding_box()
-    assert box is not None
-    visitor.page.mouse.dblclick(box["x"] + 30, box["y"] + 10, delay=pause_ms / 4)
-    visitor.expect_title(f"Impatient {pause_ms} ms 1")
-    visitor.expect_state("Done")
-    assert [run.state for run in server.workspace.runs_of_dataset(dataset.id)] == [RunState.SUCCEEDED]
 
 
 def _more_points(visitor: Visitor, *, than: int) -> list[int]:

@@ -121,8 +121,9 @@ class Visitor:
         return str(box.first.get_by_role("combobox").input_value())
 
     def tab(self, name: str) -> None:
-        """Open a tab of the page."""
+        """Open a tab of the page, and wait for what it holds."""
         self.page.get_by_role("tab", name=name).click()
+        expect(self.page.get_by_role("tabpanel", name=name).get_by_test_id("stElementContainer").first).to_be_visible()
 
     def cells(self, table: str, text: str | re.Pattern[str]) -> Locator:
         """Cells that say exactly this, in a table by what it is called for screen readers.
