@@ -20,7 +20,7 @@ from dashboard.charts.labels import token_lengths_figure
 from dashboard.escaping import markdown_text
 from dashboard.starting_point import StartingPoint, draw_starting_point
 
-_LAUNCHED, _NUM_LAUNCHES = "train-launched", "train-launches"
+_LAUNCHES = "train-launches"
 _DOUBLE_CLICK_S = 2.0
 _SOURCES = {"bundled": "Bundled", "folder": "Local folder", "hub": "Hugging Face hub"}
 
@@ -183,14 +183,20 @@ def draw_launch(prepared: Prepared) -> None:
 
 def leave_if_launched() -> None:
     """Go on to the run where the page is drawn for the second half of a double click, whose first half has launched it."""
-    run_id, when = st.session_state.get(_LAUNCHED, ("", -_DOUBLE_CLICK_S))
-    if time.monotonic() - when < _DOUBLE_CLICK_S:
-        state.go_to(state.RUN_PAGE, run=run_id)
+    launches = _launches()
+    if launches and time.monotonic() - launches[-1][1] < _DOUBLE_CLICK_S:
+        state.go_to(state.RUN_PAGE, run=launches[-1][0])
 
 
 def _launch_key() -> str:
     """Key of the button, good for one launch: a late second click is meant for a button that is no longer there."""
-    return f"launch-{st.session_state.get(_NUM_LAUNCHES, 0)}"
+    return f"launch-{len(_launches())}"
+
+
+def _launches() -> list[tuple[str, float]]:
+    """Run and time of every launch from this tab."""
+    launches: list[tuple[str, float]] = st.session_state.setdefault(_LAUNCHES, [])
+    return launches
 
 
 def _draw_lengths(foreseen: TrainingPlan) -> None:
@@ -205,11 +211,12 @@ def _draw_lengths(foreseen: TrainingPlan) -> None:
 
 
 def _launch(prepared: Prepared, name: str | None) -> str | None:
+    # A second click may end this script wherever it touches the session, so nothing of that stands between launch and note.
+    workspace, launches = state.workspace(), _launches()
     try:
-        run_id = state.workspace().launch(prepared.config, name=(name or "").strip() or None).id
+        run_id = workspace.launch(prepared.config, name=(name or "").strip() or None).id
     except UserError as error:
         widgets.show_error(str(error))
         return None
-    st.session_state[_NUM_LAUNCHES] = st.session_state.get(_NUM_LAUNCHES, 0) + 1
-    st.session_state[_LAUNCHED] = (run_id, time.monotonic())
+    launches.append((run_id, time.monotonic()))
     return run_id
