@@ -161,14 +161,16 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
 def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     """Foresee a run: steps, lengths, device and a rough time."""
     num_train = dataset.num_examples["train"]
-    steps_per_epoch = -(-num_train // config.training.batch_size)
+    steps_per_epoch = -(-num_train // (config.training.batch_size * config.training.gradient_accumulation))
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()
     on_gpu = here.gpu is not None and config.compute.device != "cpu"
     bfloat16 = config.compute.precision in {"automatic", "bfloat16"} and here.native_bfloat16
-    num_cut = sum(length > limit for length in lengths)
-    share_of_tokens_cut = sum(max(0, length - limit) for length in lengths) / max(1, sum(lengths))
+    num_longer = sum(length > limit for length in lengths)
+    # Where every word is answered for, long texts are read in overlapping windows and lose nothing.
+    num_cut = 0 if get_task(dataset.task).head_level == "token" else num_longer
+    share_of_tokens_cut = sum(max(0, length - limit) for length in lengths) / max(1, sum(lengths)) if num_cut else 0.0
     notes = []
     if info.needs_download:
         notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
@@ -176,6 +178,11 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
         notes.append(
             f"At most {limit} tokens are read: {num_cut:,} of {len(lengths):,} training texts looked at "
             f"({_percent(num_cut / len(lengths))}) lose their end, {_percent(share_of_tokens_cut)} of all tokens."
+        )
+    elif num_longer:
+        notes.append(
+            f"{num_longer:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
+            "they are read in overlapping windows and lose nothing."
         )
     return TrainingPlan(
         num_examples=dict(dataset.num_examples),
@@ -210,6 +217,8 @@ def _estimate_s(
     trained = dataset.num_examples["train"] * config.training.epochs
     # A forward pass alone costs a third; validation runs once an epoch, and once more with the test split at the end.
     read = dataset.num_examples["validation"] * (config.training.epochs + 1) + dataset.num_examples["test"]
+    if config.learning.trainable == "head" and has_pooled_head(config, get_task(dataset.task).head_level, info):
+        trained, read = 0, sum(dataset.num_examples.values())  # every text is read once, and the head alone costs nothing
     flops = TRAINING_FLOPS_PER_TOKEN * working_parameters * tokens_per_example * (trained + read / 3)
     speed = GPU_FLOPS if on_gpu else CORE_FLOPS[bfloat16] * machine().cores
     return STARTING_S + flops / speed

@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import pytest
+
+from core.datasets.dataset import Dataset
+from core.errors import ConfigError, DatasetError
+from core.models.catalogue import describe
+from core.training.preparing import new_run_config, plan
+from core.training.recipes import RECIPES, Facts
+from tests.tiny import tiny_dataset, tiny_entities_dataset, write_tiny_dataset
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Dataset:
+    return write_tiny_dataset(tmp_path / "colours", tiny_dataset())
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Dataset:
+    return write_tiny_dataset(tmp_path / "names", tiny_entities_dataset(), "token_classification")
+
+
+def facts(**values: object) -> Facts:
+    plain = {
+        "task": "single_label", "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
+        "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "pooling": "mean", "has_gpu": False,
+    }  # fmt: skip
+    return Facts(**{**plain, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_every_recipe_gives_a_config_that_is_allowed_and_says_why(
+    colours: Dataset, names: Dataset, tmp_path: Path, recipe: str
+) -> None:
+    for dataset in (colours, names):
+        config, reasons = new_run_config(dataset, hub_folder=tmp_path, recipe=recipe)
+
+        assert config.recipe == recipe
+        assert {"epochs", "batch_size", "learning_rate"} <= set(reasons)
+        assert all(reason.endswith(".") for reason in reasons.values())
+
+
+def test_what_a_person_sets_wins_over_the_recipe(colours: Dataset, tmp_path: Path) -> None:
+    config, _ = new_run_config(colours, hub_folder=tmp_path, values={"epochs": "3", "optimizer.learning_rate": "1e-5"})
+
+    assert (config.training.epochs, config.optimizer.learning_rate) == (3, 1e-5)
+
+
+def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    epochs = [automatic(facts(num_train=n)).values["epochs"] for n in (100, 600, 1500, 9000, 200_000)]
+
+    assert epochs == sorted(epochs, reverse=True)
+    assert (epochs[0], epochs[-1]) == (20, 6)
+
+
+def test_a_large_model_takes_small_steps() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    assert automatic(facts(num_parameters=110_000_000)).values["learning_rate"] == 5e-5
+    assert automatic(facts()).values["learning_rate"] == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"selection_metric": "entity_f1"}, "expected one of macro_f1"),
+        ({"max_length": 1024}, "at most 512"),
+        ({"pooling": "architecture", "head": "cosine"}, "needs one pooled vector"),
+        ({"recipe": "x"}, "known are"),
+    ],
+)
+def test_settings_that_do_not_fit_task_or_model_are_refused(
+    colours: Dataset, tmp_path: Path, values: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        new_run_config(colours, hub_folder=tmp_path, values=values)
+
+
+def test_an_unknown_recipe_is_refused(colours: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected one of automatic"):
+        new_run_config(colours, hub_folder=tmp_path, recipe="magic")
+
+
+def test_a_data_set_without_a_test_split_is_refused(tmp_path: Path) -> None:
+    whole = write_tiny_dataset(tmp_path / "whole", tiny_dataset())
+    whole.num_examples["test"] = 0
+
+    with pytest.raises(DatasetError, match="no test examples"):
+        new_run_config(whole, hub_folder=tmp_path)
+
+
+def test_plan_foresees_steps_lengths_and_a_time(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    values = {"batch_size": 4, "gradient_accumulation": 2, "epochs": 5}
+    config, _ = new_run_config(colours, hub_folder=tmp_path, model=str(tiny_model), values=values)
+
+    foreseen = plan(config, colours, describe(str(tiny_model), tmp_path))
+
+    assert (foreseen.steps_per_epoch, foreseen.total_steps) == (4, 20)
+    assert (foreseen.max_length, foreseen.longest_tokens, foreseen.num_cut) == (64, 7, 0)
+    assert foreseen.estimated_s is not None
+    assert foreseen.estimated_s > 0
+
+
+def test_plan_says_which_texts_a_limit_cuts(tiny_model: Path, tmp_path: Path) -> None:
+    info = describe(str(tiny_model), tmp_path)
+    examples = tiny_dataset()
+    examples["text"] = ["sky " * (20 if i % 4 == 0 else 2) for i in range(len(examples))]
+    dataset = write_tiny_dataset(tmp_path / "long", examples)
+    config, _ = new_run_config(dataset, hub_folder=tmp_path, model=str(tiny_model), values={"max_length": 10})
+
+    foreseen = plan(config, dataset, info)
+
+    assert foreseen.num_cut == sum(i % 4 == 0 for i in range(60) if examples["split"][i] == "train")
+    assert any("At most 10 tokens are read" in note for note in foreseen.notes)
+
+
+def test_plan_for_entities_promises_windows_and_cuts_nothing(names: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    config, _ = new_run_config(names, hub_folder=tmp_path, model=str(tiny_model), values={"max_length": 8})
+
+    foreseen = plan(config, names, describe(str(tiny_model), tmp_path))
+
+    assert foreseen.num_cut == 0
+    assert any("overlapping windows" in note for note in foreseen.notes)
+
+
+def test_a_frozen_encoder_is_foreseen_to_be_much_faster(colours: Dataset, tmp_path: Path) -> None:
+    info = describe("bundled", tmp_path)
+    slow, fast = (
+        plan(new_run_config(colours, hub_folder=tmp_path, recipe=recipe)[0], colours, info).estimated_s
+        for recipe in ("automatic", "frozen_encoder")
+    )
+
+    assert slow is not None
+    assert fast is not None
+    assert fast < slow
+
+
+def test_a_relative_model_folder_is_remembered_whole(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+
+    config, _ = new_run_config(colours, hub_folder=tmp_path, model=tiny_model.name)
+
+    assert Path(config.model.model).is_absolute()
