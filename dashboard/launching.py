@@ -157,9 +157,7 @@ def draw_launch(prepared: Prepared) -> None:
         left, right = st.columns(2)
         examples = foreseen.num_examples
         left.metric("Training examples", formats.count(examples["train"]))
-        right.metric(
-            "Estimated time", f"about {formats.rough_duration(foreseen.estimated_s)}" if foreseen.estimated_s else "not known yet"
-        )
+        right.metric("Estimated time", f"≈ {formats.rough_duration(foreseen.estimated_s)}" if foreseen.estimated_s else "unknown")
         left.metric("Epochs", formats.count(foreseen.epochs))
         right.metric(
             "Steps", formats.count(foreseen.total_steps), help=f"{formats.count(foreseen.steps_per_epoch)} in each epoch"

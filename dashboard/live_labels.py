@@ -62,7 +62,7 @@ def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
         key=key,
         column_config={
             "label": st.column_config.TextColumn("Label", width="medium"),
-            "f1": st.column_config.ProgressColumn("F1", format="%.3f", min_value=0.0, max_value=1.0, width="medium"),
+            "f1": st.column_config.ProgressColumn("F1", format="%.3f", min_value=0.0, max_value=1.0, width="small"),
             "change": st.column_config.NumberColumn(
                 "Change", format="%+.3f", width="small", help="Since the validation before, one epoch earlier."
             ),
