@@ -1,5 +1,6 @@
 """Tuneboard's front door: ``python -m streamlit run dashboard/app.py`` from the root of the repository."""
 
+import logging
 from pathlib import Path
 
 import streamlit as st
@@ -33,3 +34,9 @@ try:
     page.run()
 except UserError as error:
     widgets.show_error(str(error))
+except Exception:
+    logging.getLogger("tuneboard.dashboard").exception("A page failed.")
+    widgets.show_error(
+        "Nothing that was saved is harmed. Open the page again; if it happens again, the terminal says where: please report it.",
+        title=widgets.UNFORESEEN,
+    )

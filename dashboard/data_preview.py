@@ -35,7 +35,7 @@ def draw_preview(prepared: Prepared) -> None:
         shown = prepared.examples.head(_MOST_ROWS)
         table = screens_of(prepared.task).preview(shown)
         table.insert(1, "split", shown["split"])
-        draw_rows_table(table, key="import-rows", text_width=330)
+        draw_rows_table(table, key="import-rows", text_width=230)
         if len(prepared.examples) > _MOST_ROWS:
             st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.plural(len(prepared.examples), 'row')}.")
     with labels:

@@ -74,6 +74,9 @@ def errors_shown() -> Iterator[None]:
         show_error(str(error))
 
 
+UNFORESEEN = "Something happened that nobody foresaw"
+
+
 def show_error(message: str, *, title: str = "That did not work") -> None:
     """An error whose message may hold somebody's text."""
     st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)

@@ -45,8 +45,11 @@ def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
 
 def is_alive(worker: WorkerIdentity) -> bool:
     """Whether exactly this process still runs."""
-    exit_code(worker)
-    return worker.boot_id == boot_id() and _same_time(_start_time(worker.pid, ignore_ended=True), worker.started_at)
+    if exit_code(worker) is not None:
+        return False
+    # A child has ended once its exit code can be had; /proc may call it ended a moment before that.
+    is_child = worker.pid in _children
+    return worker.boot_id == boot_id() and _same_time(_start_time(worker.pid, ignore_ended=not is_child), worker.started_at)
 
 
 def exit_code(worker: WorkerIdentity) -> int | None:

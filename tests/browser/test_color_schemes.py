@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.runs.records import RunState
+from dashboard.widgets import UNFORESEEN
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor
@@ -85,5 +86,6 @@ def test_every_page_of_a_full_workspace_opens(full_server: Server, new_visitor: 
 
 def _expect_whole(visitor: Visitor, color_scheme: str) -> None:
     expect(visitor.page.get_by_test_id("stException")).to_have_count(0)
+    expect(visitor.page.get_by_text(UNFORESEEN)).to_have_count(0)
     assert visitor.horizontal_overflow() <= 0, visitor.page.url
     assert (visitor.background_lightness() > 128) == (color_scheme == "light"), visitor.page.url

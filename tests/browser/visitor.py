@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-# Figures as Plotly holds them: the points behind what is drawn, whatever the zoom.
-_STEPS_OF_LOSS = """() => {
-    const chart = document.querySelector('[class*="st-key-loss-"] .js-plotly-plot');
-    return chart && chart.data ? Array.from(chart.data[1].x) : [];
-}"""
+# The live curve is Vega's, which names every point it draws for those who cannot see it: "Step: 1,284; Loss: 0.07; series: …".
+_STEPS_OF_LOSS = """() => Array.from(
+    document.querySelectorAll('[class*="st-key-loss-"] svg.marks [aria-label^="Step: "]'),
+    point => Number(point.getAttribute('aria-label').split(';')[0].replace(/\\D/g, '')))"""
+# The matrix is Plotly's, which holds the points behind what is drawn.
 _CELLS_OF_MATRIX = """() => {
     const chart = document.querySelector('[class*="st-key-matrix-"] .js-plotly-plot');
     return chart && chart.data ? chart.data[1].customdata.map(cell => cell.slice(0, 3)) : [];
@@ -140,6 +140,7 @@ class Visitor:
     def look(self) -> dict[str, list[str]]:
         """What a run's page says, without the figures that move."""
         main = self.page.get_by_test_id("stMain")
+        main.get_by_text("Last lines of the log").wait_for()  # the end of the page, so that all of it has been drawn
         return {
             "title": main.locator("h1").all_inner_texts(),
             "state": main.get_by_text(_STATE).all_inner_texts(),
@@ -149,8 +150,8 @@ class Visitor:
         }
 
     def steps_of_loss(self) -> list[int]:
-        """Steps of the points of the loss curve, as Plotly has them."""
-        return [int(step) for step in self.page.evaluate(_STEPS_OF_LOSS)]
+        """Steps of the points of the loss curve, in ascending order, each once."""
+        return sorted({int(step) for step in self.page.evaluate(_STEPS_OF_LOSS)})
 
     def horizontal_overflow(self) -> int:
         """Pixels by which the page is wider than its window."""
