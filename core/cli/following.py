@@ -47,7 +47,7 @@ def follow(workspace: Workspace, record: RunRecord, progress: "Progress", *, sta
                     return record
                 if start_queued and launcher.owns_queue:
                     launcher.start_queued()
-                time.sleep(PERIOD_S)
+                time.sleep(PERIOD_S)  # between two looks at the run
     finally:
         progress.close()
         launcher.disown()

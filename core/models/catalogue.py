@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
 
     target = hub_folder / reference.replace("/", "--")
     aside = hub_folder / f".{target.name}.part"
+    # Without a network the hub's library hands back whatever an earlier, broken download left there, as if it were whole.
+    shutil.rmtree(aside, ignore_errors=True)
     try:
         snapshot_download(reference, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
@@ -110,6 +113,7 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
             f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
             "or choose the bundled model or a local folder."
         ) from None
+    _describe_folder(aside, reference, reference)  # what cannot be used must not stay under the final name
     aside.replace(target)
     return describe(reference, hub_folder)
 

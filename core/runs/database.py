@@ -87,6 +87,6 @@ def _use_wal(engine: sa.Engine) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # SQLite's own busy timeout does not hold for a change of the journal mode
         finally:
             connection.close()

@@ -31,7 +31,7 @@ def wait_for(find: Callable[[], T], what: str, *, timeout_s: float = 60.0) -> T:
         if found:
             return found
         assert time.monotonic() < deadline, f"Waited {timeout_s:.0f} s in vain for {what}."
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks, not for luck
 
 
 class Server:

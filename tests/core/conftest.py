@@ -96,7 +96,7 @@ def wait_until() -> Callable[..., None]:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, "the condition did not come about in time"
-            time.sleep(0.01)
+            time.sleep(0.01)  # between two looks, not for luck
 
     return wait
 

@@ -42,6 +42,44 @@ def test_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: p
         download("somebody/some-model", tmp_path)
 
 
+def fake_hub(monkeypatch: pytest.MonkeyPatch, content: Path) -> None:
+    """A hub from which every model id downloads the files of one folder."""
+
+    def snapshot_download(_: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+        assert "*.bin" not in allow_patterns
+        shutil.copytree(content, local_dir)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+
+
+def test_hub_model_is_kept_once_it_was_downloaded_whatever_a_broken_download_left(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_hub(monkeypatch, tiny_model)
+    leftover = tmp_path / ".somebody--some-model.part"
+    leftover.mkdir()
+    (leftover / "config.json").write_text("{")
+
+    info = download("somebody/some-model", tmp_path)
+
+    assert info.folder == tmp_path / "somebody--some-model"
+    assert describe("somebody/some-model", tmp_path).needs_download is False
+
+
+def test_hub_model_that_cannot_be_used_is_refused_and_not_kept(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    useless = tmp_path / "useless"
+    shutil.copytree(tiny_model, useless)
+    (useless / "model.safetensors").unlink()
+    fake_hub(monkeypatch, useless)
+
+    for _ in range(2):
+        with pytest.raises(ModelError, match="no weights as safetensors"):
+            download("somebody/some-model", tmp_path / "hub")
+    assert not (tmp_path / "hub" / "somebody--some-model").exists()
+
+
 @pytest.mark.parametrize("reference", ["../../no-such", "/no/such/folder", "a/b/c", "name with spaces", "", "-rf"])
 def test_reference_that_leads_nowhere_is_refused(reference: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="neither a folder"):
