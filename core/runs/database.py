@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from core.errors import UserError
-from core.runs.tables import metadata
+from core.runs import migrations
 
 BUSY_TIMEOUT_S = 60.0
 """How long a change waits for another process that holds the database."""
@@ -25,19 +25,20 @@ _POSTGRESQL_LOCK = 0x74756E65
 
 
 def open_database(database_url: str) -> sa.Engine:
-    """Open the catalogue's database, making its tables where they are not there yet.
+    """Open the catalogue's database, making its tables or bringing them to the current version where need be.
 
     Raises:
-        UserError: the URL leads nowhere, or to something that is not a catalogue.
+        UserError: the URL leads nowhere, or to something that is not a catalogue, or to one of a later version.
     """
     try:
         engine = _engine(database_url)
         if engine.dialect.name == "sqlite":
             _use_wal(engine)
-        with changing(engine) as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
-            metadata.create_all(connection)
+        if not _is_current(engine):
+            with changing(engine) as connection:
+                if engine.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+                migrations.upgrade(connection)
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(
             f"The database URL cannot be used ({type(error).__name__}). Expected for instance sqlite:////path/tuneboard.db, "
@@ -57,6 +58,11 @@ def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One change: committed as a whole at the end, or not at all if an error leaves it."""
     with engine.connect().execution_options(changes=True) as connection, connection.begin():
         yield connection
+
+
+def _is_current(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return migrations.version_of(connection) == migrations.CURRENT
 
 
 def _engine(database_url: str) -> sa.Engine:

@@ -50,7 +50,13 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRecord:
-    """A line of the catalogue about a data set."""
+    """A line of the catalogue about a data set.
+
+    Attributes:
+        parent_id: the data set this one was made from, which may be deleted since.
+        change: what was done to the parent, in one line.
+        owner: to whom it belongs; nobody in particular where people do not sign in.
+    """
 
     id: str
     name: str
@@ -59,6 +65,9 @@ class DatasetRecord:
     num_labels: int
     content_hash: str
     created_at: datetime
+    parent_id: str | None = None
+    change: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +83,7 @@ class RunRecord:
         finish_early: whether the latest attempt trains no further and only tests the best checkpoint.
         events_offset: where in ``events.jsonl`` the latest attempt begins.
         worker: the process at work on it, while it is running.
+        owner: to whom it belongs; nobody in particular where people do not sign in.
     """
 
     id: str
@@ -95,6 +105,7 @@ class RunRecord:
     tags: tuple[str, ...] = field(default=())
     earlier_s: float = 0.0
     events_offset: int = 0
+    owner: str | None = None
 
     @property
     def duration_s(self) -> float | None:

@@ -1,4 +1,7 @@
-"""The tables of the catalogue, and how a line of them becomes a record and back."""
+"""The tables of the catalogue as they are now, and how a line of them becomes a record and back.
+
+A change of a table is a new step in ``migrations/versions/`` as well.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +38,9 @@ datasets = sa.Table(
     sa.Column("num_labels", sa.Integer, nullable=False),
     sa.Column("content_hash", sa.String(64), nullable=False),
     sa.Column("created_at", _UtcTime, nullable=False),
+    sa.Column("parent_id", sa.String(64)),
+    sa.Column("change", sa.Text),
+    sa.Column("owner", sa.Text, index=True),
 )
 
 runs = sa.Table(
@@ -62,6 +68,7 @@ runs = sa.Table(
     sa.Column("worker_started_at", sa.Double),
     sa.Column("worker_boot_id", sa.String(64)),
     sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("owner", sa.Text, index=True),
 )
 
 
