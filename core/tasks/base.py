@@ -179,6 +179,10 @@ class Task(ABC):
         """How often each label (for entities: each type) occurs; labels in descending count, then by name."""
 
     @abstractmethod
+    def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
+        """The different labels of each example (for entities: the types that occur in it), sorted."""
+
+    @abstractmethod
     def strata(self, examples: pd.DataFrame) -> np.ndarray:
         """What a split should keep in proportion: boolean, shape ``(num_examples, num_strata)``."""
 

@@ -46,6 +46,9 @@ class MultiLabel(Task):
         counts = Counter(label for labels in examples["labels"] for label in labels)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
+    def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
+        return [tuple(sorted(set(labels))) for labels in examples["labels"]]
+
     def strata(self, examples: pd.DataFrame) -> np.ndarray:
         return _indicators(examples["labels"], self.label_names(examples))
 

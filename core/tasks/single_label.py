@@ -45,6 +45,9 @@ class SingleLabel(Task):
         counts = examples["label"].value_counts()
         return {str(label): int(counts[label]) for label in sorted(counts.index, key=lambda label: (-counts[label], label))}
 
+    def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
+        return [(label,) for label in examples["label"]]
+
     def strata(self, examples: pd.DataFrame) -> np.ndarray:
         names = self.label_names(examples)
         strata = np.zeros((len(examples), len(names)), dtype=bool)

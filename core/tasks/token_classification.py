@@ -63,6 +63,9 @@ class TokenClassification(Task):
         counts = Counter(tag[2:] for tags in examples["tags"] for tag in tags if tag.startswith("B-"))
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
+    def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
+        return [tuple(sorted({tag[2:] for tag in tags if tag != "O"})) for tags in examples["tags"]]
+
     def strata(self, examples: pd.DataFrame) -> np.ndarray:
         names = self.label_names(examples)
         present = [{tag[2:] for tag in tags if tag != "O"} for tags in examples["tags"]]
