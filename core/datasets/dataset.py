@@ -1,8 +1,16 @@
 """A data set on disk: a folder with ``examples.parquet`` and ``dataset.json``, frozen once it is written.
 
-``examples.parquet`` has one row an example: ``id`` (int, from 0), ``split`` (train, validation or test), ``record`` (number
+``examples.parquet`` has one row an example: ``id`` (int, ascending), ``split`` (train, validation or test), ``record`` (number
 in the file), ``text`` and the target columns of the task. ``dataset.json`` says what they are. The content hash covers
 texts, targets and splits. A data set never changes after it was written; its display name lives in the catalogue.
+
+A repaired data set is a new one, a version: it names its parent and carries the account of every change since the import. An
+example keeps its ``id`` from version to version, so that a row can be followed; a row that was removed leaves a gap.
+
+Three more files lie beside the examples where there is something to put in them: ``unlabelled.parquet`` (``record``, ``text``:
+rows without an answer, for Predict and for labelling), ``extra.parquet`` (``id`` and the columns of the file that are neither
+text nor answer, such as a customer number or a date, by which splits can be made later) and ``removed.parquet`` (rows the
+changes of this version took out, with reasons).
 """
 
 import hashlib
@@ -17,6 +25,9 @@ import pandas as pd
 from core.errors import NotFoundError
 
 EXAMPLES_FILE = "examples.parquet"
+UNLABELLED_FILE = "unlabelled.parquet"
+EXTRA_FILE = "extra.parquet"
+REMOVED_FILE = "removed.parquet"
 DESCRIPTION_FILE = "dataset.json"
 
 
@@ -37,6 +48,12 @@ class Dataset:
         source: the files it came from, how they were read, and the account of rows read, kept and set aside.
         notes: what was repaired, assumed or is worth knowing, in plain sentences.
         created_at: ISO 8601, UTC.
+        parent: id of the data set this one was made from, if it is a repaired version.
+        family: id of the imported data set all versions go back to; empty for that one itself.
+        version: number within the family, from 1.
+        changes: what was done since the import, oldest first, one entry a version as ``core.datasets.versions`` writes it.
+        num_unlabelled: rows of the pool of texts without an answer.
+        extra_columns: names of the further columns of the file that were kept.
     """
 
     folder: Path
@@ -51,25 +68,66 @@ class Dataset:
     source: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
     created_at: str = ""
+    parent: str | None = None
+    family: str = ""
+    version: int = 1
+    changes: tuple[dict[str, Any], ...] = field(default=())
+    num_unlabelled: int = 0
+    extra_columns: tuple[str, ...] = field(default=())
+
+    @property
+    def family_id(self) -> str:
+        """Id of the imported data set this one goes back to, its own if it was imported itself."""
+        return self.family or self.id
 
     def examples(self, split: str | None = None) -> pd.DataFrame:
         """Rows of one split, or of all, in file order with a fresh index."""
         filters = None if split is None else [("split", "==", split)]
         return pd.read_parquet(self.folder / EXAMPLES_FILE, filters=filters).reset_index(drop=True)
 
+    def unlabelled(self) -> pd.DataFrame:
+        """The pool of rows without an answer: ``record`` and ``text``."""
+        return self._beside(UNLABELLED_FILE, ["record", "text"])
 
-def write_dataset(folder: Path, examples: pd.DataFrame, description: dict[str, Any]) -> Dataset:
+    def extra(self) -> pd.DataFrame:
+        """``id`` and the further columns of the file, cells as ``str`` or ``None``; no rows where none were kept."""
+        return self._beside(EXTRA_FILE, ["id"])
+
+    def removed(self) -> pd.DataFrame:
+        """Rows that the changes of this version took out: ``id``, ``split``, ``record``, ``text``, ``answer``, ``reason``."""
+        return self._beside(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
+
+    def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
+        path = self.folder / name
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=columns)
+
+
+def write_dataset(
+    folder: Path,
+    examples: pd.DataFrame,
+    description: dict[str, Any],
+    *,
+    unlabelled: pd.DataFrame | None = None,
+    extra: pd.DataFrame | None = None,
+    removed: pd.DataFrame | None = None,
+) -> Dataset:
     """Write a data set beside its final place and move it there in one step, so that no half-written one is ever seen.
 
     Args:
         folder: final place; must not exist.
         examples: columns ``id, split, record, text`` and the targets.
         description: the fields of ``Dataset`` but ``folder``.
+        unlabelled: rows without an answer; see ``Dataset.unlabelled``.
+        extra: further columns of the file; see ``Dataset.extra``.
+        removed: rows taken out; see ``Dataset.removed``.
     """
     aside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     examples.to_parquet(aside / EXAMPLES_FILE, index=False)
+    for name, rows in ((UNLABELLED_FILE, unlabelled), (EXTRA_FILE, extra), (REMOVED_FILE, removed)):
+        if rows is not None and len(rows):
+            rows.to_parquet(aside / name, index=False)
     (aside / DESCRIPTION_FILE).write_text(json.dumps(description, ensure_ascii=False, indent=2), encoding="utf-8")
     aside.replace(folder)
     return open_dataset(folder)
@@ -83,7 +141,8 @@ def open_dataset(folder: Path) -> Dataset:
     """
     try:
         raw = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-        return Dataset(folder=folder, **{**raw, "labels": tuple(raw["labels"]), "notes": tuple(raw.get("notes", ()))})
+        tuples = {name: tuple(raw.get(name, ())) for name in ("labels", "notes", "changes", "extra_columns")}
+        return Dataset(folder=folder, **{**raw, **tuples, "labels": tuple(raw["labels"])})
     except (OSError, ValueError, TypeError, KeyError):
         raise NotFoundError(
             f"There is no readable data set {folder.name!r} in this workspace. Choose another, or import it again."
