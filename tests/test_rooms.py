@@ -42,7 +42,7 @@ ARROWS = {
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},
     "core.models": {"core.errors", "core.tasks"},
-    "core.datasets": {"core.errors", "core.tasks", "core.settings"},
+    "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
     },
