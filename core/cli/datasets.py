@@ -31,6 +31,14 @@ def import_file(
     validation: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the validation examples.")] = None,
     test: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the test examples.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of text files, such as gb18030; found unless given.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook; the first with content unless given.")] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(metavar="WORD", help="A cell that holds just this, such as NA, is empty; repeatable.")
+    ] = None,
     as_json: AsJson = False,
 ) -> Reply:
     """Make a data set from a file of labelled text."""
@@ -42,8 +50,11 @@ def import_file(
         get_task(task)
     with opened_workspace(context) as workspace:
         files = {"main": file, "validation": validation, "test": test}
+        reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
         tables = {
-            part: read_table(path, max_mib=workspace.settings.max_upload_mib) for part, path in files.items() if path is not None
+            part: read_table(path, max_mib=workspace.settings.max_upload_mib, missing=missing or (), **reading)
+            for part, path in files.items()
+            if path is not None
         }
         plan = dataclasses.replace(guess_plan(tables["main"], task), seed=seed)
         if split_column is not None:

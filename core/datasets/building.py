@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -93,6 +94,27 @@ def build_table(
         notes=list(notes),
         lines=dict(lines or {}),
     )
+
+
+def with_missing(table: Table, words: Sequence[str]) -> Table:
+    """The table with cells that hold nothing but one of the words, such as ``NA``, counted as missing.
+
+    Args:
+        table: as it was read.
+        words: what means a missing cell in this file, by the word of the person who knows it; capitals matter.
+    """
+    empty = frozenset(word.strip() for word in words if word.strip())
+    if not empty:
+        return table
+    rows, found = table.rows.copy(deep=False), 0
+    for place in range(rows.shape[1]):
+        before = rows.iloc[:, place].tolist()
+        after = [None if cell is not None and cell.strip() in empty else cell for cell in before]
+        found += sum(old is not new for old, new in zip(before, after, strict=True))
+        rows.isetitem(place, pd.Series(after, index=rows.index, dtype=object))
+    shown = ", ".join(repr(word) for word in sorted(empty))
+    note = f"{found:,} {'cell' if found == 1 else 'cells'} with {shown} {'was' if found == 1 else 'were'} read as missing."
+    return replace(table, rows=rows, reading={**table.reading, "missing": sorted(empty)}, notes=[*table.notes, note])
 
 
 def _unstorable(names: Sequence[str], values: Sequence[str | None]) -> str | None:

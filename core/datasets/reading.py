@@ -5,9 +5,11 @@ record with a reason; nothing is shifted, joined or dropped in silence.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.datasets.building import with_missing
 from core.datasets.conll import looks_like_conll, read_conll
 from core.datasets.decoding import decode
 from core.datasets.delimited import read_delimited
@@ -28,6 +30,7 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: str | None = None,
+    missing: Sequence[str] = (),
     max_mib: int = 200,
 ) -> Table:
     """Read a file of labelled text.
@@ -38,13 +41,18 @@ def read_table(
         encoding: of a text file; found if not given.
         delimiter: of a CSV file; found if not given.
         sheet: of an Excel workbook; the first with content if not given.
+        missing: words that mean an empty cell in this file, such as ``NA``; without them they are text like any other.
         max_mib: largest file that is accepted.
 
     Raises:
         InputFileError: the file is missing, too large, empty, damaged or not what its name says.
     """
     name = Path(file_name or path.name).name
-    data = _content(path, name, max_mib)
+    table = _read(_content(path, name, max_mib), name, encoding=encoding, delimiter=delimiter, sheet=sheet, max_mib=max_mib)
+    return with_missing(table, missing)
+
+
+def _read(data: bytes, name: str, *, encoding: str | None, delimiter: str | None, sheet: str | None, max_mib: int) -> Table:
     binary = binary_format(data, name)
     if binary == "parquet":
         return read_parquet(data, file_name=name, max_mib=max_mib)
