@@ -8,9 +8,9 @@ A repaired data set is a new one, a version: it names its parent and carries the
 example keeps its ``id`` from version to version, so that a row can be followed; a row that was removed leaves a gap.
 
 Three more files lie beside the examples where there is something to put in them: ``unlabelled.parquet`` (``record``, ``text``:
-rows without an answer, for Predict and for labelling), ``extra.parquet`` (``id`` and the columns of the file that are neither
-text nor answer, such as a customer number or a date, by which splits can be made later) and ``removed.parquet`` (rows the
-changes of this version took out, with reasons).
+rows without an answer, for Predict and for labelling), ``extra.parquet`` (the columns of the file that are neither text nor
+answer, such as a customer number or a date, by which splits can be made later) and ``removed.parquet`` (rows the changes of this
+version took out, with reasons).
 """
 
 import hashlib
@@ -28,6 +28,9 @@ EXAMPLES_FILE = "examples.parquet"
 UNLABELLED_FILE = "unlabelled.parquet"
 EXTRA_FILE = "extra.parquet"
 REMOVED_FILE = "removed.parquet"
+
+_EXTRA_PREFIX = "column "
+"""Before the name of every further column in the file, so that none can be taken for the id."""
 DESCRIPTION_FILE = "dataset.json"
 
 
@@ -90,8 +93,11 @@ class Dataset:
         return self._beside(UNLABELLED_FILE, ["record", "text"])
 
     def extra(self) -> pd.DataFrame:
-        """``id`` and the further columns of the file, cells as ``str`` or ``None``; no rows where none were kept."""
-        return self._beside(EXTRA_FILE, ["id"])
+        """The further columns of the file, cells as ``str`` or ``None``, ids of the examples as index; empty where there are none."""
+        rows = self._beside(EXTRA_FILE, ["id"]).set_index("id")
+        return (
+            rows.rename(columns=lambda name: name.removeprefix(_EXTRA_PREFIX)).astype(object).where(rows.notna().to_numpy(), None)
+        )
 
     def removed(self) -> pd.DataFrame:
         """Rows that the changes of this version took out: ``id``, ``split``, ``record``, ``text``, ``answer``, ``reason``."""
@@ -125,8 +131,10 @@ def write_dataset(
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     examples.to_parquet(aside / EXAMPLES_FILE, index=False)
+    if extra is not None and len(extra.columns):
+        extra = extra.rename(columns=lambda name: _EXTRA_PREFIX + name).reset_index(names="id")
     for name, rows in ((UNLABELLED_FILE, unlabelled), (EXTRA_FILE, extra), (REMOVED_FILE, removed)):
-        if rows is not None and len(rows):
+        if rows is not None and rows.size:
             rows.to_parquet(aside / name, index=False)
     (aside / DESCRIPTION_FILE).write_text(json.dumps(description, ensure_ascii=False, indent=2), encoding="utf-8")
     aside.replace(folder)

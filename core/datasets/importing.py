@@ -3,6 +3,7 @@
 Knows nothing of which task it serves; everything that differs is asked of the ``Task``.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
 from core.datasets.splits import assign_splits, check_fractions
 from core.datasets.table import Table
+from core.datasets.unlabelled import unlabelled_rows
 from core.errors import DatasetError
 from core.settings import Settings
 from core.tasks import SPLITS, ReadExamples, SetAside, Task, get_task
@@ -51,6 +53,8 @@ class Prepared:
     Attributes:
         examples: columns ``id, split, record, text`` and the task's targets.
         set_aside: every record that was read but is not used.
+        unlabelled: ``record`` and ``text`` of those set aside that only lack an answer.
+        extra: further columns of the file, ids of the examples as index.
     """
 
     task: str
@@ -62,6 +66,8 @@ class Prepared:
     notes: list[str] = field(default_factory=list)
     splitting: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+    unlabelled: pd.DataFrame = field(default_factory=pd.DataFrame)
+    extra: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = Settings.max_labels) -> Prepared:
@@ -77,13 +83,14 @@ def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = 
     """
     task = get_task(plan.task)
     check_fractions(plan.fractions)
-    parts, set_aside, notes = [], [], []
+    parts, set_aside, notes, unlabelled = [], [], [], []
     for part, table in tables.items():
         read = _read(task, table, plan, name_the_file=len(tables) > 1)
         parts.append(read.examples.assign(part=part))
         set_aside += [_located(entry, part, table) for entry in [*table.set_aside, *read.set_aside]]
         where = f"{table.file_name}: " if len(tables) > 1 else ""
         notes += [where + note for note in [*table.notes, *read.notes]]
+        unlabelled.append(unlabelled_rows(table, plan.roles, {entry.record for entry in read.set_aside}))
     if all(part.empty for part in parts):
         raise DatasetError(_nothing_left(set_aside))
     examples = pd.concat([part for part in parts if not part.empty], ignore_index=True)
@@ -100,7 +107,14 @@ def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = 
         )
 
     set_aside.sort(key=lambda entry: (list(tables).index(entry.part), entry.record))
-    prepared = _describe(examples, task, set_aside, notes)
+    pool = pd.concat(unlabelled, ignore_index=True)
+    if len(pool):
+        notes.append(
+            f"{counted(len(pool), 'record')} with a text but no label: kept beside the data set, for Predict and labelling."
+        )
+    prepared = dataclasses.replace(
+        _describe(examples, task, set_aside, notes), unlabelled=pool, extra=_further_columns(examples, tables, plan)
+    )
     check_examples(prepared.examples, prepared.labels, prepared.num_examples, task, max_labels)
     prepared.splitting.update(split.description)
     prepared.source.update(_account(tables, plan, prepared))
@@ -128,8 +142,10 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
         "source": prepared.source,
         "notes": prepared.notes,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "num_unlabelled": len(prepared.unlabelled),
+        "extra_columns": [str(name) for name in prepared.extra.columns],
     }
-    return write_dataset(folder, examples, description)
+    return write_dataset(folder, examples, description, unlabelled=prepared.unlabelled, extra=prepared.extra)
 
 
 def _read(task: Task, table: Table, plan: ImportPlan, *, name_the_file: bool) -> ReadExamples:
@@ -156,6 +172,20 @@ def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside
         set_aside=set_aside,
         notes=list(dict.fromkeys([*notes, *label_notes(label_counts), *duplicate_notes(examples, task)])),
     )
+
+
+def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: ImportPlan) -> pd.DataFrame:
+    """What the file says of the examples beside their texts and answers, ids of the examples as index."""
+    used = {name for names in plan.roles.values() for name in names} | {plan.split_column}
+    ids = pd.Series(np.arange(len(examples)), index=examples.index)
+    parts = []
+    for part, table in tables.items():
+        own = examples["part"] == part
+        names = [name for name in table.rows.columns if name not in used]
+        parts.append(table.rows.loc[examples.loc[own, "record"], names].set_axis(ids[own], axis="index"))
+    rows = pd.concat(parts).sort_index()
+    filled = rows.columns[rows.notna().any().to_numpy()]
+    return rows[filled].astype(object).where(rows[filled].notna(), None)
 
 
 def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
@@ -190,6 +220,7 @@ def _account(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) 
         "records": sum(file["records"] for file in files),
         "kept": sum(file["kept"] for file in files),
         "set_aside": len(prepared.set_aside),
+        "unlabelled": len(prepared.unlabelled),
         "set_aside_reasons": [
             {"part": entry.part, "record": entry.record, "line": entry.line, "reason": entry.reason}
             for entry in prepared.set_aside[:_MOST_SET_ASIDE_KEPT]

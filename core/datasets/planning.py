@@ -17,6 +17,9 @@ class ImportPlan:
         task: name of the task.
         roles: role -> columns, as ``Task.roles`` declares them.
         split_column: column of the main table that names the split of each row, if there is one.
+        group_column: column of the main table whose groups must not be in two splits, if there is one.
+        time_column: column of the main table with the moment of each row, where splits are made along time.
+        time_order: which of the numbers in a date is the day; one of ``times.ORDERS``.
         fractions: shares of train, validation and test where splits have to be made.
         seed: of the splits.
     """
@@ -24,6 +27,9 @@ class ImportPlan:
     task: str
     roles: Roles
     split_column: str | None = None
+    group_column: str | None = None
+    time_column: str | None = None
+    time_order: str = "auto"
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     seed: int = 0
 

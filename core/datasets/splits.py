@@ -1,4 +1,4 @@
-"""Which example goes where: by a split column, by the files it came in, or by a stratified draw."""
+"""Which example goes where: by a column that says so, by groups, along time, by the files it came in, or by a stratified draw."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.datasets.column_splits import ColumnSplits, split_by_group, split_by_time
 from core.datasets.planning import ImportPlan
 from core.datasets.split_columns import split_of
 from core.datasets.splitting import stratified_split
 from core.datasets.table import Table
 from core.errors import DatasetError
 from core.tasks.base import SPLITS, SetAside, Task
-from core.tasks.columns.cells import counted, short
+from core.tasks.columns.cells import counted, quoted, short
 
 
 @dataclass(kw_only=True)
@@ -52,10 +53,12 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
         task: what tells the labels to keep in proportion.
 
     Raises:
-        DatasetError: the split column is not there or names no training rows.
+        DatasetError: the column that makes the splits is not there, does not say what it should, or stands beside another way.
     """
     in_main = (examples["part"] == "main").to_numpy()
     given = {name for name in ("validation", "test") if name in tables}
+    if plan.group_column is not None or plan.time_column is not None:
+        return _by_group_or_time(examples, tables["main"], plan, task, given)
     if plan.split_column is not None and not given:
         return _by_column(examples, tables["main"], plan, task)
     names: list[str | None] = ["train" if main else str(part) for main, part in zip(in_main, examples["part"], strict=True)]
@@ -81,6 +84,32 @@ def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Tas
         seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "nothing"
         raise DatasetError(f"Column {name!r} names no training rows; it holds {seen}. Expected train, validation and test.")
     _draw_missing(assigned, examples, plan, task)
+    return assigned
+
+
+def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task, given: set[str]) -> Assigned:
+    chosen = [name for name in (plan.group_column, plan.time_column) if name is not None]
+    if len(chosen) > 1 or given:
+        beside = "a group column and a time column" if len(chosen) > 1 else "separate files"
+        raise DatasetError(f"Column {chosen[0]!r} cannot make the splits where {beside} do. Choose one way to make them.")
+    name = chosen[0]
+    if name not in table.rows.columns:
+        raise DatasetError(f"There is no column {name!r} to split by. Choose one of {quoted(map(str, table.rows.columns))}.")
+    cells = table.rows.loc[examples["record"], name].tolist()
+    found: ColumnSplits
+    if plan.group_column is not None:
+        found = split_by_group(cells, task.strata(examples), plan.fractions, plan.seed, column=name)
+    else:
+        found = split_by_time(cells, plan.fractions, column=name, order=plan.time_order)
+    records = examples["record"].tolist()
+    assigned = Assigned(
+        names=found.names,
+        description=dict(found.description),
+        set_aside=[SetAside(int(records[place]), reason) for place, reason in sorted(found.problems.items())],
+        notes=list(found.notes),
+    )
+    if plan.split_column is not None:
+        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since column {name!r} makes them.")
     return assigned
 
 

@@ -1,0 +1,173 @@
+"""Moments in time out of cells of text, in the ways people and programs write them.
+
+Read are ISO 8601 with or without a time and zone, dates with the day or the month first, names of months in English, Chinese and
+Japanese dates, the dates of e-mails, seconds or milliseconds since 1970, and the day numbers Excel leaves behind. A moment
+without a zone counts as UTC. Whether 3/4/2024 is in March or April is decided for a whole column, never for a single cell.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from core.errors import DatasetError
+from core.tasks.columns.cells import quoted, short
+
+ORDERS = ("auto", "day first", "month first")
+"""How numbers such as 3/4/2024 are read."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_COMPACT = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T,\s]+(.+))?", re.DOTALL)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:[T,\s]+(.+))?", re.DOTALL)
+_NAMED_MONTH = re.compile(
+    r"(?:[a-z]+,?\s+)?(?:(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[\s-]+(?P<month>[a-z]{3,9})\.?"
+    r"|(?P<month2>[a-z]{3,9})\.?\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?)[\s,-]+(?P<year>\d{4}|\d{2})(?:[T,\s]+(?P<time>.+))?",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\.?)?\s*(z|utc|gmt|[+-]\d{2}:?\d{2})?", re.IGNORECASE
+)
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_EXCEL_DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
+_EXCEL_DAYS = (20_000, 80_000)
+"""Day numbers from 1954 to 2119."""
+_SECONDS = (1e8, 1e10)
+"""Seconds since 1970, from 1973 to 2286; a thousand times as many are milliseconds."""
+
+
+def parse_times(cells: Iterable[str | None], *, order: str = "auto", column: str = "") -> list[datetime | None]:
+    """The moment each cell names, nothing where it is empty or names none.
+
+    Args:
+        cells: of one column.
+        order: one of ``ORDERS``; found from the column by itself if ``auto``.
+        column: its name, for the message.
+
+    Raises:
+        DatasetError: the column has dates such as 3/4/2024, and nothing in it tells which number is the day.
+    """
+    known = list(cells)
+    day_first = _day_first(known, order, column)
+    read: dict[str, datetime | None] = {cell: _parse(cell.strip(), day_first) for cell in set(known) if cell is not None}
+    return [None if cell is None else read[cell] for cell in known]
+
+
+def _day_first(cells: list[str | None], order: str, column: str) -> bool:
+    if order != "auto":
+        return order == "day first"
+    dotted, evidence = False, set()
+    open_cell: str | None = None
+    for cell in {cell for cell in cells if cell is not None}:
+        match = _YEAR_LAST.fullmatch(cell.strip())
+        if match is None:
+            continue
+        first, second = int(match[1]), int(match[3])
+        if first > 12 >= second:
+            evidence.add(True)
+        elif second > 12 >= first:
+            evidence.add(False)
+        elif first != second:
+            open_cell, dotted = cell, dotted or match[2] == "."
+    if len(evidence) == 1:
+        return evidence.pop()
+    if open_cell is None or (dotted and not evidence):
+        return dotted  # with points between the numbers, everybody writes the day first
+    found = "both orders of day and month" if evidence else f"dates such as {short(open_cell)}"
+    raise DatasetError(
+        f"Column {column!r} holds {found}, and nothing tells which number is the day. "
+        "Say whether the day or the month comes first, or write the dates as 2024-04-03."
+    )
+
+
+def _parse(cell: str, day_first: bool) -> datetime | None:
+    for read in (_iso, _number, _year_first, lambda text: _year_last(text, day_first), _named_month, _mail_date):
+        try:
+            found = read(cell)
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+        if found is not None:
+            return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return None
+
+
+def _iso(cell: str) -> datetime | None:
+    return None if _NUMBER.fullmatch(cell) else datetime.fromisoformat(cell)
+
+
+def _number(cell: str) -> datetime | None:
+    if not _NUMBER.fullmatch(cell):
+        return None
+    if _COMPACT.fullmatch(cell):
+        return datetime.strptime(cell, "%Y%m%d").replace(tzinfo=UTC)
+    value = float(cell)
+    if _EXCEL_DAYS[0] <= value <= _EXCEL_DAYS[1]:
+        return _EXCEL_DAY_ZERO + timedelta(days=value)
+    for scale in (1.0, 1e3, 1e6):
+        if _SECONDS[0] <= value / scale <= _SECONDS[1]:
+            return datetime.fromtimestamp(value / scale, UTC)
+    return None
+
+
+def _year_first(cell: str) -> datetime | None:
+    match = _YEAR_FIRST.fullmatch(cell)
+    return None if match is None else _moment(int(match[1]), int(match[2]), int(match[3]), match[4])
+
+
+def _year_last(cell: str, day_first: bool) -> datetime | None:
+    match = _YEAR_LAST.fullmatch(cell)
+    if match is None:
+        return None
+    first, second = int(match[1]), int(match[3])
+    day, month = (first, second) if day_first else (second, first)
+    return _moment(_full_year(match[4]), month, day, match[5])
+
+
+def _named_month(cell: str) -> datetime | None:
+    match = _NAMED_MONTH.fullmatch(cell)
+    if match is None:
+        return None
+    month = _MONTH_NAMES.index((match["month"] or match["month2"])[:3].lower()) + 1
+    return _moment(_full_year(match["year"]), month, int(match["day"] or match["day2"]), match["time"])
+
+
+_mail_date: Callable[[str], datetime] = parsedate_to_datetime
+
+
+def _moment(year: int, month: int, day: int, time: str | None) -> datetime | None:
+    start = datetime(year, month, day, tzinfo=UTC)
+    if not time:
+        return start
+    match = _TIME.fullmatch(time.strip())
+    if match is None:
+        return None
+    hour = int(match[1])
+    if match[5]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match[5][0].lower() == "p" else 0)
+    moment = start.replace(hour=hour, minute=int(match[2]), second=int(match[3] or 0))
+    return moment - _offset(match[6])
+
+
+def _offset(zone: str | None) -> timedelta:
+    if not zone or zone.lower() in ("z", "utc", "gmt"):
+        return timedelta()
+    digits = zone[1:].replace(":", "")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return timedelta(minutes=minutes if zone[0] == "+" else -minutes)
+
+
+def _full_year(year: str) -> int:
+    number = int(year)
+    if len(year) == 4:
+        return number
+    return number + (1900 if number >= 70 else 2000)
+
+
+def unreadable(column: str, cells: Iterable[str]) -> str:
+    """Why a column cannot be read as times, in words."""
+    return (
+        f"Column {column!r} holds {quoted(cells, 3)}, which cannot be read as a date or time. Expected dates such as 2024-04-03, "
+        "03.04.2024 or 3 Apr 2024, with or without a time. Choose another column, or correct these cells."
+    )
