@@ -93,7 +93,7 @@ class Dataset:
         return self._beside(UNLABELLED_FILE, ["record", "text"])
 
     def extra(self) -> pd.DataFrame:
-        """The further columns of the file, cells as ``str`` or ``None``, ids of the examples as index; empty where there are none."""
+        """The further columns of the file, cells as ``str`` or ``None``, ids of the examples as index, where any were kept."""
         rows = self._beside(EXTRA_FILE, ["id"]).set_index("id")
         return (
             rows.rename(columns=lambda name: name.removeprefix(_EXTRA_PREFIX)).astype(object).where(rows.notna().to_numpy(), None)

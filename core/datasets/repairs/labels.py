@@ -1,0 +1,147 @@
+"""Repairs of labels as a whole: merging, dropping, and taking some for missing."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from core.datasets.repairs.answers import relabelled
+from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
+from core.errors import DatasetError
+from core.tasks.columns.cells import counted, quoted, short
+
+
+def merged_name(label: str, mapping: Mapping[str, str]) -> str:
+    """Where a label ends when every step of the mapping is followed.
+
+    Raises:
+        DatasetError: the steps go round in a circle.
+    """
+    seen = [label]
+    while (following := mapping.get(seen[-1], seen[-1])) != seen[-1]:
+        if following in seen:
+            raise DatasetError(f"Labels {quoted(seen)} are merged in a circle. Choose one name that stays.")
+        seen.append(following)
+    return seen[-1]
+
+
+def _merge_labels(material: Material, parameters: Parameters) -> Outcome:
+    mapping: Mapping[str, str] = parameters["mapping"]
+    if empty := [old for old, new in mapping.items() if not new.strip()]:
+        raise DatasetError(f"Label {short(empty[0])} would get an empty name. Give it one, or drop it.")
+    known = _known(material)
+    absent = [old for old in mapping if old not in known]
+    notes = (f"{counted(len(absent), 'label')} to merge did not occur: {quoted(absent, 5)}.",) if absent else ()
+    final = {label: merged_name(label, mapping).strip() for label in known}
+    return Outcome(examples=relabelled(material.examples, lambda label: final[label]), notes=notes)
+
+
+def _drop_labels(material: Material, parameters: Parameters) -> Outcome:
+    return _without_labels(material, frozenset(parameters["labels"]), "Its label {} was dropped.")
+
+
+def _drop_rare_labels(material: Material, parameters: Parameters) -> Outcome:
+    minimum, into = int(parameters["minimum"]), (parameters["into"] or "").strip()
+    counts = _known(material)
+    rare = frozenset(label for label, number in counts.items() if number < minimum and label != into)
+    if not rare:
+        return Outcome(examples=material.examples, notes=(f"Every label has at least {minimum} examples.",))
+    named = f"{counted(len(rare), 'label')} with fewer than {minimum} examples: {quoted(sorted(rare), 8)}."
+    if into:
+        renamed = relabelled(material.examples, lambda label: into if label in rare else label)
+        return Outcome(examples=renamed, notes=(named,))
+    outcome = _without_labels(material, rare, f"Its label {{}} has fewer than {minimum} examples.")
+    return Outcome(examples=outcome.examples, removed=outcome.removed, notes=(named, *outcome.notes))
+
+
+def _unlabel(material: Material, parameters: Parameters) -> Outcome:
+    labels = frozenset(parameters["labels"])
+    if "label" in material.examples:
+        outcome = _without_labels(material, labels, "Its label {} means that nobody has labelled it.")
+        return Outcome(examples=outcome.examples, removed=outcome.removed, pooled=frozenset(outcome.removed))
+    found = [not row or bool(labels & set(row)) for row in material.task.row_labels(material.examples)]
+    reason = "It has no label." if not labels else "Its labels mean that nobody has labelled it."
+    removed = dict.fromkeys(material.examples.loc[found, "id"].tolist(), reason)
+    return Outcome(examples=without(material.examples, removed), removed=removed, pooled=frozenset(removed))
+
+
+def _without_labels(material: Material, labels: frozenset[str], reason: str) -> Outcome:
+    """Rows whose only label goes are taken out; other rows lose the label and stay."""
+    examples = relabelled(material.examples, lambda label: None if label in labels else label)
+    if "label" not in examples:
+        return Outcome(examples=examples)
+    gone = examples["label"].isna().to_numpy()
+    removed = {
+        int(id_): reason.format(short(label))
+        for id_, label in material.examples.loc[gone, ["id", "label"]].itertuples(index=False)
+    }
+    return Outcome(examples=without(examples, removed), removed=removed)
+
+
+def _known(material: Material) -> Counter[str]:
+    """Every label there is, and in how many rows it occurs."""
+    return Counter(label for row in material.task.row_labels(material.examples) for label in row)
+
+
+REPAIRS = (
+    Repair(
+        name="merge_labels",
+        title="Merge or rename labels",
+        help="Labels that mean the same get one name.",
+        run=_merge_labels,
+        parameters=(
+            Parameter(
+                name="mapping",
+                title="New names",
+                help='Old name -> new name, such as {"Billing ": "billing"}.',
+                kind="mapping",
+                required=True,
+            ),
+        ),
+    ),
+    Repair(
+        name="drop_labels",
+        title="Drop labels",
+        help="Rows with one of these labels go. Where a row has several labels, or entities, it stays and loses only these.",
+        run=_drop_labels,
+        parameters=(Parameter(name="labels", title="Labels to drop", help="Names of labels.", kind="labels", required=True),),
+    ),
+    Repair(
+        name="drop_rare_labels",
+        title="Drop or pool rare labels",
+        help="A label with a handful of examples can neither be learned nor measured.",
+        run=_drop_rare_labels,
+        parameters=(
+            Parameter(
+                name="minimum",
+                title="Fewest examples",
+                help="Labels that occur in fewer rows are dropped; all splits count.",
+                kind="number",
+                default=5,
+                minimum=1,
+            ),
+            Parameter(
+                name="into",
+                title="Instead of dropping, call them all",
+                help="One name for all rare labels, such as other. Empty: rows whose only label is rare go.",
+                kind="text",
+                default="",
+            ),
+        ),
+    ),
+    Repair(
+        name="unlabel",
+        title="Set unlabelled rows aside",
+        help="Rows whose label only says that nobody has labelled them (NA, none, unknown) move to the pool of unlabelled texts. "
+        "Where rows may have several labels, those without any move too.",
+        run=_unlabel,
+        parameters=(
+            Parameter(
+                name="labels",
+                title="Labels that mean 'not labelled'",
+                help="Names of labels.",
+                kind="labels",
+                default=[],
+            ),
+        ),
+        tasks=frozenset({"single_label", "multi_label"}),
+    ),
+)

@@ -1,0 +1,195 @@
+"""Changes inside of texts that leave every answer where it belongs.
+
+A repair says which stretches of a text become what; here the text is rewritten, and where words carry tags, words and tags move
+with it. Rows come in two layouts, and stay in theirs: words joined by single spaces (files of words and tags), and raw text whose
+words are those of ``core.tasks.columns.words`` (files of marked stretches).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from core.datasets.comparing import plain
+from core.datasets.repairs.answers import entities, tags_of
+from core.tasks.columns.token_classification import join
+from core.tasks.columns.words import words as words_of
+
+Layout = Literal["joined", "raw", "free"]
+
+
+class Edit(NamedTuple):
+    """Characters ``start`` up to ``end`` become ``replacement``."""
+
+    start: int
+    end: int
+    replacement: str
+
+
+FindEdits = Callable[[str], list[Edit]]
+"""The edits of a text, in order and apart; none where it stays as it is."""
+
+
+class _Word(NamedTuple):
+    """A word after the edits: where it stands, and which entity it belongs to (number and type), if any."""
+
+    start: int
+    end: int
+    entity: tuple[int, str] | None
+
+
+def apply_edits(text: str, edits: Sequence[Edit]) -> str:
+    """The text after its edits."""
+    pieces, position = [], 0
+    for edit in edits:
+        pieces += [text[position : edit.start], edit.replacement]
+        position = edit.end
+    return "".join([*pieces, text[position:]])
+
+
+def edit_texts(examples: pd.DataFrame, find: FindEdits, *, layout: Layout | None) -> pd.DataFrame:
+    """The rows with edited texts, without white space at their edges; rows without an edit stay as they are.
+
+    A row may be left with an empty text or without words, which is for the caller to take out.
+
+    Args:
+        examples: any rows of a data set.
+        find: what is changed in a text.
+        layout: of the data set, where words carry tags.
+    """
+    edited: dict[int, tuple[str, list[int], list[int], list[str]]] = {}
+    texts = examples["text"].tolist()
+    for place, text in enumerate(texts):
+        edits = find(text)
+        if not edits:
+            continue
+        if layout is None:
+            edited[place] = (apply_edits(text, edits).strip(), [], [], [])
+            continue
+        starts, ends, tags = (plain(examples[name].iat[place]) for name in ("starts", "ends", "tags"))
+        edited[place] = _edited_words(text, list(starts), list(ends), list(tags), edits, layout)
+    examples = examples.copy()
+    for number, name in enumerate(["text"] if layout is None else ["text", "starts", "ends", "tags"]):
+        cells = examples[name].tolist()
+        for place, row in edited.items():
+            cells[place] = row[number]
+        examples[name] = pd.Series(cells, index=examples.index, dtype=object)
+    return examples
+
+
+def layout_of(examples: pd.DataFrame) -> Layout:
+    """How the words of a data set stand in its texts; ``free`` where rows differ or follow neither way."""
+    columns = [examples[name].tolist() for name in ("text", "starts", "ends")]
+    rows = [(text, list(map(int, starts)), list(map(int, ends))) for text, starts, ends in zip(*columns, strict=True)]
+    if all(_is_joined(*row) for row in rows):
+        return "joined"
+    return "raw" if all(words_of(text) == list(zip(starts, ends, strict=True)) for text, starts, ends in rows) else "free"
+
+
+def _is_joined(text: str, starts: list[int], ends: list[int]) -> bool:
+    return bool(starts) and starts[0] == 0 and ends[-1] == len(text) and all(
+        start == end + 1 and text[end] == " " for start, end in zip(starts[1:], ends, strict=False)
+    )  # fmt: skip
+
+
+def _edited_words(
+    text: str, starts: list[int], ends: list[int], tags: list[str], edits: Sequence[Edit], layout: Layout
+) -> tuple[str, list[int], list[int], list[str]]:
+    new_text = apply_edits(text, edits)
+    kept = _moved_words(new_text, starts, ends, tags, edits)
+    stretches = _stretches(kept)
+    if layout == "joined":
+        pieces = [new_text[word.start : word.end] for word in kept]
+        new_text, new_starts, new_ends = join(pieces)
+        return new_text, new_starts, new_ends, tags_of(stretches, len(kept))
+    cut = len(new_text) - len(new_text.lstrip())
+    stripped = new_text.strip()
+    if layout == "free":
+        return (
+            stripped,
+            [word.start - cut for word in kept],
+            [word.end - cut for word in kept],
+            tags_of(stretches, len(kept)),
+        )
+    places = words_of(stripped)
+    found: list[tuple[int, int, str]] = []
+    for first, last, kind in stretches:
+        start, end = kept[first].start - cut, kept[last].end - cut
+        inside = [number for number, (word_start, word_end) in enumerate(places) if word_start < end and word_end > start]
+        if inside and (not found or inside[0] > found[-1][1]):
+            found.append((inside[0], inside[-1], kind))
+    return stripped, [start for start, _ in places], [end for _, end in places], tags_of(found, len(places))
+
+
+def _moved_words(new_text: str, starts: list[int], ends: list[int], tags: list[str], edits: Sequence[Edit]) -> list[_Word]:
+    """The words where they stand in the new text; those an edit runs through become one, those it swallows are gone."""
+    entity_of: dict[int, tuple[int, str]] = {}
+    for number, (first, last, kind) in enumerate(entities(tags)):
+        entity_of.update(dict.fromkeys(range(first, last + 1), (number, kind)))
+    move = _Moved(edits)
+    kept: list[_Word] = []
+    for members in _clusters(starts, ends, edits):
+        start, end = move.start(starts[members[0]]), move.end(ends[members[-1]])
+        word = new_text[start:end]
+        start, end = start + len(word) - len(word.lstrip()), end - len(word) + len(word.rstrip())
+        if start < end:
+            entity = next((entity_of[member] for member in members if member in entity_of), None)
+            kept.append(_Word(start, end, entity))
+    return kept
+
+
+def _clusters(starts: list[int], ends: list[int], edits: Sequence[Edit]) -> Iterable[list[int]]:
+    """Words that stay apart alone, words that one edit touches together."""
+    cluster: list[int] = []
+    place = 0
+    for word, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        while place < len(edits) and edits[place].end <= start:
+            place += 1
+        touches_before = (
+            place < len(edits) and bool(cluster) and edits[place].start < ends[cluster[-1]] and edits[place].start < end
+        )
+        if cluster and not touches_before:
+            yield cluster
+            cluster = []
+        cluster.append(word)
+    if cluster:
+        yield cluster
+
+
+class _Moved:
+    """Where a place of the old text is in the new one."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self._edits = edits
+
+    def start(self, position: int) -> int:
+        """For the first character of a word; inside an edit, where its replacement begins."""
+        return self._shifted(position, at_end=False)
+
+    def end(self, position: int) -> int:
+        """For the end of a word; inside an edit, where its replacement ends."""
+        return self._shifted(position, at_end=True)
+
+    def _shifted(self, position: int, *, at_end: bool) -> int:
+        shift = 0
+        for edit in self._edits:
+            if edit.start >= position:
+                break
+            if edit.end > position or (edit.end == position and at_end):
+                return edit.start + shift + (len(edit.replacement) if at_end else 0)
+            shift += len(edit.replacement) - (edit.end - edit.start)
+        return position + shift
+
+
+def _stretches(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:
+    """First word, last word and type of every entity among the words that are left."""
+    found: list[tuple[int, int, str]] = []
+    before: tuple[int, str] | None = None
+    for place, word in enumerate(kept):
+        if word.entity is not None:
+            if word.entity == before:
+                found[-1] = (found[-1][0], place, word.entity[1])
+            else:
+                found.append((place, place, word.entity[1]))
+        before = word.entity
+    return found
