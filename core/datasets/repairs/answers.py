@@ -1,4 +1,4 @@
-"""The answers of examples in any of their forms: one label, several, or tags of words. The one place here that tells them apart."""
+"""The answers of examples in any form: one label, several, or tags of words. The one place here that tells them apart."""
 
 from collections.abc import Callable, Hashable
 from typing import Any

@@ -18,8 +18,8 @@ from core.tasks.columns.cells import quoted, short
 Kind = Literal[
     "choice", "choices", "switch", "number", "label", "labels", "mapping", "texts", "text", "column", "ids", "corrections"
 ]
-"""What values a parameter takes: one of its choices, several of them, yes or no, a whole number, a label of the data set, several,
-old label -> new label, pieces of text, one text, a further column of the file, ids of examples, or corrected answers."""
+"""What values a parameter takes: one of its choices, several of them, yes or no, a whole number, one label of the data set or
+several, old label -> new label, pieces of text, one text, a further column of the file, ids of examples, or corrected answers."""
 
 Parameters = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """Answers of single rows, put right by a person."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -64,7 +64,7 @@ def _tags(correction: Mapping[str, Any], old: list[str]) -> list[str]:
     return list(tags)
 
 
-_ANSWERS = {"label": _label, "labels": _labels, "tags": _tags}
+_ANSWERS: dict[str, Callable[[Mapping[str, Any], Any], str | list[str]]] = {"label": _label, "labels": _labels, "tags": _tags}
 
 REPAIRS = (
     Repair(

@@ -60,13 +60,11 @@ def markup_edits(text: str) -> list[Edit]:
     def is_free(start: int, end: int) -> bool:
         return all(end <= first or last <= start for first, last in taken)
 
-    for match in _TAG.finditer(text):
-        if is_free(*match.span()):
-            found.append(Edit(*match.span(), "\n" if _BREAKING.match(match[0]) else ""))
-    taken += [(edit.start, edit.end) for edit in found[len(taken) :]]
-    for match in _ENTITY.finditer(text):
-        if is_free(*match.span()) and (character := html.unescape(match[0])) != match[0]:
-            found.append(Edit(*match.span(), character))
+    tags = [match for match in _TAG.finditer(text) if is_free(*match.span())]
+    taken += [match.span() for match in tags]
+    found += [Edit(*match.span(), "\n" if _BREAKING.match(match[0]) else "") for match in tags]
+    entities = [match for match in _ENTITY.finditer(text) if is_free(*match.span())]
+    found += [Edit(*match.span(), new) for match in entities if (new := html.unescape(match[0])) != match[0]]
     return sorted(found)
 
 
@@ -110,9 +108,9 @@ class _TextRepair:
                 cells = examples[name].to_numpy(dtype=object, copy=True)
                 cells[changed] = rows[name].to_numpy(dtype=object)
                 examples[name] = pd.Series(cells, index=examples.index, dtype=object)
-        empty = (examples["text"] == "").to_numpy()
+        empty = examples["text"] == ""
         if layout is not None:
-            empty |= (examples["starts"].map(len) == 0).to_numpy()
+            empty |= examples["starts"].map(len) == 0
         removed = dict.fromkeys(examples.loc[empty, "id"].tolist(), _NOTHING_LEFT)
         return Outcome(examples=without(examples, removed), removed=removed)
 
@@ -143,8 +141,20 @@ def _phrases(parameters: Parameters) -> FindEdits:
     phrases = sorted({phrase.strip() for phrase in parameters["phrases"] if phrase.strip()}, key=len, reverse=True)
     if not phrases:
         raise DatasetError("No phrase is given that should be cut out. Write at least one.")
-    pattern = re.compile("|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases))
+    pattern = re.compile("|".join(map(_phrase_pattern, phrases)))
     return lambda text: [Edit(*match.span(), "") for match in pattern.finditer(text)]
+
+
+def _phrase_pattern(phrase: str) -> str:
+    """A phrase however its words are spaced, but never inside of a longer word."""
+    before = r"(?<!\w)" if _needs_edge(phrase[0]) else ""
+    after = r"(?!\w)" if _needs_edge(phrase[-1]) else ""
+    return before + r"\s+".join(map(re.escape, phrase.split())) + after
+
+
+def _needs_edge(character: str) -> bool:
+    """Whether words of this script have spaces between them; Chinese and Japanese have none."""
+    return character.isalnum() and ord(character) < 0x2E80
 
 
 _BOILERPLATE = _TextRepair(_phrases, tidies=True)
@@ -192,7 +202,7 @@ REPAIRS = (
             Parameter(
                 name="form",
                 title="How",
-                help="The careful form changes nothing that can be seen; the plain one also folds full-width forms and ligatures.",
+                help="The careful form changes nothing that can be seen; the plain one also folds full-width forms.",
                 kind="choice",
                 default="NFC",
                 choices={"NFC": "Carefully (NFC)", "NFKC": "Plain letters and digits (NFKC)"},
@@ -226,7 +236,7 @@ REPAIRS = (
     Repair(
         name="mask_personal_data",
         title="Mask personal data",
-        help="E-mail addresses, phone numbers, bank accounts and card numbers are replaced by [EMAIL], [PHONE], [IBAN] and [CARD], "
+        help="E-mail addresses, phone numbers, bank accounts and card numbers become [EMAIL], [PHONE], [IBAN] and [CARD], "
         "also in the unlabelled rows and in the further columns of the file.",
         run=_mask_personal_data,
         parameters=(

@@ -1,0 +1,127 @@
+"""A repair with its parameters, as people write it, and what became of it, as a version keeps it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.datasets.repairs.base import Parameter, Repair
+from core.datasets.repairs.catalogue import get_repair
+from core.errors import DatasetError
+from core.tasks.columns.cells import counted, short
+
+_MOST_KEPT = 500
+"""Longest list of ids kept in a version's account; of a longer one its length is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A repair that is to be made."""
+
+    repair: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The repair and what was chosen for it, in one line."""
+        repair = get_repair(self.repair)
+        chosen = [
+            _in_words(parameter, self.parameters[parameter.name])
+            for parameter in repair.parameters
+            if self.parameters.get(parameter.name) not in (None, parameter.default, "")
+        ]
+        return f"{repair.title} ({'; '.join(chosen)})" if chosen else repair.title
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """A repair that was made, with its account."""
+
+    repair: str
+    title: str
+    parameters: Mapping[str, Any]
+    num_changed: int
+    num_removed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """What was done, with its count, in one line."""
+        counts = [
+            counted(number, "row") + done
+            for number, done in ((self.num_changed, " changed"), (self.num_removed, " removed"))
+            if number
+        ]
+        return f"{self.title}: {', '.join(counts) or 'nothing to change'}"
+
+
+def parse_step(written: str) -> Step:
+    """A repair as it is written on the command line.
+
+    Written is the name alone, or the name, a colon and the parameters: ``drop_rare_labels:minimum=5;into=other``, or as a JSON
+    object: ``merge_labels:{"mapping": {"Billing": "billing"}}``. Items of a list are parted by commas, names of a mapping by
+    ``->``: ``merge_labels:mapping=Billing->billing,BILLING->billing``.
+
+    Raises:
+        DatasetError: there is no such repair, or its parameters cannot be read.
+    """
+    name, _, rest = written.strip().partition(":")
+    repair = get_repair(name.strip())
+    raw: dict[str, Any] = {}
+    if rest.strip().startswith("{"):
+        try:
+            raw = json.loads(rest)
+        except ValueError:
+            raise DatasetError(f"The parameters of repair {repair.name!r} are no JSON object: {short(rest, 80)}.") from None
+    elif rest.strip():
+        known = {parameter.name: parameter for parameter in repair.parameters}
+        for pair in rest.split(";"):
+            key, sign, value = (piece.strip() for piece in pair.partition("="))
+            if not sign:
+                raise DatasetError(
+                    f"{short(pair, 80)} is not of the form NAME=VALUE. Write repairs as in drop_rare_labels:minimum=5;into=other."
+                )
+            raw[key] = _value(known[key], value) if key in known else value
+    repair.complete(raw)
+    return Step(repair=repair.name, parameters=raw)
+
+
+def _value(parameter: Parameter, written: str) -> Any:
+    if parameter.kind in ("choice", "text", "label", "column"):
+        return written
+    try:
+        return json.loads(written)
+    except ValueError:
+        pass
+    if parameter.kind == "mapping":
+        pairs = [pair.partition("->") for pair in written.split(",")]
+        return {old.strip(): new.strip() for old, sign, new in pairs if sign} if all(sign for _, sign, _ in pairs) else written
+    if parameter.kind in ("choices", "labels", "texts"):
+        return [item.strip() for item in written.split(",") if item.strip()]
+    return {"yes": True, "no": False}.get(written.lower(), written)
+
+
+def kept_parameters(repair: Repair, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as a version keeps them: complete, but of very long lists only the length."""
+    complete = repair.complete(parameters)
+    return {
+        name: f"{len(value):,} entries" if isinstance(value, list | tuple | dict) and len(value) > _MOST_KEPT else value
+        for name, value in complete.items()
+    }
+
+
+def _in_words(parameter: Parameter, value: Any) -> str:
+    if parameter.kind == "choice":
+        return parameter.choices.get(value, str(value)).lower()
+    if parameter.kind == "switch":
+        return parameter.title.lower() if value else f"not: {parameter.title.lower()}"
+    if parameter.kind == "mapping":
+        shown = [f"{short(old, 30)} → {short(new, 30)}" for old, new in list(value.items())[:3]]
+        return ", ".join(shown) + (f" and {len(value) - 3} more" if len(value) > 3 else "")
+    if parameter.kind in ("ids", "corrections"):
+        return counted(len(value), "row")
+    if parameter.kind == "choices":
+        return ", ".join(parameter.choices.get(item, str(item)) for item in value)
+    if isinstance(value, list | tuple):
+        return ", ".join(short(str(item), 30) for item in value[:3]) + (f" and {len(value) - 3} more" if len(value) > 3 else "")
+    return f"{parameter.title.lower()} {short(value) if isinstance(value, str) else value}"
