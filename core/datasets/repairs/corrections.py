@@ -29,7 +29,7 @@ def _correct_labels(material: Material, parameters: Parameters) -> Outcome:
         new = _ANSWERS[column](correction, old)
         cells[place] = cells[place] if new == old else new
     examples[column] = pd.Series(cells, index=examples.index, dtype=object)
-    notes = (f"{counted(absent, 'correction')} of rows that are not there any more.",) if absent else ()
+    notes = (f"Not there any more: {counted(absent, 'row')} of those corrected.",) if absent else ()
     return Outcome(examples=examples, notes=notes)
 
 

@@ -33,7 +33,7 @@ def _drop_rows(material: Material, parameters: Parameters) -> Outcome:
     wanted = set(parameters["ids"])
     found = material.examples["id"][material.examples["id"].isin(wanted)].tolist()
     notes = (
-        (f"{counted(len(wanted) - len(found), 'row')} of those chosen are not there any more.",)
+        (f"Not there any more: {counted(len(wanted) - len(found), 'row')} of those chosen.",)
         if len(found) < len(wanted)
         else ()
     )

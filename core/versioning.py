@@ -1,0 +1,113 @@
+"""Versions of data sets in a workspace: drafting one, keeping it, and finding those of a family.
+
+The catalogue has a line for each version with its parent; what was done, and the number within the family, lie with the data set.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from core.errors import NotFoundError
+from core.runs.ids import new_id
+from core.runs.records import DatasetRecord
+from core.workspace import LONGEST_NAME, Workspace
+
+if TYPE_CHECKING:  # pandas takes half a second to import
+    from core.datasets.dataset import Dataset
+    from core.datasets.repairs import Step
+    from core.datasets.versions import Draft
+
+_NUMBERED = re.compile(r"\s+v\d+$")
+_LONGEST_CHANGE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One data set of a family: its line of the catalogue, and what lies on disk."""
+
+    record: DatasetRecord
+    dataset: Dataset
+
+
+def draft(workspace: Workspace, dataset_id: str, steps: Sequence[Step]) -> Draft:
+    """What repairs would make of a data set; nothing is written.
+
+    Raises:
+        DatasetError: a repair cannot be carried out, or what is left cannot be trained on.
+        NotFoundError: there is no such data set.
+    """
+    from core.datasets.versions import draft_version
+
+    return draft_version(workspace.dataset(dataset_id), steps, max_labels=workspace.settings.max_labels)
+
+
+def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> DatasetRecord:
+    """Write a draft as a new version and enter it in the catalogue.
+
+    Args:
+        workspace: where its parent lies.
+        made: what ``draft`` gave.
+        name: what people call it; the parent's name with the number of the version if not given. One that is taken gets a number.
+
+    Raises:
+        DatasetError: the repairs change nothing.
+        NotFoundError: the parent was deleted meanwhile.
+    """
+    from core.datasets.versions import write_version
+
+    parent = workspace.dataset_record(made.parent.id)
+    number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
+    dataset_id = new_id()
+    folder = workspace.settings.datasets_folder / dataset_id
+    dataset = write_version(made, folder, version=number)
+    try:
+        return workspace.store.add_dataset(
+            DatasetRecord(
+                id=dataset_id,
+                name=name or name_of_version(parent.name, number),
+                task=dataset.task,
+                num_examples=sum(dataset.num_examples.values()),
+                num_labels=len(dataset.labels),
+                content_hash=dataset.content_hash,
+                created_at=datetime.now(UTC),
+                parent_id=parent.id,
+                change=_cut(made.line),
+                owner=parent.owner,
+            )
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def versions(workspace: Workspace, dataset_id: str) -> list[Version]:
+    """Every version of the family a data set belongs to, newest first; those that are damaged are left out.
+
+    Raises:
+        NotFoundError: there is no such data set.
+    """
+    family = workspace.dataset(dataset_id).family_id
+    found = []
+    for record in workspace.dataset_records():
+        try:
+            dataset = workspace.dataset(record.id)
+        except NotFoundError:
+            continue
+        if dataset.family_id == family:
+            found.append(Version(record=record, dataset=dataset))
+    return sorted(found, key=lambda version: version.dataset.version, reverse=True)
+
+
+def name_of_version(name: str, number: int) -> str:
+    """What a version is called: ``Tickets``, then ``Tickets v2``, ``Tickets v3``."""
+    ending = f" v{number}"
+    return _NUMBERED.sub("", name)[: LONGEST_NAME - len(ending)] + ending
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST_CHANGE else f"{line[: _LONGEST_CHANGE - 1]}…"
