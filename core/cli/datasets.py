@@ -2,11 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace
+from core.cli.versions import parsed_steps, repair_import
 from core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def import_file(
         list[str] | None, typer.Option(metavar="ROLE=COLUMN", help="Any other role of the task, such as sentence=sentence_id.")
     ] = None,
     split_column: Annotated[str | None, typer.Option(help="Column that says train, validation or test.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Column whose groups must not be in two splits.")] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Column with dates: train on the oldest rows, test on the newest.")
+    ] = None,
     validation: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the validation examples.")] = None,
     test: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the test examples.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
@@ -39,6 +44,12 @@ def import_file(
     missing: Annotated[
         list[str] | None, typer.Option(metavar="WORD", help="A cell that holds just this, such as NA, is empty; repeatable.")
     ] = None,
+    repair: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Repair to make at once, as in 'repair --list'; repeatable. The rows as read stay, too."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> Reply:
     """Make a data set from a file of labelled text."""
@@ -48,6 +59,7 @@ def import_file(
 
     if task is not None:
         get_task(task)
+    steps = parsed_steps(repair or [])
     with opened_workspace(context) as workspace:
         files = {"main": file, "validation": validation, "test": test}
         reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
@@ -59,9 +71,13 @@ def import_file(
         plan = dataclasses.replace(guess_plan(tables["main"], task), seed=seed)
         if split_column is not None:
             plan = dataclasses.replace(plan, split_column=split_column)
+        plan = dataclasses.replace(plan, group_column=group_column, time_column=time_column)
         plan = _with_roles(plan, text_column, label_column or [], role or [])
-        prepared = prepare(tables, plan, max_labels=workspace.settings.max_labels)
+        prepared = prepare(tables, plan, **workspace.settings.import_limits)
         record = workspace.save_dataset(prepared, name or file.stem)
+        repaired: dict[str, Any] = {}
+        if steps:
+            record, repaired = repair_import(workspace, record, steps)
         dataset = workspace.dataset(record.id)
 
     value = {
@@ -70,10 +86,12 @@ def import_file(
         "task": dataset.task,
         "num_examples": dict(dataset.num_examples),
         "labels": list(dataset.labels),
+        "num_unlabelled": dataset.num_unlabelled,
         "num_set_aside": len(prepared.set_aside),
         "set_aside": [dataclasses.asdict(entry) for entry in prepared.set_aside[:20]],
         "notes": list(dataset.notes),
         "content_hash": dataset.content_hash,
+        **repaired,
     }
     return answer(as_json, value, _summary(value))
 
