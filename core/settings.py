@@ -18,33 +18,64 @@ class Settings:
         home: folder of the workspace; everything Tuneboard writes lies below it.
         database_url: SQLAlchemy URL of the catalogue; SQLite inside ``home`` unless set.
         max_upload_mib: largest file that is accepted, in MiB.
+        max_rows: most rows one data set may have.
+        max_text_characters: longest text of a row, in characters.
         max_labels: most labels one data set may have.
+        max_queue: most runs that may wait at a time.
+        max_running: most runs at work at a time; 0 means one for each device.
+        min_free_mib: no run starts, and one at work stops with a checkpoint, when less than this is free on the disk, in MiB.
+        max_run_hours: a run stops with a checkpoint after so many hours at work; 0 means it may take as long as it likes.
         threads: processor threads one worker may use; 0 means all cores.
+        resident_worker: 1 where a worker with its imports done waits beside an open page, so that a run starts sooner; 0 not.
+        model_roots: folders below which local models may lie; empty means anywhere that this user can read.
+        hub_models: patterns of hub ids that may be downloaded, such as ``google-bert/*``; empty means none is left out.
     """
 
     home: Path
     database_url: str
     max_upload_mib: int = 200
+    max_rows: int = 2_000_000
+    max_text_characters: int = 1_000_000
     max_labels: int = 1000
+    max_queue: int = 1000
+    max_running: int = 0
+    min_free_mib: int = 512
+    max_run_hours: int = 0
     threads: int = 0
+    resident_worker: int = 1
+    model_roots: tuple[Path, ...] = ()
+    hub_models: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read ``TUNEBOARD_HOME``, ``TUNEBOARD_DATABASE_URL``, ``TUNEBOARD_MAX_UPLOAD_MIB``, ``TUNEBOARD_MAX_LABELS`` and
-        ``TUNEBOARD_THREADS``.
+        """Read the variables that ``VARIABLES`` names.
 
         Raises:
-            ConfigError: a number is not a whole number of at least its smallest value.
+            ConfigError: a number is not a whole number of at least its smallest value, or a folder is not an absolute path.
         """
         environ = os.environ if environ is None else environ
         home = Path(environ.get("TUNEBOARD_HOME") or "workspace").expanduser().resolve()
         return cls(
             home=home,
             database_url=environ.get("TUNEBOARD_DATABASE_URL") or f"sqlite:///{home / 'tuneboard.db'}",
-            max_upload_mib=_whole_number(environ, "TUNEBOARD_MAX_UPLOAD_MIB", cls.max_upload_mib, minimum=1),
-            max_labels=_whole_number(environ, "TUNEBOARD_MAX_LABELS", cls.max_labels, minimum=2),
-            threads=_whole_number(environ, "TUNEBOARD_THREADS", cls.threads, minimum=0),
+            max_upload_mib=whole_number(environ, "TUNEBOARD_MAX_UPLOAD_MIB", cls.max_upload_mib, minimum=1),
+            max_rows=whole_number(environ, "TUNEBOARD_MAX_ROWS", cls.max_rows, minimum=1),
+            max_text_characters=whole_number(environ, "TUNEBOARD_MAX_TEXT_CHARACTERS", cls.max_text_characters, minimum=1),
+            max_labels=whole_number(environ, "TUNEBOARD_MAX_LABELS", cls.max_labels, minimum=2),
+            max_queue=whole_number(environ, "TUNEBOARD_MAX_QUEUE", cls.max_queue, minimum=1),
+            max_running=whole_number(environ, "TUNEBOARD_MAX_RUNNING", cls.max_running, minimum=0),
+            min_free_mib=whole_number(environ, "TUNEBOARD_MIN_FREE_MIB", cls.min_free_mib, minimum=0),
+            max_run_hours=whole_number(environ, "TUNEBOARD_MAX_RUN_HOURS", cls.max_run_hours, minimum=0),
+            threads=whole_number(environ, "TUNEBOARD_THREADS", cls.threads, minimum=0),
+            resident_worker=whole_number(environ, "TUNEBOARD_RESIDENT_WORKER", cls.resident_worker, minimum=0),
+            model_roots=tuple(_folder("TUNEBOARD_MODEL_ROOTS", one) for one in listed(environ, "TUNEBOARD_MODEL_ROOTS")),
+            hub_models=listed(environ, "TUNEBOARD_HUB_MODELS"),
         )
+
+    @property
+    def import_limits(self) -> dict[str, int]:
+        """What ``core.datasets.importing.prepare`` is told of limits."""
+        return {"max_rows": self.max_rows, "max_text_characters": self.max_text_characters, "max_labels": self.max_labels}
 
     @property
     def datasets_folder(self) -> Path:
@@ -72,7 +103,31 @@ class Settings:
         return self.home / "queue.lock"
 
 
-def _whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
+VARIABLES = {
+    "TUNEBOARD_HOME": "home",
+    "TUNEBOARD_DATABASE_URL": "database_url",
+    "TUNEBOARD_MAX_UPLOAD_MIB": "max_upload_mib",
+    "TUNEBOARD_MAX_ROWS": "max_rows",
+    "TUNEBOARD_MAX_TEXT_CHARACTERS": "max_text_characters",
+    "TUNEBOARD_MAX_LABELS": "max_labels",
+    "TUNEBOARD_MAX_QUEUE": "max_queue",
+    "TUNEBOARD_MAX_RUNNING": "max_running",
+    "TUNEBOARD_MIN_FREE_MIB": "min_free_mib",
+    "TUNEBOARD_MAX_RUN_HOURS": "max_run_hours",
+    "TUNEBOARD_THREADS": "threads",
+    "TUNEBOARD_RESIDENT_WORKER": "resident_worker",
+    "TUNEBOARD_MODEL_ROOTS": "model_roots",
+    "TUNEBOARD_HUB_MODELS": "hub_models",
+}
+"""Environment variable -> the setting it gives."""
+
+
+def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
+    """The number a variable holds, or the default where it is unset.
+
+    Raises:
+        ConfigError: it is not a whole number of at least ``minimum``.
+    """
     raw = environ.get(name, "")
     if not raw.strip():
         return default
@@ -83,3 +138,15 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, *, minimu
     if value < minimum:
         raise ConfigError(name, f"is {raw!r}; expected a whole number of at least {minimum}. Correct or unset the variable.")
     return value
+
+
+def listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """What a variable lists between commas, without empty entries and doubles."""
+    return tuple(dict.fromkeys(one.strip() for one in environ.get(name, "").split(",") if one.strip()))
+
+
+def _folder(name: str, raw: str) -> Path:
+    folder = Path(raw).expanduser()
+    if not folder.is_absolute():
+        raise ConfigError(name, f"holds {raw!r}; expected folders by their whole path, with commas between them.")
+    return folder.resolve()

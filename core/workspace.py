@@ -6,6 +6,7 @@ and leaves the work itself to whoever owns the queue. Names are for people and f
 
 from __future__ import annotations
 
+import copy
 import shutil
 import time
 from collections.abc import Sequence
@@ -65,6 +66,12 @@ class Workspace:
     def open(cls, settings: Settings | None = None) -> Self:
         """The workspace that the settings, or else the environment, point to."""
         return cls(settings or Settings.from_environment())
+
+    def for_user(self, name: str, *, is_administrator: bool = False) -> Self:
+        """The workspace as one person sees it: what belongs to others is not there, unless they are an administrator."""
+        view = copy.copy(self)
+        view.store = self.store.for_user(name, sees_all=is_administrator)
+        return view
 
     def close(self) -> None:
         """Stop the launcher of this process, if any, and let go of the catalogue. Workers go on."""
@@ -184,7 +191,14 @@ class Workspace:
         Raises:
             ConfigError: the data set has changed since the config was made, or belongs to another task.
             NotFoundError: there is no such data set.
+            RunError: as many runs wait as may.
         """
+        waiting = len(self.store.everybodys().queue())
+        if waiting >= self.settings.max_queue:
+            raise RunError(
+                f"{waiting:,} runs wait already, which is as many as may. Wait for some to end, cancel some, "
+                "or raise TUNEBOARD_MAX_QUEUE."
+            )
         dataset = self.dataset(config.data.dataset)
         dataset_name = self.store.dataset(dataset.id).name
         if config.data.dataset_hash != dataset.content_hash:

@@ -217,7 +217,7 @@ def _draw_fractions(guessed: ImportPlan) -> tuple[tuple[float, float, float], in
 def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
     """The rows as the plan reads them; the last few plans are kept, so that a click on a tab costs nothing."""
     identities = tuple((part, id(table)) for part, table in sorted(tables.items()))
-    return _prepare(_Unhashed(tables), identities, plan, state.workspace().settings.max_labels)
+    return _prepare(_Unhashed(tables), identities, plan, tuple(state.workspace().settings.import_limits.items()))
 
 
 class _Unhashed(NamedTuple):
@@ -229,9 +229,9 @@ def _prepare(
     held: _Unhashed,
     identities: tuple[tuple[str, int], ...],  # noqa: ARG001 - identities are the key
     plan: ImportPlan,
-    max_labels: int,
+    limits: tuple[tuple[str, int], ...],
 ) -> Prepared:
-    return prepare(held.tables, plan, max_labels=max_labels)
+    return prepare(held.tables, plan, **dict(limits))
 
 
 def _draw_raw(table: Table) -> None:

@@ -36,6 +36,7 @@ ARROWS = {
     "core.errors": set(),
     "core.devices": set(),
     "core.settings": {"core.errors"},
+    "core.access": {"core.errors", "core.settings"},
     "core.options": {"core.errors"},
     "core.config": {"core.errors", "core.options", "core.config_sections"},
     "core.config_sections": {"core.errors", "core.options"},

@@ -5,17 +5,17 @@ import platform
 import shutil
 from typing import Any
 
+import sqlalchemy as sa
 import typer
 
 import core
+from core.access import Access
 from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace
 from core.errors import UserError
 from core.runs.records import RunState
+from core.settings import VARIABLES, Settings
 
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "streamlit", "pandas", "scikit-learn", "SQLAlchemy")
-
-DISK_FLOOR_MIB = 2048
-"""Below this a run with its checkpoints may not find room."""
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> Reply:
@@ -26,6 +26,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> Reply:
         "device": _device(),
         "model": _bundled_model(problems),
         "workspace": _workspace(context, problems),
+        "settings": _settings(context, problems),
     }
     value |= {"problems": problems, "ok": not problems}
     return answer(as_json, value, _report(value), FAILED if problems else DONE)
@@ -82,8 +83,11 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
         problems.append(str(error))
         return {"home": None, "is_writable": False}
     free_mib = shutil.disk_usage(home).free // 2**20
-    if free_mib < DISK_FLOOR_MIB:
-        problems.append(f"Only {free_mib:,} MiB are free where the workspace is. A run with its checkpoints may not find room.")
+    if free_mib < workspace.settings.min_free_mib:
+        problems.append(
+            f"Only {free_mib:,} MiB are free where the workspace is, less than TUNEBOARD_MIN_FREE_MIB asks for "
+            f"({workspace.settings.min_free_mib:,}): no run starts. Make room, or lower the floor."
+        )
     return {
         "home": str(home),
         "is_writable": True,
@@ -94,6 +98,26 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
         "num_queued": states.count(RunState.QUEUED),
         "queue_is_owned": is_served,
     }
+
+
+def _settings(context: typer.Context, problems: list[str]) -> dict[str, Any]:
+    """Every variable with what holds now; what is secret is only said to be there."""
+    try:
+        settings = context.obj.settings or Settings.from_environment()
+        access = Access.from_environment()
+    except UserError as error:
+        problems.append(str(error))
+        return {}
+    found = {name: getattr(settings, attribute) for name, attribute in VARIABLES.items()}
+    found["TUNEBOARD_DATABASE_URL"] = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    found |= access.described()
+    return {name: _shown(value) for name, value in found.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ", ".join(str(one) for one in value)
+    return value if isinstance(value, int) else str(value)
 
 
 def _report(value: dict[str, Any]) -> str:
@@ -111,4 +135,5 @@ def _report(value: dict[str, Any]) -> str:
             f"{'disk':14} {workspace['disk_free_mib']:,} MiB free",
             f"{'queue':14} {'looked after by another process' if workspace['queue_is_owned'] else 'nobody looks after it now'}",
         ]
+    lines += ["", *(f"{name:30} {shown if shown != '' else '-'}" for name, shown in value["settings"].items())]
     return "\n".join([*lines, "", *(value["problems"] or ["All is well."])])

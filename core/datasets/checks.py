@@ -10,6 +10,29 @@ from core.tasks.base import SPLITS, SetAside, Task
 from core.tasks.columns.cells import counted, quoted
 
 
+def check_sizes(parts: Sequence[pd.DataFrame], max_rows: int, max_text_characters: int) -> None:
+    """Refuse more rows, or a longer text, than this workspace takes.
+
+    Raises:
+        DatasetError: names the first text that is too long, or the number of rows.
+    """
+    num_rows = sum(len(part) for part in parts)
+    if num_rows > max_rows:
+        raise DatasetError(
+            f"There are {num_rows:,} rows; at most {max_rows:,} are taken. "
+            "Import a part of the file, or raise TUNEBOARD_MAX_ROWS."
+        )
+    for part in parts:
+        too_long = part.loc[part["text"].str.len() > max_text_characters]
+        if len(too_long):
+            first = too_long.iloc[0]
+            raise DatasetError(
+                f"{counted(len(too_long), 'text')} longer than {max_text_characters:,} characters, the most that is taken; "
+                f"that of record {first['record']} has {len(first['text']):,}. Check that the right column is read as text, "
+                "shorten the texts, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
+            )
+
+
 def check_examples(
     examples: pd.DataFrame, labels: Sequence[str], num_examples: Mapping[str, int], task: Task, max_labels: int
 ) -> None:

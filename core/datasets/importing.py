@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.datasets.checks import check_examples, duplicate_notes, label_notes, without_unknown_labels
+from core.datasets.checks import check_examples, check_sizes, duplicate_notes, label_notes, without_unknown_labels
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
 from core.datasets.splits import assign_splits, check_fractions
@@ -70,12 +70,21 @@ class Prepared:
     extra: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = Settings.max_labels) -> Prepared:
+def prepare(
+    tables: Mapping[str, Table],
+    plan: ImportPlan,
+    *,
+    max_rows: int = Settings.max_rows,
+    max_text_characters: int = Settings.max_text_characters,
+    max_labels: int = Settings.max_labels,
+) -> Prepared:
     """Make a data set of one table, or of a main table with separate validation or test tables.
 
     Args:
         tables: ``main`` and, where there are any, ``validation`` and ``test``.
         plan: task, columns and splits.
+        max_rows: most rows a data set may have.
+        max_text_characters: longest text a row may have.
         max_labels: most labels a data set may have.
 
     Raises:
@@ -93,6 +102,7 @@ def prepare(tables: Mapping[str, Table], plan: ImportPlan, *, max_labels: int = 
         unlabelled.append(unlabelled_rows(table, plan.roles, {entry.record for entry in read.set_aside}))
     if all(part.empty for part in parts):
         raise DatasetError(_nothing_left(set_aside))
+    check_sizes(parts, max_rows, max_text_characters)
     examples = pd.concat([part for part in parts if not part.empty], ignore_index=True)
 
     split = assign_splits(examples, tables, plan, task)

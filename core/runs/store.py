@@ -6,8 +6,11 @@ who works on it and how it ended. Bulk lies in files; what is here can be lost w
 Every change is one transaction that holds the write lock from its start, so that what was read in it is still true when it
 writes. A run's state changes in ``_apply`` and nowhere else; it refuses every step that ``NEXT_STATES`` does not name. Times are
 kept in UTC.
+
+Where people sign in, each has a view of the catalogue: what belongs to others is not there, neither to be seen nor to be changed.
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,10 +19,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.errors import DatasetError, NotFoundError, RunError
+from core.errors import DatasetError, RunError
 from core.runs.database import changing, open_database
 from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
+from core.runs.views import EVERYTHING, View
 
 
 class Store:
@@ -32,24 +36,40 @@ class Store:
             UserError: the URL leads nowhere, or to something that is not a catalogue.
         """
         self._engine = open_database(database_url)
+        self._view = EVERYTHING
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    def for_user(self, owner: str, *, sees_all: bool) -> "Store":
+        """The catalogue as one person sees it, on the same connections; what they enter belongs to them.
+
+        Args:
+            owner: the person's name.
+            sees_all: whether what belongs to others is there for them, too.
+        """
+        return self._seen_by(View(owner, sees_all))
+
+    def everybodys(self) -> "Store":
+        """The whole catalogue, on the same connections, for questions whose answer tells nothing of what belongs to whom."""
+        return self._seen_by(EVERYTHING)
 
     # --- data sets ---------------------------------------------------------------------------------------------------------
 
     def add_dataset(self, record: DatasetRecord) -> DatasetRecord:
         """Enter a data set; where its name is taken, it gets a number."""
         with self._change() as connection:
-            record = dataclasses.replace(record, name=_free_name(connection, datasets, record.name))
+            name = self._view.free_name(connection, datasets, record.name)
+            record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
             connection.execute(datasets.insert().values(row_of_dataset(record)))
         return record
 
     def datasets(self) -> list[DatasetRecord]:
         """Every data set, newest first."""
         with self._read() as connection:
-            found = connection.execute(sa.select(datasets).order_by(datasets.c.created_at.desc(), datasets.c.id.desc()))
+            query = sa.select(datasets).where(self._view.seen(datasets))
+            found = connection.execute(query.order_by(datasets.c.created_at.desc(), datasets.c.id.desc()))
             return [dataset_from_row(row) for row in found]
 
     def dataset(self, id_or_name: str) -> DatasetRecord:
@@ -59,7 +79,7 @@ class Store:
             NotFoundError: nothing has this id or name.
         """
         with self._read() as connection:
-            return dataset_from_row(_find(connection, datasets, id_or_name))
+            return dataset_from_row(self._view.find(connection, datasets, id_or_name))
 
     def rename_dataset(self, dataset_id: str, name: str) -> DatasetRecord:
         """Give a data set another name.
@@ -69,11 +89,11 @@ class Store:
             NotFoundError: there is no such data set.
         """
         with self._change() as connection:
-            row = _find(connection, datasets, dataset_id)
-            if row.name != name and _is_taken(connection, datasets, name):
+            row = self._view.find(connection, datasets, dataset_id)
+            if row.name != name and self._view.is_taken(connection, datasets, name, row.owner):
                 raise DatasetError(f"Another data set is called {name!r}. Choose another name.")
             connection.execute(datasets.update().where(datasets.c.id == row.id).values(name=name))
-            return dataset_from_row(_find(connection, datasets, row.id))
+            return dataset_from_row(self._view.find(connection, datasets, row.id))
 
     def delete_dataset(self, dataset_id: str, *, with_runs: bool = False) -> list[str]:
         """Take a data set out of the catalogue.
@@ -86,7 +106,7 @@ class Store:
             NotFoundError: there is no such data set.
         """
         with self._change() as connection:
-            record = dataset_from_row(_find(connection, datasets, dataset_id))
+            record = dataset_from_row(self._view.find(connection, datasets, dataset_id))
             of_dataset = runs.c.dataset_id == record.id
             states = {row.id: row.state for row in connection.execute(sa.select(runs.c.id, runs.c.state).where(of_dataset))}
             count = "1 run uses" if len(states) == 1 else f"{len(states)} runs use"
@@ -102,7 +122,7 @@ class Store:
 
     def runs(self, *, dataset_id: str | None = None) -> list[RunRecord]:
         """Every run, or those of one data set, newest first."""
-        query = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc())
+        query = sa.select(runs).where(self._view.seen(runs)).order_by(runs.c.created_at.desc(), runs.c.id.desc())
         if dataset_id is not None:
             query = query.where(runs.c.dataset_id == dataset_id)
         with self._read() as connection:
@@ -115,7 +135,7 @@ class Store:
             NotFoundError: nothing has this id or name.
         """
         with self._read() as connection:
-            return run_from_row(_find(connection, runs, id_or_name))
+            return run_from_row(self._view.find(connection, runs, id_or_name))
 
     def queue(self) -> list[RunRecord]:
         """Runs that wait, in the order in which they will start."""
@@ -136,27 +156,34 @@ class Store:
         if record.state is not RunState.QUEUED:
             raise ValueError(f"a new run is queued, not {record.state}")
         with self._change() as connection:
-            _find(connection, datasets, record.dataset_id)
-            record = dataclasses.replace(record, name=_free_name(connection, runs, record.name))
+            self._view.find(connection, datasets, record.dataset_id)
+            name = self._view.free_name(connection, runs, record.name)
+            record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
             connection.execute(runs.insert().values(**row_of_run(record), queue_position=_next_position(connection)))
         return record
 
-    def start_run(self, run_id: str, *, events_offset: int) -> RunRecord:
+    def start_run(self, run_id: str, *, events_offset: int, worker: WorkerIdentity | None = None) -> RunRecord:
         """Move a queued run to running. Of several who try, one succeeds.
 
         Args:
             run_id: id of the run.
             events_offset: size of ``events.jsonl`` now; what this attempt says of itself comes after it.
+            worker: the process that will work on it, where it is there already.
 
         Raises:
             RunError: it is not queued any more.
             NotFoundError: it was deleted.
         """
-        return self._move(run_id, RunState.RUNNING, lambda _: {"started_at": datetime.now(UTC), "events_offset": events_offset})
+        started = {
+            "started_at": datetime.now(UTC),
+            "events_offset": events_offset,
+            **({} if worker is None else _columns_of(worker)),
+        }
+        return self._move(run_id, RunState.RUNNING, lambda _: started)
 
     def set_worker(self, run_id: str, worker: WorkerIdentity) -> RunRecord:
         """Note which process works on a running run."""
-        return self._update(run_id, worker_pid=worker.pid, worker_started_at=worker.started_at, worker_boot_id=worker.boot_id)
+        return self._update(run_id, **_columns_of(worker))
 
     def end_run(
         self,
@@ -201,13 +228,13 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(connection, run_id)
+            record = _locked_run(self._view, connection, run_id)
             if record.state is RunState.QUEUED:
                 ended = {"finished_at": datetime.now(UTC), "message": "Cancelled before it started."}
                 return _apply(connection, record, RunState.CANCELLED, ended)
             if record.state is RunState.RUNNING:
                 connection.execute(runs.update().where(runs.c.id == record.id).values(stop_requested=True))
-                return _locked_run(connection, record.id)
+                return _locked_run(self._view, connection, record.id)
             if record.state is not RunState.CANCELLED:
                 raise RunError(f"Run {record.name!r} has already ended: it is {record.state}. There is nothing to stop.")
             return record
@@ -220,11 +247,11 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(connection, run_id)
-            if record.name != name and _is_taken(connection, runs, name):
+            record = _locked_run(self._view, connection, run_id)
+            if record.name != name and self._view.is_taken(connection, runs, name, record.owner):
                 raise RunError(f"Another run is called {name!r}. Choose another name.")
             connection.execute(runs.update().where(runs.c.id == record.id).values(name=name))
-            return _locked_run(connection, record.id)
+            return _locked_run(self._view, connection, record.id)
 
     def tag_run(self, run_id: str, tags: tuple[str, ...]) -> RunRecord:
         """Give a run these tags in place of those it has."""
@@ -238,7 +265,7 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(connection, run_id)
+            record = _locked_run(self._view, connection, run_id)
             if record.state is RunState.RUNNING:
                 raise RunError(f"Run {record.name!r} is running. Stop it first, then delete it.")
             connection.execute(runs.delete().where(runs.c.id == record.id))
@@ -247,19 +274,26 @@ class Store:
 
     def _move(self, run_id: str, state: RunState, values: Callable[[RunRecord], dict[str, Any]]) -> RunRecord:
         with self._change() as connection:
-            record = _locked_run(connection, run_id)
+            record = _locked_run(self._view, connection, run_id)
             return _apply(connection, record, state, values(record))
 
     def _update(self, run_id: str, **values: Any) -> RunRecord:
         with self._change() as connection:
-            record = _locked_run(connection, run_id)
+            record = _locked_run(self._view, connection, run_id)
             connection.execute(runs.update().where(runs.c.id == record.id).values(**values))
-            return _locked_run(connection, record.id)
+            return _locked_run(self._view, connection, record.id)
 
     def _in_state(self, state: RunState) -> list[RunRecord]:
-        query = sa.select(runs).where(runs.c.state == state.value).order_by(runs.c.queue_position, runs.c.id)
+        query = (
+            sa.select(runs).where(runs.c.state == state.value, self._view.seen(runs)).order_by(runs.c.queue_position, runs.c.id)
+        )
         with self._read() as connection:
             return [run_from_row(row) for row in connection.execute(query)]
+
+    def _seen_by(self, view: View) -> "Store":
+        seen = copy.copy(self)
+        seen._view = view
+        return seen
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
@@ -278,7 +312,11 @@ def _apply(connection: sa.Connection, record: RunRecord, state: RunState, values
     if state is RunState.QUEUED:
         changes |= {"queue_position": _next_position(connection), "message": None}
     connection.execute(runs.update().where(runs.c.id == record.id).values(**changes))
-    return _locked_run(connection, record.id)
+    return _run_of(connection, record.id)
+
+
+def _columns_of(worker: WorkerIdentity) -> dict[str, Any]:
+    return {"worker_pid": worker.pid, "worker_started_at": worker.started_at, "worker_boot_id": worker.boot_id}
 
 
 _NO_WORKER = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": None}
@@ -292,30 +330,12 @@ def _refusal(record: RunRecord, state: RunState) -> str:
     return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; it has moved on."
 
 
-def _locked_run(connection: sa.Connection, run_id: str) -> RunRecord:
-    return run_from_row(_find(connection, runs, run_id, lock=True))
+def _locked_run(view: View, connection: sa.Connection, run_id: str) -> RunRecord:
+    return run_from_row(view.find(connection, runs, run_id, lock=True))
 
 
-def _find(connection: sa.Connection, table: sa.Table, id_or_name: str, *, lock: bool = False) -> sa.Row[Any]:
-    query = sa.select(table).where(sa.or_(table.c.id == id_or_name, table.c.name == id_or_name))
-    query = query.order_by(sa.case((table.c.id == id_or_name, 0), else_=1)).limit(1)
-    row = connection.execute(query.with_for_update() if lock else query).first()
-    if row is None:
-        kind, command = ("data set", "import one") if table is datasets else ("run", "list them with 'python -m core runs'")
-        raise NotFoundError(f"There is no {kind} {id_or_name!r} in this workspace. Check the name or id, or {command}.")
-    return row
-
-
-def _is_taken(connection: sa.Connection, table: sa.Table, name: str) -> bool:
-    return connection.execute(sa.select(table.c.id).where(table.c.name == name).limit(1)).first() is not None
-
-
-def _free_name(connection: sa.Connection, table: sa.Table, name: str) -> str:
-    number, free = 1, name
-    while _is_taken(connection, table, free):
-        number += 1
-        free = f"{name} ({number})"
-    return free
+def _run_of(connection: sa.Connection, run_id: str) -> RunRecord:
+    return run_from_row(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
 
 
 def _next_position(connection: sa.Connection) -> int:
