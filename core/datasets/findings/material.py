@@ -12,9 +12,13 @@ import numpy as np
 import pandas as pd
 
 from core.datasets.findings.base import Finding, FindingExample
+from core.datasets.findings.near_duplicates import near_duplicate_groups
 from core.datasets.findings.texts import shown
 from core.evaluation.entities import Span, spans_of
 from core.tasks import SPLITS, Task
+
+MOST_COMPARED = 300_000
+"""Rows among which near duplicates are looked for; of more rows, a random part of this size."""
 
 
 class ReadingModel(Protocol):
@@ -106,10 +110,23 @@ class Material:
             return [[] for _ in self.texts]
         return [spans_of(list(tags)) for tags in self.examples["tags"]]
 
+    @cached_property
+    def word_starts(self) -> list[list[int]]:
+        """Where each word of each example begins, in characters; only where words are tagged."""
+        return [list(starts) for starts in self.examples["starts"]]
+
+    @cached_property
+    def word_ends(self) -> list[list[int]]:
+        """Where each word of each example ends."""
+        return [list(ends) for ends in self.examples["ends"]]
+
     def surface(self, position: int, entity: Span) -> str:
         """The characters of an entity of the example at a position."""
-        row = self.examples.iloc[position]
-        return str(row["text"][row["starts"][entity.start] : row["ends"][entity.end - 1]])
+        return self.texts[position][self.word_starts[position][entity.start] : self.word_ends[position][entity.end - 1]]
+
+    def with_progress(self, progress: Callable[[float], None]) -> Material:
+        """The same, reporting to somebody else."""
+        return replace(self, progress=progress)
 
     def sample(self, most: int) -> Material:
         """These examples, or a random part of them, the same each time, where there are more than ``most``; order is kept."""
@@ -134,6 +151,16 @@ class Material:
             text=shown(row["text"] if text is None else text),
             detail=shown(detail, 120),
         )
+
+    @cached_property
+    def near(self) -> Material:
+        """The examples whose texts are compared with each other for near duplicates: all of them, up to a number."""
+        return self.sample(MOST_COMPARED)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Number of the group of nearly equal texts each example belongs to; ask it of ``near``."""
+        return near_duplicate_groups(self.texts, self.progress)
 
     @cached_property
     def _position_of(self) -> pd.Series:

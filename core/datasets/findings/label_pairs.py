@@ -1,0 +1,110 @@
+"""Where a text may have several labels: those that always come together, and those that never do."""
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+
+from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
+from core.datasets.findings.material import Material
+from core.tasks.columns.cells import counted, short
+
+_ENOUGH = 10
+_ALWAYS = 0.98
+_EXPECTED = 10.0
+"""Times two labels should meet by chance before it says something that they never do."""
+
+
+def check_label_pairs(material: Material) -> list[Finding]:
+    """Labels that are one in practice, labels that imply another, and labels that exclude each other."""
+    if material.task.exclusive_labels or material.has_entities:
+        return []
+    single: Counter[str] = Counter()
+    both: Counter[tuple[str, str]] = Counter()
+    for labels in material.row_labels:
+        single.update(labels)
+        both.update(combinations(labels, 2))
+    frequent = sorted(label for label, number in single.items() if number >= _ENOUGH)
+    together, implied, apart = [], [], []
+    for one, other in combinations(frequent, 2):
+        number = both[one, other]
+        share_of_one, share_of_other = number / single[one], number / single[other]
+        if min(share_of_one, share_of_other) >= _ALWAYS:
+            together.append((one, other, number))
+        elif max(share_of_one, share_of_other) >= _ALWAYS:
+            implied.append((one, other) if share_of_one > share_of_other else (other, one))
+        elif not number and single[one] * single[other] / len(material.texts) >= _EXPECTED:
+            apart.append((one, other))
+    return [*_together(material, together), *_implied(implied, single), *_apart(apart, single)]
+
+
+def _together(material: Material, pairs: list[tuple[str, str, int]]) -> list[Finding]:
+    if not pairs:
+        return []
+    with_both = {(one, other) for one, other, _ in pairs}
+    places = [
+        place
+        for place, labels in enumerate(material.row_labels)
+        if any(one in labels and other in labels for one, other in with_both)
+    ]
+    return [
+        Finding(
+            check="labels_always_together",
+            severity=Severity.WARNING,
+            title=f"{counted(len(pairs), 'pair')} of labels that (almost) always come together",
+            count=len(pairs),
+            unit="pair",
+            effect="The model cannot learn what tells them apart, and each counts for the scores. If they mean the same, merge "
+            "them.",
+            examples=tuple(
+                FindingExample(text=f"{short(one)}  ·  {short(other)}", detail=counted(number, "text"))
+                for one, other, number in pairs[:5]
+            ),
+            rows=material.ids[places] if places else np.zeros(0, dtype=np.int64),
+            offers=tuple(
+                RepairOffer(repair="merge_labels", title=f"Merge into {short(one, 30)}", parameters={"mapping": {other: one}})
+                for one, other, _ in pairs[:3]
+            ),
+        )
+    ]
+
+
+def _implied(pairs: list[tuple[str, str]], single: Counter[str]) -> list[Finding]:
+    if not pairs:
+        return []
+    return [
+        Finding(
+            check="labels_that_imply_another",
+            severity=Severity.NOTE,
+            title=f"{counted(len(pairs), 'label never comes', 'labels never come')} without a certain other one",
+            count=len(pairs),
+            unit="label",
+            effect="That is usual where one label is a kind of another. The model decides on each by itself and may break the "
+            "rule.",
+            examples=tuple(
+                FindingExample(text=f"{short(one)} → {short(other)}", detail=counted(single[one], "text"))
+                for one, other in pairs[:5]
+            ),
+        )
+    ]
+
+
+def _apart(pairs: list[tuple[str, str]], single: Counter[str]) -> list[Finding]:
+    if not pairs:
+        return []
+    return [
+        Finding(
+            check="labels_never_together",
+            severity=Severity.NOTE,
+            title=f"{counted(len(pairs), 'pair')} of frequent labels that never come together",
+            count=len(pairs),
+            unit="pair",
+            effect="If every text has just one of them, a task with one label per text is easier to learn. If they could meet, "
+            "look "
+            "whether labels are missing.",
+            examples=tuple(
+                FindingExample(text=f"{short(one)}  ·  {short(other)}", detail=f"{single[one]:,} and {single[other]:,} texts")
+                for one, other in sorted(pairs, key=lambda pair: -single[pair[0]] * single[pair[1]])[:5]
+            ),
+        )
+    ]
