@@ -117,7 +117,9 @@ def fine_tune(
         if loop.progress.step == 0:
             start_from_label_frequencies(classifier, task, loop.encoded, len(outputs))
             if task.exclusive_labels:
-                start_from_label_means(classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device)
+                start_from_label_means(
+                    classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device, accelerator.autocast()
+                )
         recorder.event("phase", "Training.", phase="training")
         if not loop.run():
             raise TrainingStopped

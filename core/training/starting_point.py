@@ -9,6 +9,9 @@ and helps labels with few examples most.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -16,8 +19,11 @@ from core.models.heads import Classifier, CosineHead, PooledClassifier
 from core.tasks.base import Encoded, Task
 from core.training.batches import evaluation_batches, pad
 
-TEXTS_PER_LABEL = 64
-"""Texts a label's vector is averaged over at most; more cost time and change it little."""
+FEWEST_TEXTS_PER_LABEL, TEXTS_PER_LABEL, TEXTS = 16, 64, 256
+"""Texts a label's vector is averaged over: so many that all labels together need ``TEXTS``, within these bounds.
+
+More make everybody wait for the first point of the curve and change little; see benchmarks/RESULTS.md, Launching.
+"""
 
 BATCH_SIZE = 64
 
@@ -38,7 +44,12 @@ def start_from_label_frequencies(classifier: Classifier, task: Task, encoded: En
 
 
 def start_from_label_means(
-    classifier: Classifier, encoded: Encoded, num_outputs: int, pad_token_id: int, device: torch.device
+    classifier: Classifier,
+    encoded: Encoded,
+    num_outputs: int,
+    pad_token_id: int,
+    device: torch.device,
+    arithmetic: AbstractContextManager[Any] | None = None,
 ) -> None:
     """Set each label's vector to the mean direction of its texts; does nothing to a head of another kind.
 
@@ -48,14 +59,16 @@ def start_from_label_means(
         num_outputs: how many labels there are.
         pad_token_id: fills short rows.
         device: where the classifier is.
+        arithmetic: in which the vectors are computed; the one that training uses is several times faster than plain float32.
     """
     if not isinstance(classifier, PooledClassifier) or not isinstance(classifier.head, CosineHead):
         return
     targets = np.asarray(encoded.targets)
-    chosen = np.concatenate([np.flatnonzero(targets == label)[:TEXTS_PER_LABEL] for label in range(num_outputs)])
+    most = min(TEXTS_PER_LABEL, max(FEWEST_TEXTS_PER_LABEL, TEXTS // num_outputs))
+    chosen = np.concatenate([np.flatnonzero(targets == label)[:most] for label in range(num_outputs)])
     sums = torch.zeros_like(classifier.head.weight)
     classifier.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), arithmetic or nullcontext():
         for positions in evaluation_batches([len(encoded.input_ids[i]) for i in chosen], BATCH_SIZE):
             rows = chosen[positions]
             batch = pad([encoded.input_ids[i] for i in rows], pad_token_id).to(device)
