@@ -29,7 +29,10 @@ _FLASH = "flash"
 
 def workspace() -> Workspace:
     """The workspace the environment points to, with its launcher at work; one for the whole server."""
-    return _open_workspace(Settings.from_environment())
+    opened = _open_workspace(Settings.from_environment())
+    if opened.launcher is not None:
+        opened.launcher.expect_launch()
+    return opened
 
 
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: repr})

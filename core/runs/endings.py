@@ -10,10 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.runs import processes
+from core.runs.disk import FULL_MIB, free_mib, full_sentence
+from core.runs.memory import OomKills, oom_kills
 from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import LineReader, RunDir
 
 LONGEST_MESSAGE = 2000
+
+NO_ROOM = 74
+"""Exit code of a worker that had no room on the disk even for its last word."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple
 
     if said == RunState.SUCCEEDED and not is_complete:
         return RunState.FAILED, "The run reported success, but its result.json is missing or damaged. Resume it to make it again."
-    if said == RunState.SUCCEEDED or (said == RunState.RUNNING and is_complete):
+    if said == RunState.SUCCEEDED or (said in (RunState.RUNNING, RunState.INTERRUPTED) and is_complete):
         return RunState.SUCCEEDED, None
     if said == RunState.FAILED:
         return RunState.FAILED, message or "The run failed without saying why. The log may tell more."
@@ -60,45 +65,74 @@ def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple
         return RunState.CANCELLED, "Stopped, but not in good order: what was learned since the last checkpoint may be missing."
     if said == RunState.INTERRUPTED:
         return RunState.INTERRUPTED, message or "The run was interrupted. Resume goes on from the last checkpoint."
-    if said is None and not _was_killed(record, exit_code):
+    if exit_code == NO_ROOM:
+        return RunState.FAILED, full_sentence(run_dir.folder)
+    if said is None and exit_code is not None and exit_code >= 0:
         return RunState.FAILED, _could_not_start(run_dir, exit_code)
-    return RunState.INTERRUPTED, f"{_cause_of_death(record, exit_code)} Resume goes on from the last checkpoint, if there is one."
+    cause = _cause_of_death(record, run_dir, exit_code, oom_kills())
+    return RunState.INTERRUPTED, f"{cause} Resume goes on from the last checkpoint, if there is one."
 
 
 def _last_word(record: RunRecord, run_dir: RunDir) -> dict[str, Any] | None:
     """The last state event of this attempt's worker."""
-    events = LineReader(run_dir.events_file, record.events_offset).read_new()
-    pid = None if record.worker is None else record.worker.pid
-    said = [event for event in events if event.get("kind") == "state" and pid in (None, event.get("pid"))]
+    said = _words(record, run_dir)
     return said[-1] if said else None
 
 
-def _was_killed(record: RunRecord, exit_code: int | None) -> bool:
-    restarted = record.worker is not None and record.worker.boot_id != processes.boot_id()
-    return restarted or (exit_code is not None and exit_code < 0)
+def _words(record: RunRecord, run_dir: RunDir) -> list[dict[str, Any]]:
+    """Every state event of this attempt's worker."""
+    events = LineReader(run_dir.events_file, record.events_offset).read_new()
+    pid = None if record.worker is None else record.worker.pid
+    return [event for event in events if event.get("kind") == "state" and pid in (None, event.get("pid"))]
 
 
-def _cause_of_death(record: RunRecord, exit_code: int | None) -> str:
+def _cause_of_death(record: RunRecord, run_dir: RunDir, exit_code: int | None, kills: OomKills) -> str:
     if record.worker is not None and record.worker.boot_id != processes.boot_id():
         return "The machine was restarted while the run was at work."
+    words = _words(record, run_dir)
+    ran_out = _ran_out_of_memory(words, kills)
     if exit_code is None:
+        if ran_out:
+            return f"The worker process is gone without a last word, and the system has killed for want of memory. {_NEEDS_LESS}"
+        free = free_mib(run_dir.folder)
+        if free is not None and free < FULL_MIB:
+            return "The worker process is gone without a last word, and the disk is full. Make room first."
+        if not words:
+            return "The worker process is gone before it could begin: it was killed, or whoever started it was."
         return "The worker process is gone without a last word; it was killed or it crashed."
     if exit_code >= 0:
         return f"The worker process ended with exit code {exit_code} before its work was done."
     name = signal_name(-exit_code)
-    if name == "SIGKILL":
+    if name != "SIGKILL":
+        return f"The worker process was ended by {name}."
+    if ran_out:
+        return f"The system ran out of memory and killed the worker process (SIGKILL). {_NEEDS_LESS}"
+    if ran_out is None:
         return (
-            "The worker process was killed (SIGKILL). Where nobody did that by hand, the system most likely ran out of memory: "
-            "a smaller batch size or a shorter longest input needs less."
+            f"The worker process was killed (SIGKILL). Where nobody did that by hand, the system most likely ran out of memory: "
+            f"{_NEEDS_LESS[0].lower()}{_NEEDS_LESS[1:]}"
         )
-    return f"The worker process was ended by {name}."
+    return "The worker process was killed (SIGKILL) by a person or another program; the system had memory enough."
 
 
-def _could_not_start(run_dir: RunDir, exit_code: int | None) -> str:
+_NEEDS_LESS = (
+    "A smaller batch size, a shorter longest input or a smaller model needs less memory; so does one run at a time. "
+    "Launch it again with one of these changed, or free memory."
+)
+
+
+def _ran_out_of_memory(words: list[dict[str, Any]], now: OomKills) -> bool | None:
+    """Whether the system has killed for want of memory since the worker began; nothing where that cannot be told."""
+    counted = next((word["oom_kills"] for word in words if isinstance(word.get("oom_kills"), dict)), None)
+    if counted is None or counted.get("machine") is None or now.machine is None:
+        return None
+    return now.happened_since(OomKills(machine=counted["machine"], group=counted.get("group")))
+
+
+def _could_not_start(run_dir: RunDir, exit_code: int) -> str:
     log = [line for line in run_dir.log_tail() if line.strip()]
-    code = "" if exit_code is None else f" (exit code {exit_code})"
     last_line = f": {log[-1].strip()}" if log else "; it left nothing in the log."
-    return f"The worker could not start{code}{last_line}"
+    return f"The worker could not start (exit code {exit_code}){last_line}"
 
 
 def _finished_at(record: RunRecord, run_dir: RunDir) -> datetime:

@@ -6,6 +6,7 @@ gone, start what waits. Nothing of this lives in memory alone: a worker is noted
 an owner that was killed is followed by one that adopts the workers that live and settles those that died.
 """
 
+import json
 import logging
 import signal
 import sys
@@ -18,10 +19,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.errors import NotFoundError, RunError, UserError
+from core.models.catalogue import BUNDLED
 from core.runs import processes
 from core.runs.endings import has_announced_itself, read_ending
 from core.runs.environment import worker_environment
 from core.runs.records import RunRecord, RunState, WorkerIdentity
+from core.runs.resident import Resident
 from core.runs.run_dir import RunDir
 from core.runs.store import Store
 from core.settings import PROJECT_ROOT, Settings
@@ -29,7 +32,7 @@ from core.settings import PROJECT_ROOT, Settings
 logger = logging.getLogger(__name__)
 
 WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
-"""The worker; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow."""
+"""The worker; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow, or ``--wait``."""
 
 PERIOD_S = 0.3
 LONGEST_PAUSE_S = 10.0
@@ -70,12 +73,14 @@ class Launcher:
         *,
         max_running: int = 1,
         stop_times: StopTimes | None = None,
+        resident: Resident | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._worker_command = tuple(worker_command)
         self._max_running = max_running
         self._stop_times = stop_times or StopTimes()
+        self.resident = resident or Resident(worker_command)
         self._stops: dict[str, _Stop] = {}
         # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
         self._lock = FileLock(settings.queue_lock, thread_local=False)
@@ -129,6 +134,15 @@ class Launcher:
         if self.own():
             self.supervise()
             self.start_queued()
+            if self._settings.resident_worker:
+                is_free = len(self._store.running()) < self._max_running
+                self.resident.tend(worker_environment(self._settings, BUNDLED), is_useful=is_free)
+        else:
+            self.resident.dismiss()
+
+    def expect_launch(self) -> None:
+        """Somebody is there who may launch a run soon: have a worker wait for it, if settings and memory allow."""
+        self.resident.expect()
 
     def own(self) -> bool:
         """Take the queue if nobody has it; whether this process owns it now."""
@@ -141,6 +155,7 @@ class Launcher:
 
     def disown(self) -> None:
         """Leave the queue to others."""
+        self.resident.dismiss()
         self._lock.release()
 
     def supervise(self) -> None:
@@ -167,9 +182,9 @@ class Launcher:
 
     def _look_after(self, record: RunRecord) -> None:
         run_dir = self._run_dir(record)
-        if record.worker is None:
-            # The owner before this one was killed between starting the worker and noting it.
-            found = processes.find(str(run_dir.folder))
+        if record.worker is None or not processes.is_alive(record.worker):
+            # The owner before this one may have been killed between starting a worker and noting it.
+            found = processes.find(self._arguments(record))
             if found is not None:
                 record = self._store.set_worker(record.id, found)
         if record.worker is None or not processes.is_alive(record.worker):
@@ -229,24 +244,30 @@ class Launcher:
             self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
             return
 
-        command = [*self._worker_command, str(run_dir.folder), "--dataset", str(dataset_folder)]
-        if record.finish_early:
-            command.append("--finish")
+        environment = worker_environment(self._settings, record.model)
+        # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
+        waiting = self.resident.take(environment)
         try:
-            self._store.start_run(record.id, events_offset=_size(run_dir))
-        except (RunError, NotFoundError):
-            return  # cancelled or deleted a moment ago
+            self._store.start_run(record.id, events_offset=_size(run_dir), worker=waiting)
+        except (RunError, NotFoundError):  # cancelled or deleted a moment ago
+            if waiting is not None:
+                processes.dismiss(waiting)
+            return
+        arguments = [*self._arguments(record), *(["--finish"] if record.finish_early else [])]
+        if waiting is not None and processes.hand_over(waiting, json.dumps({"arguments": arguments})):
+            return
         try:
             worker = processes.start(
-                command,
-                folder=PROJECT_ROOT,
-                environment=worker_environment(self._settings, record.model),
-                log_file=run_dir.log_file,
+                [*self._worker_command, *arguments], folder=PROJECT_ROOT, environment=environment, log_file=run_dir.log_file
             )
         except OSError as error:
             self._fail(record, f"The worker could not be started: {error}. Resume the run once that is put right.")
         else:
             self._store.set_worker(record.id, worker)
+
+    def _arguments(self, record: RunRecord) -> list[str]:
+        """What every worker of a run has on its command line, and nobody else."""
+        return [str(self._run_dir(record).folder), "--dataset", str(self._settings.datasets_folder / record.dataset_id)]
 
     def _fail(self, record: RunRecord, message: str) -> None:
         try:

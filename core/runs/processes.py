@@ -22,8 +22,17 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 """Workers this process started, by pid. It belongs to the process as children do: a supervisor may come and go."""
 
 
-def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log_file: Path) -> WorkerIdentity:
+def start(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log_file: Path, listens: bool = False
+) -> WorkerIdentity:
     """Start a process in a session of its own, so that it outlives this one, with all it prints appended to a log.
+
+    Args:
+        command: program and arguments.
+        folder: where it works.
+        environment: its environment variables, all of them.
+        log_file: gets what it prints.
+        listens: whether it waits on its standard input for what ``hand_over`` tells it, rather than having none.
 
     Raises:
         OSError: the program or the log file cannot be opened.
@@ -33,7 +42,7 @@ def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
             list(command),
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -41,6 +50,33 @@ def start(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
     _children[child.pid] = child
     # Nobody has collected the child yet, so its pid cannot have passed to another process, even if it has ended already.
     return WorkerIdentity(pid=child.pid, started_at=_start_time(child.pid) or 0.0, boot_id=boot_id())
+
+
+def hand_over(worker: WorkerIdentity, line: str) -> bool:
+    """Tell a child that listens the one line it waits for; afterwards it hears nothing more.
+
+    Returns:
+        whether it was there to be told. What was told is read even if this process ends at once.
+    """
+    child = _children.get(worker.pid)
+    if child is None or child.stdin is None or child.stdin.closed:
+        return False
+    try:
+        with child.stdin as ear:
+            ear.write(line.encode() + b"\n")
+    except BrokenPipeError:
+        return False
+    return child.poll() is None
+
+
+def dismiss(worker: WorkerIdentity) -> None:
+    """End a child that listens and was told nothing: it has nothing to lose."""
+    child = _children.pop(worker.pid, None)
+    if child is not None:
+        if child.stdin is not None:
+            child.stdin.close()
+        child.kill()
+        child.wait()
 
 
 def is_alive(worker: WorkerIdentity) -> bool:
@@ -62,6 +98,8 @@ def forget(worker: WorkerIdentity) -> None:
     """Drop what is remembered of a child that has ended."""
     child = _children.get(worker.pid)
     if child is not None and child.poll() is not None:
+        if child.stdin is not None:
+            child.stdin.close()
         del _children[worker.pid]
 
 
@@ -82,20 +120,26 @@ def send(worker: WorkerIdentity, number: signal.Signals) -> bool:
     return True
 
 
-def find(argument: str) -> WorkerIdentity | None:
-    """The process whose command line has an argument, such as the folder of a run, other than this one; nothing if none has.
+def find(arguments: Sequence[str]) -> WorkerIdentity | None:
+    """The process other than this one with these arguments, side by side, on its command line; nothing if there is none.
 
     It finds the worker of a supervisor that was killed after it had started the worker and before it could note its identity.
+    A viewer or an editor that has the run's folder on its command line is not taken for it.
     """
+    wanted = list(arguments)
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and argument in process.cmdline():
+            if process.pid != os.getpid() and _holds(process.cmdline(), wanted):
                 started_at = _start_time(process.pid, ignore_ended=True)
                 if started_at is not None:
                     return WorkerIdentity(pid=process.pid, started_at=started_at, boot_id=boot_id())
         except psutil.Error:
             continue
     return None
+
+
+def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
 def boot_id() -> str:

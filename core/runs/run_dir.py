@@ -5,15 +5,21 @@ else beside its final name first. ``result.json`` comes last: where it is, the r
 line that is still being written is left for the next look.
 """
 
+import contextlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from core.config import RunConfig
+
+RESERVE_BYTES = 65_536
 
 
 class RunDir:
@@ -31,13 +37,18 @@ class RunDir:
         self.model = folder / "model"
         self.result_file = folder / "result.json"
         self.error_file = folder / "error.json"
+        self._reserve_file = folder / ".reserve"
 
     # --- written once by whoever makes the run ----------------------------------------------------------------------------
 
     def create(self, config: RunConfig) -> None:
         """Make the directory with its config; refuses to touch one that exists."""
         self.folder.mkdir(parents=True, exist_ok=False)
-        self.config_file.write_text(config.to_yaml(), encoding="utf-8")
+        try:
+            self.config_file.write_text(config.to_yaml(), encoding="utf-8")
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def end_torn_lines(self) -> None:
         """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it."""
@@ -45,6 +56,20 @@ class RunDir:
             if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
                 with path.open("a", encoding="utf-8") as file:
                     file.write("\n")
+
+    def only_worker(self) -> FileLock:
+        """The lock a worker holds for as long as it lives, so that a run never has two, whatever went wrong elsewhere."""
+        return FileLock(self.folder / ".worker.lock")
+
+    def make_reserve(self) -> None:
+        """Put aside a little room on the disk, so that why a run failed can be written down even where the disk is full."""
+        with contextlib.suppress(OSError):
+            self._reserve_file.write_bytes(os.urandom(RESERVE_BYTES))
+
+    def release_reserve(self) -> None:
+        """Give the room free for the last words."""
+        with contextlib.suppress(OSError):
+            self._reserve_file.unlink(missing_ok=True)
 
     # --- written by the worker ---------------------------------------------------------------------------------------------
 
@@ -134,11 +159,16 @@ class LineReader:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON under its name in one step: whole and on disk, or not at all."""
     aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -151,6 +181,15 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _append_line(path: Path, value: Mapping[str, Any]) -> None:
-    line = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line)
+    """Add a whole line; where there is no room for all of it, none of it stays."""
+    line = (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    with path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            written = file.write(line)
+            while written < len(line):
+                written += file.write(line[written:])
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(before)
+            raise

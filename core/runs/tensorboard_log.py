@@ -1,5 +1,8 @@
 """The same figures as TensorBoard event files, for those who watch their runs there."""
 
+import contextlib
+import os
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,23 +12,44 @@ from typing import Any
 class TensorBoardLog:
     """Writes lines of figures to an event file, made when the first line comes.
 
+    It writes by itself rather than through the library's writer, whose thread dies of a full disk in a way that makes the next
+    line wait for ever. These files are a copy: where they cannot be written, the run goes on without them.
+
     Args:
         folder: where the event files go; a resumed run adds another to it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writer: Any = None
+        self._file: Any = None
+        self.has_failed = False
 
     def add(self, values: Mapping[str, float]) -> None:
         """Add every namespaced figure of a line, such as ``train/loss``, at the line's step."""
+        if self.has_failed:
+            return
         # Loaded here, so that the first point of a run does not wait for it.
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        if self._writer is None:
-            self._writer = EventFileWriter(str(self._folder))
         figures = [Summary.Value(tag=name, simple_value=value) for name, value in values.items() if "/" in name]
-        self._writer.add_event(Event(step=int(values["step"]), wall_time=time.time(), summary=Summary(value=figures)))
-        self._writer.flush()
+        try:
+            if self._file is None:
+                self._file = self._open()
+                self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+            self._write(Event(step=int(values["step"]), wall_time=time.time(), summary=Summary(value=figures)))
+        except OSError:
+            self.has_failed = True
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    self._file.close()
+
+    def _open(self) -> Any:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time_ns() // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 10**9}"
+        return (self._folder / name).open("ab", buffering=0)
+
+    def _write(self, event: Any) -> None:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        RecordWriter(self._file).write(event.SerializeToString())

@@ -1,29 +1,46 @@
 """The worker: the process that carries out one run and is the only writer of its directory.
 
-Started by the launcher as ``python -m core.runs.worker RUN_FOLDER --dataset DATASET_FOLDER``. SIGINT is a person's stop (ends
-after the current step, state ``cancelled``), SIGTERM the machine's (the same, state ``interrupted``). Its last line in
-``events.jsonl`` says how it ended; a worker that dies without one was killed.
+Started by the launcher as ``python -m core.runs.worker RUN_FOLDER --dataset DATASET_FOLDER``, or with ``--wait``: then it loads
+what every run needs, waits for a line with these arguments on its standard input, and becomes the worker of that run.
+
+SIGINT is a person's stop (ends after the current step, state ``cancelled``), SIGTERM the machine's (the same, state
+``interrupted``, gone in 15 seconds wherever it is). Its last line in ``events.jsonl`` says how it ended; a worker that dies
+without one was killed, or could not write it, which its exit code then says.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import logging
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+from filelock import Timeout
+
 from core.errors import UserError
+from core.runs.disk import full_sentence, is_disk_full
+from core.runs.endings import NO_ROOM
+from core.runs.memory import oom_kills
 from core.runs.records import RunState
+from core.runs.resident import WAIT
 from core.runs.run_dir import RunDir
+from core.runs.stop_signals import StopSignals
 from core.runs.tensorboard_log import TensorBoardLog
 
 EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.CANCELLED: 130, RunState.INTERRUPTED: 143}
+
+ALREADY_AT_WORK = 75
+"""Exit code of a worker that found another one at work on its run."""
+
+OTHER_WORKER_S = 10.0
+"""How long one that is about to end is waited for."""
 
 NICENESS = 5
 """How much the worker steps back behind the dashboard and everything else on the machine."""
@@ -40,57 +57,105 @@ class RunRecorder:
     def __init__(self, run_dir: RunDir) -> None:
         self.run_dir = run_dir
         self.tensorboard = TensorBoardLog(run_dir.tensorboard)
-        self.stopped_by: RunState | None = None
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGTERM, self._on_signal)
+        self.signals = StopSignals(self._leave)
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Append a line of figures; the log gets the ones people look for."""
         self.run_dir.append_metrics(values)
+        was_written = not self.tensorboard.has_failed
         self.tensorboard.add(values)
-        shown = "  ".join(
-            f"{name} {value:.4g}" for name, value in values.items() if not name.startswith(("system/", "label_f1/"))
-        )
-        logger.info(shown)
+        if was_written and self.tensorboard.has_failed:
+            logger.warning("The TensorBoard files cannot be written; the run goes on without them.")
+        logger.info("  ".join(f"{name} {value:.4g}" for name, value in values.items() if not name.startswith(UNLOGGED)))
 
     def event(self, kind: str, message: str, **facts: Any) -> None:
         """Append an event."""
         self.run_dir.append_event(kind, message, **facts)
         logger.info(message)
 
-    def state(self, state: RunState, message: str) -> None:
+    def state(self, state: RunState, message: str, **facts: Any) -> None:
         """Say which state this process brought the run into."""
-        self.event("state", message, state=str(state), pid=os.getpid())
+        self.event("state", message, state=str(state), pid=os.getpid(), **facts)
 
     def stop_requested(self) -> bool:
         """Whether a signal that means stop has come."""
-        return self.stopped_by is not None
+        return self.signals.stopped_by is not None
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        del frame
-        self.stopped_by = RunState.CANCELLED if number == signal.SIGINT else RunState.INTERRUPTED
+    def _leave(self) -> None:
+        self.state(
+            RunState.INTERRUPTED, "Stopped by the machine before this step was done. Resume goes on from the last checkpoint."
+        )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the run; the return value is the process's exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    waited = words == [WAIT]
+    if waited:
+        told = _wait_for_a_run()
+        if told is None:
+            return 0
+        words = told
     parser = argparse.ArgumentParser(prog="python -m core.runs.worker", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the data set")
     parser.add_argument("--finish", action="store_true", help="train no further; test and save what was learned")
-    options = parser.parse_args(arguments)
-
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    options = parser.parse_args(words)
     run_dir = RunDir(options.run)
+    if waited:
+        _speak_into(run_dir.log_file)
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    try:
+        with run_dir.only_worker().acquire(timeout=OTHER_WORKER_S):
+            return _work(run_dir, options.dataset, finish_now=options.finish, niceness=0 if waited else NICENESS)
+    except Timeout:
+        logger.error("Another worker is at work on this run.")
+        return ALREADY_AT_WORK
+    except OSError as error:
+        logger.exception("Not even the last word could be written.")
+        return NO_ROOM if is_disk_full(error, run_dir.folder) else EXIT_CODES[RunState.FAILED]
+
+
+def _wait_for_a_run() -> list[str] | None:
+    """Load what every run needs, then wait to be told a run; nothing if whoever started this process is gone."""
+    try:
+        from core.settings import Settings
+        from core.training.machine_manners import step_back
+        from core.training.preloading import preload
+
+        step_back(Settings.from_environment().threads, NICENESS)
+        preload()
+    except Exception:
+        logger.exception("Not everything could be loaded beforehand.")  # the run will meet the same and say it to a person
+    line = sys.stdin.readline()
+    return json.loads(line)["arguments"] if line.endswith("\n") else None
+
+
+def _speak_into(log_file: Path) -> None:
+    """Send everything this process prints from now on to a log, and listen to nobody any more."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(log)
+
+
+def _work(run_dir: RunDir, dataset_folder: Path, *, finish_now: bool, niceness: int) -> int:
     run_dir.end_torn_lines()
     recorder = RunRecorder(run_dir)
-    recorder.state(RunState.RUNNING, "The worker has started.")
+    recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()))
     run_dir.error_file.unlink(missing_ok=True)
-    state, message = _carry_out(run_dir, options.dataset, recorder, finish_now=options.finish)
+    run_dir.make_reserve()
+    state, message = _carry_out(run_dir, dataset_folder, recorder, finish_now=finish_now, niceness=niceness)
+    run_dir.release_reserve()
     recorder.state(state, message)
     return EXIT_CODES[state]
 
 
-def _carry_out(run_dir: RunDir, dataset_folder: Path, recorder: RunRecorder, *, finish_now: bool) -> tuple[RunState, str]:
+def _carry_out(
+    run_dir: RunDir, dataset_folder: Path, recorder: RunRecorder, *, finish_now: bool, niceness: int
+) -> tuple[RunState, str]:
     """Train and seal the run; whatever goes wrong becomes a state and a message, with the traceback in the log alone."""
     try:
         # Imported here so that a broken installation, too, ends as a failed run with a readable cause.
@@ -101,7 +166,7 @@ def _carry_out(run_dir: RunDir, dataset_folder: Path, recorder: RunRecorder, *, 
         from core.training.machine_manners import step_back
 
         settings = Settings.from_environment()
-        step_back(settings.threads, NICENESS)
+        step_back(settings.threads, niceness)
         places = Places(
             checkpoints=run_dir.checkpoints,
             model=run_dir.model,
@@ -111,7 +176,7 @@ def _carry_out(run_dir: RunDir, dataset_folder: Path, recorder: RunRecorder, *, 
         try:
             result = fine_tune(run_dir.config(), open_dataset(dataset_folder), places, recorder, finish_now=finish_now)
         except TrainingStopped:
-            return recorder.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
+            return recorder.signals.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
         run_dir.write_result(result)
         Checkpoints(run_dir.checkpoints).remove_all()
     except UserError as error:
@@ -121,25 +186,27 @@ def _carry_out(run_dir: RunDir, dataset_folder: Path, recorder: RunRecorder, *, 
             run_dir, "There was not enough memory. Choose a smaller batch size or a shorter longest input, and run again."
         )
     except Exception as error:  # noqa: BLE001  (the boundary of the process: whatever it was, a person gets a sentence)
-        return _failed(run_dir, _explain(error))
+        return _failed(run_dir, _explain(error, run_dir.folder))
     return RunState.SUCCEEDED, "Done."
 
 
 def _failed(run_dir: RunDir, message: str) -> tuple[RunState, str]:
     details = traceback.format_exc()
     logger.error(details)
-    run_dir.write_error(message, details=details)
+    run_dir.release_reserve()
+    with contextlib.suppress(OSError):  # the last word, which is much shorter, says it too
+        run_dir.write_error(message, details=details)
     return RunState.FAILED, message
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception, folder: Path) -> str:
     """A sentence for people about an error nobody foresaw; the traceback stands in the log."""
+    if is_disk_full(error, folder):
+        return full_sentence(folder)
     if "out of memory" in str(error).lower():
         return "The GPU ran out of memory. Choose a smaller batch size or a shorter longest input, and run again."
     if isinstance(error, OSError) and error.errno is not None:
-        return (
-            f"The run could not read or write its files: {os.strerror(error.errno)}. Make room or check permissions, then resume."
-        )
+        return f"The run could not read or write its files: {os.strerror(error.errno)}. Check permissions, then resume."
     return f"The run ended with an unexpected {type(error).__name__}. The log says where; please report it."
 
 

@@ -1,6 +1,7 @@
 """A worker that does no work: it writes what a real one would, or misbehaves in the way its first argument names.
 
 Usage: fake_worker.py BEHAVIOUR RUN_FOLDER --dataset DATASET_FOLDER [--finish]
+       fake_worker.py BEHAVIOUR --wait
 """
 
 import json
@@ -11,7 +12,13 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-behaviour, run_folder = sys.argv[1], Path(sys.argv[2])
+behaviour, told = sys.argv[1], sys.argv[2:]
+if told == ["--wait"]:
+    if behaviour == "cannot-wait":
+        sys.exit(9)
+    line = sys.stdin.readline()
+    told = json.loads(line)["arguments"] if line else sys.exit(0)
+run_folder = Path(told[0])
 
 SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5}
 SPLIT = {"num_examples": 4, "loss": 0.1, "accuracy": 0.75, "macro": SCORES, "micro": SCORES, "weighted": SCORES, "labels": []}
@@ -55,7 +62,7 @@ def succeed() -> NoReturn:
     end("succeeded", "Done.", 0)
 
 
-if behaviour == "succeed":
+if behaviour in ("succeed", "cannot-wait"):
     succeed()
 elif behaviour == "succeed-when-told":
     while not (run_folder / "go").exists():
@@ -83,7 +90,7 @@ elif behaviour == "stone":
 elif behaviour == "show-surroundings":
     (run_folder / "surroundings.json").write_text(
         json.dumps(
-            {"environment": dict(os.environ), "arguments": sys.argv[2:], "folder": str(Path.cwd()), "session": os.getsid(0)}
+            {"environment": dict(os.environ), "arguments": told, "folder": str(Path.cwd()), "session": os.getsid(0)}
         )
     )
     succeed()

@@ -21,10 +21,9 @@ SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(60)"
 def start(tmp_path: Path) -> Iterator[Callable[..., WorkerIdentity]]:
     started = []
 
-    def start_python(code: str, *arguments: str) -> WorkerIdentity:
-        worker = processes.start(
-            [sys.executable, "-c", code, *arguments], folder=tmp_path, environment={"A": "b"}, log_file=tmp_path / "log"
-        )
+    def start_python(code: str, *arguments: str, listens: bool = False) -> WorkerIdentity:
+        command = [sys.executable, "-c", code, *arguments]
+        worker = processes.start(command, folder=tmp_path, environment={"A": "b"}, log_file=tmp_path / "log", listens=listens)
         started.append(worker)
         return worker
 
@@ -111,11 +110,44 @@ def test_a_process_that_ended_and_was_not_collected_counts_as_gone(wait_until) -
         parent.stdin.write("\n")
 
 
-def test_a_process_is_found_by_an_argument_of_its_command_line(start, tmp_path: Path) -> None:
-    worker = start(SLEEPER, str(tmp_path / "runs" / "one"))
+def test_a_process_is_found_by_the_arguments_only_a_worker_has(start, tmp_path: Path) -> None:
+    run = str(tmp_path / "runs" / "one")
+    viewer = start(SLEEPER, "--logdir", run)
+    worker = start(SLEEPER, run, "--dataset", "data")
 
-    assert processes.find(str(tmp_path / "runs" / "one")) == worker
-    assert processes.find(str(tmp_path / "runs")) is None
+    assert processes.find([run, "--dataset", "data"]) == worker
+    assert processes.find([run, "--dataset", "other"]) is None
+    assert processes.find([str(tmp_path / "runs"), "--dataset", "data"]) is None
+    assert processes.is_alive(viewer)
+
+
+LISTENER = "import sys; line = sys.stdin.readline(); print('heard ' + line if line else 'nobody', flush=True)"
+
+
+def test_a_listening_process_hears_the_one_line_it_is_told(start, tmp_path: Path, wait_until) -> None:
+    worker = start(LISTENER, listens=True)
+
+    assert processes.hand_over(worker, "go")
+
+    wait_until(lambda: not processes.is_alive(worker))
+    assert "heard go" in (tmp_path / "log").read_text()
+    assert not processes.hand_over(worker, "again")
+
+
+def test_a_listening_process_that_was_killed_is_told_nothing(start, wait_until) -> None:
+    worker = start(LISTENER, listens=True)
+    processes.send(worker, signal.SIGKILL)
+    wait_until(lambda: not processes.is_alive(worker))
+
+    assert not processes.hand_over(worker, "go")
+
+
+def test_a_dismissed_process_is_gone(start) -> None:
+    worker = start(LISTENER, listens=True)
+
+    processes.dismiss(worker)
+
+    assert not processes.is_alive(worker)
 
 
 def test_output_is_appended_to_the_log_and_the_environment_is_the_one_given(start, tmp_path: Path, wait_until) -> None:

@@ -1,5 +1,6 @@
 """The real worker, as a process of its own, on the tiny model."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
 from core.runs.run_dir import RunDir
+from core.runs.worker import ALREADY_AT_WORK
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
 pytestmark = pytest.mark.training
@@ -141,6 +143,43 @@ def test_a_killed_worker_leaves_no_result_and_every_line_it_showed(tmp_path: Pat
     assert states(run_dir) == ["running"]
     assert run_dir.result() is None
     assert run_dir.metrics()[: len(shown)] == shown
+
+
+def test_a_worker_that_waited_does_the_same_as_one_started_anew(tmp_path: Path, colours: Dataset, tiny_model: Path) -> None:
+    run_dir = new_run(tmp_path, colours, tiny_model, epochs=3)
+    with subprocess.Popen([sys.executable, "-m", "core.runs.worker", "--wait"], cwd=ROOT, stdin=subprocess.PIPE) as worker:
+        arguments = [str(run_dir.folder), "--dataset", str(colours.folder)]
+        worker.communicate(json.dumps({"arguments": arguments}).encode() + b"\n", timeout=DEADLINE_S)
+
+    assert worker.returncode == 0
+    losses = [line["train/epoch_loss"] for line in run_dir.metrics() if "train/epoch_loss" in line]
+    assert losses == pytest.approx(KNOWN_LOSSES, rel=2e-2)
+    assert "The worker has started." in "\n".join(run_dir.log_tail(100))
+
+
+def test_a_worker_that_waited_in_vain_ends_in_peace() -> None:
+    with subprocess.Popen([sys.executable, "-m", "core.runs.worker", "--wait"], cwd=ROOT, stdin=subprocess.PIPE) as worker:
+        worker.communicate(timeout=DEADLINE_S)
+
+    assert worker.returncode == 0
+
+
+def test_a_run_never_has_two_workers_at_once(tmp_path: Path, colours: Dataset, tiny_model: Path) -> None:
+    run_dir = new_run(tmp_path, colours, tiny_model, epochs=1)
+    with run_dir.only_worker():
+        command = [sys.executable, "-c", SECOND_WORKER, str(run_dir.folder), "--dataset", str(colours.folder)]
+        code = subprocess.run(command, cwd=ROOT, timeout=DEADLINE_S, check=False, stdout=subprocess.DEVNULL).returncode
+
+    assert code == ALREADY_AT_WORK
+    assert run_dir.events() == []
+
+
+SECOND_WORKER = """
+import sys
+from core.runs import worker
+worker.OTHER_WORKER_S = 0.1
+sys.exit(worker.main(sys.argv[1:]))
+"""
 
 
 def test_a_failure_is_a_sentence_for_people_with_the_traceback_in_the_log_alone(
