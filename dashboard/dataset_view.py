@@ -9,9 +9,12 @@ from core.tasks import SPLITS, get_task
 from dashboard import formats, state, widgets
 from dashboard.charts.labels import label_counts_figure, text_lengths_figure
 from dashboard.dataset_list import delete_dialog, rename_dialog
-from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem
 from dashboard.escaping import markdown_text
+from dashboard.repairing import draw_repairs
+from dashboard.repairing_labels import draw_correction
 from dashboard.results import screens_of
+from dashboard.versions import draw_versions
+from dashboard.versions_export import draw_export
 
 _MOST_ROWS = 5000
 
@@ -36,7 +39,8 @@ def draw_dataset(record: DatasetRecord) -> None:
             **{split.capitalize(): formats.count(dataset.num_examples.get(split, 0)) for split in SPLITS},
         }
     )
-    rows, labels, lengths, origin = st.tabs(["Rows", "Labels", "Text lengths", "Origin"], key="dataset-tabs", on_change="rerun")
+    names = ["Rows", "Labels", "Text lengths", "Repair", "Correct", "Versions", "Origin"]
+    rows, labels, lengths, repair, correct, versions, origin = st.tabs(names, key="dataset-tabs", on_change="rerun")
     if rows.open:
         with rows:
             _draw_rows(dataset)
@@ -46,6 +50,15 @@ def draw_dataset(record: DatasetRecord) -> None:
     if lengths.open:
         with lengths:
             draw_lengths(state.examples_of(dataset)["text"], key="dataset")
+    if repair.open:
+        with repair:
+            draw_repairs(record, dataset)
+    if correct.open:
+        with correct:
+            draw_correction(record, dataset)
+    if versions.open:
+        with versions:
+            draw_versions(record, dataset)
     if origin.open:
         with origin:
             _draw_origin(dataset)
@@ -55,15 +68,7 @@ def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
     with st.container(horizontal=True, gap="small"):
         if st.button("Train on it", type="primary", icon=":material/tune:"):
             state.go_to(state.TRAIN_PAGE, dataset=record.id)
-        st.download_button(
-            "Rows (CSV)",
-            lambda: csv_bytes(dataset.examples()),
-            file_name=f"{file_stem(record.name)}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            help=FORMULA_NOTE,
-        )
+        draw_export(record, dataset, key="page")
         if st.button("Rename", icon=":material/edit:"):
             rename_dialog(record)
         if st.button("Delete", icon=":material/delete:"):

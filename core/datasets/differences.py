@@ -1,0 +1,63 @@
+"""Where two texts differ, word by word, with the invisible made visible: what a before-and-after view draws."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Literal, NamedTuple
+
+_PIECES = re.compile(r"\w+|\s|[^\w\s]")
+_LONGEST_COMPARED = 6000
+_CONTEXT = 60
+
+_VISIBLE = {" ": "␣", "\t": "⇥", "\n": "⏎", "\r": "␍", "\u00a0": "⍽", "\u3000": "⍽", "\u200b": "◦", "\ufeff": "◦", "\u00ad": "◦"}
+
+
+class Piece(NamedTuple):
+    """A stretch of text that stayed, went or came."""
+
+    kind: Literal["same", "removed", "added"]
+    text: str
+
+
+def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Piece]:
+    """The pieces of two texts in order; long stretches that stayed are cut to what stands around a difference.
+
+    Texts of more than a few thousand characters are compared at their beginnings only.
+    """
+    old = _PIECES.findall(before[:_LONGEST_COMPARED])
+    new = _PIECES.findall(after[:_LONGEST_COMPARED])
+    found: list[Piece] = []
+    for operation, first, last, start, end in SequenceMatcher(None, old, new, autojunk=len(old) > 2000).get_opcodes():
+        if operation == "equal":
+            found.append(Piece("same", "".join(old[first:last])))
+            continue
+        if first < last:
+            found.append(Piece("removed", visible("".join(old[first:last]))))
+        if start < end:
+            found.append(Piece("added", visible("".join(new[start:end]))))
+    return _cut(found, context)
+
+
+def visible(text: str) -> str:
+    """A changed stretch in which white space that stands alone, at an edge or in a run can be seen."""
+    if not text.strip():
+        return "".join(_VISIBLE.get(character, "⍽") for character in text)
+    return "".join(_VISIBLE.get(character, character) if character not in " \n" else character for character in text)
+
+
+def _cut(pieces: Sequence[Piece], context: int) -> list[Piece]:
+    """Unchanged stretches, shortened in the middle, or at the side that touches no difference."""
+    cut = []
+    for place, piece in enumerate(pieces):
+        text = piece.text
+        at_start, at_end = place == 0, place == len(pieces) - 1
+        if piece.kind == "same" and len(text) > 2 * context:
+            head = "" if at_start and not at_end else text[:context]
+            tail = "" if at_end and not at_start else text[-context:]
+            if at_start and at_end:
+                head, tail = text[: 2 * context], ""
+            text = f"{head}…{tail}"
+        elif piece.kind != "same" and len(text) > 6 * context:
+            text = f"{text[: 5 * context]}…"
+        cut.append(Piece(piece.kind, text))
+    return cut
