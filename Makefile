@@ -6,12 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench browser clean
+.PHONY: run test lint bench browser postgresql clean
 
 run: $(VENV)/.product
 	$(BIN)/python -m streamlit run dashboard/app.py
 
-test: lint browser
+test: lint browser postgresql
 	$(BIN)/python -m pytest -m "not training and not browser"
 	$(BIN)/python -m pytest -m training
 	$(BIN)/python -m pytest -m browser
@@ -26,6 +26,9 @@ bench: $(VENV)/.tests
 
 browser: $(VENV)/.tests
 	@sh tests/browser/install_chromium.sh
+
+postgresql:
+	@sh tests/install_postgresql.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

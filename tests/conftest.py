@@ -12,6 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TUNEBOARD_THREADS"] = "1"
 
+from tests import postgresql
 from tests.tiny import tiny_dataset, write_tiny_model
 
 
@@ -34,3 +35,9 @@ def _no_workspace_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """No test ever touches a real workspace."""
     monkeypatch.setenv("TUNEBOARD_HOME", str(tmp_path / "workspace"))
     monkeypatch.delenv("TUNEBOARD_DATABASE_URL", raising=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it where a part of the tests is not there to run."""
+    if postgresql.programs() is None:
+        terminalreporter.write_line("PostgreSQL is not installed: the catalogue was tested on SQLite alone.", yellow=True)

@@ -1,8 +1,8 @@
 """Opening the database of the catalogue, and what a change to it is.
 
 A change holds the write lock from its start: ``BEGIN IMMEDIATE`` on SQLite, where a transaction that first reads and then writes
-would otherwise fail at once whenever another process wrote in between. SQLite runs in WAL mode, so that readers never wait. On
-PostgreSQL the rows that a change reads are locked by ``SELECT … FOR UPDATE``.
+would otherwise fail at once whenever another process wrote in between, and one advisory lock on PostgreSQL, where two changes
+could otherwise both find a name free, or the same place at the end of the queue. Readers never wait: SQLite runs in WAL mode.
 """
 
 import sqlite3
@@ -21,7 +21,7 @@ BUSY_TIMEOUT_S = 60.0
 """How long a change waits for another process that holds the database."""
 
 _POSTGRESQL_LOCK = 0x74756E65
-"""Number of the lock under which two PostgreSQL clients do not make the tables at the same time."""
+"""Number of the lock that a change of the catalogue holds on PostgreSQL."""
 
 
 def open_database(database_url: str) -> sa.Engine:
@@ -32,13 +32,11 @@ def open_database(database_url: str) -> sa.Engine:
     """
     try:
         engine = _engine(database_url)
-        if engine.dialect.name == "sqlite":
-            _use_wal(engine)
-        if not _is_current(engine):
-            with changing(engine) as connection:
-                if engine.dialect.name == "postgresql":
-                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
-                migrations.upgrade(connection)
+        try:
+            _bring_up_to_date(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(
             f"The database URL cannot be used ({type(error).__name__}). Expected for instance sqlite:////path/tuneboard.db, "
@@ -57,12 +55,20 @@ def open_database(database_url: str) -> sa.Engine:
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One change: committed as a whole at the end, or not at all if an error leaves it."""
     with engine.connect().execution_options(changes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S:.0f}s'"))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
         yield connection
 
 
-def _is_current(engine: sa.Engine) -> bool:
+def _bring_up_to_date(engine: sa.Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        _use_wal(engine)
     with engine.connect() as connection:
-        return migrations.version_of(connection) == migrations.CURRENT
+        if migrations.version_of(connection) == migrations.CURRENT:
+            return
+    with changing(engine) as connection:
+        migrations.upgrade(connection)
 
 
 def _engine(database_url: str) -> sa.Engine:

@@ -60,8 +60,8 @@ def differences(engine: sa.Engine) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
 
-def test_the_steps_lead_to_the_tables_the_program_works_with(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'new.db'}")
+def test_the_steps_lead_to_the_tables_the_program_works_with(url: str) -> None:
+    engine = open_database(url)
 
     assert differences(engine) == []
     engine.dispose()
@@ -107,18 +107,18 @@ def test_many_who_open_an_old_catalogue_at_once_bring_it_up_to_date_once(first_c
     assert faults == []
 
 
-def test_a_catalogue_of_a_later_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "tuneboard.db"
-    Store(f"sqlite:///{file}").close()
-    connection = sqlite3.connect(file)
-    with connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+def test_a_catalogue_of_a_later_version_is_refused_and_left_as_it_is(url: str) -> None:
+    Store(url).close()
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
 
     with pytest.raises(UserError, match=r"newer Tuneboard.*Update Tuneboard"):
-        Store(f"sqlite:///{file}")
+        Store(url)
 
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
-    connection.close()
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == ["9999"]
+    engine.dispose()
 
 
 def test_a_step_that_fails_leaves_the_catalogue_as_it_was(first_catalogue: Path) -> None:

@@ -1,6 +1,5 @@
 """The catalogue: what it keeps, what it refuses, and that several users of it do not harm each other."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from core.errors import DatasetError, NotFoundError, RunError, UserError
 from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
@@ -28,11 +28,6 @@ RUN = RunRecord(
     created_at=NOW,
 )
 WORKER = WorkerIdentity(pid=4711, started_at=1234.56, boot_id="boot")
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'tuneboard.db'}"
 
 
 @pytest.fixture
@@ -142,30 +137,39 @@ def test_many_writers_at_once_lose_nothing(url: str, store: Store) -> None:
     assert len({run.name for run in store.runs()}) == 40
 
 
-def test_a_change_waits_while_another_process_holds_the_database(store: Store, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "tuneboard.db", isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+@pytest.fixture
+def other(url: str, store: Store) -> Iterator[sa.Connection]:
+    """Another process that holds the catalogue for itself; how to do so differs between the databases."""
+    del store
+    held = sa.create_engine(url)
+    if held.dialect.name == "sqlite":
+        held = sa.create_engine(url, connect_args={"isolation_level": None, "check_same_thread": False})
+    with held.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if held.dialect.name == "sqlite" else "LOCK TABLE runs IN EXCLUSIVE MODE")
+        yield connection
+    held.dispose()
+
+
+def test_a_change_waits_while_another_process_holds_the_database(store: Store, other: sa.Connection) -> None:
+    def let_go() -> None:
+        other.exec_driver_sql("COMMIT")
+
+    release = threading.Timer(0.3, let_go)
     release.start()
 
     store.add_run(RUN)
 
     assert store.run("r1") == RUN
     release.join()
-    other.close()
 
 
-def test_readers_do_not_wait_for_a_writer(store: Store, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "tuneboard.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+def test_readers_do_not_wait_for_a_writer(store: Store, other: sa.Connection) -> None:
+    del other
 
     assert store.runs() == []
 
-    other.close()
 
-
-def test_opening_a_catalogue_from_several_threads_at_once_works(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
+def test_opening_a_catalogue_from_several_threads_at_once_works(url: str) -> None:
     faults: list[Exception] = []
 
     def open_one() -> None:
@@ -318,6 +322,63 @@ def test_a_data_set_with_a_run_at_work_is_not_deleted(store: Store) -> None:
         store.delete_dataset("d1", with_runs=True)
 
     assert store.dataset("d1") == DATASET
+
+
+def test_one_persons_view_holds_what_is_theirs_and_nothing_else(store: Store) -> None:
+    ada, ben = store.for_user("ada", sees_all=False), store.for_user("ben", sees_all=False)
+    ada.add_dataset(replace(DATASET, id="d2", name="letters"))
+    ada.add_run(replace(RUN, id="r2", name="hers", dataset_id="d2"))
+
+    assert [record.owner for record in ada.datasets()] == ["ada"]
+    assert [run.name for run in ada.runs()] == [run.name for run in ada.queue()] == ["hers"]
+    assert ben.datasets() == ben.runs() == ben.queue() == ben.runs(dataset_id="d2") == []
+    assert {record.id for record in store.datasets()} == {"d1", "d2"}
+
+
+def test_what_belongs_to_others_cannot_be_touched_even_by_its_id(store: Store) -> None:
+    ada, ben = store.for_user("ada", sees_all=False), store.for_user("ben", sees_all=False)
+    ada.add_dataset(replace(DATASET, id="d2"))
+    before = ada.add_run(replace(RUN, id="r2", dataset_id="d2"))
+    attempts: list[Callable[[], object]] = [
+        lambda: ben.dataset("d2"),
+        lambda: ben.rename_dataset("d2", "mine"),
+        lambda: ben.delete_dataset("d2", with_runs=True),
+        lambda: ben.add_run(replace(RUN, id="r3", dataset_id="d2")),
+        lambda: ben.run("r2"),
+        lambda: ben.rename_run("r2", "mine"),
+        lambda: ben.tag_run("r2", ("mine",)),
+        lambda: ben.request_stop("r2"),
+        lambda: ben.requeue("r2", finish_early=False),
+        lambda: ben.delete_run("r2"),
+    ]
+
+    for attempt in attempts:
+        with pytest.raises(NotFoundError):
+            attempt()
+
+    assert ada.run("r2") == before
+    assert ada.dataset("d2").name == DATASET.name
+
+
+def test_an_administrator_sees_and_changes_everything_and_owns_what_they_make(store: Store) -> None:
+    root, ada = store.for_user("root", sees_all=True), store.for_user("ada", sees_all=False)
+    ada.add_dataset(replace(DATASET, id="d2"))
+
+    run = root.add_run(replace(RUN, id="r2", dataset_id="d2"))
+
+    assert {record.id for record in root.datasets()} == {"d1", "d2"}
+    assert run.owner == "root"
+    assert root.rename_dataset("d2", "checked").name == "checked"
+    assert ada.runs() == []
+
+
+def test_two_people_may_give_the_same_name_and_each_finds_their_own(store: Store) -> None:
+    people = {name: store.for_user(name, sees_all=False) for name in ("ada", "ben")}
+    for name, theirs in people.items():
+        theirs.add_dataset(replace(DATASET, id=f"d-{name}", name="tickets"))
+
+    assert {name: theirs.dataset("tickets").id for name, theirs in people.items()} == {"ada": "d-ada", "ben": "d-ben"}
+    assert people["ada"].add_dataset(replace(DATASET, id="d9", name="tickets")).name == "tickets (2)"
 
 
 @pytest.mark.parametrize(
