@@ -15,12 +15,20 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
     num_runs: dict[str, int] = {}
     for run in state.workspace().runs():
         num_runs[run.dataset_id] = num_runs.get(run.dataset_id, 0) + 1
+    families = _families(records)
+    everything = len(records)
+    if len(families) < everything:
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            older = everything - len(families)
+            if not st.toggle(f"Also {formats.plural(older, 'earlier version')}", key="datasets-all"):
+                records = [family[0] for family in families]
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
     picked = st.dataframe(
         pd.DataFrame(
             [
                 {
                     "name": record.name,
+                    "change": record.change or ("" if record.parent_id is None else "A version of another data set"),
                     "task": get_task(record.task).title,
                     "examples": record.num_examples,
                     "labels": record.num_labels,
@@ -37,6 +45,7 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         height=min(40 + 35 * max(len(records), 2), 420),
         column_config={
             "name": st.column_config.TextColumn("Data set", width="large"),
+            "change": st.column_config.TextColumn("What was done", width="medium", help="For repaired versions."),
             "task": st.column_config.TextColumn("Task"),
             "examples": st.column_config.NumberColumn("Examples", format="localized"),
             "labels": st.column_config.NumberColumn("Labels"),
@@ -50,6 +59,18 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
             _draw_actions(records[picked[0]])
         else:
             st.caption("Choose a data set at the left edge of its row to open, train on, rename or delete it.")
+
+
+def _families(records: Sequence[DatasetRecord]) -> list[list[DatasetRecord]]:
+    """Data sets with their versions, the newest of each family first; families in the order of their newest."""
+    by_id = {record.id: record for record in records}
+    families: dict[str, list[DatasetRecord]] = {}
+    for record in records:
+        root = record
+        while root.parent_id in by_id:
+            root = by_id[root.parent_id]
+        families.setdefault(root.id, []).append(record)
+    return list(families.values())
 
 
 def _draw_actions(record: DatasetRecord) -> None:
@@ -94,6 +115,8 @@ def delete_dialog(record: DatasetRecord) -> None:
             icon=":material/warning:",
         )
     agreed = not runs or st.checkbox(f"Delete {formats.plural(len(runs), 'run')} too")
+    if any(other.parent_id == record.id for other in workspace.dataset_records()):
+        st.caption("Versions made from it stay, with their rows and the account of what was done.")
     st.caption("This cannot be undone. The file it came from is not touched.")
     if st.button("Delete for good", type="primary", icon=":material/delete:", disabled=not agreed):
         with widgets.errors_shown():

@@ -19,7 +19,7 @@ from core.runs.records import DatasetRecord
 from dashboard import formats, state, widgets
 from dashboard.escaping import markdown_text
 from dashboard.repairing_forms import BY_HAND, draw_parameters
-from dashboard.repairing_preview import draw_draft
+from dashboard.repairing_preview import draw_rows, draw_sum
 
 _KINDS = {
     "Texts": ("strip_whitespace", "normalise_characters", "remove_markup", "cut_boilerplate", "mask_personal_data"),
@@ -102,7 +102,7 @@ def _collect(dataset_id: str, steps: Sequence[Step]) -> None:
     st.session_state[f"repairs-{dataset_id}"] = list(steps)
 
 
-@st.dialog("Before and after", width="large", icon=":material/build:")
+@st.dialog("Preview", width="large", icon=":material/build:")
 def repair_dialog(asked: tuple[str, tuple[Step, ...], bool]) -> None:
     """The preview of repairs, and the button that makes them.
 
@@ -119,12 +119,9 @@ def repair_dialog(asked: tuple[str, tuple[Step, ...], bool]) -> None:
     except UserError as error:
         widgets.show_error(str(error), title="This repair cannot be made")
         return
-    for step in steps:
-        st.text(step.title, width="stretch")
     if adds and len(everything) > len(steps):
         st.caption(f"On top of {formats.plural(len(everything) - len(steps), 'repair')} chosen before.")
-    draw_draft(draft, key=f"draft-{dataset_id}")
-    st.divider()
+    draw_sum(draft)
     with st.container(horizontal=True):
         make = st.button(
             "Make a new version", type="primary", icon=":material/save:", disabled=not draft.changes_anything, key="make-version"
@@ -133,6 +130,7 @@ def repair_dialog(asked: tuple[str, tuple[Step, ...], bool]) -> None:
             "Choose it and go on", icon=":material/playlist_add:", disabled=not draft.changes_anything, key="collect-repair",
             help="Collects the repair, so that several make one version.",
         )  # fmt: skip
+    draw_rows(draft, key=f"draft-{dataset_id}")
     if make:
         with widgets.errors_shown():
             open_version(versioning.save(workspace, draft))

@@ -26,17 +26,18 @@ TEST_CHANGES = (
 TEST_STAYS = "The test split stays the same, so scores before and after can be compared."
 
 
-def draw_draft(draft: Draft, *, key: str) -> None:
-    """Everything to look at before a version is made."""
+def draw_sum(draft: Draft) -> None:
+    """What repairs would do, in figures and words."""
     draw_figures(draft.parent.num_examples, draft.num_examples, draft.compared)
-    for step in draft.steps:
-        st.text(f"• {step.line}.", width="stretch")
-        for note in step.notes:
-            st.text(f"   {note}", width="stretch")
-    if not draft.changes_anything:
+    st.text("\n".join(line for step in draft.steps for line in (f"• {step.line}.", *step.notes)), width="stretch")
+    if draft.changes_anything:
+        draw_test_notice(changed=draft.changes_test)
+    else:
         st.info("There is nothing to change: no row differs.", icon=":material/check_circle:")
-        return
-    draw_test_notice(changed=draft.changes_test)
+
+
+def draw_rows(draft: Draft, *, key: str) -> None:
+    """Rows that would differ, and those that would go."""
     draw_changes(draft.changes, key=key, total=len(draft.compared.changed) + len(draft.compared.removed))
     if len(draft.removed):
         draw_removed(draft.removed, key=key)

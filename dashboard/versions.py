@@ -51,8 +51,7 @@ def _draw_version(version: Version, opened: DatasetRecord, family: Sequence[Vers
             if is_opened:
                 st.badge("This one", color="primary")
             st.caption(_in_numbers(record, dataset), width="stretch")
-        for line in what_was_done(dataset):
-            st.text(f"• {line}", width="stretch")
+        st.text("\n".join(f"• {line}" for line in what_was_done(dataset)), width="stretch")
         st.caption(_runs_in_words(state.workspace().runs_of_dataset(record.id)))
         _draw_actions(version, is_opened=is_opened, family=family)
 
@@ -73,8 +72,8 @@ def _draw_actions(version: Version, *, is_opened: bool, family: Sequence[Version
 def _draw_deleted(change: Mapping[str, Any]) -> None:
     with st.container(border=True, gap="small"):
         st.caption(f"Version {change['version']} · deleted" + (f" · {_when(change)}" if "created_at" in change else ""))
-        for step in change["steps"]:
-            st.text(f"• {_line(step)}", width="stretch")
+        if change["steps"]:
+            st.text("\n".join(f"• {_line(step)}" for step in change["steps"]), width="stretch")
 
 
 def what_was_done(dataset: Dataset) -> list[str]:

@@ -213,7 +213,7 @@ REPAIRS = (
     Repair(
         name="remove_markup",
         title="Remove markup",
-        help="HTML tags and comments go, and what stands for a character (&amp;) becomes it. The text between the tags stays.",
+        help="HTML tags and comments go, and codes that stand for a character become it. The text between the tags stays.",
         run=_MARKUP.rows,
         text=_MARKUP.text,
     ),
