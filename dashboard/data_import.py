@@ -13,20 +13,13 @@ from core.tasks.base import Role
 from dashboard import formats, state, uploads, widgets
 from dashboard.data_preview import draw_preview
 from dashboard.escaping import markdown_text
+from dashboard.split_choices import draw_splits
 
 IMPORT = "import"
 """Session key of the import at work: ids of its uploads by part (main, validation, test), and the name proposed."""
 
-_SPLIT_WAYS = {"random": "Random", "column": "By a column", "files": "From files"}
 _ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1251", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
 _DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
-
-
-class _Splits(NamedTuple):
-    column: str | None
-    fractions: tuple[float, float, float]
-    seed: int
-    tables: dict[str, Table]
 
 
 def draw_upload() -> None:
@@ -108,11 +101,12 @@ def _draw_plan(table: Table) -> tuple[dict[str, Table], ImportPlan] | None:
         if (chosen := _draw_role(role, columns, guessed.roles.get(role.name, ()), f"import-role-{task}-{role.name}"))
     }
     missing = [role.title for role in get_task(task).roles if role.required and role.name not in roles]
-    splits = _draw_splits(columns, guessed)
+    splits = draw_splits(columns, guessed, st.session_state[IMPORT])
+    missing += [splits.missing] if splits.missing else []
     if missing:
         st.warning(f"Choose a column for: {', '.join(missing)}.", icon=":material/arrow_upward:")
         return None
-    plan = ImportPlan(task=task, roles=roles, split_column=splits.column, fractions=splits.fractions, seed=splits.seed)
+    plan = splits.applied_to(ImportPlan(task=task, roles=roles))
     return {"main": table, **splits.tables}, plan
 
 
@@ -177,41 +171,6 @@ def _draw_role(role: Role, columns: list[str], guessed: tuple[str, ...], key: st
         placeholder="Choose a column",
     )
     return (chosen,) if chosen else ()
-
-
-def _draw_splits(columns: list[str], guessed: ImportPlan) -> _Splits:
-    going = st.session_state[IMPORT]
-    default = "column" if guessed.split_column else "random"
-    way = st.segmented_control(
-        "Splits", list(_SPLIT_WAYS), format_func=_SPLIT_WAYS.__getitem__, default=default, required=True, key="import-splits"
-    )
-    column: str | None = None
-    tables: dict[str, Table] = {}
-    if way == "column":
-        index = columns.index(guessed.split_column) if guessed.split_column in columns else None
-        column = st.selectbox("Split column", columns, index=index, key="import-split-column", placeholder="Choose a column")
-        st.caption("Its cells say train, validation (or dev, valid) and test.")
-    elif way == "files":
-        st.caption("The file above is the training split. Where one of these is missing, it is taken from the training rows.")
-        for part in ("validation", "test"):
-            uploaded = st.file_uploader(f"{part.capitalize()} file", key=f"import-file-{part}")
-            if uploaded is not None:
-                with widgets.errors_shown():
-                    tables[part] = uploads.read(uploads.keep(uploaded))
-                    going[part] = uploads.keep(uploaded).id
-    fractions, seed = guessed.fractions, guessed.seed
-    if way == "random":
-        fractions, seed = _draw_fractions(guessed)
-    return _Splits(column, fractions, seed, tables)
-
-
-def _draw_fractions(guessed: ImportPlan) -> tuple[tuple[float, float, float], int]:
-    first, second, third = st.columns(3)
-    validation = first.number_input("Validation %", 1, 45, round(guessed.fractions[1] * 100), key="import-validation")
-    test = second.number_input("Test %", 1, 45, round(guessed.fractions[2] * 100), key="import-test")
-    seed = third.number_input("Seed", 0, 2**31 - 1, guessed.seed, key="import-seed", help="The same seed gives the same splits.")
-    st.caption(f"{100 - validation - test} % are for training. Labels keep their proportions; equal texts stay together.")
-    return ((100 - validation - test) / 100, validation / 100, test / 100), seed
 
 
 def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
