@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from core.cli import datasets, doctor, predicting, runs, training, versions
+from core.cli import checking, datasets, doctor, predicting, runs, training, versions
 from core.cli.answers import CANCELLED, DONE, FAILED, MISTAKE, Reply, Surroundings, answer, remark
 from core.errors import UserError
 from core.runs.launcher import WORKER_COMMAND
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("import")(datasets.import_file)
+app.command("check")(checking.check)
 app.command("repair")(versions.repair)
 app.command("versions")(versions.list_versions)
 app.command("export")(versions.export_dataset)

@@ -37,7 +37,8 @@ def check_text_column(material: Material) -> list[Finding]:
     different = material.examples["text"].nunique()
     if different <= max(1, _FEW_DIFFERENT * num_texts):
         counts = material.examples["text"].value_counts()
-        first = material.examples.drop_duplicates("text").set_index("text")["id"]
+        distinct = material.examples.drop_duplicates("text")
+        first = dict(zip(distinct["text"], distinct["id"], strict=True))
         findings.append(
             Finding(
                 check="constant_texts",
@@ -49,7 +50,7 @@ def check_text_column(material: Material) -> list[Finding]:
                 unit="text",
                 effect="The model learns these by heart. Probably this is a category, and another column holds the text.",
                 examples=tuple(
-                    material.example(int(first[text]), detail=f"{number:,} times") for text, number in counts.head(5).items()
+                    material.example(int(first[str(text)]), detail=f"{number:,} times") for text, number in counts.head(5).items()
                 ),
             )
         )

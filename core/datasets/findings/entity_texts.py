@@ -8,7 +8,7 @@ from core.datasets.findings.tags import concerned
 from core.tasks.columns.cells import counted, short
 
 _EDGES = frozenset(" \t\n\r\u00a0\u3000,;:\"“”„»«‘’'`、，。；：？！…()[]{}（）【】《》<>|/\\-–—")
-_PAIRS = dict(["()", "[]", "{}", "（）", "【】", "《》", '""', "“”", "„“", "«»", "''", "‘’", "<>"])
+_PAIRS = {pair[0]: pair[1] for pair in ("()", "[]", "{}", "（）", "【】", "《》", '""', "“”", "„“", "«»", "''", "‘’", "<>")}
 """Signs that belong to a name where both of a pair are in it."""
 
 _MANY_ODD = 0.01

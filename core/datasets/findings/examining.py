@@ -26,8 +26,9 @@ from core.datasets.findings import (
     tags,
     vocabulary,
 )
-from core.datasets.findings.base import Finding, Report, by_severity
+from core.datasets.findings.base import Finding, Report, Severity, by_severity
 from core.datasets.findings.material import MOST_COMPARED, Check, Material, ReadingModel
+from core.datasets.findings.tokens import tokenizer_of
 from core.datasets.importing import Prepared
 from core.tasks import get_task
 
@@ -105,9 +106,27 @@ def examine(material: Material, progress: Progress = lambda *_: None) -> Report:
         findings=by_severity(findings),
         num_examples=len(material.examples),
         num_examined=min(len(material.examples), MOST_COMPARED),
-        model=material.model.title if material.model is not None else None,
+        model=material.model.title if material.model is not None and tokenizer_of(material.model) is not None else None,
         unfinished=tuple(unfinished),
     )
+
+
+def refused(problem: str, num_records: int) -> Report:
+    """The report about a file that was read but cannot become a data set.
+
+    Args:
+        problem: what the import said.
+        num_records: how many records the file has.
+    """
+    finding = Finding(
+        check="not_a_data_set",
+        severity=Severity.SERIOUS,
+        title="This file cannot become a data set as it is",
+        count=num_records,
+        unit="record",
+        effect=problem,
+    )
+    return Report(findings=(finding,), num_examples=0, num_examined=0)
 
 
 def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> Material:

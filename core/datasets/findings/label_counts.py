@@ -1,6 +1,8 @@
 """Labels with too few examples, labels that crowd out the others, and splits whose labels differ."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
@@ -12,6 +14,9 @@ FEW = 10
 _UNEQUAL = 20.0
 _CROWDING = 0.8
 _MOST_PUT_RIGHT = 0.05
+_BEYOND_CHANCE = 3.1
+"""Standard deviations that chance reaches once in a thousand times."""
+
 _ANEW = RepairOffer(repair="split_anew", title="Draw the splits anew")
 _UNKNOWN_LABEL = "No training example has the label"
 """How the import begins the reason for which it left a record of validation or test out."""
@@ -118,8 +123,6 @@ def check_labels_of_splits(material: Material) -> list[Finding]:
 
 def check_shares_of_splits(material: Material) -> list[Finding]:
     """A test split whose labels come in quite other proportions than in training."""
-    from scipy.stats import chi2_contingency
-
     train, test = material.label_counts["train"], material.label_counts["test"]
     labels = [label for label in train if train[label] + test.get(label, 0) >= FEW]
     num_train, num_test = sum(train[label] for label in labels), sum(test.get(label, 0) for label in labels)
@@ -127,8 +130,8 @@ def check_shares_of_splits(material: Material) -> list[Finding]:
         return []
     shares = {label: (train[label] / num_train, test.get(label, 0) / num_test) for label in labels}
     apart = sum(abs(a - b) for a, b in shares.values()) / 2
-    by_chance = float(chi2_contingency([[train[label] for label in labels], [test.get(label, 0) for label in labels]]).pvalue)
-    if apart < 0.15 or by_chance > 0.001:
+    surprise = _surprise([train[label] for label in labels], [test.get(label, 0) for label in labels])
+    if apart < 0.15 or surprise < _BEYOND_CHANCE:
         return []
     furthest = sorted(labels, key=lambda label: -abs(shares[label][0] - shares[label][1]))[:5]
     return [
@@ -147,6 +150,18 @@ def check_shares_of_splits(material: Material) -> list[Finding]:
             offers=(_ANEW,),
         )
     ]
+
+
+def _surprise(counts: Sequence[int], others: Sequence[int]) -> float:
+    """By how many standard deviations two lists of counts differ more than two draws from one urn would.
+
+    Source: Pearson's chi-squared statistic, made normal by E. Wilson and M. Hilferty, The distribution of chi-square, 1931.
+    """
+    table = np.array([counts, others], dtype=float)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    freedom = table.shape[1] - 1
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    return float(((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom)))
 
 
 def _most_frequent(reasons: Mapping[str, int]) -> tuple[FindingExample, ...]:

@@ -8,7 +8,7 @@ from core.datasets.findings.missing import label_detail
 
 _PARTING = re.compile(r"[\s_\-./\\]+")
 _SHORTEST, _SHORTEST_SPACELESS = 3, 2
-_SOME, _MANY, _NEARLY_ALL = 0.05, 0.3, 0.8
+_SOME, _MANY, _NEARLY_ALL = 0.05, 0.5, 0.9
 
 
 def check_label_in_text(material: Material) -> list[Finding]:

@@ -44,7 +44,8 @@ def near_duplicate_groups(texts: Sequence[str], progress: Progress = lambda _: N
         The number of each text's group, int64, ``(num_texts,)``; a text that resembles no other is alone in its group. Exact
         duplicates, and texts that differ in capitals, white space or punctuation only, are always in one group.
     """
-    codes, keys = pd.factorize(pd.Series([canonical(text[:_LONGEST_READ]) or text for text in texts], dtype=object))
+    codes, distinct = pd.factorize(pd.Series([canonical(text[:_LONGEST_READ]) or text for text in texts], dtype=object))
+    keys: list[str] = distinct.tolist()
     groups = _Groups(len(keys))
     spaceless = np.array([_is_spaceless(key) for key in keys], dtype=bool)
     for size, members in ((4, np.flatnonzero(~spaceless)), (2, np.flatnonzero(spaceless))):
@@ -151,13 +152,14 @@ def _candidates(signatures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         heads = np.flatnonzero(is_new)[np.cumsum(is_new) - 1]
         joined = np.flatnonzero(~is_new)
         found += [_pairs(order[heads[joined]], order[joined]), _pairs(order[joined - 1], order[joined])]
-    pairs = np.unique(np.concatenate(found))
+    pairs: np.ndarray = np.unique(np.concatenate(found))
     return pairs >> 32, pairs & 0xFFFFFFFF
 
 
 def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Two numbers below 2^32 in one, the smaller first, so that pairs are quick to compare."""
-    return (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other).astype(np.int64)
+    packed: np.ndarray = (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other).astype(np.int64)
+    return packed
 
 
 def _is_spaceless(key: str) -> bool:

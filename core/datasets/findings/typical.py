@@ -1,7 +1,8 @@
 """The few words that are most typical of each label: what a person would read to see whether labels mean what they say.
 
-Class-based TF-IDF: how much more often a word stands in the texts of a label than anywhere, times how often that is. Chinese and
-Japanese texts are read in pairs of characters, so that no dictionary is needed. For entities, it is the most frequent names.
+Class-based TF-IDF: how much more often a word stands in the texts of a label than anywhere, times how often that is, and less
+the commoner the word is everywhere. Chinese and Japanese texts are read in pairs of characters, so that no dictionary is needed.
+For entities, it is the most frequent names.
 
 Source: M. Grootendorst, BERTopic: Neural topic modeling with a class-based TF-IDF procedure, 2022.
 """
@@ -51,7 +52,7 @@ def _best(of_label: Counter[str], num_rows: int, everywhere: Counter[str], num_a
         return []
     inside = np.array([of_label[word] for word in words]) / num_rows
     outside = np.array([everywhere[word] for word in words]) / num_all
-    scores = inside * np.log1p(np.maximum(0.0, inside / outside - 1))
+    scores = inside * np.log1p(np.maximum(0.0, inside / outside - 1)) * -np.log(np.minimum(outside, 1 - 1e-9))
     best = sorted(zip(scores.tolist(), words, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return _without_parts((word for score, word in best if score > 0), most)
 

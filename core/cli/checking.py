@@ -1,0 +1,112 @@
+"""``check``: what is wrong with a file or a data set, before anything is trained on it."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, remark
+from core.errors import DatasetError, NotFoundError
+
+if TYPE_CHECKING:
+    from core.datasets.findings.base import Finding, Report
+    from core.models.catalogue import ModelInfo
+    from core.workspace import Workspace
+
+_MOST_IDS = 1000
+"""Ids of rows in an answer for machines; all of them are counted."""
+
+_SILENT_S = 1.5
+"""Seconds between two remarks on how far it is."""
+
+
+def check(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="FILE|DATASET", help="A file, or the id or name of a data set.")],
+    task: Annotated[
+        str | None, typer.Option(help="Of a file: single_label, multi_label or token_classification; guessed unless given.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model whose limits and vocabulary count; 'none' leaves them out.")] = "bundled",
+    as_json: AsJson = False,
+) -> Reply:
+    """Say what is wrong with a file or a data set. Exit code 0 whatever is found, 2 where the file cannot be read."""
+    with opened_workspace(context) as workspace:
+        reading_model = _model(model, workspace)
+        path = Path(subject)
+        name, report = (
+            _check_file(path, task, reading_model, workspace)
+            if path.is_file()
+            else _check_dataset(subject, reading_model, workspace)
+        )
+    value = {"subject": name, **report.to_json(), "findings": [_fields(finding) for finding in report.findings]}
+    return answer(as_json, value, _in_words(name, report))
+
+
+def _check_file(path: Path, task: str | None, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report"]:
+    from core.datasets.findings.examining import examine_prepared, refused
+    from core.datasets.importing import guess_plan, prepare
+    from core.datasets.reading import read_table
+    from core.tasks import get_task
+
+    if task is not None:
+        get_task(task)
+    table = read_table(path, max_mib=workspace.settings.max_upload_mib)
+    try:
+        prepared = prepare({"main": table}, guess_plan(table, task), max_labels=workspace.settings.max_labels)
+    except DatasetError as error:
+        return path.name, refused(str(error), table.num_records)
+    return path.name, examine_prepared(prepared, model, _Progress())
+
+
+def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report"]:
+    from core.datasets.findings.kept import report_of
+
+    try:
+        record = workspace.dataset_record(id_or_name)
+    except NotFoundError:
+        raise NotFoundError(
+            f"{one_line(id_or_name)!r} is neither a file that can be found nor a data set. Correct the path or the name."
+        ) from None
+    return record.name, report_of(workspace.dataset(record.id), model, _Progress())
+
+
+def _model(reference: str, workspace: "Workspace") -> "ModelInfo | None":
+    from core.models.catalogue import describe
+
+    return None if reference == "none" else describe(reference, workspace.settings.hub_models_folder)
+
+
+class _Progress:
+    """Says on standard error how far it is, where that takes more than a moment."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, share: float, doing: str) -> None:
+        now = time.monotonic()
+        if now - self._said > _SILENT_S:
+            self._said = now
+            remark(f"{share:4.0%}  {doing} …")
+
+
+def _fields(finding: "Finding") -> dict[str, object]:
+    fields = finding.to_json()
+    return {**fields, "rows": finding.rows[:_MOST_IDS].tolist(), "num_rows": len(finding.rows)}
+
+
+def _in_words(name: str, report: "Report") -> str:
+    num = len(report.findings)
+    looked = f"{report.num_examined:,} of {report.num_examples:,} rows" if report.sampled else f"{report.num_examples:,} rows"
+    lines = [f"{name}: {num or 'no'} finding{'' if num == 1 else 's'} in {looked}."]
+    for finding in report.findings:
+        lines.append(f"\n{finding.severity.upper()}: {finding.title}{' (in a sample)' if finding.sampled else ''}")
+        lines.append(f"  {finding.effect}")
+        lines += [
+            f"  - {example.text}{f'  [{example.detail}]' if example.detail else ''}"
+            + (f"  (record {example.record})" if example.record is not None else "")
+            for example in finding.examples[:3]
+        ]
+        lines += [f"  repair: {', '.join(dict.fromkeys(offer.repair for offer in finding.offers))}"] if finding.offers else []
+    lines += [f"\nNot carried out: {', '.join(report.unfinished)}."] if report.unfinished else []
+    return "\n".join(one_line(part) for line in lines for part in line.split("\n"))

@@ -1,0 +1,51 @@
+"""Reports that were made before: kept beside the data set they are about, one for each model, so that a page need not wait twice.
+
+A data set never changes, so its report does not either, until the checks or the model do.
+"""
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+
+from core.datasets.dataset import Dataset
+from core.datasets.findings.base import Report, report_from_json
+from core.datasets.findings.examining import VERSION, Progress, examine_dataset
+from core.datasets.findings.material import ReadingModel
+
+FOLDER = "findings"
+
+
+def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> Report:
+    """The report of a data set, made now if it was not before; see ``examine_dataset``."""
+    found = kept_report(dataset, model)
+    if found is None:
+        found = examine_dataset(dataset, model, progress)
+        _keep(_path(dataset, model), found)
+    return found
+
+
+def kept_report(dataset: Dataset, model: ReadingModel | None = None) -> Report | None:
+    """The report that was made before, or nothing."""
+    try:
+        return report_from_json(json.loads(_path(dataset, model).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _path(dataset: Dataset, model: ReadingModel | None) -> Path:
+    """A name that changes with whatever the report depends on."""
+    read_by = "" if model is None else f"{model.title}|{model.folder}|{model.max_length}"
+    depends = json.dumps([VERSION, dataset.content_hash, read_by], ensure_ascii=True)
+    return dataset.folder / FOLDER / f"{hashlib.sha256(depends.encode()).hexdigest()[:24]}.json"
+
+
+def _keep(path: Path, report: Report) -> None:
+    """Write a report in one step. Where that fails, the next reader makes it again."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        aside.write_text(json.dumps(report.to_json(), ensure_ascii=False), encoding="utf-8", errors="replace")
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
