@@ -29,6 +29,8 @@ from transformers.utils import logging as transformers_logging
 from core.errors import ModelError
 from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
+from core.models.processor_attention import use_processor_attention
+from core.models.processor_dropout import use_processor_dropout
 from core.tasks import Task, get_task
 
 # Its bars about loading a file of weights say nothing to a person, and fill logs.
@@ -123,14 +125,19 @@ def build_classifier(
         verify_bundled(info.folder)
     try:
         if pooling == "architecture":
-            return ArchitectureClassifier(_architecture_model(info.folder, task, outputs, head.dropout, encoder_dropout))
-        encoder = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
+            pretrained = _architecture_model(info.folder, task, outputs, head.dropout, encoder_dropout)
+        else:
+            pretrained = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
     except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
-    _drop_unused_pooler(encoder)
-    return PooledClassifier(encoder, _hidden_size(encoder.config), len(outputs), pooling=pooling, head=head)
+    use_processor_attention(pretrained)
+    use_processor_dropout(pretrained)
+    if pooling == "architecture":
+        return ArchitectureClassifier(pretrained)
+    _drop_unused_pooler(pretrained)
+    return PooledClassifier(pretrained, _hidden_size(pretrained.config), len(outputs), pooling=pooling, head=head)
 
 
 def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 from core.models.catalogue import BUNDLED, HUB_ID
 from core.settings import Settings
 
+KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
+"""Lets the C library keep the memory of one step for the next one, rather than get it anew from the system, page by page."""
+
 
 def worker_environment(settings: Settings, model: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Environment variables of a worker: this process's own, and what makes it quiet, offline and a good neighbour.
@@ -23,8 +26,9 @@ def worker_environment(settings: Settings, model: str, environ: Mapping[str, str
         "TUNEBOARD_HOME": str(settings.home),
         "TUNEBOARD_THREADS": str(settings.threads),
         "PYTHONUNBUFFERED": "1",
-        # Threads that spin while they wait make two training processes on one machine many times slower than one.
-        "OMP_WAIT_POLICY": "PASSIVE",
+        # Threads that spin while they wait are a quarter faster alone, and slow two training processes down many times.
+        "OMP_WAIT_POLICY": "PASSIVE" if settings.max_running > 1 else "ACTIVE",
+        **KEEPING_MEMORY,
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

@@ -1,0 +1,246 @@
+"""The loops that ``benchmarks.speed`` compares, one a process: ``python -m benchmarks.contenders NAME CSV MODEL ROWS FOLDER``."""
+
+import csv
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertModel,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from core.datasets.dataset import hash_examples, write_dataset
+from core.models.building import load_tokenizer
+from core.models.catalogue import describe
+from core.training.fine_tune import Places, fine_tune
+from core.training.preparing import new_run_config
+
+WARM_UP = 0.15
+"""Share of the rows that are trained on before the clock starts."""
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def main(name: str, data: str, model: str, rows: str, workplace: str) -> None:
+    """Run one contender, and print what came of it as JSON."""
+    folder = Path(workplace)
+    texts, labels = _rows(Path(data), int(rows))
+    reference = str(_base_sized_model(folder)) if model == "base" else model
+    run: dict[str, Callable[[], dict[str, float]]] = {
+        "peak": _peak,
+        "a": lambda: _tutorial(texts, labels, reference),
+        "b": lambda: _trainer(texts, labels, reference, folder, tuned=False),
+        "c": lambda: _trainer(texts, labels, reference, folder, tuned=True),
+        "ours": lambda: _ours(texts, labels, reference, folder),
+    }
+    print(json.dumps(run[name]()))
+
+
+def _rows(file: Path, rows: int) -> tuple[list[str], list[int]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        names = list(reader.fieldnames or [])
+        label = next(name for name in ("label", "category") if name in names)
+        text = next(name for name in names if name != label)
+        pairs = [(record[text], record[label]) for record in reader]
+    pairs = (pairs * (rows // len(pairs) + 1))[:: max(1, len(pairs) // rows)][:rows]
+    ids = {name: i for i, name in enumerate(sorted({name for _, name in pairs}))}
+    return [text for text, _ in pairs], [ids[name] for _, name in pairs]
+
+
+def _peak() -> dict[str, float]:
+    """The best rate at which this machine multiplies large bfloat16 matrices, in FLOP/s."""
+    best = 0.0
+    for size in (1024, 2048) if DEVICE == "cpu" else (4096, 8192):
+        left, right = (torch.randn(size, size, device=DEVICE).to(torch.bfloat16) for _ in range(2))
+        for _ in range(5):
+            left @ right
+            if DEVICE == "cuda":
+                torch.cuda.synchronize()
+            start = time.perf_counter()
+            for _ in range(6):
+                left @ right
+            if DEVICE == "cuda":
+                torch.cuda.synchronize()
+            best = max(best, 6 * 2 * size**3 / (time.perf_counter() - start))
+    return {"flops": best}
+
+
+def _tutorial(texts: list[str], labels: list[int], reference: str) -> dict[str, float]:
+    folder = _model_folder(reference)
+    model = _sequence_classifier(folder, labels).to(DEVICE)
+    tokens = load_tokenizer(folder)(texts, padding="max_length", max_length=128, truncation=True, return_tensors="pt")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
+    order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))
+    started, counted = 0.0, 0
+    model.train()
+    for first in range(0, len(texts), 16):
+        if not started and first >= WARM_UP * len(texts):
+            started = time.perf_counter()
+        batch = order[first : first + 16]
+        inputs = {name: values[batch].to(DEVICE) for name, values in tokens.items()}
+        loss = model(**inputs, labels=torch.tensor(labels)[batch].to(DEVICE)).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        counted += len(batch) if started else 0
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return {"rows_per_s": counted / (time.perf_counter() - started), "memory_mib": _memory_mib()}
+
+
+def _trainer(texts: list[str], labels: list[int], reference: str, folder: Path, *, tuned: bool) -> dict[str, float]:
+    model_folder = _model_folder(reference)
+    tokenizer = load_tokenizer(model_folder)
+    limit = 128 if reference == "bundled" else 512
+    rows = [
+        {"input_ids": tokenizer(text, truncation=True, max_length=limit)["input_ids"], "labels": label}
+        for text, label in zip(texts, labels, strict=True)
+    ]
+    choices: dict[str, Any] = {}
+    if tuned:
+        choices = {
+            "bf16": True,
+            "train_sampling_strategy": "group_by_length",
+            "optim": "adamw_torch_fused",
+            "per_device_train_batch_size": 32,
+        }
+    batch_size = int(choices.get("per_device_train_batch_size", 8))
+    marks: list[tuple[int, float]] = []
+
+    class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types here
+        def on_step_end(self, _arguments: Any, state: Any, _control: Any, **_others: Any) -> None:
+            if torch.cuda.is_available() and state.global_step in {first, state.max_steps}:
+                torch.cuda.synchronize()
+            marks.append((state.global_step, time.perf_counter()))
+
+    first = max(1, round(WARM_UP * len(rows) / batch_size))
+    arguments = TrainingArguments(
+        output_dir=str(folder / "trainer"),
+        num_train_epochs=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        **choices,
+    )
+    Trainer(
+        model=_sequence_classifier(model_folder, labels),
+        args=arguments,
+        train_dataset=rows,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        callbacks=[Clock()],
+    ).train()
+    (step, start), (last, end) = marks[first - 1], marks[-1]
+    return {"rows_per_s": (last - step) * batch_size / (end - start), "memory_mib": _memory_mib()}
+
+
+def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> dict[str, float]:
+    num_labels = max(labels) + 1
+    held_out = [f"label {i}" for i in range(num_labels)]
+    examples = pd.DataFrame(
+        {
+            "id": range(len(texts) + 2 * num_labels),
+            "split": ["train"] * len(texts) + ["validation"] * num_labels + ["test"] * num_labels,
+            "record": range(len(texts) + 2 * num_labels),
+            "text": [*texts, *held_out, *held_out],
+            "label": [f"{label:04d}" for label in [*labels, *range(num_labels), *range(num_labels)]],
+        }
+    )
+    description = {
+        "id": "speed",
+        "task": "single_label",
+        "labels": sorted(set(examples["label"])),
+        "num_examples": {name: int(number) for name, number in examples["split"].value_counts().items()},
+        "label_counts": {"train": {str(k): int(v) for k, v in examples["label"].iloc[: len(texts)].value_counts().items()}},
+        "content_hash": hash_examples(examples, ["split", "text", "label"]),
+        "test_hash": "",
+        "splitting": {},
+        "source": {},
+        "notes": [],
+        "created_at": "",
+    }
+    dataset = write_dataset(folder / "dataset", examples, description)
+    config, _ = new_run_config(dataset, hub_folder=folder, model=reference, values={"epochs": 1})
+    lines: list[dict[str, float]] = []
+
+    class Lines:
+        def metrics(self, values: Any) -> None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            lines.append(dict(values))
+
+        def event(self, kind: str, message: str, **facts: Any) -> None:
+            del kind, message, facts
+
+        def stop_requested(self) -> bool:
+            return False
+
+    places = Places(
+        checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder
+    )
+    fine_tune(config, dataset, places, Lines())
+    steps = [line for line in lines if "train/loss" in line and line["epoch"] >= WARM_UP]
+    rows_done = (steps[-1]["epoch"] - steps[0]["epoch"]) * len(texts)
+    lengths = [len(ids) for ids in load_tokenizer(_model_folder(reference))(texts)["input_ids"]]
+    return {
+        "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
+        "memory_mib": _memory_mib(),
+        "tokens_per_row": sum(lengths) / len(lengths),
+        "flops_per_row": _flops_per_row(_model_folder(reference), lengths),
+    }
+
+
+def _flops_per_row(folder: Path, lengths: list[int]) -> float:
+    """Arithmetic that training on a row takes, padding and recomputation not counted.
+
+    Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and
+    each pair of tokens. Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
+    """
+    model = AutoModel.from_pretrained(folder, local_files_only=True)
+    weights = sum(parameter.numel() for parameter in model.encoder.parameters())
+    pairs = 12 * model.config.num_hidden_layers * model.config.hidden_size
+    return sum(6 * weights * length + pairs * length**2 for length in lengths) / len(lengths)
+
+
+def _model_folder(reference: str) -> Path:
+    folder = describe(reference, Path()).folder
+    assert folder is not None
+    return folder
+
+
+def _sequence_classifier(folder: Path, labels: list[int]) -> Any:
+    return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=max(labels) + 1, local_files_only=True)
+
+
+def _base_sized_model(folder: Path) -> Path:
+    """A BERT of the usual base size with random weights and the bundled model's tokenizer."""
+    base = folder / "base"
+    tokenizer = load_tokenizer(_model_folder("bundled"))
+    tokenizer.save_pretrained(base)
+    BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(base)
+    return base
+
+
+def _memory_mib() -> float:
+    """The most memory this process held: of the GPU where there is one, else main memory."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated()) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,101 @@
+"""The faster ways of attending and dropping out on the processor give what torch's own give."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from core.models.building import build_classifier
+from core.models.catalogue import describe
+from core.models.heads import HeadShape
+from core.models.processor_attention import NAME, attend
+from core.models.processor_dropout import ProcessorDropout, dropout_on_processor, use_processor_dropout
+from core.tasks import get_task
+
+
+class Looking(nn.Module):
+    is_causal = False
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind_of_mask", ["none", "boolean", "added"])
+def test_attention_agrees_with_torch_there_and_back(dtype: torch.dtype, kind_of_mask: str) -> None:
+    torch.manual_seed(0)
+    inputs = [torch.randn(3, 2, 5, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
+    visible = torch.arange(5)[None, None, None] < torch.tensor([5, 3, 1])[:, None, None, None]
+    mask = {"none": None, "boolean": visible, "added": torch.where(visible, 0.0, torch.finfo(dtype).min).to(dtype)}[kind_of_mask]
+    # A dropout of next to nothing, so that single precision does not take torch's way either.
+    ours, _ = attend(Looking(), *inputs, mask, dropout=1e-9)
+    expected = nn.functional.scaled_dot_product_attention(*inputs, attn_mask=mask).transpose(1, 2)
+    near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.03}
+    torch.testing.assert_close(ours, expected, **near)
+    weights = torch.randn(ours.shape, dtype=dtype)
+    for given, wanted in zip(
+        torch.autograd.grad((ours * weights).sum(), inputs), torch.autograd.grad((expected * weights).sum(), inputs), strict=True
+    ):
+        torch.testing.assert_close(given, wanted, rtol=near["rtol"], atol=4 * near["atol"])
+
+
+def test_a_row_that_may_look_at_nothing_stays_finite() -> None:
+    inputs = [torch.randn(1, 1, 2, 4, requires_grad=True) for _ in range(3)]
+    answer, _ = attend(Looking(), *inputs, torch.zeros(1, 1, 2, 2, dtype=torch.bool), dropout=0.1)
+    assert torch.isfinite(answer).all()
+
+
+def test_looking_back_only_is_left_to_torch() -> None:
+    inputs = [torch.randn(1, 2, 6, 4, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)]
+    answer, _ = attend(Looking(), *inputs, None, is_causal=True)
+    expected = nn.functional.scaled_dot_product_attention(*inputs, is_causal=True).transpose(1, 2)
+    torch.testing.assert_close(answer, expected)
+
+
+def test_dropout_keeps_the_share_and_the_mean_and_its_gradient_is_its_mask() -> None:
+    torch.manual_seed(1)
+    values = torch.ones(1001, 301, requires_grad=True)
+    dropped = dropout_on_processor(values, 0.1)
+    share = (dropped == 0).float().mean().item()
+    assert share == pytest.approx(0.1, abs=0.003)
+    assert dropped.mean().item() == pytest.approx(1.0, abs=0.003)
+    assert sorted(dropped.unique().tolist()) == pytest.approx([0.0, 1 / 0.9], rel=1e-3)
+    (gradient,) = torch.autograd.grad(dropped.sum(), values)
+    assert torch.equal(gradient, dropped)
+
+
+def test_neighbouring_values_are_dropped_independently() -> None:
+    torch.manual_seed(2)
+    dropped = (dropout_on_processor(torch.ones(400_000), 0.5) == 0).double() - 0.5
+    for distance in (1, 2, 3, 4, 8):
+        correlation = 4 * (dropped[distance:] * dropped[:-distance]).mean().item()
+        assert abs(correlation) < 0.01, distance
+
+
+def test_the_same_random_state_drops_the_same_values() -> None:
+    layer = ProcessorDropout(0.3).train()
+    state = torch.get_rng_state()
+    first = layer(torch.ones(64, 7, dtype=torch.bfloat16))
+    second = layer(torch.ones(64, 7, dtype=torch.bfloat16))
+    torch.set_rng_state(state)
+    assert torch.equal(layer(torch.ones(64, 7, dtype=torch.bfloat16)), first)
+    assert not torch.equal(second, first)
+    assert torch.equal(layer.eval()(torch.ones(3)), torch.ones(3))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (1.0, 0.0)])
+def test_dropping_nothing_and_everything(share: float, expected: float) -> None:
+    assert torch.equal(dropout_on_processor(torch.ones(10), share), torch.full((10,), expected))
+
+
+def test_every_dropout_of_a_model_is_replaced_and_its_weights_are_the_same() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Dropout(0.2), nn.Linear(2, 1)))
+    before = model.state_dict()
+    use_processor_dropout(model)
+    assert [(type(module), module.p) for module in model.modules() if isinstance(module, nn.Dropout)] == [(ProcessorDropout, 0.2)]
+    assert model.state_dict().keys() == before.keys()
+
+
+def test_the_bundled_kind_of_model_is_built_with_both(tiny_model: Path) -> None:
+    info = describe(str(tiny_model), tiny_model.parent)
+    classifier = build_classifier(info, get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape())
+    assert classifier.pretrained.config._attn_implementation == NAME
+    assert not [module for module in classifier.pretrained.modules() if type(module) is nn.Dropout]
