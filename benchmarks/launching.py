@@ -1,0 +1,103 @@
+"""How long a person waits between "Launch" and the first point on the curve, and for what.
+
+A server's part is played by this process: it opens a workspace, supervises it and launches runs through the same function as the
+page. The times are read off what the worker writes, so they are the ones a person sees.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from benchmarks.quality import ROOT, Subject, _import, app
+from core.runs.resident import Resident
+from core.runs.run_dir import RunDir
+from core.settings import Settings
+from core.workspace import Workspace
+
+SAMPLE = Subject("support_tickets", {"main": "support_tickets.csv"}, {}, ours=True)
+PHASES = ("started", "up", "prepared", "training", "first point")
+DEADLINE_S = 120.0
+
+
+@app.command()
+def launching(
+    repeats: Annotated[int, typer.Option(help="Launches to measure.")] = 5,
+    resident: Annotated[bool, typer.Option(help="Whether a worker waits with its imports done, as beside an open page.")] = True,
+) -> None:
+    """Seconds from launch to the first point on the curve of the bundled model, by phase."""
+    with tempfile.TemporaryDirectory() as home:
+        dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
+        switch = {"TUNEBOARD_HOME": home, "TUNEBOARD_RESIDENT_WORKER": str(int(resident))}
+        workspace = Workspace.open(Settings.from_environment({**os.environ, **switch}))
+        launcher = workspace.start_launcher()
+        try:
+            measured = []
+            for _ in range(repeats):
+                if resident:
+                    launcher.expect_launch()
+                    _wait(lambda: _is_ready(launcher.resident))
+                measured.append(_launch_once(workspace, dataset_id))
+        finally:
+            workspace.close()
+    typer.echo(f"| {'worker that waits' if resident else 'worker started anew'} | median s | longest s |")
+    typer.echo("|---|---|---|")
+    for phase in PHASES:
+        seconds = [launch[phase] for launch in measured]
+        typer.echo(f"| {phase} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+
+
+def _launch_once(workspace: Workspace, dataset_id: str) -> dict[str, float]:
+    """Seconds from launch to each phase; the run is stopped after its first point and deleted."""
+    from core.training.preparing import new_run_config
+
+    config, _ = new_run_config(workspace.dataset(dataset_id), hub_folder=workspace.settings.hub_models_folder)
+    launched_at, clock = datetime.now(UTC), time.monotonic()
+    run = workspace.launch(config)
+    run_dir = workspace.run_dir(run.id)
+    _wait(lambda: workspace.run(run.id).worker is not None)
+    started_s = time.monotonic() - clock
+    _wait(lambda: bool(run_dir.metrics()))
+    first_point_s = time.monotonic() - clock
+    workspace.stop(run.id)
+    _wait(lambda: workspace.run(run.id).state.is_final)
+    times = {"started": started_s, **_from_events(run_dir, launched_at), "first point": first_point_s}
+    workspace.delete_run(run.id)
+    return times
+
+
+def _is_ready(resident: Resident) -> bool:
+    """Whether the worker that waits has loaded everything: it sleeps, which somebody who loads does not do for long."""
+    if resident.worker is None:
+        return False
+    process = psutil.Process(resident.worker.pid)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(2.0)  # two seconds without work are the sign
+    return bool(sum(process.cpu_times()[:2]) - before < 0.05 and before > 2.0)
+
+
+def _from_events(run_dir: RunDir, launched_at: datetime) -> dict[str, float]:
+    def seconds(wanted: Callable[[dict[str, Any]], bool]) -> float:
+        event = next(event for event in run_dir.events() if wanted(event))
+        return (datetime.fromisoformat(event["time"]) - launched_at).total_seconds()
+
+    return {
+        "up": seconds(lambda event: event["kind"] == "state"),
+        "prepared": seconds(lambda event: event["kind"] == "plan"),
+        "training": seconds(lambda event: event.get("phase") == "training"),
+    }
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("a launch took too long to be measured")
+        time.sleep(0.01)  # between two looks
