@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import InputFileError, UserError
+from core.errors import InputFileError, NotFoundError, UserError
 from core.runs.records import RunRecord
 from dashboard import formats, state, uploads, widgets
 from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem, json_bytes
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_TEXTS = 10_000
 _LOADED_MODELS = 2
+UNLABELLED = "Unlabelled rows"
 
 
 def draw_question(run: RunRecord) -> list[str] | None:
@@ -26,11 +27,18 @@ def draw_question(run: RunRecord) -> list[str] | None:
     Returns:
         The texts to predict if the button was just pressed, otherwise nothing.
     """
-    source = st.segmented_control(
-        "Texts from", ["Paste", "File"], default="Paste", required=True, label_visibility="collapsed", key="predict-source"
-    )
+    pool = _unlabelled_of(run)
+    sources = ["Paste", "File", *([UNLABELLED] if pool is not None else [])]
+    key = "predict-source" if pool is None else "predict-source-pool"  # a choice that is not there must not be remembered
+    source = st.segmented_control("Texts from", sources, default="Paste", required=True, label_visibility="collapsed", key=key)
     texts: list[str] = []
-    if source == "Paste":
+    if source == UNLABELLED and pool is not None:
+        texts = pool["text"].tolist()
+        st.caption(
+            f"The {formats.plural(len(texts), 'row')} that came with the data set without a label. "
+            "They were never trained on; look at what the model makes of them, or label the ones it is least sure of."
+        )
+    elif source == "Paste":
         pasted = st.text_area(
             "Texts, one a line",
             height=150,
@@ -54,6 +62,15 @@ def draw_question(run: RunRecord) -> list[str] | None:
         elif pressed:
             st.caption("Write or upload at least one text first.")
     return texts[:_MOST_TEXTS] if pressed and texts else None
+
+
+def _unlabelled_of(run: RunRecord) -> pd.DataFrame | None:
+    """The unlabelled rows of the data set a run has learned from, if there are any."""
+    try:
+        dataset = state.workspace().dataset(run.dataset_id)
+    except NotFoundError:
+        return None
+    return dataset.unlabelled() if dataset.num_unlabelled else None
 
 
 def _texts_of_file() -> list[str]:

@@ -17,12 +17,19 @@ def predict(
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Texts to label.")] = None,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="File whose texts are labelled.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Column of the file with the texts; guessed unless given.")] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Label the rows that came with the data set unlabelled.")
+    ] = False,
     as_json: AsJson = False,
 ) -> Reply:
     """Label new texts with what a run has learned."""
+    if unlabelled and (texts or file is not None):
+        raise UserError("Give either texts, --file or --unlabelled, not several of them.")
     with opened_workspace(context) as workspace:
         record = workspace.run(run)
-        inputs, set_aside = _inputs(workspace, record, texts or [], file, text_column)
+        inputs, set_aside = (
+            _unlabelled(workspace, record) if unlabelled else _inputs(workspace, record, texts or [], file, text_column)
+        )
         model_folder = _model_folder(workspace, record)
         from core.inference import Predictor
 
@@ -37,7 +44,7 @@ def _inputs(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Texts to label, each with its record number where it comes from a file, and the records that have none."""
     if bool(texts) == (file is not None):
-        raise UserError("Give either texts or --file, as in: predict RUN 'my card was stolen'.")
+        raise UserError("Give either texts, --file or --unlabelled, as in: predict RUN 'my card was stolen'.")
     if file is None:
         return [{"text": text} for text in texts], []
     from core.datasets.reading import read_table
@@ -51,6 +58,14 @@ def _inputs(
     records = list(zip(rows.index.tolist(), rows[column].tolist(), strict=True))
     set_aside = [{"record": number, "reason": f"Nothing in column {column!r}."} for number, text in records if text is None]
     return [{"record": number, "text": text} for number, text in records if text is not None], set_aside
+
+
+def _unlabelled(workspace: Workspace, record: RunRecord) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The pool of the data set the run has learned from."""
+    pool = workspace.dataset(record.dataset_id).unlabelled()
+    if pool.empty:
+        raise UserError(f"The data set of run {record.name!r} has no unlabelled rows. Give texts, or --file.")
+    return [{"record": int(number), "text": text} for number, text in pool[["record", "text"]].itertuples(index=False)], []
 
 
 def _guess_text_column(record: RunRecord, rows: Any) -> str:
