@@ -62,9 +62,9 @@ def import_file(
     steps = parsed_steps(repair or [])
     with opened_workspace(context) as workspace:
         files = {"main": file, "validation": validation, "test": test}
-        reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
+        max_mib = workspace.settings.max_upload_mib
         tables = {
-            part: read_table(path, max_mib=workspace.settings.max_upload_mib, missing=missing or (), **reading)
+            part: read_table(path, encoding=encoding, delimiter=delimiter, sheet=sheet, missing=missing or (), max_mib=max_mib)
             for part, path in files.items()
             if path is not None
         }

@@ -1,10 +1,12 @@
 """The last step of every reader: named columns and cells of text become a ``Table``."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from core.datasets.table import Table
@@ -13,6 +15,9 @@ from core.tasks.base import SetAside
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_COLUMNS = 2000
+_CHUNK = 10_000
+_LONGEST_CONTENT = 20_000
+"""Characters of a record set aside that are kept; one that is never closed may be as long as the file."""
 
 
 def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
@@ -52,7 +57,8 @@ def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
 
 def build_table(
     names: Sequence[str],
-    records: Iterable[tuple[int, Sequence[str | None]]],
+    columns: Sequence[Sequence[str | None]],
+    records: Sequence[int],
     *,
     file_name: str,
     file_format: str,
@@ -65,7 +71,8 @@ def build_table(
 
     Args:
         names: distinct column names.
-        records: record number and one cell for each column; empty text counts as missing.
+        columns: the cells of each column; empty text counts as missing.
+        records: record number of each row, ascending.
         file_name: for display.
         file_format: see ``Table.format``.
         reading: see ``Table``.
@@ -74,26 +81,39 @@ def build_table(
         lines: see ``Table``.
     """
     aside = list(set_aside)
-    numbers: list[int] = []
-    cells: list[list[str | None]] = []
-    for record, values in records:
-        if problem := _unstorable(names, values):
-            aside.append(SetAside(record, problem))
-        else:
-            numbers.append(record)
-            cells.append([value or None for value in values])
-    columns = list(zip(*cells, strict=True)) if cells else [()] * len(names)
-    rows = pd.DataFrame(dict(enumerate(columns)), index=numbers, dtype=object)
+    if problems := _problems(names, columns):
+        for place, problem in problems.items():
+            content = json.dumps([column[place] for column in columns], ensure_ascii=False)
+            aside.append(SetAside(records[place], problem, content=_storable(content)))
+        sound = [place for place in range(len(records)) if place not in problems]
+        columns = [[column[place] for place in sound] for column in columns]
+        records = [records[place] for place in sound]
+    rows = pd.DataFrame({place: _as_objects(column) for place, column in enumerate(columns)}, index=_index(records), dtype=object)
     rows.columns = list(names)
     return Table(
         rows=rows,
         file_name=file_name,
         format=file_format,
         reading=dict(reading),
-        set_aside=sorted(aside, key=lambda entry: entry.record),
+        set_aside=sorted((replace(entry, content=_storable(entry.content)) for entry in aside), key=lambda entry: entry.record),
         notes=list(notes),
-        lines=dict(lines or {}),
+        lines={} if lines is None else lines,
     )
+
+
+def _as_objects(column: Sequence[str | None]) -> np.ndarray:
+    """Cells as an array, empty ones as nothing."""
+    cells = np.empty(len(column), dtype=object)
+    cells[:] = [cell or None for cell in column]
+    return cells
+
+
+def _index(records: Sequence[int]) -> pd.Index:
+    """The record numbers, without storing them where none is left out."""
+    if len(records) and records[-1] == records[0] + len(records) - 1:
+        return pd.RangeIndex(records[0], records[-1] + 1)
+    index: pd.Index = pd.Index(np.asarray(records, dtype="int64"))
+    return index
 
 
 def with_missing(table: Table, words: Sequence[str]) -> Table:
@@ -111,23 +131,51 @@ def with_missing(table: Table, words: Sequence[str]) -> Table:
         before = rows.iloc[:, place].tolist()
         after = [None if cell is not None and cell.strip() in empty else cell for cell in before]
         found += sum(old is not new for old, new in zip(before, after, strict=True))
-        rows.isetitem(place, pd.Series(after, index=rows.index, dtype=object))
+        rows.isetitem(place, _as_objects(after))
     shown = ", ".join(repr(word) for word in sorted(empty))
     note = f"{found:,} {'cell' if found == 1 else 'cells'} with {shown} {'was' if found == 1 else 'were'} read as missing."
     return replace(table, rows=rows, reading={**table.reading, "missing": sorted(empty)}, notes=[*table.notes, note])
 
 
-def _unstorable(names: Sequence[str], values: Sequence[str | None]) -> str | None:
-    for name, value in zip(names, values, strict=True):
-        if value is None or (value.isascii() and "\x00" not in value):
-            continue
-        if "\x00" in value:
-            return f"Column {name!r} holds a NUL character, a sign of a damaged file."
-        if found := _SURROGATE.search(value):
-            if "\udc80" <= found[0] <= "\udcff":
-                return f"Column {name!r} holds bytes that are not valid in the file's encoding."
-            return f"Column {name!r} holds half a character (the lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
-    return None
+def _problems(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> dict[int, str]:
+    """Place of a row -> why a cell of it cannot be stored."""
+    problems: dict[int, str] = {}
+    for name, column in zip(names, columns, strict=True):
+        for begin in range(0, len(column), _CHUNK):
+            cells = column[begin : begin + _CHUNK]
+            if not _is_storable("".join(filter(None, cells))):
+                for place, cell in enumerate(cells, start=begin):
+                    if cell and not _is_storable(cell):
+                        problems.setdefault(place, _unstorable(name, cell))
+    return problems
+
+
+def _is_storable(text: str) -> bool:
+    if "\x00" in text:
+        return False
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unstorable(name: str, cell: str) -> str:
+    if "\x00" in cell:
+        return f"Column {name!r} holds a NUL character, a sign of a damaged file."
+    found = _SURROGATE.search(cell)
+    assert found is not None
+    if "\udc00" <= found[0] <= "\udcff":
+        return f"Column {name!r} holds bytes that are not valid in the file's encoding."
+    return f"Column {name!r} holds half a character (the lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
+
+
+def _storable(content: str | None) -> str | None:
+    """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
+    if content is None:
+        return None
+    text = _SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd")
+    return text if len(text) <= _LONGEST_CONTENT else f"{text[:_LONGEST_CONTENT]}… ({len(text):,} characters in all)"
 
 
 def _clean_name(name: str | None) -> str:

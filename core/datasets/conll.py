@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.datasets.building import build_table
-from core.datasets.table import Table
+from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.tasks.base import SetAside
 from core.tasks.columns.tag_schemes import looks_like_tag
@@ -60,21 +60,30 @@ def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Tabl
     set_aside = []
     for record, sentence in enumerate(sentences, start=1):
         if problem := _problem(sentence, width):
-            set_aside.append(SetAside(record, problem))
+            content = "\n".join(" ".join(fields) for fields in sentence.words)
+            set_aside.append(SetAside(record, problem, content=content))
         else:
             kept.append((record, sentence))
     if not kept:
         raise InputFileError(f"No sentence of {file_name!r} can be read. The first: {set_aside[0].reason}")
     names = _names([sentence for _, sentence in kept], width)
-    rows = [
-        (record, [json.dumps([fields[place] for fields in sentence.words], ensure_ascii=False) for place in range(width)])
-        for record, sentence in kept
+    columns = [
+        [json.dumps([fields[place] for fields in sentence.words], ensure_ascii=False) for _, sentence in kept]
+        for place in range(width)
     ]
-    lines = {record: sentence.lines[0] for record, sentence in enumerate(sentences, start=1)}
+    lines = RecordLines(sentence.lines[0] for sentence in sentences)
     notes = [] if len(sentences) > 1 else ["No empty line parts the words, so they were read as a single sentence."]
     how = {**reading, "separator": "tab" if separator == "\t" else "spaces", "columns": width, "documents": num_documents}
     return build_table(
-        names, rows, file_name=file_name, file_format="conll", reading=how, set_aside=set_aside, notes=notes, lines=lines
+        names,
+        columns,
+        [record for record, _ in kept],
+        file_name=file_name,
+        file_format="conll",
+        reading=how,
+        set_aside=set_aside,
+        notes=notes,
+        lines=lines,
     )
 
 

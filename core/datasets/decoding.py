@@ -1,91 +1,185 @@
-"""From bytes to text: which encoding a text file is in."""
+"""From bytes to text: which encoding a text file is in, and its text, whole or line by line."""
 
 import codecs
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO, TextIOWrapper
 
-import charset_normalizer
-
+from core.datasets.encoding_guess import guess_encoding, telling_lines
 from core.errors import InputFileError
 
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32", "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32", "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
-_CANDIDATES = [
-    "cp1252", "gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1250", "cp1253", "cp1254", "cp1255", "cp1256",
-    "cp1257", "cp1258", "cp874",
-]  # fmt: skip
-"""What people's files are in; with every codec allowed, short texts end up in encodings nobody has used for decades."""
+"""Byte order mark -> what the encoding is called with it, and the codec of what follows."""
 
+_TEXT_CODECS = re.compile(
+    r"utf-(8|16|32)(-sig|-le|-be)?|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_\w+|iso2022_\w+|johab|hz"
+    "|kz1048|ptcp154|tis-620|hp-roman8"
+)
+"""Python's names of the encodings people save files in; among its other codecs are some that are no encodings of text."""
+
+_CHUNK = 2**20
 _SAMPLE_BYTES = 100_000
 _DAMAGE_TOLERATED = 0.2
+"""Damaged characters for each good one beyond ASCII, where a file is UTF-8 all the same."""
+_GUESS_DAMAGE_TOLERATED = 0.02
+"""The same for encodings that are guessed or chosen, in which wrong bytes are likelier to mean a wrong encoding."""
+
+
+def _mark_damage(error: UnicodeError) -> tuple[str, int]:
+    """Each byte that cannot be decoded becomes a lone low surrogate, which no valid text holds."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+DAMAGE = "tuneboard-damage"
+codecs.register_error(DAMAGE, _mark_damage)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The text of a file.
+    """A text file with its encoding. The text is made when it is asked for, since a large one takes much memory.
 
     Attributes:
-        text: without byte order mark; bytes that are damaged stand in it as lone surrogates, for the reader to set aside.
+        data: the whole file.
         encoding: Python's name of the encoding.
         certain: whether the bytes prove the encoding, or it is a guess a person should look at.
+        codec: what decodes the bytes after the byte order mark.
+        start: length of the byte order mark.
+        damaged: whether some bytes cannot be decoded; they stand in the text as lone surrogates U+DC00 to U+DCFF, for the
+            reader to set aside.
     """
 
-    text: str
+    data: bytes = field(repr=False)
     encoding: str
     certain: bool
+    codec: str
+    start: int = 0
+    damaged: bool = False
+
+    @property
+    def text(self) -> str:
+        """The whole text, without byte order mark."""
+        return self.data[self.start :].decode(self.codec, self._errors)
+
+    def head(self, characters: int) -> str:
+        """The beginning of the text."""
+        few = self.data[self.start : self.start + 4 * characters]
+        text = codecs.getincrementaldecoder(self.codec)(self._errors).decode(few)
+        return text[:characters]
+
+    def lines(self, at: Callable[[float], None] | None = None) -> Iterator[str]:
+        """The lines with their ends, which may be of any kind.
+
+        Args:
+            at: told now and then which share of the file has been read.
+        """
+        raw = BytesIO(self.data)
+        raw.seek(self.start)
+        wrapper = TextIOWrapper(raw, encoding=self.codec, errors=self._errors, newline="")
+        if at is None:
+            yield from wrapper
+            return
+        for number, line in enumerate(wrapper):
+            if number % 20_000 == 0:
+                at(raw.tell() / len(self.data))
+            yield line
+
+    @property
+    def _errors(self) -> str:
+        return DAMAGE if self.damaged else "strict"
 
 
 def decode(data: bytes, encoding: str | None = None) -> Decoded:
-    """Decode a text file: by its byte order mark, else as UTF-8 where that is valid, else by what the bytes look like.
+    """Find the encoding of a text file: by its byte order mark, else UTF-8 where that is valid, else by what the bytes look like.
 
     Args:
         data: the whole file.
         encoding: what the person chose, if anything.
 
     Raises:
-        InputFileError: the chosen encoding is unknown or does not fit, or none fits.
+        InputFileError: the chosen encoding is unknown or does not fit, or the file contradicts its own byte order mark.
     """
     if encoding is not None:
         return _decode_as(data, encoding)
-    for mark, name in _MARKS:
+    for mark, name, codec in _MARKS:
         if data.startswith(mark):
-            return Decoded(_strict(data, name), name, certain=True)
-    try:
-        return Decoded(data.decode("utf-8"), "utf-8", certain=True)
-    except UnicodeDecodeError:
-        pass
+            return _with_few_damages(data, name, codec, len(mark), _DAMAGE_TOLERATED, certain=True)
+    if data.isascii() or first_misfit(data, "utf-8") is None:
+        return Decoded(data, "utf-8", certain=True, codec="utf-8")
     if wide := _wide_encoding(data):
-        return Decoded(_strict(data, wide), wide, certain=True)
-    if _is_damaged_utf8(data):
-        return Decoded(data.decode("utf-8", errors="surrogateescape"), "utf-8", certain=True)
-    guessed = _guess(data)
-    return Decoded(_strict(data, guessed), guessed, certain=False)
+        return _with_few_damages(data, wide, wide, 0, _GUESS_DAMAGE_TOLERATED, certain=True)
+    if _damage(telling_lines(data, _SAMPLE_BYTES), "utf-8") <= _DAMAGE_TOLERATED:
+        return Decoded(data, "utf-8", certain=True, codec="utf-8", damaged=True)
+    for guessed in guess_encoding(data):
+        if first_misfit(data, guessed) is None:
+            return Decoded(data, guessed, certain=False, codec=guessed)
+        if _damage(data, guessed) <= _GUESS_DAMAGE_TOLERATED:
+            return Decoded(data, guessed, certain=False, codec=guessed, damaged=True)
+    return Decoded(data, "latin-1", certain=False, codec="latin-1")
+
+
+def first_misfit(data: bytes, codec: str, start: int = 0) -> int | None:
+    """Place of the first byte that is not valid in an encoding, or nothing; holds no more than a piece of the text at a time."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    for begin in range(start, max(len(data), 1), _CHUNK):
+        pending = len(decoder.getstate()[0])
+        piece = data[begin : begin + _CHUNK]
+        try:
+            decoder.decode(piece, final=begin + _CHUNK >= len(data))
+        except UnicodeDecodeError as error:
+            return begin - pending + error.start
+    return None
 
 
 def _decode_as(data: bytes, encoding: str) -> Decoded:
     try:
         name = codecs.lookup(encoding).name
-        text = data.decode(name)
-    except (LookupError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, LookupError) or not isinstance(error, UnicodeDecodeError):
-            raise InputFileError(f"There is no encoding {encoding!r}. Try utf-8, cp1252, gb18030 or shift_jis.") from None
-        raise InputFileError(
-            f"The file is not in {encoding}: byte {error.start + 1:,} does not fit. Choose another encoding, or let it be found."
-        ) from None
-    return Decoded(text.removeprefix("\ufeff"), name, certain=True)
+    except (LookupError, ValueError):
+        name = ""
+    if not _TEXT_CODECS.fullmatch(name):
+        raise InputFileError(f"There is no encoding {encoding!r}. Try utf-8, cp1252, gb18030 or shift_jis.")
+    codec, start = name, 0
+    for mark, marked, plain in _MARKS:
+        if data.startswith(mark) and name in (marked, plain):
+            codec, start = plain, len(mark)
+            break
+    if codec == "utf-8-sig":
+        codec = "utf-8"
+    return _with_few_damages(data, name, codec, start, _GUESS_DAMAGE_TOLERATED, certain=True)
 
 
-def _strict(data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
+def _with_few_damages(data: bytes, name: str, codec: str, start: int, tolerated: float, *, certain: bool) -> Decoded:
+    """The file in an encoding that is not in question, unless more than a few bytes contradict it.
+
+    Raises:
+        InputFileError: they do.
+    """
+    misfit = first_misfit(data, codec, start)
+    if misfit is not None and _damage(data[start:], codec) > tolerated:
         raise InputFileError(
-            f"The file looks like {encoding} text, but is damaged at byte {error.start + 1:,}. Save it again as UTF-8."
-        ) from None
+            f"The file is not in {name}: byte {misfit + 1:,} does not fit. Choose another encoding, or let it be found."
+        )
+    return Decoded(data, name, certain=certain, codec=codec, start=start, damaged=misfit is not None)
+
+
+def _damage(data: bytes, codec: str) -> float:
+    """Damaged characters for each good one beyond ASCII."""
+    decoder = codecs.getincrementaldecoder(codec)(DAMAGE)
+    damaged = good = 0
+    for begin in range(0, len(data), _CHUNK):
+        text = decoder.decode(data[begin : begin + _CHUNK], final=begin + _CHUNK >= len(data))
+        found = len(text) - len(text.encode("utf-32-le", "ignore")) // 4
+        damaged += found
+        good += len(text) - len(text.encode("ascii", "ignore")) - found
+    return damaged / good if good else float(damaged > 0) * 1e9
 
 
 def _wide_encoding(data: bytes) -> str | None:
@@ -96,54 +190,3 @@ def _wide_encoding(data: bytes) -> str | None:
     if odd > 0.2 and even < 0.02:
         return "utf-16-le"
     return "utf-16-be" if even > 0.2 and odd < 0.02 else None
-
-
-def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether nearly all that is not ASCII is valid UTF-8, so that a few broken bytes do not turn the whole file to gibberish."""
-    text = data.decode("utf-8", errors="surrogateescape")
-    beyond_ascii = [character for character in text if character > "\x7f"]
-    damaged = sum("\udc80" <= character <= "\udcff" for character in beyond_ascii)
-    return damaged <= _DAMAGE_TOLERATED * (len(beyond_ascii) - damaged)
-
-
-def _guess(data: bytes) -> str:
-    few = _telling_lines(data)
-    if _is_japanese(few):
-        return "cp932"
-    best = charset_normalizer.from_bytes(few, cp_isolation=_CANDIDATES).best()
-    name = best.encoding if best is not None else "cp1252"
-    if name in ("cp1250", "cp1254", "cp1257", "cp1258") and _is_western(few):
-        name = "cp1252"
-    for candidate in (name, "cp1252", "latin-1"):
-        try:
-            data.decode(candidate)
-        except UnicodeDecodeError:
-            continue
-        return candidate
-    raise AssertionError("latin-1 decodes every byte")
-
-
-def _telling_lines(data: bytes) -> bytes:
-    """Lines that hold more than ASCII, up to what the detector can look at in a moment."""
-    telling, size = [], 0
-    for line in data.split(b"\n"):
-        if not line.isascii():
-            telling.append(line[:_SAMPLE_BYTES])
-            size += len(line)
-            if size > _SAMPLE_BYTES:
-                break
-    return b"\n".join(telling)
-
-
-def _is_japanese(few: bytes) -> bool:
-    """Shift-JIS with hiragana, which a short text shares with no other encoding but which the detector takes for Korean."""
-    beyond_ascii = [character for character in few.decode("cp932", errors="replace") if character > "\x7f"]
-    return "\ufffd" not in beyond_ascii and sum("ぁ" <= character <= "ん" for character in beyond_ascii) > 0.2 * len(beyond_ascii)
-
-
-def _is_western(few: bytes) -> bool:
-    """Whether a Western European reading of a short text gives nothing but letters and the usual signs; true of little else."""
-    beyond_ascii = [character for character in few.decode("cp1252", errors="replace") if character > "\x7f"]
-    return len(beyond_ascii) < 100 and all(
-        (character.isalpha() and character not in "ªºþÞðÐýÝ") or character in "’‘“”–—€£«»°…¿¡\xa0" for character in beyond_ascii
-    )

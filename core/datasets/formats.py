@@ -8,8 +8,10 @@ from core.errors import InputFileError
 
 SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "text", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel", ".conll": "conll", ".conllu": "conll",
-    ".conll03": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll", ".bmes": "conll",
+    ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".arrows": "arrow",
+    ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel", ".conll": "conll",
+    ".conllu": "conll", ".conll03": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll", ".bmes": "conll",
+    ".zip": "zip", ".gz": "gzip",
 }  # fmt: skip
 """Ending of a file name -> what should be inside; ``text`` may be any of the formats written as text."""
 
@@ -18,18 +20,31 @@ TITLES = {
     "json": "JSON",
     "jsonl": "JSON Lines",
     "parquet": "a Parquet file",
-    "excel": "an Excel workbook",
+    "arrow": "an Arrow file",
+    "excel": "an Excel or OpenDocument workbook",
     "conll": "CoNLL columns",
+    "folders": "a folder of text files for each label",
+    "zip": "a zip archive",
+    "gzip": "a gzip archive",
 }
 
-_READABLE = "CSV, TSV, JSON Lines, JSON, Parquet, Excel (.xlsx) and CoNLL"
+READABLE = "CSV, TSV, JSON Lines, JSON, Parquet, Arrow, Excel, OpenDocument and CoNLL, also inside a zip or gzip archive"
 
+_ENDINGS = {"parquet": ".parquet", "arrow": ".arrow", "excel": ".xlsx", "zip": ".zip", "gzip": ".gz"}
+
+_SIGNATURES = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1\x00\x00", "arrow"),
+    (b"\xff\xff\xff\xff", "arrow"),
+    (b"FEA1", "arrow"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
+)
 _FOREIGN = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
     (b"%PDF-", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
@@ -38,30 +53,29 @@ _FOREIGN = (
     (b"\x7fELF", "a program"),
     (b"MZ\x90\x00", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
-    (b"ARROW1\x00\x00", "an Arrow file"),
     (b"\x80\x04\x95", "a Python pickle"),
     (b"{\\rtf", "a rich text document"),
 )
-_OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_TAR = (257, b"ustar")
 
 
 def binary_format(data: bytes, file_name: str) -> str | None:
-    """``parquet`` or ``excel`` where the bytes say so, nothing where they may be text.
+    """``parquet``, ``arrow``, ``excel``, ``zip`` or ``gzip`` where the bytes say so, nothing where they may be text.
 
     Raises:
         InputFileError: the bytes are of a kind that holds no table, or not what the name of the file says.
     """
     named = SUFFIXES.get(suffix_of(file_name))
     found = _signature(data, file_name)
-    if found is None and named in ("parquet", "excel"):
+    if found is None and named in _ENDINGS:
         raise InputFileError(
             f"{shown(file_name)} is named like {TITLES[named]}, but its content is not one. It may be damaged or misnamed; "
             "export it again, or give it the right ending."
         )
     if found is not None and named is not None and named != found:
         raise InputFileError(
-            f"{shown(file_name)} is named like {_title(named)}, but holds {TITLES[found]}. "
-            f"Rename it to end in {'.xlsx' if found == 'excel' else '.parquet'}, or save it in the format its name says."
+            f"{shown(file_name)} is named like {TITLES.get(named, 'a text file')}, but holds {TITLES[found]}. "
+            f"Rename it to end in {_ENDINGS[found]}, or save it in the format its name says."
         )
     return found
 
@@ -78,18 +92,16 @@ def shown(file_name: str) -> str:
 
 
 def _signature(data: bytes, file_name: str) -> str | None:
-    if data.startswith(b"PAR1"):
-        return "parquet"
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_content(data, file_name)
-    if data.startswith(_OLD_EXCEL):
-        raise InputFileError(
-            f"{shown(file_name)} is in the old Excel format (.xls) or protected by a password. "
-            "Save it as an Excel workbook (.xlsx) without password, or as CSV."
-        )
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return kind
     for signature, title in _FOREIGN:
         if data.startswith(signature):
             raise _foreign(file_name, title)
+    if data[_TAR[0] :].startswith(_TAR[1]):
+        raise _foreign(file_name, "a tar archive")
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):
         raise _foreign(file_name, "a web page")
@@ -99,20 +111,16 @@ def _signature(data: bytes, file_name: str) -> str | None:
 def _zip_content(data: bytes, file_name: str) -> str:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
-        raise InputFileError(f"{shown(file_name)} is a damaged Excel workbook or zip archive. Export it again.") from None
-    if any(name.startswith("xl/") for name in names):
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise InputFileError(f"{shown(file_name)} is a damaged workbook or zip archive. Export it again.") from None
+    if any(name.startswith("xl/") for name in names) or {"mimetype", "content.xml"} <= names:
         return "excel"
-    if "mimetype" in names and any(name == "content.xml" for name in names):
-        raise _foreign(file_name, "an OpenDocument file")
-    raise _foreign(file_name, "a Word document" if any(name.startswith("word/") for name in names) else "a zip archive")
+    if any(name.startswith("word/") for name in names):
+        raise _foreign(file_name, "a Word document")
+    return "zip"
 
 
 def _foreign(file_name: str, title: str) -> InputFileError:
-    remedy = "Unpack it and choose the file inside." if "archive" in title else f"Readable are {_READABLE}."
+    remedy = "Unpack it and choose the file inside." if "archive" in title else f"Readable are {READABLE}."
     return InputFileError(f"{shown(file_name)} is {title}, not a table of texts. {remedy}")
-
-
-def _title(named: str) -> str:
-    return TITLES.get(named, "a text file")

@@ -1,52 +1,47 @@
 """JSON and JSON Lines: objects become rows, their keys columns; nested values stay JSON text."""
 
 import json
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from core.datasets.building import build_table, column_names
-from core.datasets.table import Table
+from core.datasets.decoding import Decoded
+from core.datasets.json_cells import NAME_LISTS, WrittenNumber, cell, cell_columns, flatten
+from core.datasets.progress import SILENT, Progress
+from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.tasks.base import SetAside
 
-_MOST_FLATTENED = 200
-_NAME_LISTS = ("names", "label_names", "tag_names", "id2label", "classes")
+_HEAD_CHARACTERS = 100_000
 _ROW_LISTS = ("data", "rows", "examples", "records", "items", "annotations", "documents", "train", "texts", "results")
-
-
-class _Number(float):
-    """A number with a point or exponent that remembers how it was written, so that 1.0 stays apart from 1."""
-
-    written: str
-
-    def __new__(cls, written: str) -> "_Number":
-        number = super().__new__(cls, written)
-        number.written = written
-        return number
 
 
 _Record = tuple[int, dict[str, Any]]
 
 
-def read_json(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Table:
+def read_json(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], progress: Progress = SILENT) -> Table:
     """Read one JSON value that holds all records, whatever it wraps them in; falls back to JSON Lines.
 
     Raises:
         InputFileError: the text is not JSON, or no list of records can be found in it.
     """
+    text = decoded.text
     if not text.strip():
         raise InputFileError(f"{file_name!r} is empty. Expected a list of objects, one a text.")
     try:
         value = _loads(text)
     except json.JSONDecodeError as error:
         if _first_line_is_object(text):
-            return read_json_lines(text, file_name=file_name, reading=reading)
+            return read_json_lines(decoded, file_name=file_name, reading=reading, progress=progress)
         raise InputFileError(
             f"{file_name!r} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
             "Correct it, or export it again."
         ) from None
     except (RecursionError, ValueError):
         raise InputFileError(f"{file_name!r} holds JSON that is nested too deep or has a number too long to read.") from None
+    progress(0.7, "Looking at the rows")
     records, constants = _records_in(value, file_name)
     pairs, set_aside = _as_objects(records)
     for _, record in pairs:
@@ -54,32 +49,34 @@ def read_json(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Table
     return _table(pairs, set_aside, file_name=file_name, file_format="json", reading=reading, lines={})
 
 
-def read_json_lines(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Table:
+def read_json_lines(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], progress: Progress = SILENT) -> Table:
     """Read one JSON value a line; lines that are not JSON are set aside.
 
     Raises:
         InputFileError: the file is empty or not a single line of it is an object.
     """
-    if text.lstrip()[:1] == "[" and not _first_line_is_object(text):
+    if _begins_with_list(decoded.head(_HEAD_CHARACTERS)):
         try:
-            if isinstance(_loads(text), list):
-                return read_json(text, file_name=file_name, reading=reading)
+            if isinstance(_loads(decoded.text), list):
+                return read_json(decoded, file_name=file_name, reading=reading, progress=progress)
         except (ValueError, RecursionError):
             pass
-    values, set_aside, lines = [], [], {}
-    record = 0
-    for line, raw in enumerate(text.split("\n"), start=1):
-        if not raw.strip():
+    values, set_aside = [], []
+    lines = array("I")
+    for line, raw in enumerate(decoded.lines(lambda share: progress(0.8 * share, "Reading the file")), start=1):
+        if raw.isspace():
             continue
-        record += 1
-        lines[record] = line
+        lines.append(line)
+        record = len(lines)
         try:
             values.append((record, _loads(raw)))
         except json.JSONDecodeError as error:
-            set_aside.append(SetAside(record, f"Not valid JSON: {error.msg} at column {error.colno}."))
+            reason = f"Not valid JSON: {error.msg} at column {error.colno}."
+            set_aside.append(SetAside(record, reason, content=raw.rstrip("\r\n")))
         except (RecursionError, ValueError):
-            set_aside.append(SetAside(record, "JSON that is nested too deep or has a number too long to read."))
-    if not record:
+            reason = "JSON that is nested too deep or has a number too long to read."
+            set_aside.append(SetAside(record, reason, content=raw.rstrip("\r\n")))
+    if not lines:
         raise InputFileError(f"{file_name!r} is empty. Expected one JSON object a line.")
     pairs, not_objects = _as_objects(values)
     if not pairs:
@@ -87,49 +84,24 @@ def read_json_lines(text: str, *, file_name: str, reading: Mapping[str, Any]) ->
         raise InputFileError(
             f"No line of {file_name!r} is a JSON object; the first problem: {first.reason} Expected one object a line."
         )
-    return _table(pairs, set_aside + not_objects, file_name=file_name, file_format="jsonl", reading=reading, lines=lines)
+    aside = set_aside + not_objects
+    return _table(pairs, aside, file_name=file_name, file_format="jsonl", reading=reading, lines=RecordLines(lines))
 
 
-def flatten(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keys whose values are all objects become one column for each key below them: ``data.text``.
-
-    Objects with very many different keys, and those that say what numbers of labels are called, are lookup tables rather than
-    columns and stay as they are.
-    """
-    keys = {key for record in records for key in record}.difference(_NAME_LISTS)
-    below: dict[str, set[str]] = {}
-    for key in keys:
-        values = [record[key] for record in records if record.get(key) is not None]
-        if values and all(isinstance(value, dict) for value in values):
-            names = {name for value in values for name in value}
-            if 0 < len(names) <= _MOST_FLATTENED:
-                below[key] = names
-    if not below:
-        return list(records)
-    flat = []
-    for record in records:
-        row: dict[str, Any] = {}
-        for key, value in record.items():
-            row.update({f"{key}.{name}": inner for name, inner in (value or {}).items()} if key in below else {key: value})
-        flat.append(row)
-    return flat
+class _Doubled(dict[str, Any]):
+    """An object in which a key stands twice, so that one of its values would be lost."""
 
 
-def cell(value: Any) -> str | None:
-    """A JSON value as the text of a cell: strings and numbers as written, lists and objects as JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, _Number):
-        return value.written
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else _Doubled(value)
 
 
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_float=_Number, parse_constant=lambda written: written)
+_loads = json.JSONDecoder(parse_float=WrittenNumber, parse_constant=lambda written: written, object_pairs_hook=_object).decode
+
+
+def _begins_with_list(head: str) -> bool:
+    return head.lstrip()[:1] == "[" and not _first_line_is_object(head)
 
 
 def _first_line_is_object(text: str) -> bool:
@@ -145,7 +117,7 @@ def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict
     if isinstance(value, list):
         return list(enumerate(value, start=1)), {}
     if isinstance(value, dict):
-        names = next((value[key] for key in _NAME_LISTS if isinstance(value.get(key), list | dict)), None)
+        names = next((value[key] for key in NAME_LISTS if isinstance(value.get(key), list | dict)), None)
         constants = {"tag_names": names} if names is not None else {}
         lists = {
             key: inner
@@ -153,8 +125,7 @@ def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict
             if isinstance(inner, list) and any(isinstance(item, dict | list) for item in inner)
         }
         if isinstance(value.get("columns"), list) and "data" in lists:
-            rows = [dict(zip(value["columns"], row, strict=False)) for row in lists["data"] if isinstance(row, list)]
-            return list(enumerate(rows, start=1)), constants
+            return list(enumerate(_with_names(value["columns"], lists["data"]), start=1)), constants
         for key in (*_ROW_LISTS, *lists):
             if key in lists and all(isinstance(item, dict | None) or _is_text_with_facts(item) for item in lists[key]):
                 rows = [
@@ -169,6 +140,13 @@ def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict
         f"{file_name!r} holds JSON, but no list of objects, one a text, was found in it. Expected something like "
         '[{"text": "…", "label": "…"}, …].'
     )
+
+
+def _with_names(names: Sequence[Any], rows: Iterable[Any]) -> list[Any]:
+    """Lists of cells as objects; a list that is longer or shorter than the names stays one, to be set aside."""
+    return [
+        dict(zip(map(str, names), row, strict=True)) if isinstance(row, list) and len(row) == len(names) else row for row in rows
+    ]
 
 
 def _by_column(value: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -191,14 +169,24 @@ def _as_objects(values: Iterable[tuple[int, Any]]) -> tuple[list[_Record], list[
     pairs: list[_Record] = []
     set_aside = []
     for record, value in values:
-        if isinstance(value, dict):
+        if isinstance(value, _Doubled):
+            set_aside.append(SetAside(record, "The same key stands twice in this object.", content=_content(value)))
+        elif isinstance(value, dict):
             pairs.append((record, value))
         elif _is_text_with_facts(value):
             pairs.append((record, {"text": value[0], **value[1]}))
         else:
             kind = {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a single value")
-            set_aside.append(SetAside(record, f'Holds {kind} where an object such as {{"text": …}} is expected.'))
+            reason = f'Holds {kind} where an object such as {{"text": …}} is expected.'
+            set_aside.append(SetAside(record, reason, content=_content(value)))
     return pairs, set_aside
+
+
+def _content(value: Any) -> str | None:
+    try:
+        return cell(value)
+    except RecursionError:
+        return None
 
 
 def _table(
@@ -212,17 +200,24 @@ def _table(
 ) -> Table:
     if not pairs:
         raise InputFileError(f"{file_name!r} holds no records. Expected a list of objects, one a text.")
+    records = [number for number, _ in pairs]
     flat = flatten([record for _, record in pairs])
-    keys = list({key: None for record in flat for key in record})
+    keys = list(dict.fromkeys(chain.from_iterable(flat)))
     names, notes = column_names(keys)
-    rows: list[tuple[int, list[str | None]]] = []
-    too_deep: list[SetAside] = []
-    for (number, _), record in zip(pairs, flat, strict=True):
-        try:
-            rows.append((number, [cell(record.get(key)) for key in keys]))
-        except RecursionError:
-            too_deep.append(SetAside(number, "JSON that is nested too deep to read."))
-    aside = [*set_aside, *too_deep]
+    columns, too_deep = cell_columns(flat, keys)
+    aside = [*set_aside, *(SetAside(records[place], "JSON that is nested too deep to read.") for place in sorted(too_deep))]
+    if too_deep:
+        sound = [place for place in range(len(flat)) if place not in too_deep]
+        columns = [[column[place] for place in sound] for column in columns]
+        records = [records[place] for place in sound]
     return build_table(
-        names, rows, file_name=file_name, file_format=file_format, reading=reading, set_aside=aside, notes=notes, lines=lines
+        names,
+        columns,
+        records,
+        file_name=file_name,
+        file_format=file_format,
+        reading=reading,
+        set_aside=aside,
+        notes=notes,
+        lines=lines,
     )

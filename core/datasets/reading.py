@@ -5,22 +5,40 @@ record with a reason; nothing is shifted, joined or dropped in silence.
 """
 
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.datasets.building import with_missing
+from core.datasets.archives import unpack_gzip, unpack_zip
+from core.datasets.building import build_table, column_names, with_missing
 from core.datasets.conll import looks_like_conll, read_conll
-from core.datasets.decoding import decode
+from core.datasets.decoding import Decoded, decode
 from core.datasets.delimited import read_delimited
-from core.datasets.excel_tables import read_excel
 from core.datasets.formats import SUFFIXES, binary_format, shown, suffix_of
+from core.datasets.isolation import read_isolated
 from core.datasets.json_tables import read_json, read_json_lines
-from core.datasets.parquet_tables import read_parquet
-from core.datasets.table import Table
+from core.datasets.progress import SILENT, Progress
+from core.datasets.table import RecordLines, Table
+from core.datasets.text_folders import read_text_folders
 from core.errors import InputFileError
 
 _CONTROL_CHARACTERS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13, 27, 31})
+_HEAD_CHARACTERS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """The bytes of one table and what was said about how to read them."""
+
+    data: bytes
+    name: str
+    encoding: str | None
+    delimiter: str | None
+    sheet: str | None
+    max_mib: int
+    progress: Progress
 
 
 def read_table(
@@ -32,6 +50,7 @@ def read_table(
     sheet: str | None = None,
     missing: Sequence[str] = (),
     max_mib: int = 200,
+    progress: Progress = SILENT,
 ) -> Table:
     """Read a file of labelled text.
 
@@ -40,43 +59,112 @@ def read_table(
         file_name: what the person calls it, where ``path`` is only a temporary name.
         encoding: of a text file; found if not given.
         delimiter: of a CSV file; found if not given.
-        sheet: of an Excel workbook; the first with content if not given.
+        sheet: of a workbook, the first with content if not given; or the file that is meant in an archive of several.
         missing: words that mean an empty cell in this file, such as ``NA``; without them they are text like any other.
         max_mib: largest file that is accepted.
+        progress: told how far it is.
 
     Raises:
         InputFileError: the file is missing, too large, empty, damaged or not what its name says.
     """
     name = Path(file_name or path.name).name
-    table = _read(_content(path, name, max_mib), name, encoding=encoding, delimiter=delimiter, sheet=sheet, max_mib=max_mib)
-    return with_missing(table, missing)
+    progress(0.0, "Opening the file")
+    source = _Source(
+        data=_content(path, name, max_mib),
+        name=name,
+        encoding=encoding,
+        delimiter=delimiter,
+        sheet=sheet,
+        max_mib=max_mib,
+        progress=progress,
+    )
+    table = with_missing(_read(source), missing)
+    progress(1.0, "Read")
+    return table
 
 
-def _read(data: bytes, name: str, *, encoding: str | None, delimiter: str | None, sheet: str | None, max_mib: int) -> Table:
-    binary = binary_format(data, name)
-    if binary == "parquet":
-        return read_parquet(data, file_name=name, max_mib=max_mib)
-    if binary == "excel":
-        return read_excel(data, file_name=name, sheet=sheet, max_mib=max_mib)
+def _read(source: _Source, *, in_archive: bool = False) -> Table:
+    kind = binary_format(source.data, source.name)
+    if kind in ("zip", "gzip"):
+        if in_archive:
+            raise InputFileError(f"{shown(source.name)} is an archive inside an archive. Unpack it and choose the file inside.")
+        return _read_zip(source) if kind == "zip" else _read_gzip(source)
+    if kind is not None:
+        return _read_binary(source, kind)
+    return _read_text(source)
 
-    decoded = decode(data, encoding)
-    _refuse_binary(decoded.text, name)
-    reading: dict[str, Any] = {"encoding": decoded.encoding, "encoding_certain": decoded.certain}
-    text_format = _text_format(decoded.text, name)
-    if text_format == "csv":
-        table = read_delimited(decoded.text, file_name=name, delimiter=delimiter, reading=reading)
-    elif text_format == "conll":
-        table = read_conll(decoded.text, file_name=name, reading=reading)
+
+def _read_gzip(source: _Source) -> Table:
+    member = unpack_gzip(source.data, file_name=source.name, max_mib=source.max_mib)
+    _refuse_empty(member.data, member.name)
+    table = _read(replace(source, data=member.data, name=member.name), in_archive=True)
+    return replace(table, file_name=source.name, reading={**table.reading, "archive": "gzip"})
+
+
+def _read_zip(source: _Source) -> Table:
+    unpacked = unpack_zip(source.data, file_name=source.name, chosen=source.sheet, max_mib=source.max_mib)
+    if unpacked.chosen is None:
+        table = read_text_folders(unpacked.texts, file_name=source.name, encoding=source.encoding)
+        return _with_remarks(table)
+    member = unpacked.chosen
+    _refuse_empty(member.data, member.name)
+    sheet = None if source.sheet == member.name else source.sheet
+    table = _read(replace(source, data=member.data, name=Path(member.name).name, sheet=sheet), in_archive=True)
+    notes = list(table.notes)
+    if len(unpacked.members) > 1 and source.sheet != member.name:
+        notes.append(f"The archive holds {len(unpacked.members)} files that can be read; {member.name!r} was.")
+    reading = {**table.reading, "archive": "zip", "member": member.name, "members": unpacked.members}
+    return replace(table, file_name=source.name, reading=reading, notes=notes)
+
+
+def _read_binary(source: _Source, kind: str) -> Table:
+    with tempfile.TemporaryDirectory(prefix="tuneboard-") as folder:
+        path = Path(folder) / "content"
+        path.write_bytes(source.data)
+        raw = read_isolated(path, kind, file_name=source.name, sheet=source.sheet, progress=source.progress)
+    names, notes = column_names(raw.names)
+    return build_table(
+        names,
+        raw.columns,
+        range(1, raw.num_records + 1),
+        file_name=source.name,
+        file_format=kind,
+        reading=raw.reading,
+        notes=[*notes, *raw.notes],
+        lines=RecordLines(raw.lines),
+    )
+
+
+def _read_text(source: _Source) -> Table:
+    name = source.name
+    decoded = decode(source.data, source.encoding)
+    head = decoded.head(_HEAD_CHARACTERS)
+    _refuse_binary(head, name)
+    text_format = _text_format(decoded, head, name)
+    options: dict[str, Any] = {
+        "file_name": name,
+        "reading": {"encoding": decoded.encoding, "encoding_certain": decoded.certain},
+    }
+    if text_format == "conll":
+        table = read_conll(decoded.text, **options)
+    elif text_format == "csv":
+        table = read_delimited(decoded, delimiter=source.delimiter, progress=source.progress, **options)
+    elif text_format == "json":
+        table = read_json(decoded, progress=source.progress, **options)
     else:
-        read = read_json if text_format == "json" else read_json_lines
-        table = read(decoded.text, file_name=name, reading=reading)
+        table = read_json_lines(decoded, progress=source.progress, **options)
     if table.rows.empty:
         raise InputFileError(f"No record of {shown(name)} can be used; the first: {table.set_aside[0].reason}")
-    if not decoded.certain:
-        table.notes.append(
-            f"The encoding was guessed as {decoded.encoding}. Look whether all letters are right; otherwise choose another."
-        )
-    return table
+    return _with_remarks(table)
+
+
+def _with_remarks(table: Table) -> Table:
+    """The table with a word on an encoding that was guessed."""
+    reading: Mapping[str, Any] = table.reading
+    if reading["encoding_certain"]:
+        return table
+    remark = f"The encoding was guessed as {reading['encoding']}. Look whether all letters are right; otherwise choose another."
+    return replace(table, notes=[*table.notes, remark])
 
 
 def _content(path: Path, name: str, max_mib: int) -> bytes:
@@ -92,14 +180,17 @@ def _content(path: Path, name: str, max_mib: int) -> bytes:
         raise InputFileError(f"There is no file {shown(name)}. Check the path.") from None
     except OSError as error:
         raise InputFileError(f"{shown(name)} cannot be opened: {error.strerror or type(error).__name__}.") from None
-    if not data.strip():
-        raise InputFileError(f"{shown(name)} is empty. Choose a file with texts and labels.")
+    _refuse_empty(data, name)
     return data
 
 
-def _refuse_binary(text: str, name: str) -> None:
+def _refuse_empty(data: bytes, name: str) -> None:
+    if not data[:1000].strip() and not data.strip():
+        raise InputFileError(f"{shown(name)} is empty. Choose a file with texts and labels.")
+
+
+def _refuse_binary(few: str, name: str) -> None:
     """Refuse what is no text: more than one character in a hundred is a control character."""
-    few = text[:100_000]
     if len(few) - len(few.translate(_CONTROL_CHARACTERS)) > 0.01 * len(few) + 10:
         raise InputFileError(
             f"{shown(name)} is not a text file: it holds control characters throughout. "
@@ -107,25 +198,30 @@ def _refuse_binary(text: str, name: str) -> None:
         )
 
 
-def _text_format(text: str, name: str) -> str:
+def _text_format(decoded: Decoded, head: str, name: str) -> str:
     """The format of a text file by its name, checked against its content; by its content alone where the name does not tell."""
     named = SUFFIXES.get(suffix_of(name), "text")
-    start = text.lstrip()[:1]
+    start = head.lstrip()[:1]
     if named in ("json", "jsonl", "conll"):
         return named
-    if start in ("{", "[") and _is_json(text):
+    if start in ("{", "[") and _is_json(decoded, head):
         if named == "csv":
             raise InputFileError(
                 f"{shown(name)} is named like a table of text, but holds JSON. Rename it to end in .json or .jsonl."
             )
         return "json" if start == "[" else "jsonl"
-    return "conll" if suffix_of(name) != ".csv" and looks_like_conll(text) else "csv"
+    return "conll" if suffix_of(name) != ".csv" and looks_like_conll(head) else "csv"
 
 
-def _is_json(text: str) -> bool:
-    for candidate in (text.lstrip().partition("\n")[0], text):
-        try:
-            return isinstance(json.loads(candidate), list | dict)
-        except (ValueError, RecursionError):
-            continue
-    return False
+def _is_json(decoded: Decoded, head: str) -> bool:
+    first, has_more, _ = head.lstrip().partition("\n")
+    if has_more and _loads(first):
+        return True
+    return _loads(decoded.text)
+
+
+def _loads(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list | dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,11 +1,35 @@
 """A table as it was read from a file, before anybody decided what its columns mean."""
 
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from core.tasks.base import SetAside
+
+
+class RecordLines(Mapping[int, int]):
+    """Record number -> line of the file on which the record begins; four bytes a record.
+
+    Args:
+        lines: lines of the records 1, 2, 3 …, each from 1; 0 for a record without one.
+    """
+
+    def __init__(self, lines: Iterable[int] = ()) -> None:
+        self._lines = lines if isinstance(lines, array) else array("I", lines)
+
+    def __getitem__(self, record: int) -> int:
+        if 0 < record <= len(self._lines) and (line := self._lines[record - 1]):
+            return line
+        raise KeyError(record)
+
+    def __iter__(self) -> Iterator[int]:
+        return (record for record, line in enumerate(self._lines, start=1) if line)
+
+    def __len__(self) -> int:
+        return sum(line > 0 for line in self._lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +39,7 @@ class Table:
     Attributes:
         rows: cells are ``str`` or ``None`` (dtype ``object``); nested JSON values as JSON text. Index: record numbers from 1.
         file_name: name of the uploaded file, for display only.
-        format: ``csv``, ``json``, ``jsonl``, ``parquet``, ``excel`` or ``conll``.
+        format: one of ``formats.TITLES``.
         reading: how it was read: encoding, delimiter, sheet … whatever applies to the format.
         set_aside: records that could not be read; they are not in ``rows``.
         notes: what was assumed or repaired, in plain sentences.
@@ -28,7 +52,7 @@ class Table:
     reading: dict[str, Any] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    lines: dict[int, int] = field(default_factory=dict)
+    lines: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def num_records(self) -> int:

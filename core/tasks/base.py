@@ -47,10 +47,17 @@ class Role:
 
 @dataclass(frozen=True)
 class SetAside:
-    """A record that was read but cannot be used, and why, in words for the person who owns the file."""
+    """A record that was read but cannot be used, and why, in words for the person who owns the file.
+
+    Attributes:
+        record: its number in the file, from 1.
+        reason: one or two sentences.
+        content: the record as it stands in the file, where it did not get as far as a row of the table.
+    """
 
     record: int
     reason: str
+    content: str | None = field(default=None, kw_only=True, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,8 +75,12 @@ def test_a_quotation_mark_that_is_never_closed_is_reported_where_it_opens(read: 
     table = read("a.csv", 'text,label\n"fine, so far",a\n"oh no,b\nmore, text,c\n')
 
     assert cells(table) == [["fine, so far", "a"]]
-    assert [(entry.record, table.lines[entry.record]) for entry in table.set_aside] == [(2, 3)]
+    assert [(entry.record, table.lines[entry.record], entry.content) for entry in table.set_aside] == [
+        (2, 3, '"oh no,b'),
+        (3, 4, "more, text,c"),
+    ]
     assert "never closed" in table.set_aside[0].reason
+    assert "may be a part of it" in table.set_aside[1].reason
 
 
 def test_a_file_with_one_column_keeps_the_commas_of_its_texts(read: Read) -> None:

@@ -169,7 +169,7 @@ def test_a_parquet_file_without_rows_or_cut_short_is_refused(read: Read) -> None
 def test_excel_cells_become_text_and_rows_keep_their_place(read: Read) -> None:
     table = read("a.xlsx", workbook([["text", "label", "day"], ["a", 1, date(2024, 5, 1)], [None, None], ["b", 1.5, True]]))
 
-    assert cells(table) == [["a", "1", "2024-05-01T00:00:00"], ["b", "1.5", "TRUE"]]
+    assert cells(table) == [["a", "1", "2024-05-01"], ["b", "1.5", "TRUE"]]
     assert table.lines == {1: 2, 2: 4}
 
 
@@ -187,7 +187,7 @@ def test_an_excel_workbook_that_is_empty_damaged_or_old_is_refused(read: Read) -
         (workbook([]), "is empty"),
         (workbook([["text", "label"]]), "no rows below"),
         (workbook([["text"], ["a"]])[:2000], "damaged"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old Excel format"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "damaged workbook"),
     ):
         with pytest.raises(InputFileError, match=message):
             read("a.xlsx", content)
@@ -256,12 +256,12 @@ def archive(*names: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", workbook([["text"], ["a"]]), "holds an Excel workbook"),
+        ("a.csv", workbook([["text"], ["a"]]), "holds an Excel or OpenDocument workbook"),
         ("a.csv", parquet({"text": ["a"]}), "holds a Parquet file"),
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is a PNG image"),
         ("a.csv", b"%PDF-1.7 ...", "is a PDF document"),
-        ("a.csv", b"\x1f\x8b\x08\x00" + bytes(20), "gzip archive.*Unpack"),
-        ("a.csv", archive("a.csv"), "zip archive.*Unpack"),
+        ("a.csv", b"\x1f\x8b\x08\x00" + bytes(20), "holds a gzip archive.*end in .gz"),
+        ("a.csv", archive("a.csv"), "holds a zip archive.*end in .zip"),
         ("a.xlsx", archive("word/document.xml"), "Word document"),
         ("a.csv", b"<!DOCTYPE html><html>sign in</html>", "web page"),
         ("a.csv", bytes(range(256)) * 40, "not a text file|NUL"),

@@ -1,0 +1,229 @@
+"""The rows of a delimited file as columns of cells: fast where it is sound, line by line where quotation marks do not pair up.
+
+Nothing is guessed: a row with more or fewer cells than the header, and a line whose quotation marks leave open where a cell ends,
+is kept apart with its line. After such a line, rows are taken up again only where one surely begins.
+"""
+
+import csv
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import _csv
+
+UNPAIRED = (
+    "The quotation marks of this line do not pair up: one that opens a cell is never closed, or one inside a quoted cell is not "
+    'doubled (""). Correct it in the file.'
+)
+PERHAPS_A_PART = (
+    "Follows a line whose quotation marks do not pair up and does not make a row of its own, so it may be a part of it."
+)
+
+_CHUNK = 20_000
+_LONGEST_CELL = 2**31 - 1
+_FEW_VALUES = 0.5
+"""Share of different values in the first rows up to which equal cells of a column share one string."""
+
+
+@dataclass(frozen=True)
+class OddRow:
+    """A record that is no row of the table: its cells where it could be parted into some, and what stands in the file.
+
+    Attributes:
+        record: number of the record, from 1.
+        cells: as they could be told apart; nothing where quotation marks do not pair up.
+        content: the raw line where ``cells`` is nothing.
+        reason: why, where ``cells`` is nothing.
+    """
+
+    record: int
+    cells: list[str] | None = None
+    content: str = ""
+    reason: str = ""
+
+
+@dataclass
+class ParsedRows:
+    """All rows of a file below its first.
+
+    Attributes:
+        first: cells of the first row that holds anything.
+        first_line: where it stands.
+        columns: cells of the rows as wide as the first, by column.
+        records: their record numbers, counted from the row after the first.
+        lines: line on which each record begins, odd ones included.
+        odd: records that are not in ``columns``.
+    """
+
+    first: list[str]
+    first_line: int
+    columns: list[list[str]]
+    records: "array[int]" = field(default_factory=lambda: array("I"))
+    lines: "array[int]" = field(default_factory=lambda: array("I"))
+    odd: list[OddRow] = field(default_factory=list)
+    _shared: list[dict[str, str] | None] = field(default_factory=list, repr=False)
+
+    def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
+        """Take in rows; those without any cell are blank lines between records."""
+        width = len(self.first)
+        if not all(rows):
+            filled = [place for place, cells in enumerate(rows) if cells]
+            rows, lines = [rows[place] for place in filled], [lines[place] for place in filled]
+        first_record = len(self.lines) + 1
+        self.lines.extend(lines)
+        records: Iterable[int] = range(first_record, first_record + len(rows))
+        if any(len(cells) != width for cells in rows):
+            fitting = [trimmed(cells, width) for cells in rows]
+            numbered = list(enumerate(fitting, start=first_record))
+            self.odd += [OddRow(record, cells) for record, cells in numbered if len(cells) != width]
+            records = [record for record, cells in numbered if len(cells) == width]
+            rows = [fitting[record - first_record] for record in records]
+        if rows:
+            self.records.extend(records)
+            self._extend_columns(rows)
+
+    def add_odd(self, line: int, content: str, reason: str) -> None:
+        """Take in a line that is no row."""
+        self.lines.append(line)
+        self.odd.append(OddRow(len(self.lines), None, content, reason))
+
+    def _extend_columns(self, rows: Sequence[list[str]]) -> None:
+        by_column = list(zip(*rows, strict=True))
+        if not self._shared:
+            self._shared = [{} if len(set(cells)) <= _FEW_VALUES * len(cells) else None for cells in by_column]
+        for column, cells, shared in zip(self.columns, by_column, self._shared, strict=True):
+            column.extend(cells if shared is None else map(shared.setdefault, cells, cells))
+
+
+def parse_rows(lines: Iterable[str], delimiter: str, *, quotes: bool = True, strict: bool = True) -> ParsedRows | None:
+    """Every row in one pass.
+
+    Args:
+        lines: of the file, with their ends.
+        delimiter: what parts cells.
+        quotes: whether quotation marks are quotes around cells rather than text.
+        strict: whether quotation marks that do not pair up are an error rather than a part of the text.
+
+    Returns:
+        Nothing where the file holds nothing.
+
+    Raises:
+        csv.Error: quotation marks do not pair up.
+    """
+    reader = _reader(lines, delimiter, quotes=quotes, strict=strict)
+    begin = 1
+    for first in reader:
+        if any(cell.strip() for cell in first):
+            break
+        begin = reader.line_num + 1
+    else:
+        return None
+    parsed = ParsedRows(first, begin, [[] for _ in first])
+    begin = reader.line_num + 1
+    rows: list[list[str]] = []
+    begins: list[int] = []
+    for cells in reader:
+        rows.append(cells)
+        begins.append(begin)
+        begin = reader.line_num + 1
+        if len(rows) == _CHUNK:
+            parsed.add(rows, begins)
+            rows, begins = [], []
+    parsed.add(rows, begins)
+    return parsed
+
+
+def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
+    """Rows of a file in which quotation marks do not pair up everywhere.
+
+    A line that leaves open where its cells end is set apart. The record after it counts as a row only if it is as wide as the
+    header and holds an even number of quotation marks, since otherwise it may be the rest of the broken one.
+
+    Args:
+        lines: all lines of the file, with their ends.
+        delimiter: what parts cells.
+    """
+    records = _Records(lines, delimiter)
+    parsed: ParsedRows | None = None
+    doubtful = False
+    for line, cells, num_lines in records:
+        if parsed is None:
+            if cells is None:
+                cells = lines[line].rstrip("\r\n").split(delimiter)
+            if any(cell.strip() for cell in cells):
+                parsed = ParsedRows(cells, line + 1, [[] for _ in cells])
+        elif cells is None:
+            parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), UNPAIRED)
+            doubtful = True
+        elif not cells:
+            continue
+        elif doubtful and not _stands_alone(cells, lines[line : line + num_lines], len(parsed.first)):
+            parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), PERHAPS_A_PART)
+            records.go_to(line + 1)
+        else:
+            parsed.add([cells], [line + 1])
+            doubtful = False
+    return parsed
+
+
+def trimmed(cells: list[str], width: int) -> list[str]:
+    """Cells without empty ones at the end that go beyond a width."""
+    end = len(cells)
+    while end > width and not cells[end - 1].strip():
+        end -= 1
+    return cells if end == len(cells) else cells[:end]
+
+
+class _Records:
+    """Place of the first line, cells (nothing where quotation marks do not pair up) and number of lines of each record.
+
+    Reading on from the middle of the file may mean going to its end and back again for every line; once that has cost more than a
+    few readings of the whole file, each line that is left is taken for a record of its own.
+    """
+
+    def __init__(self, lines: list[str], delimiter: str) -> None:
+        self._lines = lines
+        self._delimiter = delimiter
+        self._next = 0
+        self._moved = False
+        self._spent = 0
+        self._allowed = 5 * len(lines) + 1000
+
+    def go_to(self, line: int) -> None:
+        """Take the record that begins on this line next."""
+        self._next, self._moved = line, True
+
+    def __iter__(self) -> Iterator[tuple[int, list[str] | None, int]]:
+        while (base := self._next) < len(self._lines):
+            single = self._spent > self._allowed
+            feed = islice(self._lines, base, base + 1) if single else self._from(base)
+            reader = _reader(feed, self._delimiter, quotes=True, strict=True)
+            self._moved = False
+            try:
+                for cells in reader:
+                    begin, self._next = self._next, base + reader.line_num
+                    self._spent += self._next - begin
+                    yield begin, cells, self._next - begin
+                    if self._moved:
+                        break
+            except csv.Error:
+                begin, self._next = self._next, self._next + 1
+                self._spent += base + reader.line_num - begin
+                yield begin, None, 1
+
+    def _from(self, place: int) -> Iterator[str]:
+        while place < len(self._lines):
+            yield self._lines[place]
+            place += 1
+
+
+def _stands_alone(cells: Sequence[str], raw: Sequence[str], width: int) -> bool:
+    return len(cells) == width and sum(line.count('"') for line in raw) % 2 == 0
+
+
+def _reader(lines: Iterable[str], delimiter: str, *, quotes: bool, strict: bool) -> "_csv.Reader":
+    csv.field_size_limit(_LONGEST_CELL)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE, strict=strict)
