@@ -64,8 +64,6 @@ def draw_repairs(record: DatasetRecord, dataset: Dataset) -> None:
         key=f"repair-name-{dataset.id}-{kind}",
         label_visibility="collapsed",
     )
-    if name is None:
-        return
     repair = REPAIRS[name]
     with st.container(border=bool(repair.parameters)):
         values = draw_parameters(repair, dataset, key=f"repair-{dataset.id}-{name}")

@@ -149,8 +149,6 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
         format_func=lambda id_: f"{'✎ ' if id_ in made else ''}{by_id[id_]['record']}: {by_id[id_]['text'][:110]}",
         key=f"correct-text-{dataset.id}-{hash(tuple(by_id))}",
     )
-    if chosen is None:
-        return
     row = by_id[chosen]
     old = [str(tag) for tag in row["tags"]]
     tags: Sequence[str] = made.get(chosen, {}).get("tags", old)

@@ -153,7 +153,7 @@ def list_versions(context: typer.Context, dataset: DatasetArgument, as_json: AsJ
 
     with opened_workspace(context) as workspace:
         found = versioning.versions(workspace, workspace.dataset_record(dataset).id)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "version": one.dataset.version,
                 "dataset": one.record.id,
