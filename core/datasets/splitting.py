@@ -15,6 +15,8 @@ from core.tasks.base import SPLITS
 
 _FIRST_IN_NEED = (0, 2, 1)
 """Splits in the order in which a rare label reaches them: train learns it, test measures it, validation comes last."""
+_BY_PREFERENCE = _FIRST_IN_NEED
+"""The same order decides between splits that need an example equally."""
 
 
 def stratified_split(
@@ -37,14 +39,16 @@ def stratified_split(
     num_examples = len(strata)
     group_of = np.arange(num_examples) if groups is None else np.unique(groups, return_inverse=True)[1]
     num_groups = int(group_of.max()) + 1 if num_examples else 0
-    sizes = np.bincount(group_of, minlength=num_groups)
+    sizes: list[int] = np.bincount(group_of, minlength=num_groups).tolist()
     random = np.random.default_rng(seed)
     rank = random.permutation(num_groups)
 
     labels_of = _labels_of_groups(strata, group_of, num_groups)
     members = _members(labels_of, strata.shape[1], rank)
     wanted = [_quota(len(group), fractions, random) for group in members]
-    room = np.array(fractions, dtype=float) * num_examples
+    # Lists of plain numbers: a million rows are dealt out one by one, and numpy's own numbers are slow to take up singly.
+    room = [float(fraction) * num_examples for fraction in fractions]
+    open_splits = [split for split in _BY_PREFERENCE if fractions[split] > 0]
     place = [-1] * num_groups
 
     def assign(group: int, split: int) -> None:
@@ -58,25 +62,36 @@ def stratified_split(
         label = min(left, key=lambda name: (left[name], name))
         for group in members[label]:
             if place[group] < 0:
-                assign(group, _neediest(wanted[label], room, fractions))
+                assign(group, _neediest(wanted[label], room, fractions, open_splits))
                 for other in labels_of[group]:
                     left[other] -= 1
         del left[label]
     order = np.argsort(rank).tolist()
     for group in order:
         if place[group] < 0:
-            assign(group, _neediest([0, 0, 0], room, fractions))
+            assign(group, _neediest([0, 0, 0], room, fractions, open_splits))
     _bring_missing_labels(place, labels_of, members, fractions)
     _fill_empty_splits(place, labels_of, fractions, order)
     names: np.ndarray = np.array(SPLITS, dtype=object)[np.array(place, dtype=int)[group_of]]
     return names
 
 
-def _labels_of_groups(strata: np.ndarray, group_of: np.ndarray, num_groups: int) -> list[list[int]]:
-    labels: list[set[int]] = [set() for _ in range(num_groups)]
-    for example, label in zip(*np.nonzero(strata), strict=True):
-        labels[group_of[example]].add(int(label))
-    return [sorted(found) for found in labels]
+def _labels_of_groups(strata: np.ndarray, group_of: np.ndarray, num_groups: int) -> list[tuple[int, ...]]:
+    """For each group the labels its examples have, in ascending order; equal ones share one tuple."""
+    examples, labels = np.nonzero(strata)
+    num_labels = max(1, strata.shape[1])
+    pairs = np.unique(group_of[examples] * num_labels + labels)
+    groups, labels = np.divmod(pairs, num_labels)
+    ends = np.searchsorted(groups, np.arange(1, num_groups + 1)).tolist()
+    in_order = labels.tolist()
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+    found = []
+    begin = 0
+    for end in ends:
+        key = tuple(in_order[begin:end])
+        found.append(shared.setdefault(key, key))
+        begin = end
+    return found
 
 
 def _members(labels_of: Sequence[Sequence[int]], num_labels: int, rank: np.ndarray) -> list[list[int]]:
@@ -103,10 +118,17 @@ def _quota(count: int, fractions: Sequence[float], random: np.random.Generator) 
     return quota
 
 
-def _neediest(wanted: Sequence[int], room: np.ndarray, fractions: Sequence[float]) -> int:
-    """The split that lacks most of a label; among equals the one with most room for its size."""
-    open_splits = [split for split in range(3) if fractions[split] > 0]
-    return max(open_splits, key=lambda split: (wanted[split], room[split] / fractions[split], -_FIRST_IN_NEED.index(split)))
+def _neediest(wanted: Sequence[int], room: Sequence[float], fractions: Sequence[float], open_splits: Sequence[int]) -> int:
+    """The split that lacks most of a label; among equals the one with most room for its size, then the first of those open."""
+    best, most, widest = open_splits[0], wanted[open_splits[0]], room[open_splits[0]] / fractions[open_splits[0]]
+    for split in open_splits[1:]:
+        lacking = wanted[split]
+        if lacking < most:
+            continue
+        width = room[split] / fractions[split]
+        if lacking > most or width > widest:
+            best, most, widest = split, lacking, width
+    return best
 
 
 def _bring_missing_labels(
