@@ -61,7 +61,8 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
         return _by_group_or_time(examples, tables["main"], plan, task, given)
     if plan.split_column is not None and not given:
         return _by_column(examples, tables["main"], plan, task)
-    names: list[str | None] = ["train" if main else str(part) for main, part in zip(in_main, examples["part"], strict=True)]
+    parts = examples["part"].where(~in_main, "train") if given else ["train"] * len(examples)
+    names: list[str | None] = [str(part) for part in parts]
     assigned = Assigned(names=names, description={"method": "files" if given else "stratified"})
     if plan.split_column is not None:
         assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since separate files give them.")

@@ -60,14 +60,13 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     raw_texts, raw_labels = column(rows, text_name), column(rows, label_name)
     texts, labels = [strip(cell) for cell in raw_texts], [strip(cell) for cell in raw_labels]
 
-    kept, set_aside = [], []
-    for record, text, label in zip(rows.index.tolist(), texts, labels, strict=True):
-        if text is None or label is None:
-            missing = [name for name, cell in ((text_name, text), (label_name, label)) if cell is None]
-            set_aside.append(SetAside(record, f"Nothing in column {quoted(missing)}."))
-        else:
-            kept.append((record, text, label))
-    examples = pd.DataFrame(kept, columns=["record", "text", "label"])
+    everything = pd.DataFrame({"record": rows.index, "text": texts, "label": labels})
+    lacking = everything["text"].isna() | everything["label"].isna()
+    set_aside = []
+    for record, text, label in everything[lacking].itertuples(index=False):
+        missing = [name for name, cell in ((text_name, text), (label_name, label)) if not isinstance(cell, str)]
+        set_aside.append(SetAside(int(record), f"Nothing in column {quoted(missing)}."))
+    examples = everything[~lacking].reset_index(drop=True) if set_aside else everything
     notes = []
     for name, before, after in ((text_name, raw_texts, texts), (label_name, raw_labels, labels)):
         if changed := num_changed(before, after):
