@@ -9,9 +9,11 @@ from core.datasets.importing import Prepared, RecordSetAside
 from core.tasks import SPLITS
 from dashboard import formats, widgets
 from dashboard.charts.labels import label_counts_figure
-from dashboard.dataset_view import draw_lengths, draw_rows_table
+from dashboard.dataset_rows import draw_rows_table
 from dashboard.downloads import csv_bytes
+from dashboard.findings import draw_findings_of_import
 from dashboard.results import screens_of
+from dashboard.text_lengths import draw_lengths_of_import
 
 _MOST_ROWS = 1000
 
@@ -29,6 +31,7 @@ def draw_preview(prepared: Prepared) -> None:
     )
     for note in prepared.notes[:6]:
         st.text(f"• {note}", width="stretch")
+    found = st.container()
     names = ["Rows as they will be read", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
     rows, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
     with rows:
@@ -41,9 +44,11 @@ def draw_preview(prepared: Prepared) -> None:
     with labels:
         widgets.chart(label_counts_figure(prepared.label_counts), key="import-labels", alt="Examples of each label by split")
     with lengths:
-        draw_lengths(prepared.examples["text"], key="import")
+        draw_lengths_of_import(prepared)
     with set_aside:
         _draw_set_aside(prepared)
+    with found:  # last, so that the rows are on screen while the checks are at work
+        draw_findings_of_import(prepared)
 
 
 def _draw_set_aside(prepared: Prepared) -> None:

@@ -1,22 +1,21 @@
 """One data set, opened: what it holds, how it was made, and what was learned from it."""
 
-import pandas as pd
 import streamlit as st
 
 from core.datasets.dataset import Dataset
 from core.runs.records import DatasetRecord
 from core.tasks import SPLITS, get_task
 from dashboard import formats, state, widgets
-from dashboard.charts.labels import label_counts_figure, text_lengths_figure
+from dashboard.dataset_labels import draw_labels
 from dashboard.dataset_list import delete_dialog, rename_dialog
+from dashboard.dataset_rows import draw_rows
 from dashboard.escaping import markdown_text
+from dashboard.findings import draw_findings
 from dashboard.repairing import draw_repairs
 from dashboard.repairing_labels import draw_correction
-from dashboard.results import screens_of
+from dashboard.text_lengths import draw_lengths_of_dataset
 from dashboard.versions import draw_versions
 from dashboard.versions_export import draw_export
-
-_MOST_ROWS = 5000
 
 
 def draw_dataset(record: DatasetRecord) -> None:
@@ -39,17 +38,20 @@ def draw_dataset(record: DatasetRecord) -> None:
             **{split.capitalize(): formats.count(dataset.num_examples.get(split, 0)) for split in SPLITS},
         }
     )
-    names = ["Rows", "Labels", "Text lengths", "Repair", "Correct", "Versions", "Origin"]
-    rows, labels, lengths, repair, correct, versions, origin = st.tabs(names, key="dataset-tabs", on_change="rerun")
+    names = ["Checks", "Rows", "Labels", "Text lengths", "Repair", "Correct", "Versions", "Origin"]
+    checks, rows, labels, lengths, repair, correct, versions, origin = st.tabs(names, key="dataset-tabs", on_change="rerun")
+    if checks.open:
+        with checks:
+            draw_findings(dataset)
     if rows.open:
         with rows:
-            _draw_rows(dataset)
+            draw_rows(dataset)
     if labels.open:
         with labels:
-            widgets.chart(label_counts_figure(dataset.label_counts), key="dataset-labels", alt="Examples of each label")
+            draw_labels(dataset)
     if lengths.open:
         with lengths:
-            draw_lengths(state.examples_of(dataset)["text"], key="dataset")
+            draw_lengths_of_dataset(dataset)
     if repair.open:
         with repair:
             draw_repairs(record, dataset)
@@ -73,49 +75,6 @@ def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
             rename_dialog(record)
         if st.button("Delete", icon=":material/delete:"):
             delete_dialog(record)
-
-
-def _draw_rows(dataset: Dataset) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        split = st.segmented_control(
-            "Split", [*SPLITS], default="train", required=True, format_func=str.capitalize, key="dataset-split"
-        )
-        words = st.text_input("Search", key="dataset-search", placeholder="Words in a row", icon=":material/search:", width=300)
-    rows = screens_of(dataset.task).preview(state.examples_of(dataset, str(split)))
-    if words and words.strip():
-        wanted = words.casefold().split()
-        found = rows.astype(str).agg(" ".join, axis=1).str.casefold()
-        rows = rows[found.map(lambda row: all(word in row for word in wanted))]
-    st.caption(
-        formats.plural(len(rows), "row") + (f", the first {formats.count(_MOST_ROWS)} shown" if len(rows) > _MOST_ROWS else "")
-    )
-    draw_rows_table(rows.head(_MOST_ROWS), key=f"dataset-rows-{split}")
-
-
-def draw_rows_table(rows: pd.DataFrame, *, key: str, text_width: int = 560) -> None:
-    """Rows as a task shows them; texts as text."""
-    config = {
-        "record": st.column_config.NumberColumn("Record", width=70),
-        "split": st.column_config.TextColumn("Split", width=85),
-        "text": st.column_config.TextColumn("Text", width=text_width),
-        "label": st.column_config.TextColumn("Label"),
-        "labels": st.column_config.ListColumn("Labels"),
-        "entities": st.column_config.TextColumn("Text with entities", width=text_width),
-        "words": st.column_config.NumberColumn("Words", width=70),
-    }
-    st.dataframe(rows, hide_index=True, key=key, height=420, column_config=config, alt="Rows of the data set")
-
-
-def draw_lengths(texts: pd.Series, *, key: str) -> None:
-    """How long the texts are, drawn and in words."""
-    lengths = texts.map(lambda text: len(text.split())).astype(int)
-    if lengths.empty:
-        return
-    st.caption(
-        f"Half of the texts have at most {formats.plural(int(lengths.median()), 'word')}, 95 % at most "
-        f"{formats.count(int(lengths.quantile(0.95)))}; the longest has {formats.count(int(lengths.max()))}."
-    )
-    widgets.chart(text_lengths_figure(lengths.tolist()), key=f"lengths-{key}", alt="How many texts have how many words")
 
 
 def _draw_origin(dataset: Dataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,12 @@ def encode(material: Material, tokenizer: Tokenizer) -> list[Encoding]:
     return encodings
 
 
-def token_lengths(material: Material, most: int = MOST_READ) -> list[int]:
-    """Tokens of each text of a sample, special ones included; empty where the model has no tokenizer here."""
-    tokenizer = tokenizer_of(material.model)
-    return [] if tokenizer is None else [len(encoding.ids) for encoding in encode(material.sample(most), tokenizer)]
+def lengths_of(texts: Sequence[str], tokenizer_file: Path) -> list[int]:
+    """Tokens of each text, special ones included; empty where the file cannot be read."""
+    tokenizer = _open(tokenizer_file) if tokenizer_file.is_file() else None
+    if tokenizer is None:
+        return []
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch([text[:_LONGEST_READ] for text in texts])]
 
 
 def unknown_token(model: ReadingModel) -> str | None:
