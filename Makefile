@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint bench browser postgresql clean
 
 run: $(VENV)/.product
-	$(BIN)/python -m streamlit run dashboard/app.py
+	$(BIN)/python -m dashboard
 
 test: lint browser postgresql
 	$(BIN)/python -m pytest -m "not training and not browser"

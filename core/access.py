@@ -134,8 +134,8 @@ class Access:
         if self.control is AccessControl.OIDC and not can_sign_in:
             raise UserError(
                 "TUNEBOARD_ACCESS is oidc, but no identity provider is configured. Write an [auth] section with redirect_uri, "
-                "cookie_secret, client_id, client_secret and server_metadata_url into .streamlit/secrets.toml, "
-                "and install the package Authlib ('pip install \"streamlit[auth]\"')."
+                "cookie_secret (24 characters or more), client_id, client_secret and server_metadata_url into "
+                ".streamlit/secrets.toml, and install the package Authlib ('pip install \"streamlit[auth]\"')."
             )
         if self.control is AccessControl.PROXY:
             self._check_proxy()

@@ -1,4 +1,4 @@
-"""Tuneboard's front door: ``python -m streamlit run dashboard/app.py`` from the root of the repository."""
+"""Tuneboard's front door: the menu, and whether who knocks may come in. ``python -m dashboard`` starts it."""
 
 import logging
 from pathlib import Path
@@ -6,12 +6,21 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import UserError
-from dashboard import state, widgets
+from dashboard import identity, state, widgets
 
 ASSETS = Path(__file__).parent / "assets"
 
 st.set_page_config(page_title="Tuneboard", page_icon=str(ASSETS / "icon.svg"), layout="wide")
 st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
+
+try:
+    user = identity.current_user()
+except identity.NotSignedInError:
+    identity.draw_sign_in()
+    st.stop()
+except UserError as error:
+    widgets.show_error(str(error), title="The dashboard shows you nothing")
+    st.stop()
 
 page = st.navigation(
     [
@@ -23,6 +32,9 @@ page = st.navigation(
         st.Page(state.PREDICT_PAGE, title="Predict", icon=":material/edit_note:"),
     ]
 )
+
+if user is not None:
+    identity.draw_signed_in(user)
 
 try:
     state.workspace()

@@ -15,6 +15,7 @@ from core.datasets.dataset import Dataset, open_dataset
 from core.runs.run_dir import RunDir
 from core.settings import Settings
 from core.workspace import Workspace
+from dashboard import identity
 from dashboard.live import RunFeed
 
 DATA_PAGE = "app_pages/data.py"
@@ -28,11 +29,17 @@ _FLASH = "flash"
 
 
 def workspace() -> Workspace:
-    """The workspace the environment points to, with its launcher at work; one for the whole server."""
+    """The workspace the environment points to, with its launcher at work: one for the whole server, and of it what whoever asks
+    for the page may see.
+
+    Raises:
+        UserError: they may see nothing.
+    """
+    user = identity.current_user()
     opened = _open_workspace(Settings.from_environment())
     if opened.launcher is not None:
         opened.launcher.expect_launch()
-    return opened
+    return opened if user is None else opened.for_user(user.name, is_administrator=user.is_administrator)
 
 
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: repr})

@@ -35,7 +35,7 @@ def wait_for(find: Callable[[], T], what: str, *, timeout_s: float = 60.0) -> T:
 
 
 class Server:
-    """``python -m streamlit run dashboard/app.py`` on one workspace.
+    """``python -m dashboard`` on one workspace.
 
     Attributes:
         home: folder of the workspace.
@@ -58,11 +58,10 @@ class Server:
         }
         # Tiny models gain nothing from a second thread, and threads that wait for each other slow the whole machine down.
         environment |= {"TUNEBOARD_HOME": str(self.home), "TUNEBOARD_THREADS": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
-        options = ["--server.port", str(self.port), "--server.headless", "true"]
+        command = [sys.executable, "-m", "dashboard", "--port", str(self.port), "--headless"]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *options], cwd=PROJECT_ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, cwd=PROJECT_ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         wait_for(self._answers, "the server to answer", timeout_s=_START_S)
 

@@ -1,0 +1,94 @@
+"""Starts the dashboard: ``python -m dashboard`` from the root of the repository, which is what ``make run`` does."""
+
+import argparse
+import dataclasses
+import os
+import sys
+import threading
+import tomllib
+import webbrowser
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.auth_util import is_authlib_installed
+
+from core.access import LOCAL_NAMES, Access, AccessControl
+from core.errors import UserError
+from core.settings import Settings
+from dashboard import guard
+
+APP = Path(__file__).resolve().parent / "app.py"
+
+_SHORTEST_SECRET = 24
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check that the dashboard may be started as it is set up, and serve it until it is stopped.
+
+    Returns:
+        The exit code.
+    """
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="Start Tuneboard's dashboard.")
+    parser.add_argument("--address", help="address to listen on; this machine only unless given")
+    parser.add_argument("--port", type=int, help="port to listen on; 8501 unless given")
+    parser.add_argument("--headless", action="store_true", help="do not open a browser")
+    given = parser.parse_args(arguments)
+    try:
+        told = {name: value for name, value in (("address", given.address), ("port", given.port)) if value is not None}
+        access = dataclasses.replace(Access.from_environment(), **told)
+        access.check_start(can_sign_in=_can_sign_in())
+        settings = Settings.from_environment()
+    except UserError as error:
+        print(f"Tuneboard does not start. {error}", file=sys.stderr)
+        return 2
+    _serve(access, settings, is_headless=given.headless)
+    return 0
+
+
+def _can_sign_in() -> bool:
+    """Whether Streamlit has an identity provider, and what it needs to talk to one."""
+    for folder in (Path.cwd(), Path.home()):
+        try:
+            secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        auth = secrets.get("auth")
+        if isinstance(auth, dict) and auth.get("redirect_uri") and len(str(auth.get("cookie_secret", ""))) >= _SHORTEST_SECRET:
+            return is_authlib_installed()
+    return False
+
+
+def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
+    # The address a connection comes from must be the proxy's own, not one that a header claims.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    name = "127.0.0.1" if set(access.allowed_hosts) <= set(LOCAL_NAMES) else access.allowed_hosts[0]
+    options = {
+        "server.address": access.address,
+        "server.port": access.port,
+        "server.allowedHosts": list(access.allowed_hosts),
+        "server.maxUploadSize": settings.max_upload_mib,
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
+        "server.enableAgentApi": False,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
+        # Streamlit prints this name; without one, it would ask a server on the internet for this machine's address.
+        "browser.serverAddress": name,
+    }
+
+    @asynccontextmanager
+    async def opened(_: st.App) -> AsyncIterator[None]:
+        if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
+            threading.Thread(target=webbrowser.open, args=(f"http://{name}:{access.port}",), daemon=True).start()
+        yield
+
+    guard.put_in_force()
+    app = st.App(APP, middleware=[Middleware(guard.Guard, access=access)], lifespan=opened)
+    app.run(config=options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
