@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import copy
 import shutil
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from core.config import RunConfig
 from core.errors import ConfigError, DatasetError, RunError, UserError
+from core.folders import has_content, remove_folder
 from core.runs.ids import new_id
 from core.runs.launcher import WORKER_COMMAND, Launcher
+from core.runs.queue_desk import QueueDesk
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.runs.store import Store
@@ -172,8 +172,8 @@ class Workspace:
         """
         removed_runs = self.store.delete_dataset(dataset_id, with_runs=with_runs)
         for run_id in removed_runs:
-            _remove_folder(self.settings.runs_folder / run_id)
-        _remove_folder(self.settings.datasets_folder / dataset_id)
+            remove_folder(self.settings.runs_folder / run_id)
+        remove_folder(self.settings.datasets_folder / dataset_id)
 
     def runs_of_dataset(self, dataset_id: str) -> list[RunRecord]:
         """Every run that uses a data set, newest first."""
@@ -238,6 +238,11 @@ class Workspace:
         """Runs that wait, in the order in which they will start."""
         return self.store.queue()
 
+    @property
+    def desk(self) -> QueueDesk:
+        """What people decide about the queue: order, pause, how many at once."""
+        return QueueDesk(self.store, self.settings, self.launcher or self.new_launcher())
+
     def run(self, id_or_name: str) -> RunRecord:
         """One run's line of the catalogue.
 
@@ -280,7 +285,7 @@ class Workspace:
             NotFoundError: there is no such run, or its data set is gone.
         """
         record = self.store.run(run_id)
-        if record.state.is_final and not _has_content(self.run_dir(record.id).checkpoints):
+        if record.state.is_final and not has_content(self.run_dir(record.id).checkpoints):
             raise RunError(f"Run {record.name!r} has no checkpoint to take results from. Resume it to train on.")
         return self._requeue(run_id, finish_early=True)
 
@@ -311,7 +316,7 @@ class Workspace:
             NotFoundError: there is no such run.
         """
         self.store.delete_run(run_id)
-        _remove_folder(self.settings.runs_folder / run_id)
+        remove_folder(self.settings.runs_folder / run_id)
 
     def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
         self.dataset(self.store.run(run_id).dataset_id)
@@ -332,20 +337,3 @@ def _clean_name(name: str, kind: type[UserError]) -> str:
     if len(cleaned) > LONGEST_NAME:
         raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are kept. Choose a shorter one.")
     return cleaned
-
-
-def _has_content(folder: Path) -> bool:
-    try:
-        return any(not entry.name.startswith(".") for entry in folder.iterdir())
-    except OSError:
-        return False
-
-
-def _remove_folder(folder: Path) -> None:
-    """Take a folder out of sight in one step, then remove what it holds; a rest that cannot be removed stays hidden."""
-    hidden = folder.with_name(f".{folder.name}.deleted-{time.time_ns()}")
-    try:
-        folder.rename(hidden)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(hidden, ignore_errors=True)

@@ -6,6 +6,7 @@ gone, start what waits. Nothing of this lives in memory alone: a worker is noted
 an owner that was killed is followed by one that adopts the workers that live and settles those that died.
 """
 
+import dataclasses
 import json
 import logging
 import signal
@@ -21,12 +22,14 @@ from filelock import FileLock, Timeout
 from core.errors import NotFoundError, RunError, UserError
 from core.models.catalogue import BUNDLED
 from core.runs import processes
+from core.runs.devices_in_use import device_for, runs_at_once
 from core.runs.endings import has_announced_itself, read_ending
 from core.runs.environment import worker_environment
 from core.runs.records import RunRecord, RunState, WorkerIdentity
 from core.runs.resident import Resident
 from core.runs.run_dir import RunDir
 from core.runs.store import Store
+from core.runs.waiting import disk_is_short, why_to_end
 from core.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger(__name__)
@@ -71,7 +74,7 @@ class Launcher:
         settings: Settings,
         worker_command: Sequence[str] = WORKER_COMMAND,
         *,
-        max_running: int = 1,
+        max_running: int | None = None,
         stop_times: StopTimes | None = None,
         resident: Resident | None = None,
     ) -> None:
@@ -82,6 +85,7 @@ class Launcher:
         self._stop_times = stop_times or StopTimes()
         self.resident = resident or Resident(worker_command)
         self._stops: dict[str, _Stop] = {}
+        self._ended_for: dict[str, str] = {}
         # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
         self._lock = FileLock(settings.queue_lock, thread_local=False)
         self._thread: threading.Thread | None = None
@@ -135,8 +139,7 @@ class Launcher:
             self.supervise()
             self.start_queued()
             if self._settings.resident_worker:
-                is_free = len(self._store.running()) < self._max_running
-                self.resident.tend(worker_environment(self._settings, BUNDLED), is_useful=is_free)
+                self.resident.tend(self._environment(BUNDLED), is_useful=self._has_room())
         else:
             self.resident.dismiss()
 
@@ -169,7 +172,7 @@ class Launcher:
     def start_queued(self) -> None:
         """Start the runs whose turn it is. Only the owner may call this."""
         for record in self._store.queue():
-            if len(self._store.running()) >= self._max_running:
+            if not self._has_room():
                 return
             try:
                 self._start(record)
@@ -177,6 +180,16 @@ class Launcher:
                 logger.exception("Run %s could not be started.", record.id)
                 if self._store.run(record.id).state is RunState.QUEUED:
                     self._fail(record, "The run could not be started because of a fault in the program; the server's log has it.")
+
+    def at_once(self) -> int:
+        """How many runs may work at a time: as people set it, else as settings say, else one for each device."""
+        return self._max_running or self._store.order.switches().at_once or self._settings.max_running or runs_at_once()
+
+    def _has_room(self) -> bool:
+        """Whether one more run may start now."""
+        if self._store.order.switches().paused or disk_is_short(self._settings):
+            return False
+        return len(self._store.running()) < self.at_once()
 
     # --- looking after a run -----------------------------------------------------------------------------------------------
 
@@ -191,6 +204,9 @@ class Launcher:
             self._settle(record, run_dir)
         elif record.stop_requested:
             self._press(record, run_dir, record.worker)
+        elif record.id not in self._ended_for and (reason := why_to_end(self._settings, processes.age_s(record.worker))):
+            self._ended_for[record.id] = reason
+            processes.send(record.worker, signal.SIGTERM)
 
     def _press(self, record: RunRecord, run_dir: RunDir, worker: WorkerIdentity) -> None:
         """Ask the worker to stop, and insist if it does not."""
@@ -212,6 +228,9 @@ class Launcher:
         """Bring the end of a worker that is gone into the catalogue."""
         exit_code = None if record.worker is None else processes.exit_code(record.worker)
         ending = read_ending(record, run_dir, exit_code)
+        reason = self._ended_for.pop(record.id, None)
+        if ending.state is RunState.INTERRUPTED and reason is not None:
+            ending = dataclasses.replace(ending, message=reason)
         headline_name, headline = None, None
         if ending.state is RunState.SUCCEEDED:
             headline_name, headline = _headline(record, run_dir)
@@ -244,7 +263,8 @@ class Launcher:
             self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
             return
 
-        environment = worker_environment(self._settings, record.model)
+        at_work = [other.worker for other in self._store.running() if other.worker is not None]
+        environment = self._environment(record.model) | device_for(at_work)
         # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
         waiting = self.resident.take(environment)
         try:
@@ -264,6 +284,11 @@ class Launcher:
             self._fail(record, f"The worker could not be started: {error}. Resume the run once that is put right.")
         else:
             self._store.set_worker(record.id, worker)
+
+    def _environment(self, model: str) -> dict[str, str]:
+        # Threads that spin while they wait slow down whoever else is at work.
+        sharing = {"OMP_WAIT_POLICY": "PASSIVE"} if self.at_once() > 1 else {}
+        return worker_environment(self._settings, model) | sharing
 
     def _arguments(self, record: RunRecord) -> list[str]:
         """What every worker of a run has on its command line, and nobody else."""

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def is_alive(worker: WorkerIdentity) -> bool:
     # A child has ended once its exit code can be had; /proc may call it ended a moment before that.
     is_child = worker.pid in _children
     return worker.boot_id == boot_id() and _same_time(_start_time(worker.pid, ignore_ended=not is_child), worker.started_at)
+
+
+def age_s(worker: WorkerIdentity) -> float | None:
+    """Seconds since a process that runs was started, whatever was done to the clock; nothing if it is gone."""
+    if not is_alive(worker):
+        return None
+    now = time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
+    return max(0.0, now - worker.started_at)
 
 
 def exit_code(worker: WorkerIdentity) -> int | None:

@@ -1,7 +1,8 @@
 """The catalogue: which data sets and runs there are, and where each run stands.
 
-Two tables. ``datasets`` has a line for each data set. ``runs`` has a line for each run, with its state, its place in the queue,
-who works on it and how it ended. Bulk lies in files; what is here can be lost without losing results.
+Three tables. ``datasets`` has a line for each data set. ``runs`` has a line for each run, with its state, its place in the queue,
+who works on it and how it ended. ``switches`` has what is set for the queue. Bulk lies in files; what is here can be lost without
+losing results.
 
 Every change is one transaction that holds the write lock from its start, so that what was read in it is still true when it
 writes. A run's state changes in ``_apply`` and nowhere else; it refuses every step that ``NEXT_STATES`` does not name. Times are
@@ -21,6 +22,7 @@ import sqlalchemy as sa
 
 from core.errors import DatasetError, RunError
 from core.runs.database import changing, open_database
+from core.runs.queue_order import QueueOrder
 from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
 from core.runs.views import EVERYTHING, View
@@ -144,6 +146,11 @@ class Store:
     def running(self) -> list[RunRecord]:
         """Runs at work, in the order in which they were queued."""
         return self._in_state(RunState.RUNNING)
+
+    @property
+    def order(self) -> QueueOrder:
+        """What people decide about the queue."""
+        return QueueOrder(self._engine, self._view)
 
     # --- runs: changing ----------------------------------------------------------------------------------------------------
 

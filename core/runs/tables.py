@@ -71,6 +71,10 @@ runs = sa.Table(
     sa.Column("owner", sa.Text, index=True),
 )
 
+switches = sa.Table(
+    "switches", metadata, sa.Column("name", sa.String(64), primary_key=True), sa.Column("value", sa.JSON, nullable=False)
+)
+
 
 def row_of_dataset(record: DatasetRecord) -> dict[str, Any]:
     """Column -> value of a data set's line."""

@@ -1,0 +1,23 @@
+"""Folders that a person asked to be rid of, and folders with something in them."""
+
+import shutil
+import time
+from pathlib import Path
+
+
+def has_content(folder: Path) -> bool:
+    """Whether a folder is there and holds anything that is not hidden."""
+    try:
+        return any(not entry.name.startswith(".") for entry in folder.iterdir())
+    except OSError:
+        return False
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder out of sight in one step, then remove what it holds; a rest that cannot be removed stays hidden."""
+    hidden = folder.with_name(f".{folder.name}.deleted-{time.time_ns()}")
+    try:
+        folder.rename(hidden)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(hidden, ignore_errors=True)
