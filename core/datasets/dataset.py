@@ -7,10 +7,10 @@ texts, targets and splits. A data set never changes after it was written; its di
 A repaired data set is a new one, a version: it names its parent and carries the account of every change since the import. An
 example keeps its ``id`` from version to version, so that a row can be followed; a row that was removed leaves a gap.
 
-Three more files lie beside the examples where there is something to put in them: ``unlabelled.parquet`` (``record``, ``text``:
+Four more files lie beside the examples where there is something to put in them: ``unlabelled.parquet`` (``record``, ``text``:
 rows without an answer, for Predict and for labelling), ``extra.parquet`` (the columns of the file that are neither text nor
-answer, such as a customer number or a date, by which splits can be made later) and ``removed.parquet`` (rows the changes of this
-version took out, with reasons).
+answer, such as a customer number or a date, by which splits can be made later), ``set_aside.parquet`` (records of the file that
+could not be used, with reasons) and ``removed.parquet`` (rows the changes of this version took out, with reasons).
 """
 
 import hashlib
@@ -29,6 +29,7 @@ EXAMPLES_FILE = "examples.parquet"
 UNLABELLED_FILE = "unlabelled.parquet"
 EXTRA_FILE = "extra.parquet"
 REMOVED_FILE = "removed.parquet"
+SET_ASIDE_FILE = "set_aside.parquet"
 
 _EXTRA_PREFIX = "column "
 """Before the name of every further column in the file, so that none can be taken for the id."""
@@ -106,6 +107,10 @@ class Dataset:
         """Rows that the changes of this version took out: ``id``, ``split``, ``record``, ``text``, ``answer``, ``reason``."""
         return self._beside(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
 
+    def set_aside(self) -> pd.DataFrame:
+        """Records of the file that could not be used: ``part``, ``file``, ``record``, ``line``, ``reason``, ``content``."""
+        return self._beside(SET_ASIDE_FILE, ["part", "file", "record", "line", "reason", "content"])
+
     def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / name
         return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=columns)
@@ -119,6 +124,7 @@ def write_dataset(
     unlabelled: pd.DataFrame | None = None,
     extra: pd.DataFrame | None = None,
     removed: pd.DataFrame | None = None,
+    set_aside: pd.DataFrame | None = None,
 ) -> Dataset:
     """Write a data set beside its final place and move it there in one step, so that no half-written one is ever seen.
 
@@ -129,6 +135,7 @@ def write_dataset(
         unlabelled: rows without an answer; see ``Dataset.unlabelled``.
         extra: further columns of the file; see ``Dataset.extra``.
         removed: rows taken out; see ``Dataset.removed``.
+        set_aside: records of the file that are not among the examples; see ``Dataset.set_aside``.
     """
     aside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
@@ -136,7 +143,8 @@ def write_dataset(
     examples.to_parquet(aside / EXAMPLES_FILE, index=False)
     if extra is not None and len(extra.columns):
         extra = extra.rename(columns=lambda name: _EXTRA_PREFIX + name).reset_index(names="id")
-    for name, rows in ((UNLABELLED_FILE, unlabelled), (EXTRA_FILE, extra), (REMOVED_FILE, removed)):
+    beside = {UNLABELLED_FILE: unlabelled, EXTRA_FILE: extra, REMOVED_FILE: removed, SET_ASIDE_FILE: set_aside}
+    for name, rows in beside.items():
         if rows is not None and rows.size:
             rows.to_parquet(aside / name, index=False)
     (aside / DESCRIPTION_FILE).write_text(json.dumps(description, ensure_ascii=False, indent=2), encoding="utf-8")

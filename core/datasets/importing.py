@@ -17,6 +17,8 @@ import pandas as pd
 from core.datasets.checks import check_examples, check_sizes, duplicate_notes, label_notes, without_unknown_labels
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
+from core.datasets.progress import SILENT, Progress
+from core.datasets.set_aside import RecordSetAside, set_aside_rows, with_contents
 from core.datasets.splits import assign_splits, check_fractions
 from core.datasets.table import Table
 from core.datasets.unlabelled import unlabelled_rows
@@ -28,22 +30,7 @@ from core.tasks.columns.cells import counted
 __all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
 
 _MOST_SET_ASIDE_KEPT = 200
-"""How many of the records set aside are written into ``dataset.json``; all of them are counted."""
-
-
-@dataclass(frozen=True)
-class RecordSetAside(SetAside):
-    """A record that is not in the data set, and where it stands.
-
-    Attributes:
-        part: ``main``, ``validation`` or ``test``: the table it was read from.
-        file_name: of that table, for display.
-        line: line of the file (row of the sheet) where it begins, for formats that have lines.
-    """
-
-    part: str = "main"
-    file_name: str = ""
-    line: int | None = None
+"""How many of the records set aside are written into ``dataset.json``; all of them lie in a file beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +64,7 @@ def prepare(
     max_rows: int = Settings.max_rows,
     max_text_characters: int = Settings.max_text_characters,
     max_labels: int = Settings.max_labels,
+    progress: Progress = SILENT,
 ) -> Prepared:
     """Make a data set of one table, or of a main table with separate validation or test tables.
 
@@ -86,12 +74,14 @@ def prepare(
         max_rows: most rows a data set may have.
         max_text_characters: longest text a row may have.
         max_labels: most labels a data set may have.
+        progress: told how far it is.
 
     Raises:
         DatasetError: what was read cannot be trained on.
     """
     task = get_task(plan.task)
     check_fractions(plan.fractions)
+    progress(0.0, "Reading texts and labels")
     parts, set_aside, notes, unlabelled = [], [], [], []
     for part, table in tables.items():
         read = _read(task, table, plan, name_the_file=len(tables) > 1)
@@ -105,7 +95,9 @@ def prepare(
     check_sizes(parts, max_rows, max_text_characters)
     examples = pd.concat([part for part in parts if not part.empty], ignore_index=True)
 
+    progress(0.3, "Making the splits")
     split = assign_splits(examples, tables, plan, task)
+    progress(0.8, "Looking for what is odd")
     set_aside += [_located(entry, "main", tables["main"]) for entry in split.set_aside]
     notes += split.notes
     examples["split"] = pd.Series(split.names, dtype=object)
@@ -116,7 +108,7 @@ def prepare(
             f"{counted(len(unknown), 'record')} of validation or test set aside: training has no example of a label there."
         )
 
-    set_aside.sort(key=lambda entry: (list(tables).index(entry.part), entry.record))
+    set_aside = with_contents(sorted(set_aside, key=lambda entry: (list(tables).index(entry.part), entry.record)), tables)
     pool = pd.concat(unlabelled, ignore_index=True)
     if len(pool):
         notes.append(
@@ -128,6 +120,7 @@ def prepare(
     check_examples(prepared.examples, prepared.labels, prepared.num_examples, task, max_labels)
     prepared.splitting.update(split.description)
     prepared.source.update(_account(tables, plan, prepared))
+    progress(1.0, "Ready")
     return prepared
 
 
@@ -155,7 +148,14 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
         "num_unlabelled": len(prepared.unlabelled),
         "extra_columns": [str(name) for name in prepared.extra.columns],
     }
-    return write_dataset(folder, examples, description, unlabelled=prepared.unlabelled, extra=prepared.extra)
+    return write_dataset(
+        folder,
+        examples,
+        description,
+        unlabelled=prepared.unlabelled,
+        extra=prepared.extra,
+        set_aside=set_aside_rows(prepared.set_aside),
+    )
 
 
 def _read(task: Task, table: Table, plan: ImportPlan, *, name_the_file: bool) -> ReadExamples:
@@ -199,7 +199,8 @@ def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: 
 
 
 def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
-    return RecordSetAside(entry.record, entry.reason, part, table.file_name, table.lines.get(entry.record))
+    line = table.lines.get(entry.record)
+    return RecordSetAside(entry.record, entry.reason, part, table.file_name, line, content=entry.content)
 
 
 def _nothing_left(set_aside: list[RecordSetAside]) -> str:
