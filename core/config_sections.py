@@ -335,10 +335,10 @@ class TrainingConfig:
         maximum=1000,
         essential=True,
     )
-    batch_size: int = option(
-        32,
+    batch_size: int | None = option(
+        None,
         title="Batch size",
-        help="Examples computed together. Larger batches are faster and smoother, and need more memory.",
+        help="Examples computed together. Larger batches are faster and smoother, and need more memory. Automatic: by the rows.",
         minimum=1,
         maximum=4096,
         essential=True,
@@ -356,6 +356,13 @@ class TrainingConfig:
         help="Tests and keeps the average of the weights over about this share of the steps, which evens out chance; 0 is off.",
         minimum=0.0,
         maximum=1.0,
+    )
+    average_best: int = option(
+        1,
+        title="Average the best epochs",
+        help="Keeps the average of the weights of so many best epochs if validation finds it no worse; 1 keeps the best alone.",
+        minimum=1,
+        maximum=20,
     )
     selection_metric: str | None = option(
         None,
@@ -409,6 +416,13 @@ class ComputeConfig:
         title="Precision",
         help="Number format of the arithmetic. bfloat16 is several times faster where the machine has it, with the same result.",
         choices={"automatic": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16 (GPU only)"},
+    )
+    processes: int = option(
+        1,
+        title="GPUs at once",
+        help="How many GPUs share each step; 0 takes all there are. Only the time changes. On the processor: processes.",
+        minimum=0,
+        maximum=64,
     )
     gradient_checkpointing: bool = option(
         False,

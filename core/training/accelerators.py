@@ -5,6 +5,7 @@ from accelerate import Accelerator
 
 from core import devices
 from core.errors import ConfigError
+from core.training.sharing import meet
 
 
 def open_accelerator(device: str, precision: str) -> Accelerator:
@@ -22,6 +23,7 @@ def open_accelerator(device: str, precision: str) -> Accelerator:
         precision = _fastest_precision(device)
     if precision == "float16" and device == "cpu":
         raise ConfigError("compute.precision", "is float16, but training is on the processor. Choose automatic or bfloat16.")
+    meet(device)
     mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 

@@ -26,7 +26,9 @@ from core.training.memory import use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
 from core.training.progress import Validation
+from core.training.recipes import batch_size_of
 from core.training.recorder import Recorder
+from core.training.sharing import ALONE, Sharing
 
 
 @dataclass(kw_only=True)
@@ -47,6 +49,7 @@ class SplitPredictor:
     pad_token_id: int
     batch_size: int
     device: torch.device
+    sharing: Sharing = ALONE
 
     def logits(self, split: Split) -> Outputs:
         """What the model says of every input, and the mean loss."""
@@ -57,6 +60,7 @@ class SplitPredictor:
             pad_token_id=self.pad_token_id,
             batch_size=self.batch_size,
             device=self.device,
+            sharing=self.sharing,
         )
 
     def predict(self, split: Split, decision: Decision = NO_DECISION) -> tuple[pd.DataFrame, float]:
@@ -97,21 +101,23 @@ def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs:
 
 
 def assemble_predictor(
-    config: RunConfig,
     task: Task,
     classifier: Classifier,
     tokenizer: PreTrainedTokenizerBase,
     outputs: list[str],
     device: torch.device,
+    batch_size: int,
+    sharing: Sharing = ALONE,
 ) -> SplitPredictor:
-    """Runs a classifier over splits."""
+    """Runs a classifier over splits, twice as many inputs at a time as training has."""
     return SplitPredictor(
         classifier=classifier,
         task=task,
         outputs=outputs,
         pad_token_id=_pad_token_id(tokenizer),
-        batch_size=EVALUATION_BATCH_FACTOR * config.training.batch_size,
+        batch_size=EVALUATION_BATCH_FACTOR * batch_size,
         device=device,
+        sharing=sharing,
     )
 
 
@@ -119,6 +125,7 @@ def assemble_loop(
     config: RunConfig,
     task: Task,
     accelerator: Accelerator,
+    sharing: Sharing,
     classifier: Classifier,
     tokenizer: PreTrainedTokenizerBase,
     splits: dict[str, Split],
@@ -138,10 +145,13 @@ def assemble_loop(
         layer_decay=config.learning.layer_decay,
         momentum=settings.momentum,
     )
-    classifier, optimizer = accelerator.prepare(classifier, optimizer)
+    # In company, too, the model is not wrapped: the loop puts gradients together itself, by what each part holds.
+    classifier = accelerator.prepare_model(classifier, evaluation_mode=sharing.size > 1)
+    optimizer = accelerator.prepare_optimizer(optimizer)
+    batch_size = batch_size_of(config, encoded.num_inputs)
     schedule = make_schedule(config, encoded.num_inputs)
     learning_rate = LearningRate(optimizer, schedule)
-    predictor = assemble_predictor(config, task, classifier, tokenizer, outputs, accelerator.device)
+    predictor = assemble_predictor(task, classifier, tokenizer, outputs, accelerator.device, batch_size, sharing)
     return Loop(
         accelerator=accelerator,
         classifier=classifier,
@@ -155,7 +165,7 @@ def assemble_loop(
         checkpoints=checkpoints,
         recorder=recorder,
         epochs=training.epochs,
-        batch_size=training.batch_size,
+        batch_size=batch_size,
         gradient_accumulation=training.gradient_accumulation,
         seed=training.seed,
         selection_metric=training.selection_metric or task.headline.key,
@@ -167,13 +177,15 @@ def assemble_loop(
         minimum_gain=training.minimum_gain,
         tie=1 / max(1, len(splits["validation"].examples)),  # what one example more or less could make
         averaging_steps=training.weight_averaging * schedule.total_steps,
+        average_best=training.average_best,
+        sharing=sharing,
     )
 
 
 def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
     """The learning rate's formula for a training split of so many inputs."""
     chosen = config.schedule
-    steps_per_epoch = -(-num_inputs // (config.training.batch_size * config.training.gradient_accumulation))
+    steps_per_epoch = -(-num_inputs // (batch_size_of(config, num_inputs) * config.training.gradient_accumulation))
     total_steps = steps_per_epoch * config.training.epochs
     warmup = chosen.warmup_steps if chosen.warmup_steps is not None else round(chosen.warmup_fraction * total_steps)
     return Schedule(

@@ -32,6 +32,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.frozen import can_read_once, read_once
 from core.training.loop import Loop
 from core.training.recorder import Recorder
+from core.training.sharing import Sharing
 from core.training.starting_point import start_from_label_frequencies, start_from_label_means
 
 
@@ -69,7 +70,7 @@ def fine_tune(
         finish_now: train no further; test and save the best weights of the last checkpoint.
 
     Returns:
-        The content of ``result.json``.
+        The content of ``result.json``; nothing from a process that only shares the training of another.
 
     Raises:
         UserError: something the person can put right.
@@ -80,6 +81,7 @@ def fine_tune(
     _check_same_rows(config, dataset)
     task = get_task(config.data.task)
     accelerator = open_accelerator(config.compute.device, config.compute.precision)
+    sharing = Sharing(accelerator.process_index, accelerator.num_processes, accelerator.device)
     set_seed(config.training.seed, deterministic=config.compute.deterministic)
     info = download(config.model.model, places.hub_models)
     assert info.folder is not None
@@ -93,7 +95,7 @@ def fine_tune(
 
     # Train.
     loop = assemble_loop(
-        config, task, accelerator, classifier, tokenizer, splits, outputs, Checkpoints(places.checkpoints), recorder
+        config, task, accelerator, sharing, classifier, tokenizer, splits, outputs, Checkpoints(places.checkpoints), recorder
     )
     recorder.event(
         "plan",
@@ -107,7 +109,7 @@ def fine_tune(
                 classifier,
                 split.encoded,
                 pad_token_id=loop.pad_token_id,
-                batch_size=config.training.batch_size,
+                batch_size=loop.batch_size,
                 device=accelerator.device,
                 may_go_on=lambda: not recorder.stop_requested(),
             ):
@@ -120,6 +122,9 @@ def fine_tune(
                 start_from_label_means(
                     classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device, accelerator.autocast()
                 )
+        sharing.start_alike(classifier)
+        if sharing.size > 1 and loop.progress.step == 0:
+            set_seed(config.training.seed + sharing.rank)  # each drops out values of its own
         recorder.event("phase", "Training.", phase="training")
         if not loop.run():
             raise TrainingStopped
@@ -129,8 +134,11 @@ def fine_tune(
             "There is no checkpoint to finish from: the run ended before its first one. Resume it, or start a new run."
         )
     trained: Classifier = accelerator.unwrap_model(loop.classifier)
-    if loop.best_weights is not None:
-        trained.load_state_dict(loop.best_weights)
+    weights = loop.settle()
+    if not sharing.is_first:
+        return {}  # what is left to do is done by the first process alone
+    if weights is not None:
+        trained.load_state_dict(weights)
     merge_adapters(trained)
     progress = loop.progress
     del loop.optimizer, loop.learning_rate
@@ -138,7 +146,7 @@ def fine_tune(
 
     # Test: validation teaches how to decide, the test split is looked at once.
     recorder.event("phase", "Testing the best checkpoint.", phase="testing")
-    predictor = assemble_predictor(config, task, trained, tokenizer, outputs, accelerator.device)
+    predictor = assemble_predictor(task, trained, tokenizer, outputs, accelerator.device, loop.batch_size)
     validation = splits["validation"]
     gold = task.gold(validation.examples)
     shift_outputs(trained, task.output_shift(gold, validation.encoded, predictor.logits(validation).logits, outputs))
@@ -231,6 +239,7 @@ def _plan_facts(config: RunConfig, loop: Loop, num_parameters: int, pooling: str
         "device": loop.accelerator.device.type,
         "device_title": devices.machine().title,
         "precision": precision_name(loop.accelerator),
+        "processes": loop.sharing.size,
         "num_parameters": num_parameters,
         "pooling": pooling,
         "max_length": max_length,

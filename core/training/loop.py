@@ -26,12 +26,14 @@ from core.tasks.base import Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
 from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
+from core.training.device_use import DeviceUse
 from core.training.learning_rate import LearningRate
 from core.training.memory import MemoryLadder, is_out_of_memory
 from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
 from core.training.progress import Progress, Report, Validation
 from core.training.recorder import Recorder
+from core.training.sharing import ALONE, Sharing
 from core.training.weight_average import WeightAverage
 
 Weights = dict[str, torch.Tensor]
@@ -50,6 +52,8 @@ class Loop:
         validate: measures the validation split.
         selection_metric: the score of a validation by which the best weights are chosen; higher is better.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
+        average_best: how many of the best validations' weights are kept and averaged at the end.
+        sharing: the processes that share the work.
         gradient_accumulation: batches computed one after the other for one step.
         loss_options: how the loss departs from the plain one.
         sampling_weights: how often each input is drawn; nothing draws each once an epoch.
@@ -86,8 +90,10 @@ class Loop:
     tie: float = 0.0
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
+    average_best: int = 1
+    sharing: Sharing = ALONE
     progress: Progress = field(default_factory=Progress)
-    best_weights: Weights | None = None
+    kept_weights: list[Weights] = field(default_factory=list)
     average: WeightAverage | None = None
 
     # --- when things happen ------------------------------------------------------------------------------------------------
@@ -105,6 +111,7 @@ class Loop:
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
         self._report = Report()
+        self._device_use = DeviceUse(self.accelerator.device)
         self.observer = Observer()
         self.memory = MemoryLadder(self.batch_size)
         self._rehearse_largest_step()
@@ -115,9 +122,26 @@ class Loop:
                 self.save_checkpoint()
                 return False
             self._finish_epoch()
-            if time.monotonic() - self._last_checkpoint >= self.checkpoint_interval_s:
+            if self.sharing.from_first(time.monotonic() - self._last_checkpoint >= self.checkpoint_interval_s):
                 self.save_checkpoint()
         return True
+
+    def settle(self) -> Weights | None:
+        """The weights to go on with: the best ones, or the average of several where that is no worse on validation."""
+        best = self.progress.kept[: len(self.kept_weights)]
+        if len(best) < 2:
+            return self.kept_weights[0] if best else None
+        together = _mean(self.kept_weights)
+        self.accelerator.unwrap_model(self.classifier).load_state_dict(together)
+        score = self.validate().scores[self.selection_metric]
+        is_kept = score >= best[0]["score"] - self.tie
+        epochs = ", ".join(str(entry["epoch"]) for entry in sorted(best, key=lambda entry: entry["epoch"]))
+        self.recorder.event(
+            "info",
+            f"The average of the weights of epochs {epochs} reaches {score:.4f} on validation, the best of them alone "
+            f"{best[0]['score']:.4f}: {'the average' if is_kept else 'the best alone'} is kept.",
+        )
+        return together if is_kept else self.kept_weights[0]
 
     def _train_epoch(self) -> bool:
         """The rest of the epoch under way; whether it was finished."""
@@ -131,11 +155,11 @@ class Loop:
         )
         self.classifier.train()
         for positions in batches[self.progress.batch :]:
-            if self.recorder.stop_requested():
+            if self.sharing.any(self.recorder.stop_requested()):
                 return False
-            loss, units, gradient_norm = self._within_memory(partial(self._train_step, positions))
+            loss, units, gradient_norm = self._train_step(positions)
             self._count(positions, loss, units)
-            self._report.add(loss, units, len(positions), gradient_norm)
+            self._report.add(loss, units, len(positions), sum(lengths[i] for i in positions), gradient_norm)
             if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
                 self._write_report(self.progress.epoch + self.progress.batch / len(batches))
         return True
@@ -181,18 +205,16 @@ class Loop:
     def _train_step(self, positions: list[int]) -> tuple[float, int, float]:
         """One optimizer step; summed loss, units it sums over, and the norm of the gradient.
 
-        Batches that are accumulated weigh by what they hold, so that a step is the same however it is divided.
+        Portions that are accumulated, here or in other processes, weigh by what they hold, so that a step is the same however it
+        is divided.
         """
-        portion = self.memory.portion
-        parts = [self._batch(positions[i : i + portion]) for i in range(0, len(positions), portion)]
-        num_units = sum(part.num_units for part in parts)
-        loss = 0.0
-        for part in parts:
-            total, _ = self._loss(part)
-            loss += total.item()
-            if not math.isfinite(loss):
-                raise RunError(self._not_finite(positions))
-            self.accelerator.backward(total / max(1, num_units))
+        own = list(self.sharing.own(positions))
+        num_units = round(self.sharing.sum([self._count_units(own)])[0])
+        own_loss = self._within_memory(partial(self._add_up_gradients, own, num_units))
+        loss = self.sharing.sum([own_loss])[0]
+        if not math.isfinite(loss):
+            raise RunError(self._not_finite(positions))
+        self.sharing.add_gradients(self._trained())
         if self.l1:
             add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
@@ -203,6 +225,23 @@ class Loop:
         if self.average is not None:
             self.average.update(self._trained(), self.progress.step)
         return loss, num_units, gradient_norm
+
+    def _count_units(self, positions: list[int]) -> int:
+        if not positions:
+            return 0
+        length = max(len(self.encoded.input_ids[i]) for i in positions)
+        return self.task.count_units(self.task.collate_targets([self.encoded.targets[i] for i in positions], length))
+
+    def _add_up_gradients(self, positions: list[int], num_units: int) -> float:
+        """Add the gradients of the mean loss over ``num_units`` for some of its inputs; their summed loss."""
+        loss = 0.0
+        for first in range(0, len(positions), self.memory.portion):
+            total, _ = self._loss(self._batch(positions[first : first + self.memory.portion]))
+            loss += total.item()
+            if not math.isfinite(loss):
+                break
+            self.accelerator.backward(total / max(1, num_units))
+        return loss
 
     def _rehearse_largest_step(self) -> None:
         """Go there and back once with the longest inputs, so that memory runs out now and not in the middle of the night."""
@@ -241,9 +280,7 @@ class Loop:
     def _not_finite(self, positions: list[int]) -> str:
         rows = sorted({int(self.encoded.example[i]) + 1 for i in positions})
         shown = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
-        kept = (
-            f" The best weights so far, of epoch {self.progress.best_epoch}, are kept." if self.best_weights is not None else ""
-        )
+        kept = f" The best weights so far, of epoch {self.progress.best_epoch}, are kept." if self.kept_weights else ""
         return (
             f"The training loss stopped being a finite number at step {self.progress.step + 1}, on training examples {shown}. "
             f"Lower the learning rate, or choose precision float32, and run again.{kept}"
@@ -258,16 +295,19 @@ class Loop:
         progress.epoch_units += units
 
     def _write_report(self, epoch: float) -> None:
+        age_s = max(1e-9, self._report.age_s)
         rates = [group["lr"] for group in self.optimizer.param_groups]
         figures = {
             "train/loss": self._report.mean_loss,
             "train/learning_rate": min(rates),
             "train/head_learning_rate": max(rates),
-            "train/examples_per_s": self._report.num_inputs / max(1e-9, self._report.age_s),
+            "train/examples_per_s": self._report.num_inputs / age_s,
+            "train/tokens_per_s": self._report.num_tokens / age_s,
             "train/gradient_norm": self._report.gradient_norm,
             "system/memory_mib": float(memory_in_use_mib()),
+            "system/device_use": self._device_use.since_last_time(),
         }
-        if self.accelerator.device.type == "cuda":
+        if _on_gpu(self.accelerator):
             figures["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
         self._line(epoch, figures)
         self._report.restart()
@@ -283,10 +323,14 @@ class Loop:
         progress.epochs_without_gain = 0 if enough else progress.epochs_without_gain + 1
         if enough:
             progress.score_to_beat = score
-        if progress.best_score is None or score >= progress.best_score - self.tie:
-            progress.best_score = max(score, progress.best_score or score)
-            progress.best_step, progress.best_epoch = progress.step, progress.epoch
-            self.best_weights = self._weights()
+        # Behind those that are better by more than a tie; before those that are no different, which have settled less.
+        place = sum(entry["score"] > score + self.tie for entry in progress.kept)
+        if place >= self.average_best:
+            return
+        best_so_far = max([score, *(entry["score"] for entry in progress.kept[place:])])
+        progress.kept.insert(place, {"score": best_so_far, "step": progress.step, "epoch": progress.epoch})
+        self.kept_weights.insert(place, self._weights())
+        del progress.kept[self.average_best :], self.kept_weights[self.average_best :]
 
     def _trained(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.classifier.parameters() if parameter.requires_grad]
@@ -305,19 +349,21 @@ class Loop:
     def save_checkpoint(self) -> None:
         """Leave everything from which training goes on exactly as it would have."""
         self.progress.time_s = time.monotonic() - self._clock
-        self.checkpoints.save(self.progress.step, self._write_checkpoint, asdict(self.progress))
+        random = self.sharing.gather((torch.get_rng_state(), torch.cuda.get_rng_state() if _on_gpu(self.accelerator) else None))
+        if self.sharing.is_first:
+            self.checkpoints.save(self.progress.step, partial(self._write_checkpoint, random), asdict(self.progress))
         self._last_checkpoint = time.monotonic()
 
-    def _write_checkpoint(self, folder: Path) -> None:
+    def _write_checkpoint(self, random: list[tuple[torch.Tensor, torch.Tensor | None]], folder: Path) -> None:
         save_file(self._weights(), folder / "model.safetensors")
-        if self.best_weights is not None:
-            save_file(self.best_weights, folder / "best.safetensors")
+        for place, weights in enumerate(self.kept_weights):
+            save_file(weights, folder / f"kept-{place}.safetensors")
         state = {
             "optimizer": self.optimizer.state_dict(),
             "learning_rate": self.learning_rate.state_dict(),
             "average": self.average.values if self.average is not None else [],
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "random": [processor for processor, _ in random],
+            "random_cuda": [gpu for _, gpu in random if gpu is not None],
         }
         torch.save(state, folder / "state.pt")
 
@@ -325,14 +371,27 @@ class Loop:
         """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
         self.progress = Progress(**progress)
         self.accelerator.unwrap_model(self.classifier).load_state_dict(load_file(folder / "model.safetensors"))
-        best = folder / "best.safetensors"
-        self.best_weights = load_file(best) if best.is_file() else None
+        self.kept_weights = [load_file(folder / f"kept-{place}.safetensors") for place in range(len(self.progress.kept))]
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
         self.optimizer.load_state_dict(state["optimizer"])
         self.learning_rate.load_state_dict(state["learning_rate"])
         if state["average"]:
             self.average = WeightAverage(state["average"], self.averaging_steps)
             self.average.to(self.accelerator.device)
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["random_cuda"])
+        if len(state["random"]) == self.sharing.size:  # otherwise each process goes on with random numbers of its own
+            torch.set_rng_state(state["random"][self.sharing.rank])
+            if state["random_cuda"] and _on_gpu(self.accelerator):
+                torch.cuda.set_rng_state(state["random_cuda"][self.sharing.rank])
+
+
+def _on_gpu(accelerator: Accelerator) -> bool:
+    return bool(accelerator.device.type == "cuda")
+
+
+def _mean(weights: list[Weights]) -> Weights:
+    """The mean of each tensor over several sets of weights; what is not a fraction is taken from the first."""
+    first = weights[0]
+    return {
+        name: torch.stack([each[name] for each in weights]).mean(dim=0) if first[name].is_floating_point() else first[name]
+        for name in first
+    }

@@ -11,6 +11,7 @@ import torch
 from core.models.heads import Classifier
 from core.tasks.base import Encoded, Task
 from core.training.batches import collate, evaluation_batches
+from core.training.sharing import ALONE, Sharing
 
 EVALUATION_BATCH_FACTOR = 2
 """How many times larger a batch may be when nothing is kept for gradients."""
@@ -38,6 +39,7 @@ def run_model(
     batch_size: int,
     device: torch.device,
     on_batch: Callable[[int], None] | None = None,
+    sharing: Sharing = ALONE,
 ) -> Outputs:
     """Logits and mean loss for every input of a split, in the order of the inputs.
 
@@ -49,21 +51,24 @@ def run_model(
         batch_size: inputs per forward pass.
         device: where the classifier is.
         on_batch: called with the number of inputs done so far.
+        sharing: the processes that read the split together; each of them is given all of it.
     """
     classifier.eval()
-    logits: list[np.ndarray] = [np.zeros(0, dtype=np.float32)] * encoded.num_inputs
-    total, count, done = 0.0, 0, 0
+    own: dict[int, np.ndarray] = {}
+    total, count, done = 0.0, 0.0, 0
     lengths = [len(row) for row in encoded.input_ids]
     with torch.inference_mode():
-        for positions in evaluation_batches(lengths, batch_size):
+        for positions in sharing.own(evaluation_batches(lengths, batch_size)):
             batch = collate(encoded, positions, task, pad_token_id).to(device)
             output = classifier(*batch.inputs).float()
             if batch.targets is not None:
                 loss, units = task.loss(output, batch.targets)
-                total, count = total + float(loss), count + int(units)
+                total, count = total + float(loss), count + float(units)
             for position, row in zip(positions, output.cpu().numpy(), strict=True):
-                logits[position] = row[: lengths[position]] if task.head_level == "token" else row
+                own[position] = row[: lengths[position]] if task.head_level == "token" else row
             done += len(positions)
             if on_batch is not None:
                 on_batch(done)
-    return Outputs(logits, total / count if count else float("nan"))
+    read = {position: row for part in sharing.gather(own) for position, row in part.items()}
+    total, count = sharing.sum([total, count])
+    return Outputs([read[i] for i in range(encoded.num_inputs)], total / count if count else float("nan"))

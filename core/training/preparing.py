@@ -15,7 +15,7 @@ from core.devices import machine
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
-from core.training.recipes import Facts, get_recipe
+from core.training.recipes import Facts, batch_size_of, get_recipe
 
 LENGTH_SAMPLE = 2000
 """Texts whose tokens are counted to foresee lengths and times."""
@@ -129,6 +129,15 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         raise ConfigError(
             "model.max_length", f"is {longest}, but {info.title} reads at most {info.max_length} tokens. Choose that or less."
         )
+    if config.learning.trainable == "top_layers" and info.num_layers and config.learning.top_layers > info.num_layers:
+        raise ConfigError(
+            "learning.top_layers",
+            f"is {config.learning.top_layers}, but {info.title} has {info.num_layers} layers. Choose at most {info.num_layers}.",
+        )
+    if config.compute.precision == "float16" and config.compute.device == "automatic" and machine().gpu is None:
+        raise ConfigError(
+            "compute.precision", "is float16, but this machine trains on its processor. Choose automatic, bfloat16 or float32."
+        )
     if config.model.pooling not in {"declared", "architecture"} and task.head_level == "token":
         raise ConfigError(
             "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
@@ -161,7 +170,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
 def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     """Foresee a run: steps, lengths, device and a rough time."""
     num_train = dataset.num_examples["train"]
-    steps_per_epoch = -(-num_train // (config.training.batch_size * config.training.gradient_accumulation))
+    steps_per_epoch = -(-num_train // (batch_size_of(config, num_train) * config.training.gradient_accumulation))
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,14 @@ class Validation:
     labels: list[dict[str, Any]]
 
 
+class Kept(TypedDict):
+    """A validation whose weights are kept: its score, after which step and epoch."""
+
+    score: float
+    step: int
+    epoch: int
+
+
 @dataclass
 class Progress:
     """Where training stands; all of it is kept in a checkpoint.
@@ -31,7 +39,7 @@ class Progress:
         epoch: full epochs done.
         batch: batches done of the epoch under way.
         epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
-        best_score, best_step, best_epoch: the best validation score so far, and where it was reached.
+        kept: validations whose weights are kept, best first.
         score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
         time_s: seconds spent in the loop, earlier attempts included.
         num_inputs: inputs learned from.
@@ -42,13 +50,21 @@ class Progress:
     batch: int = 0
     epoch_loss: float = 0.0
     epoch_units: int = 0
-    best_score: float | None = None
-    best_step: int = 0
-    best_epoch: int = 0
+    kept: list[Kept] = field(default_factory=list)
     score_to_beat: float | None = None
     epochs_without_gain: int = 0
     time_s: float = 0.0
     num_inputs: int = 0
+
+    @property
+    def best_step(self) -> int:
+        """The step whose weights were best on validation; 0 before the first validation."""
+        return self.kept[0]["step"] if self.kept else 0
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were best on validation; 0 before the first validation."""
+        return self.kept[0]["epoch"] if self.kept else 0
 
 
 class Report:
@@ -60,13 +76,14 @@ class Report:
     def restart(self) -> None:
         """Begin a new line."""
         self.started = time.monotonic()
-        self.loss, self.units, self.num_inputs, self.gradient_norm = 0.0, 0, 0, 0.0
+        self.loss, self.units, self.num_inputs, self.num_tokens, self.gradient_norm = 0.0, 0, 0, 0, 0.0
 
-    def add(self, loss: float, units: int, num_inputs: int, gradient_norm: float) -> None:
-        """Take in a step: summed loss, units it sums over, inputs, and the norm of the gradient."""
+    def add(self, loss: float, units: int, num_inputs: int, num_tokens: int, gradient_norm: float) -> None:
+        """Take in a step: summed loss, units it sums over, inputs, their tokens, and the norm of the gradient."""
         self.loss += loss
         self.units += units
         self.num_inputs += num_inputs
+        self.num_tokens += num_tokens
         self.gradient_norm = gradient_norm
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.config import RunConfig
 from core.errors import ConfigError
 
 
@@ -65,20 +66,35 @@ LARGE_MODEL = 60_000_000
 SMALL_DATASET = 1000
 """Training examples below which small batches are worth their time."""
 
+LARGE_DATASET = 5000
+"""Training examples from which batches of 64, the fastest on a processor, still make steps enough."""
+
 STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
+
+
+def batch_size_of(config: RunConfig, num_train: int) -> int:
+    """The batch size of a run: what its config says, or what suits so many training examples."""
+    return config.training.batch_size or automatic_batch_size(num_train)
+
+
+def automatic_batch_size(num_train: int) -> int:
+    """Examples computed together: few where there are few, so that there are steps enough, else as many as are fast."""
+    return 16 if num_train < SMALL_DATASET else 32 if num_train < LARGE_DATASET else 64
 
 
 def automatic(facts: Facts) -> Recommendation:
     """Good results in a few minutes on most data: what to use unless there is a reason not to."""
     recommendation = Recommendation()
-    batch_size = 16 if facts.num_train < SMALL_DATASET else 32
+    batch_size = automatic_batch_size(facts.num_train)
     recommendation = recommendation.but(
         "batch_size",
         batch_size,
         f"{facts.num_train:,} training examples: "
         + (
-            "small batches give a small data set more steps." if batch_size == 16 else "batches of 32 are fast and still precise."
+            "small batches give a small data set more steps."
+            if batch_size == 16
+            else f"batches of {batch_size} are fast and still precise."
         ),
     )
     steps_per_epoch = -(-facts.num_train // batch_size)

@@ -14,7 +14,8 @@ from core.models.catalogue import describe
 from core.models.heads import HeadShape, PooledClassifier
 from core.models.trainable import choose_trainable, merge_adapters
 from core.tasks import get_task
-from core.training.fine_tune import fine_tune
+from core.training.fine_tune import TrainingStopped, fine_tune
+from core.training.loop import Loop
 from tests.core.training.test_fine_tune import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
@@ -178,3 +179,53 @@ def test_a_frozen_encoder_reads_every_text_once(
     assert read == len(colours.examples())
     losses = recorder.values("train/epoch_loss")
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_average_of_the_best_epochs_is_kept_where_it_is_no_worse(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, torch.Tensor]] = []
+    settle = Loop.settle
+
+    def watched(self: Loop) -> Any:
+        kept.extend(self.kept_weights)
+        return settle(self)
+
+    monkeypatch.setattr(Loop, "settle", watched)
+    config = config_for(colours, tiny_model, epochs=6, average_best=3, weight_averaging=0.0)
+
+    state, result, recorder = trained(config, colours, tmp_path / "run")
+
+    assert len(kept) == 3
+    (said,) = [message for _, message, _ in recorder.events if message.startswith("The average of the weights of epochs")]
+    name = "encoder.encoder.layer.1.output.dense.weight"
+    mean = torch.stack([weights[name] for weights in kept]).mean(dim=0)
+    assert not torch.allclose(mean, kept[0][name])
+    assert said.endswith("the average is kept.")
+    assert torch.allclose(state[name], mean)
+    best = max(recorder.values("validation/macro_f1"))
+    assert result["splits"]["validation"]["macro"]["f1"] >= best - 1 / colours.num_examples["validation"]
+
+
+def test_kept_weights_survive_a_stop(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    config = config_for(colours, tiny_model, epochs=6, average_best=3).with_values({"encoder_dropout": 0})
+    whole, _, _ = trained(config, colours, tmp_path / "whole")
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places_in(tmp_path / "parts"), ListRecorder(stop_after=18))
+    parts, _, _ = trained(config, colours, tmp_path / "parts")
+    for name, tensor in whole.items():
+        assert torch.allclose(parts[name], tensor, atol=1e-6), name
+
+
+def test_tokens_and_the_use_of_the_device_are_told(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    _, _, recorder = trained(config_for(colours, tiny_model), colours, tmp_path / "run")
+    assert all(0 < use <= 1 for use in recorder.values("system/device_use"))
+    line = next(line for line in recorder.lines if "train/tokens_per_s" in line)
+    tokens_per_row = line["train/tokens_per_s"] / line["train/examples_per_s"]
+    assert tokens_per_row == pytest.approx(7)  # every text has five words, and two special tokens
+
+
+def test_an_automatic_batch_size_suits_the_number_of_rows(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    _, _, recorder = trained(config_for(colours, tiny_model, batch_size=None, epochs=1), colours, tmp_path / "run")
+    (plan,) = [facts for kind, _, facts in recorder.events if kind == "plan"]
+    assert (plan["batch_size"], plan["total_steps"]) == (16, 2)

@@ -127,8 +127,8 @@ def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_mode
     assert recorder.values("validation/loss") == pytest.approx(KNOWN_VALIDATION_LOSSES, rel=2e-2, abs=1e-4)
 
 
-KNOWN_TRAINING_LOSSES = [0.7266, 0.6023, 0.4107, 0.2529]
-KNOWN_VALIDATION_LOSSES = [0.6455, 0.5389, 0.3065, 0.2330]
+KNOWN_TRAINING_LOSSES = [0.7259, 0.5983, 0.4222, 0.2630]
+KNOWN_VALIDATION_LOSSES = [0.6344, 0.5244, 0.3122, 0.2375]
 
 
 @pytest.mark.parametrize("stop_after", [1, 6, 11])
@@ -167,7 +167,9 @@ def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset
 
     result = fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
 
-    assert result["training"]["epochs"] == result["training"]["best_epoch"] + 2
+    scores = recorder.values("validation/macro_f1")
+    last_gain = 1 + scores.index(max(scores))
+    assert result["training"]["epochs"] == len(scores) == last_gain + 2
     assert any(kind == "info" and "Stopped early" in message for kind, message, _ in recorder.events)
 
 
@@ -229,7 +231,7 @@ def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
 
     fine_tune(config_for(dataset, tiny_model, epochs=1), dataset, places_in(tmp_path / "run"), recorder)
 
-    assert [message for kind, message, _ in recorder.events if kind == "warning"] == [
+    assert [message for kind, message, _ in recorder.events if kind == "warning" and "tokens" in message] == [
         "1 of 32 texts of the train split are longer than 64 tokens and lose their end."
     ]
 
