@@ -57,6 +57,10 @@ class RunDir:
                 with path.open("a", encoding="utf-8") as file:
                     file.write("\n")
 
+    def damaged_lines(self) -> int:
+        """How many lines of figures and events cannot be read."""
+        return sum(_damaged(path) for path in (self.metrics_file, self.events_file))
+
     def only_worker(self) -> FileLock:
         """The lock a worker holds for as long as it lives, so that a run never has two, whatever went wrong elsewhere."""
         return FileLock(self.folder / ".worker.lock")
@@ -193,3 +197,13 @@ def _append_line(path: Path, value: Mapping[str, Any]) -> None:
             with contextlib.suppress(OSError):
                 file.truncate(before)
             raise
+
+
+def _damaged(path: Path) -> int:
+    reader = LineReader(path)
+    num_read = len(reader.read_new())
+    try:
+        with path.open("rb") as lines:
+            return sum(1 for line in lines if line.strip()) - num_read
+    except FileNotFoundError:
+        return 0

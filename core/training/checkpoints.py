@@ -25,7 +25,7 @@ class Checkpoints:
         self.folder = folder
 
     def save(self, step: int, write: Callable[[Path], None], progress: Mapping[str, Any]) -> Path:
-        """Make a checkpoint.
+        """Make a checkpoint; where that fails, for want of room for instance, those before it stay as they are.
 
         Args:
             step: optimizer steps done.
@@ -35,15 +35,19 @@ class Checkpoints:
         final = self.folder / f"step-{step:08d}"
         aside = self.folder / f".{final.name}.part"
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        write(aside)
-        hashes = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
-        with (aside / MANIFEST).open("w", encoding="utf-8") as manifest:
-            json.dump({"step": step, "files": hashes, "progress": dict(progress)}, manifest)
-            manifest.flush()
-            os.fsync(manifest.fileno())
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
+        try:
+            aside.mkdir(parents=True)
+            write(aside)
+            hashes = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
+            with (aside / MANIFEST).open("w", encoding="utf-8") as manifest:
+                json.dump({"step": step, "files": hashes, "progress": dict(progress)}, manifest)
+                manifest.flush()
+                os.fsync(manifest.fileno())
+            shutil.rmtree(final, ignore_errors=True)
+            aside.rename(final)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
         for old in self._all()[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         return final
@@ -55,6 +59,21 @@ class Checkpoints:
             if progress is not None:
                 return folder, progress
         return None
+
+    def set_damaged_aside(self) -> list[str]:
+        """Take checkpoints whose files are not what their manifest says out of the way, and what was never finished.
+
+        Returns:
+            Names of the damaged ones. Their files are kept under a hidden name, for whoever wants to look into it.
+        """
+        damaged = [folder for folder in self._all() if _verified_progress(folder) is None]
+        for folder in damaged:
+            aside = folder.with_name(f".damaged-{folder.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        for unfinished in self.folder.glob(".step-*.part"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return [folder.name for folder in damaged]
 
     def remove_all(self) -> None:
         """Free the disk once the run is complete."""
