@@ -17,7 +17,8 @@ class Progress:
         step, total_steps: optimizer steps done and planned; ``total_steps`` is 0 until the plan is known.
         epoch, epochs: passes over the training split.
         phase: preparing, training, validating, testing or saving.
-        examples_per_s, elapsed_s, remaining_s, memory_mib: as last measured.
+        examples_per_s, tokens_per_s, elapsed_s, remaining_s, memory_mib: as last measured.
+        device_use: share of the device that was at work, from 0 to 1.
     """
 
     plan: Mapping[str, Any]
@@ -27,6 +28,8 @@ class Progress:
     epochs: float = 0.0
     phase: str = ""
     examples_per_s: float | None = None
+    tokens_per_s: float | None = None
+    device_use: float | None = None
     elapsed_s: float | None = None
     remaining_s: float | None = None
     memory_mib: float | None = None
@@ -85,6 +88,8 @@ def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str,
         epochs=float(plan.get("epochs") or 0),
         phase=phase,
         examples_per_s=_last(rows, "train/examples_per_s"),
+        tokens_per_s=_last(rows, "train/tokens_per_s"),
+        device_use=_last(rows, "system/device_use"),
         elapsed_s=elapsed,
         remaining_s=_remaining(rows, step, total),
         memory_mib=_last(rows, "system/memory_mib"),

@@ -102,9 +102,11 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
     figures = {
         "Epoch": f"{progress.epoch:.1f} of {progress.epochs:g}" if progress.epochs else "–",
         "Rows a second": formats.count(progress.examples_per_s) if progress.examples_per_s is not None else "–",
+        "Tokens a second": formats.count(progress.tokens_per_s) if progress.tokens_per_s is not None else "–",
         "Elapsed": formats.duration(_elapsed_s(run, progress)),
         "Remaining": "–" if run.state.is_final else formats.duration(progress.remaining_s),
         "Device": _device(plan),
+        "In use": f"{progress.device_use:.0%}" if progress.device_use is not None else "–",
         "Memory": formats.memory(progress.memory_mib),
     }
     if progress.gpu_memory_mib is not None:
