@@ -124,6 +124,9 @@ def test_a_data_set_of_every_task_opens_by_its_address(workspace: Workspace, ope
     app = open_page("data", dataset=dataset.id)
     assert not app.exception
     assert app.title[0].value == "Opened"
+    app.session_state["dataset-tabs"] = "Rows"
+    app.run()
+    assert not app.exception
     assert len(app.dataframe) == 1
 
 

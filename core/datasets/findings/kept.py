@@ -3,6 +3,7 @@
 A data set never changes, so its report does not either, until the checks or the model do.
 """
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -48,4 +49,5 @@ def _keep(path: Path, report: Report) -> None:
         aside.write_text(json.dumps(report.to_json(), ensure_ascii=False), encoding="utf-8", errors="replace")
         aside.replace(path)
     except OSError:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()

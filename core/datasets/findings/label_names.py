@@ -76,6 +76,8 @@ def likely_slips(counts: Mapping[str, int]) -> list[tuple[str, ...]]:
         if len(written) >= _SHORTEST_JUDGED:
             for shorter in _shortened(written, 2 if len(written) >= _SHORTEST_FOR_TWO else 1):
                 near[shorter].append(label)
+            if written.endswith("ies"):
+                near[f"{written[:-3]}y"].append(label)
     pairs = {tuple(sorted(pair)) for labels in near.values() if 1 < len(labels) <= 50 for pair in combinations(set(labels), 2)}
     return sorted(pair for pair in pairs if _is_slip(plain[pair[0]], plain[pair[1]], counts[pair[0]], counts[pair[1]]))
 

@@ -29,7 +29,7 @@ _EMAIL = re.compile(
 _IBAN = re.compile(rf"(?<![{_LETTER}])[A-Z]{{2}}\d{{2}}(?: ?[0-9A-Z]{{4}}){{2,7}}(?: ?[0-9A-Z]{{1,3}})?(?![{_LETTER}])")
 _CARD = re.compile(r"(?<![\d.,])(?<!\d[ -])[2-6]\d{3}(?:[ -]?\d){9,15}(?![ -]?\d)(?![.,]\d)", re.ASCII)
 _PHONE = re.compile(
-    rf"(?<![{_LETTER}.,+-])(?:"
+    rf"(?<![{_LETTER}.,+-])(?<!\d[ -])(?:"
     r"(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"  # with the code of a country
     r"|\(?[2-9]\d{2}\)?[ .-][2-9]\d{2}[ .-]\d{4}"  # North America
     r"|\(?0[1-9]\d{1,4}\)?(?:[ /-]\d{2,8}|[ /-]\d{2,5}(?:[ -]\d{2,5}){1,3})"  # a trunk code and a number, parted

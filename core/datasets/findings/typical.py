@@ -52,7 +52,7 @@ def _best(of_label: Counter[str], num_rows: int, everywhere: Counter[str], num_a
         return []
     inside = np.array([of_label[word] for word in words]) / num_rows
     outside = np.array([everywhere[word] for word in words]) / num_all
-    scores = inside * np.log1p(np.maximum(0.0, inside / outside - 1)) * -np.log(np.minimum(outside, 1 - 1e-9))
+    scores = inside * np.log1p(np.maximum(0.0, inside / outside - 1)) * (1 - np.log(outside))
     best = sorted(zip(scores.tolist(), words, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return _without_parts((word for score, word in best if score > 0), most)
 

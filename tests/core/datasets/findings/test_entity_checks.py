@@ -1,0 +1,92 @@
+"""Entities: broken tags, odd edges, and names that are tagged now this way, now that way."""
+
+import pytest
+
+from core.datasets.findings.entity_texts import check_entity_consistency, check_entity_edges, has_odd_edge
+from core.datasets.findings.missing import check_rows_without_labels
+from core.datasets.findings.tags import check_tags
+from tests.core.datasets.findings.material_made import names, only, tagged
+
+CLEAN = [("Ada Lovelace lived in London .", "B-PER I-PER O O B-LOC O"), ("It rained all day .", "O O O O O")]
+
+
+def test_clean_entities_give_no_finding() -> None:
+    material = tagged(CLEAN * 5)
+
+    assert [*check_tags(material), *check_entity_edges(material), *check_entity_consistency(material)] == []
+
+
+def test_a_tag_that_continues_nothing_is_found() -> None:
+    finding = only(check_tags(tagged([*CLEAN, ("in London", "O I-LOC"), ("New Delhi", "B-LOC I-PER")])), "broken_tags")
+
+    assert finding.rows.tolist() == [2, 3]
+    assert finding.offers[0].repair == "fix_tags"
+
+
+def test_what_the_import_mended_or_left_out_is_told() -> None:
+    notes = ("2 entities did not begin or end as BILOU demands and became whole entities where they stand (record 3).",)
+    reason = "Spans (0, 5) and (3, 9) overlap; a word can have only one tag."
+
+    findings = check_tags(tagged(CLEAN, notes=notes, set_aside={reason: 4}))
+
+    assert only(findings, "mended_tags").count == 2
+    assert only(findings, "overlapping_spans").count == 4
+
+
+def test_what_the_import_really_says_is_understood() -> None:
+    import pandas as pd
+
+    from core.tasks import get_task
+
+    task = get_task("token_classification")
+    lists = pd.DataFrame(
+        {"tokens": ['["in", "New", "York"]'] * 3, "tags": ['["O", "B-LOC", "I-LOC"]'] * 2 + ['["O", "O", "I-LOC"]']},
+        index=[1, 2, 3],
+        dtype=object,
+    )
+    spans = pd.DataFrame({"text": ["in New York"], "spans": ['[[3, 11, "LOC"], [7, 11, "PER"]]']}, index=[1], dtype=object)
+    read = task.read(lists, {"tokens": ("tokens",), "tags": ("tags",)})
+    overlapping = task.read(spans, {"text": ("text",), "spans": ("spans",)})
+
+    findings = check_tags(tagged(CLEAN, notes=tuple(read.notes), set_aside={overlapping.set_aside[0].reason: 1}))
+
+    assert names(findings) == ["mended_tags", "overlapping_spans"]
+
+
+@pytest.mark.parametrize("surface", ["London,", "(London", "“Acme", "London ", "- Acme", "，北京"])
+def test_edges_that_hardly_belong_to_a_name(surface: str) -> None:
+    assert has_odd_edge(surface)
+
+
+@pytest.mark.parametrize(
+    "surface", ["London", "Acme Inc.", "Yahoo!", "(Acme)", "Johnson (Jr)", "“Acme”", "O'Neill", "C++", "U.S.", "北京"]
+)
+def test_edges_that_belong_to_a_name(surface: str) -> None:
+    assert not has_odd_edge(surface)
+
+
+def test_entities_with_odd_edges_are_counted() -> None:
+    finding = only(check_entity_edges(tagged([*CLEAN, ("in London , now", "O B-LOC I-LOC O")])), "entity_edges")
+
+    assert (finding.count, finding.examples[0].text, finding.examples[0].detail) == (1, "London ,", "LOC")
+
+
+def test_a_name_of_several_types_and_a_name_left_untagged_are_found() -> None:
+    rows = [("Leeds won", "B-ORG O")] * 2 + [("in Leeds", "O B-LOC")] * 2 + [("to Oslo", "O B-LOC")] * 4 + [("from Oslo", "O O")]
+
+    findings = check_entity_consistency(tagged(rows))
+
+    assert only(findings, "entities_of_several_types").examples[0].text == "Leeds"
+    missed = only(findings, "names_left_untagged")
+    assert (missed.count, missed.rows.tolist()) == (1, [8])
+
+
+def test_a_word_that_is_seldom_a_name_is_not_taken_for_one() -> None:
+    rows = [("the breeze", "O O")] * 10 + [("Breeze fell", "B-ORG O")] * 3 + [("breeze sells", "B-ORG O")] * 3
+
+    assert "names_left_untagged" not in names(check_entity_consistency(tagged(rows)))
+
+
+def test_texts_without_entities_are_a_note_until_nearly_all_have_none() -> None:
+    assert only(check_rows_without_labels(tagged(CLEAN)), "rows_without_labels").severity == "note"
+    assert only(check_rows_without_labels(tagged([CLEAN[0], *CLEAN[1:] * 9])), "rows_without_labels").severity == "warning"
