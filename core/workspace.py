@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from core.config import RunConfig
 from core.errors import ConfigError, DatasetError, RunError, UserError
 from core.folders import has_content, remove_folder
+from core.paths import inside
 from core.runs.ids import new_id
 from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.queue_desk import QueueDesk
@@ -61,6 +62,7 @@ class Workspace:
         self.store = Store(settings.database_url)
         self.launcher: Launcher | None = None
         self._worker_command = tuple(worker_command)
+        self._is_shared = False
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -71,6 +73,7 @@ class Workspace:
         """The workspace as one person sees it: what belongs to others is not there, unless they are an administrator."""
         view = copy.copy(self)
         view.store = self.store.for_user(name, sees_all=is_administrator)
+        view._is_shared = True
         return view
 
     def close(self) -> None:
@@ -152,7 +155,7 @@ class Workspace:
         """
         from core.datasets.dataset import open_dataset
 
-        return open_dataset(self.settings.datasets_folder / self.store.dataset(id_or_name).id)
+        return open_dataset(inside(self.settings.datasets_folder, self.store.dataset(id_or_name).id))
 
     def rename_dataset(self, dataset_id: str, name: str) -> DatasetRecord:
         """Give a data set another name.
@@ -170,10 +173,11 @@ class Workspace:
             DatasetError: it has runs and ``with_runs`` is not set, or one of them is at work. The message says how many.
             NotFoundError: there is no such data set.
         """
-        removed_runs = self.store.delete_dataset(dataset_id, with_runs=with_runs)
+        folder = inside(self.settings.datasets_folder, self.store.dataset(dataset_id).id)
+        removed_runs = self.store.delete_dataset(folder.name, with_runs=with_runs)
         for run_id in removed_runs:
-            remove_folder(self.settings.runs_folder / run_id)
-        remove_folder(self.settings.datasets_folder / dataset_id)
+            remove_folder(inside(self.settings.runs_folder, run_id))
+        remove_folder(folder)
 
     def runs_of_dataset(self, dataset_id: str) -> list[RunRecord]:
         """Every run that uses a data set, newest first."""
@@ -191,8 +195,10 @@ class Workspace:
         Raises:
             ConfigError: the data set has changed since the config was made, or belongs to another task.
             NotFoundError: there is no such data set.
+            ModelError: the model is one that the settings leave out.
             RunError: as many runs wait as may.
         """
+        self.check_model(config.model.model)
         waiting = len(self.store.everybodys().queue())
         if waiting >= self.settings.max_queue:
             raise RunError(
@@ -230,6 +236,17 @@ class Workspace:
         self._wake()
         return record
 
+    def check_model(self, reference: str) -> None:
+        """Refuse a model reference that the settings leave out.
+
+        Raises:
+            ModelError: says which ones are taken.
+        """
+        from core.models.allowed import check_allowed
+
+        settings = self.settings
+        check_allowed(reference, roots=settings.model_roots, hub_models=settings.hub_models, is_shared=self._is_shared)
+
     def runs(self) -> list[RunRecord]:
         """Every run, newest first."""
         return self.store.runs()
@@ -252,8 +269,12 @@ class Workspace:
         return self.store.run(id_or_name)
 
     def run_dir(self, run_id: str) -> RunDir:
-        """The run directory of a run's id."""
-        return RunDir(self.settings.runs_folder / run_id)
+        """The run directory of a run's id.
+
+        Raises:
+            NotFoundError: this cannot be the id of a run.
+        """
+        return RunDir(inside(self.settings.runs_folder, run_id))
 
     def stop(self, run_id: str) -> RunRecord:
         """Ask a run to stop: one that waits is cancelled at once, one at work ends after its current step with a checkpoint.
@@ -315,8 +336,9 @@ class Workspace:
             RunError: it is at work.
             NotFoundError: there is no such run.
         """
-        self.store.delete_run(run_id)
-        remove_folder(self.settings.runs_folder / run_id)
+        folder = inside(self.settings.runs_folder, self.store.run(run_id).id)
+        self.store.delete_run(folder.name)
+        remove_folder(folder)
 
     def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
         self.dataset(self.store.run(run_id).dataset_id)

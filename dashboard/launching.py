@@ -123,6 +123,7 @@ def _draw_model() -> str:
 def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: StartingPoint) -> Prepared:
     workspace = state.workspace()
     dataset, hub_folder = workspace.dataset(record.id), workspace.settings.hub_models_folder
+    workspace.check_model(reference)
     info = describe(reference, hub_folder)
     recommended, reasons = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe)
     shown = recommended.with_values(start.values)

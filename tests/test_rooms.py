@@ -37,6 +37,7 @@ ARROWS = {
     "core.devices": set(),
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
+    "core.paths": {"core.errors"},
     "core.options": {"core.errors"},
     "core.config": {"core.errors", "core.options", "core.config_sections"},
     "core.config_sections": {"core.errors", "core.options"},

@@ -110,7 +110,6 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
     if not info.needs_download:
         return info
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     repository, _, commit = reference.partition("@")
     target = hub_folder / reference.replace("/", "--")
@@ -120,7 +119,7 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
     try:
         commit = commit or str(HfApi().model_info(repository).sha)
         snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
         raise ModelError(
             f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
             "or choose the bundled model or a local folder."

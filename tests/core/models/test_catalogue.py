@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,14 +43,20 @@ def test_hub_id_without_a_network_says_what_to_do(tmp_path: Path, monkeypatch: p
         download("somebody/some-model", tmp_path)
 
 
+LATEST = "0123456789abcdef0123456789abcdef01234567"
+
+
 def fake_hub(monkeypatch: pytest.MonkeyPatch, content: Path) -> None:
     """A hub from which every model id downloads the files of one folder."""
 
-    def snapshot_download(_: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+    def snapshot_download(repository: str, *, revision: str, local_dir: Path, allow_patterns: list[str]) -> None:
         assert "*.bin" not in allow_patterns
+        assert "@" not in repository
+        assert len(revision) == 40
         shutil.copytree(content, local_dir)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda _, repository: SimpleNamespace(sha=LATEST, id=repository))
 
 
 def test_hub_model_is_kept_once_it_was_downloaded_whatever_a_broken_download_left(
@@ -64,6 +71,17 @@ def test_hub_model_is_kept_once_it_was_downloaded_whatever_a_broken_download_lef
 
     assert info.folder == tmp_path / "somebody--some-model"
     assert describe("somebody/some-model", tmp_path).needs_download is False
+
+
+def test_a_hub_model_is_pinned_to_the_commit_it_was_downloaded_from_or_to_the_one_named(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_hub(monkeypatch, tiny_model)
+    named = "f" * 40
+
+    assert download("somebody/some-model", tmp_path).commit == LATEST
+    assert describe("somebody/some-model", tmp_path).commit == LATEST
+    assert download(f"somebody/some-model@{named}", tmp_path).commit == named
 
 
 def test_hub_model_that_cannot_be_used_is_refused_and_not_kept(
