@@ -33,9 +33,7 @@ def _drop_rows(material: Material, parameters: Parameters) -> Outcome:
     wanted = set(parameters["ids"])
     found = material.examples["id"][material.examples["id"].isin(wanted)].tolist()
     notes = (
-        (f"Not there any more: {counted(len(wanted) - len(found), 'row')} of those chosen.",)
-        if len(found) < len(wanted)
-        else ()
+        (f"Not there any more: {counted(len(wanted) - len(found), 'row')} of those chosen.",) if len(found) < len(wanted) else ()
     )
     removed = dict.fromkeys(found, reason)
     return Outcome(examples=without(material.examples, removed), removed=removed, notes=notes)

@@ -89,14 +89,17 @@ def parse_step(written: str) -> Step:
 def _value(parameter: Parameter, written: str) -> Any:
     if parameter.kind in ("choice", "text", "label", "column"):
         return written
+    is_list = parameter.kind in ("choices", "labels", "texts")
     try:
-        return json.loads(written)
+        value = json.loads(written)
     except ValueError:
-        pass
+        value = None
+    if value is not None and (isinstance(value, list) or not is_list):
+        return value
     if parameter.kind == "mapping":
         pairs = [pair.partition("->") for pair in written.split(",")]
         return {old.strip(): new.strip() for old, sign, new in pairs if sign} if all(sign for _, sign, _ in pairs) else written
-    if parameter.kind in ("choices", "labels", "texts"):
+    if is_list:
         return [item.strip() for item in written.split(",") if item.strip()]
     return {"yes": True, "no": False}.get(written.lower(), written)
 
