@@ -151,8 +151,7 @@ def _decode_as(data: bytes, encoding: str) -> Decoded:
         if data.startswith(mark) and name in (marked, plain):
             codec, start = plain, len(mark)
             break
-    if codec == "utf-8-sig":
-        codec = "utf-8"
+    codec = {"utf-8-sig": "utf-8", "utf-16": _wide_encoding(data) or "utf-16-le", "utf-32": "utf-32-le"}.get(codec, codec)
     return _with_few_damages(data, name, codec, start, _GUESS_DAMAGE_TOLERATED, certain=True)
 
 

@@ -1,6 +1,8 @@
 """Which encoding a file is in."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.datasets.decoding import decode
 from core.errors import InputFileError
@@ -34,6 +36,25 @@ def test_unicode_is_recognised_with_certainty_with_or_without_a_mark(encoding: s
         ("El niño comió mañana en el jardín,bien\n", "cp1252"),
         ("Für Übung,größer\n", "cp1252"),
         ("Zażółć gęślą jaźń, bardzo dobry produkt,dobry\n", "cp1250"),
+        ("这个产品非常好\n", "gb18030"),
+        ("退款\n", "gb18030"),
+        ("服務態度很差,負面\n", "big5"),
+        ("返金\n", "cp932"),
+        ("東京の天気\n", "euc_jp"),
+        ("ﾃｽﾄです,良い\n", "cp932"),
+        ("환불 문의,부정\n", "cp949"),
+        ("Возврат\n", "cp1251"),
+        ("отменить заказ\n", "koi8_r"),
+        ("È bello però,bene\n", "cp1252"),
+        ("très déçu par la qualité\n", "cp1252"),
+        ("Příliš žluťoučký kůň\n", "cp1250"),
+        ("árvíztűrő tükörfúrógép\n", "cp1250"),
+        ("müşteri hizmetleri çok yavaş\n", "cp1254"),
+        ("Πού είναι η παραγγελία μου;\n", "cp1253"),
+        ("ביטול הזמנה,רע\n", "cp1255"),
+        ("إلغاء الطلب,سلبي\n", "cp1256"),
+        ("ยกเลิกคำสั่งซื้อ\n", "cp874"),
+        ("Ačiū už pagalbą, viskas veikia\n", "cp1257"),
     ],
 )
 def test_short_texts_in_older_encodings_are_guessed_and_marked_as_a_guess(text: str, encoding: str) -> None:
@@ -62,3 +83,29 @@ def test_a_few_damaged_bytes_do_not_turn_a_utf8_file_to_gibberish() -> None:
     assert found.encoding == "utf-8"
     assert found.text.startswith("größer,gut\n")
     assert "br\udcf6ken" in found.text
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "euc_jp", "cp949", "utf-16", "utf-8-sig"])
+def test_a_damaged_byte_leaves_the_rest_of_the_file_readable(encoding: str) -> None:
+    text = "text,label\n" + {"euc_jp": _JAPANESE, "cp949": _KOREAN}.get(encoding, _CHINESE) * 30
+    data = text.encode(encoding)
+    place = data.index(b"\n", 800)
+    broken = data[:place] + (b"\xff" if encoding != "utf-16" else b"\x00\xd8") + data[place:]
+
+    found = decode(broken)
+
+    assert found.damaged
+    assert sum("\udc00" <= character <= "\udcff" for character in found.text) <= 2
+    assert found.text.startswith(text[:100])
+    assert found.text.endswith(text[-100:])
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(min_size=1, max_size=300), encoding=st.sampled_from([None, "gb18030", "utf-16", "cp1252", "shift_jis"]))
+def test_any_bytes_are_decoded_or_refused_and_the_lines_are_the_text(data: bytes, encoding: str | None) -> None:
+    try:
+        found = decode(data, encoding)
+    except InputFileError:
+        return
+    assert "".join(found.lines()) == found.text
+    assert found.text.startswith(found.head(10))
