@@ -213,7 +213,7 @@ def _flops_per_row(folder: Path, lengths: list[int]) -> float:
     model = AutoModel.from_pretrained(folder, local_files_only=True)
     weights = sum(parameter.numel() for parameter in model.encoder.parameters())
     pairs = 12 * model.config.num_hidden_layers * model.config.hidden_size
-    return sum(6 * weights * length + pairs * length**2 for length in lengths) / len(lengths)
+    return float(sum(6 * weights * length + pairs * length**2 for length in lengths)) / len(lengths)
 
 
 def _model_folder(reference: str) -> Path:

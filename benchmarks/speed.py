@@ -54,7 +54,8 @@ def speed(
         flops = facts["ours"]["flops_per_row"] * median(rates["ours"])
         typer.echo(
             f"\nMatrix products in bfloat16: {median(peaks) / 1e9:,.0f} GFLOP/s at best. "
-            f"Ours computes {flops / 1e9:,.0f} GFLOP/s of model arithmetic ({facts['ours']['tokens_per_row']:.1f} tokens a row): {flops / median(peaks):.0%} of it."
+            f"Ours computes {flops / 1e9:,.0f} GFLOP/s of model arithmetic ({facts['ours']['tokens_per_row']:.1f} tokens a row): "
+            f"{flops / median(peaks):.0%} of it."
         )
 
 
