@@ -227,12 +227,16 @@ class Workspace:
             created_at=datetime.now(UTC),
         )
         run_dir = self.run_dir(run_id)
-        run_dir.create(config)
+        try:
+            run_dir.create(config)
+        except OSError as error:
+            raise RunError(f"The run's folder cannot be made: {error.strerror}. Make room or check permissions.") from None
         try:
             record = self.store.add_run(record)
         except BaseException:
             shutil.rmtree(run_dir.folder, ignore_errors=True)
             raise
+        run_dir.note_about(name=record.name, created_at=record.created_at.isoformat(), owner=record.owner)
         self._wake()
         return record
 
@@ -317,7 +321,9 @@ class Workspace:
             RunError: the name is empty, too long or taken.
             NotFoundError: there is no such run.
         """
-        return self.store.rename_run(run_id, _clean_name(name, RunError))
+        record = self.store.rename_run(run_id, _clean_name(name, RunError))
+        self.run_dir(record.id).note_about(name=record.name)
+        return record
 
     def tag_run(self, run_id: str, tags: Sequence[str]) -> RunRecord:
         """Give a run these tags in place of those it has.
@@ -327,7 +333,9 @@ class Workspace:
             NotFoundError: there is no such run.
         """
         cleaned = [_clean_name(tag, RunError) for tag in tags if tag.strip()]
-        return self.store.tag_run(run_id, tuple(dict.fromkeys(cleaned)))
+        record = self.store.tag_run(run_id, tuple(dict.fromkeys(cleaned)))
+        self.run_dir(record.id).note_about(tags=list(record.tags))
+        return record
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with everything it wrote.

@@ -3,14 +3,14 @@
 import importlib.metadata
 import platform
 import shutil
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
 
 import core
 from core.access import Access
-from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace
+from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace, remark
 from core.errors import UserError
 from core.runs.records import RunState
 from core.settings import VARIABLES, Settings
@@ -18,8 +18,16 @@ from core.settings import VARIABLES, Settings
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "streamlit", "pandas", "scikit-learn", "SQLAlchemy")
 
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> Reply:
+def doctor(
+    context: typer.Context,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="First enter into the catalogue what lies in the workspace's folders and is not in it."),
+    ] = False,
+    as_json: AsJson = False,
+) -> Reply:
     """Report versions, device, disk, workspace and whether the bundled model is whole."""
+    repaired = _repair(context) if repair else None
     problems: list[str] = []
     value: dict[str, Any] = {
         "versions": _versions(problems),
@@ -28,8 +36,26 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> Reply:
         "workspace": _workspace(context, problems),
         "settings": _settings(context, problems),
     }
-    value |= {"problems": problems, "ok": not problems}
+    value |= {"problems": problems, "ok": not problems} | ({} if repaired is None else {"repaired": repaired})
     return answer(as_json, value, _report(value), FAILED if problems else DONE)
+
+
+def _repair(context: typer.Context) -> dict[str, Any]:
+    """Make the catalogue whole again from the folders, and say what was done."""
+    from core.runs.rebuilding import rebuild
+
+    account = rebuild(context.obj.settings or Settings.from_environment())
+    if account.set_aside is not None:
+        remark(f"The catalogue could not be read. It was set aside as {account.set_aside.name}, and a new one made.")
+    remark(f"Entered {account.num_datasets:,} data sets and {account.num_runs:,} runs that were not in the catalogue.")
+    for name, why in account.left_out.items():
+        remark(f"Left out {name}: {why}.")
+    return {
+        "set_aside": None if account.set_aside is None else str(account.set_aside),
+        "num_datasets": account.num_datasets,
+        "num_runs": account.num_runs,
+        "left_out": account.left_out,
+    }
 
 
 def _versions(problems: list[str]) -> dict[str, str | None]:

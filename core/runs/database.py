@@ -46,7 +46,8 @@ def open_database(database_url: str) -> sa.Engine:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         raise UserError(
             f"The catalogue cannot be opened: {cause}. Check that the database is there, can be read and written, "
-            "and is Tuneboard's; TUNEBOARD_HOME and TUNEBOARD_DATABASE_URL say where it is looked for."
+            "and is Tuneboard's; TUNEBOARD_HOME and TUNEBOARD_DATABASE_URL say where it is looked for. "
+            "Where the file is damaged, 'python -m core doctor --repair' sets it aside and makes a new one from the folders."
         ) from None
     return engine
 

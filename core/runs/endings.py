@@ -4,16 +4,20 @@ The worker says in ``events.jsonl`` where the run stands: ``running`` once it is
 or ``interrupted`` as its last word. Who died without a last word was killed, or could not even start.
 """
 
+import logging
 import signal
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from core.errors import UserError
 from core.runs import processes
 from core.runs.disk import FULL_MIB, free_mib, full_sentence
 from core.runs.memory import OomKills, oom_kills
 from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import LineReader, RunDir
+
+logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 2000
 
@@ -141,6 +145,19 @@ def _finished_at(record: RunRecord, run_dir: RunDir) -> datetime:
     now = datetime.now(UTC)
     last_written = datetime.fromtimestamp(max(written), UTC) if written else now
     return max(record.started_at or now, min(now, last_written))
+
+
+def headline(task_name: str, run_id: str, run_dir: RunDir) -> tuple[str | None, float | None]:
+    """Title and value of the test score the task is judged by, from ``result.json``; nothing where it is not there."""
+    from core.tasks import get_task  # numpy and pandas, which a process that only looks at runs does not need
+
+    try:
+        task = get_task(task_name)
+        result: dict[str, Any] = run_dir.result() or {}
+        return task.headline.title, float(task.flat_scores(result["splits"]["test"])[task.headline.key])
+    except (UserError, LookupError, TypeError, ValueError):
+        logger.exception("The result of run %s has no headline score.", run_id)
+        return None, None
 
 
 def signal_name(number: int) -> str:

@@ -15,15 +15,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from core.errors import NotFoundError, RunError, UserError
+from core.errors import NotFoundError, RunError
 from core.models.catalogue import BUNDLED
 from core.runs import processes
 from core.runs.devices_in_use import device_for, runs_at_once
-from core.runs.endings import has_announced_itself, read_ending
+from core.runs.endings import has_announced_itself, headline, read_ending
 from core.runs.environment import worker_environment
 from core.runs.records import RunRecord, RunState, WorkerIdentity
 from core.runs.resident import Resident
@@ -231,16 +230,16 @@ class Launcher:
         reason = self._ended_for.pop(record.id, None)
         if ending.state is RunState.INTERRUPTED and reason is not None:
             ending = dataclasses.replace(ending, message=reason)
-        headline_name, headline = None, None
+        title, score = None, None
         if ending.state is RunState.SUCCEEDED:
-            headline_name, headline = _headline(record, run_dir)
+            title, score = headline(record.task, record.id, run_dir)
         self._store.end_run(
             record.id,
             ending.state,
             message=ending.message,
             finished_at=ending.finished_at,
-            headline_name=headline_name,
-            headline=headline,
+            headline_name=title,
+            headline=score,
         )
         self._stops.pop(record.id, None)
         if record.worker is not None:
@@ -302,19 +301,6 @@ class Launcher:
 
     def _run_dir(self, record: RunRecord) -> RunDir:
         return RunDir(self._settings.runs_folder / record.id)
-
-
-def _headline(record: RunRecord, run_dir: RunDir) -> tuple[str | None, float | None]:
-    """Title and value of the test score the task is judged by, from ``result.json``; nothing where it is not there."""
-    from core.tasks import get_task  # numpy and pandas, which a process that only looks at runs does not need
-
-    try:
-        task = get_task(record.task)
-        result: dict[str, Any] = run_dir.result() or {}
-        return task.headline.title, float(task.flat_scores(result["splits"]["test"])[task.headline.key])
-    except (UserError, LookupError, TypeError, ValueError):
-        logger.exception("The result of run %s has no headline score.", record.id)
-        return None, None
 
 
 def _size(run_dir: RunDir) -> int:

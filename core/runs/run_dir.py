@@ -37,6 +37,7 @@ class RunDir:
         self.model = folder / "model"
         self.result_file = folder / "result.json"
         self.error_file = folder / "error.json"
+        self.about_file = folder / "about.json"
         self._reserve_file = folder / ".reserve"
 
     # --- written once by whoever makes the run ----------------------------------------------------------------------------
@@ -56,6 +57,15 @@ class RunDir:
             if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
                 with path.open("a", encoding="utf-8") as file:
                     file.write("\n")
+
+    def note_about(self, **facts: Any) -> None:
+        """Keep a copy of what only the catalogue knows, such as the name, from which the catalogue can be made anew."""
+        with contextlib.suppress(OSError):  # a copy; the catalogue has it
+            write_json(self.about_file, self.about() | facts)
+
+    def about(self) -> dict[str, Any]:
+        """What was noted."""
+        return read_json(self.about_file) or {}
 
     def damaged_lines(self) -> int:
         """How many lines of figures and events cannot be read."""

@@ -1,0 +1,185 @@
+"""The catalogue made anew from the folders: what a workspace holds can always be found again.
+
+Folders of data sets and runs hold everything but names, tags and the order of the queue; of a run these are kept beside it. A
+database that cannot be read is set aside, never deleted. Lines the catalogue has already are left as they are.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.errors import UserError
+from core.runs import processes
+from core.runs.database import changing, open_database
+from core.runs.endings import headline
+from core.runs.records import DatasetRecord, RunRecord, RunState
+from core.runs.run_dir import RunDir, read_json
+from core.runs.tables import datasets, row_of_dataset, row_of_run, runs
+from core.settings import Settings
+
+
+@dataclass
+class Account:
+    """What was done.
+
+    Attributes:
+        set_aside: where the damaged database lies now; nothing if there was none.
+        num_datasets, num_runs: how many were entered.
+        left_out: name of each folder that could not be entered, and why.
+    """
+
+    set_aside: Path | None = None
+    num_datasets: int = 0
+    num_runs: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def rebuild(settings: Settings) -> Account:
+    """Enter into the catalogue whatever lies in the workspace and is not in it.
+
+    Raises:
+        UserError: the database cannot be opened, and is not a file of this workspace that could be set aside.
+    """
+    account = Account()
+    engine = _opened(settings, account)
+    try:
+        with changing(engine) as connection:
+            known = {row.id for table in (datasets, runs) for row in connection.execute(sa.select(table.c.id))}
+            names = {row.name for table in (datasets, runs) for row in connection.execute(sa.select(table.c.name))}
+            for folder in _folders(settings.datasets_folder, known):
+                dataset = _dataset_of(folder)
+                if dataset is None:
+                    account.left_out[folder.name] = "its dataset.json is missing or damaged"
+                    continue
+                dataset["name"] = _free(dataset["name"], names)
+                connection.execute(datasets.insert().values(row_of_dataset(DatasetRecord(**dataset))))
+                known.add(folder.name)
+                account.num_datasets += 1
+            for position, folder in enumerate(_folders(settings.runs_folder, known), start=1):
+                run = _run_of(folder, settings)
+                if run is None or run["dataset_id"] not in known:
+                    account.left_out[folder.name] = (
+                        "its config.yaml is missing or damaged" if run is None else "its data set is gone"
+                    )
+                    continue
+                run["name"] = _free(run["name"], names)
+                worker = run.pop("worker")
+                columns = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": None}
+                if worker is not None:
+                    columns = {f"worker_{name}": getattr(worker, name) for name in ("pid", "started_at", "boot_id")}
+                connection.execute(runs.insert().values(**row_of_run(RunRecord(**run)), **columns, queue_position=-position))
+                account.num_runs += 1
+    finally:
+        engine.dispose()
+    return account
+
+
+def _opened(settings: Settings, account: Account) -> sa.Engine:
+    file = settings.home / "tuneboard.db"
+    try:
+        engine = open_database(settings.database_url)
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as connection:
+                found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
+            if found != "ok":
+                engine.dispose()
+                raise UserError(f"The catalogue is damaged: {found}")
+        return engine
+    except (UserError, sa.exc.DBAPIError) as error:
+        is_ours = settings.database_url == f"sqlite:///{file}"
+        if not is_ours or not file.is_file() or "newer Tuneboard" in str(error):
+            raise UserError(str(error)) from None
+    account.set_aside = file.with_name(f"{file.name}.damaged-{time.time_ns()}")
+    file.rename(account.set_aside)
+    for rest in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        if rest.exists():
+            rest.rename(rest.with_name(f"{account.set_aside.name}{rest.name.removeprefix(file.name)}"))
+    return open_database(settings.database_url)
+
+
+def _folders(parent: Path, known: set[str]) -> list[Path]:
+    found = parent.iterdir() if parent.is_dir() else iter(())
+    return sorted(folder for folder in found if folder.is_dir() and not folder.name.startswith(".") and folder.name not in known)
+
+
+def _dataset_of(folder: Path) -> dict[str, Any] | None:
+    about = read_json(folder / "dataset.json")
+    try:
+        if about is None or not (folder / "examples.parquet").is_file():
+            return None
+        version = int(about.get("version") or 1)
+        return {
+            "id": folder.name,
+            "name": _name_of_file(about.get("source")) + (f" v{version}" if version > 1 else ""),
+            "task": str(about["task"]),
+            "num_examples": sum(int(count) for count in about["num_examples"].values()),
+            "num_labels": len(about["labels"]),
+            "content_hash": str(about["content_hash"]),
+            "created_at": _moment(about.get("created_at"), folder),
+            "parent_id": about.get("parent"),
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
+    run_dir = RunDir(folder)
+    try:
+        config = run_dir.config()
+    except (OSError, UserError, ValueError):
+        return None
+    about = run_dir.about()
+    run = {
+        "id": folder.name,
+        "name": str(about.get("name") or folder.name),
+        "dataset_id": config.data.dataset,
+        "task": config.data.task,
+        "model": config.model.model,
+        "recipe": config.recipe,
+        "created_at": _moment(about.get("created_at"), run_dir.config_file),
+        "tags": tuple(str(tag) for tag in about.get("tags") or ()),
+        "owner": about.get("owner"),
+        "worker": None,
+    }
+    at_work = processes.find([str(folder), "--dataset", str(settings.datasets_folder / config.data.dataset)])
+    times = [event.get("time") for event in run_dir.events()]
+    if times:
+        run["started_at"], run["finished_at"] = _moment(times[0], folder), _moment(times[-1], folder)
+    error = run_dir.error()
+    if run_dir.result() is not None:
+        title, value = headline(config.data.task, folder.name, run_dir)
+        return {**run, "state": RunState.SUCCEEDED, "headline_name": title, "headline": value}
+    if at_work is not None:
+        return {**run, "state": RunState.RUNNING, "worker": at_work, "finished_at": None}
+    if error is not None:
+        return {**run, "state": RunState.FAILED, "message": str(error.get("message"))}
+    message = "Brought back from its folder after the catalogue was lost. Resume goes on from its last checkpoint, if any."
+    return {**run, "state": RunState.INTERRUPTED, "message": message}
+
+
+def _name_of_file(source: Any) -> str:
+    """What the imported file was called, without its ending."""
+    files = source.get("files") if isinstance(source, dict) else None
+    name = files[0].get("file_name") if files and isinstance(files[0], dict) else None
+    return Path(str(name)).stem[:100] if name else "data set"
+
+
+def _moment(written: Any, path: Path) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(written))
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    taken.add(free)
+    return free
