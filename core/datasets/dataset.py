@@ -99,9 +99,7 @@ class Dataset:
     def extra(self) -> pd.DataFrame:
         """The further columns of the file, cells as ``str`` or ``None``, ids of the examples as index, where any were kept."""
         rows = self._beside(EXTRA_FILE, ["id"]).set_index("id")
-        return (
-            rows.rename(columns=lambda name: name.removeprefix(_EXTRA_PREFIX)).astype(object).where(rows.notna().to_numpy(), None)
-        )
+        return cells_of_text(rows.rename(columns=lambda name: name.removeprefix(_EXTRA_PREFIX)))
 
     def removed(self) -> pd.DataFrame:
         """Rows that the changes of this version took out: ``id``, ``split``, ``record``, ``text``, ``answer``, ``reason``."""
@@ -114,6 +112,15 @@ class Dataset:
     def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / name
         return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=columns)
+
+
+def cells_of_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with every cell ``str`` or ``None``, whatever pandas took a missing one for."""
+    columns = {
+        name: pd.Series([cell if isinstance(cell, str) else None for cell in rows[name]], index=rows.index, dtype=object)
+        for name in rows.columns
+    }
+    return pd.DataFrame(columns, index=rows.index, columns=rows.columns)
 
 
 def write_dataset(

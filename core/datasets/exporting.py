@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from core.datasets.comparing import plain
-from core.datasets.dataset import Dataset
+from core.datasets.dataset import Dataset, cells_of_text
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import layout_of
 from core.errors import DatasetError
@@ -104,15 +104,14 @@ def _objects(values: list[Any]) -> pd.Series:
 
 
 def _with_further_columns(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    extra = dataset.extra().reindex(rows["id"])
+    extra = cells_of_text(dataset.extra().reindex(rows["id"]))
     taken = set(rows.columns)
     for name in extra.columns:
         free = name
         while free in taken:
             free = f"{free} (from the file)"
         taken.add(free)
-        cells = extra[name].astype(object)
-        rows[free] = cells.where(cells.notna(), None).to_numpy()
+        rows[free] = extra[name].to_numpy(dtype=object)
     return rows
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from core.datasets.checks import check_examples, check_sizes, duplicate_notes, label_notes, without_unknown_labels
-from core.datasets.dataset import Dataset, hash_examples, write_dataset
+from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
 from core.datasets.progress import SILENT, Progress
 from core.datasets.set_aside import RecordSetAside, set_aside_rows, with_contents
@@ -195,7 +195,7 @@ def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: 
         parts.append(table.rows.loc[examples.loc[own, "record"], names].set_axis(ids[own], axis="index"))
     rows = pd.concat(parts).sort_index()
     filled = rows.columns[rows.notna().any().to_numpy()]
-    return rows[filled].astype(object).where(rows[filled].notna(), None)
+    return cells_of_text(rows[filled])
 
 
 def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
