@@ -1,7 +1,6 @@
 """From an uploaded file to a data set: choices on the left, on the right the rows as they will be read; saved only when asked."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -12,20 +11,20 @@ from core.tasks import TASKS, get_task
 from core.tasks.base import Role
 from dashboard import formats, state, uploads, widgets
 from dashboard.data_preview import draw_preview
+from dashboard.data_reading import draw_reading, reading_options
 from dashboard.escaping import markdown_text
+from dashboard.kept import kept
+from dashboard.progress import progress_bar
 from dashboard.split_choices import draw_splits
 
 IMPORT = "import"
 """Session key of the import at work: ids of its uploads by part (main, validation, test), and the name proposed."""
 
-_ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1251", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
-_DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
-
 
 def draw_upload() -> None:
     """Where a file comes in; it is on disk before anything else happens."""
     uploaded = st.file_uploader(
-        "CSV, TSV, JSON Lines, JSON, Parquet, Excel or CoNLL columns",
+        "CSV, JSON, Parquet, Arrow, Excel, OpenDocument or CoNLL, also zipped; or a zip with a folder of texts for each label",
         key="data-upload",
         max_upload_size=state.workspace().settings.max_upload_mib,
     )
@@ -58,8 +57,7 @@ def draw_import() -> None:
     tables, plan = chosen
     with right:
         try:
-            with st.spinner("Reading the rows…"):
-                prepared = _prepared(tables, plan)
+            prepared = _prepared(tables, plan)
         except UserError as error:
             widgets.show_error(str(error), title="This cannot become a data set yet")
             _draw_raw(tables["main"])
@@ -72,12 +70,12 @@ def draw_import() -> None:
 def _draw_choices(upload: uploads.Upload) -> tuple[dict[str, Table], ImportPlan] | None:
     st.caption(f"File {markdown_text(upload.file_name, longest=60)}")
     try:
-        table = uploads.read(upload, **_reading_options())
+        table = uploads.read(upload, **reading_options())
     except InputFileError as error:
         widgets.show_error(str(error), title="This file cannot be read")
-        _draw_reading(None)
+        draw_reading(upload, None)
         return None
-    _draw_reading(table)
+    draw_reading(upload, table)
     try:
         return _draw_plan(table)
     except UserError as error:
@@ -110,51 +108,6 @@ def _draw_plan(table: Table) -> tuple[dict[str, Table], ImportPlan] | None:
     return {"main": table, **splits.tables}, plan
 
 
-def _reading_options() -> dict[str, Any]:
-    names = {"encoding": "import-encoding", "delimiter": "import-delimiter", "sheet": "import-sheet"}
-    return {name: st.session_state[key] for name, key in names.items() if st.session_state.get(key)}
-
-
-def _draw_reading(table: Table | None) -> None:
-    """How the file was read, and what can be said where the guess was wrong."""
-    title = f"Read as {_reading_in_words(table)}" if table is not None else "How to read the file"
-    with st.expander(title, expanded=table is None, icon=":material/description:"):
-        kind = table.format if table is not None else "csv"
-        if kind in {"parquet", "excel"}:
-            sheets = [str(name) for name in (table.reading.get("sheets") or [])] if table is not None else []
-            if sheets:
-                st.selectbox("Sheet", [None, *sheets], format_func=lambda name: name or "First with content", key="import-sheet")
-            else:
-                st.caption("This format says itself how it is read.")
-            return
-        st.selectbox("Encoding", [None, *_ENCODINGS], format_func=lambda name: name or "Found by itself", key="import-encoding")
-        if kind == "csv":
-            st.selectbox(
-                "Delimiter",
-                [None, *_DELIMITERS],
-                format_func=lambda mark: _DELIMITERS.get(mark, "Found by itself"),
-                key="import-delimiter",
-            )
-
-
-def _reading_in_words(table: Table) -> str:
-    delimiter = table.reading.get("delimiter")
-    parts = [
-        {
-            "csv": "CSV",
-            "jsonl": "JSON Lines",
-            "json": "JSON",
-            "parquet": "Parquet",
-            "excel": "Excel",
-            "conll": "CoNLL columns",
-        }.get(table.format, table.format),
-        str(table.reading.get("encoding") or ""),
-        _DELIMITERS.get(str(delimiter), str(delimiter)).lower() if delimiter else "",
-        formats.plural(len(table.rows), "record"),
-    ]
-    return markdown_text(", ".join(part for part in parts if part))
-
-
 def _draw_role(role: Role, columns: list[str], guessed: tuple[str, ...], key: str) -> tuple[str, ...]:
     known = [name for name in guessed if name in columns]
     if role.many:
@@ -175,22 +128,16 @@ def _draw_role(role: Role, columns: list[str], guessed: tuple[str, ...], key: st
 
 def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
     """The rows as the plan reads them; the last few plans are kept, so that a click on a tab costs nothing."""
-    identities = tuple((part, id(table)) for part, table in sorted(tables.items()))
-    return _prepare(_Unhashed(tables), identities, plan, tuple(state.workspace().settings.import_limits.items()))
+    going, options = st.session_state[IMPORT], reading_options()
+    limits = state.workspace().settings.import_limits
+    sources = tuple((part, going.get(part)) for part in sorted(tables))
 
+    def make() -> Prepared:
+        with progress_bar() as progress:
+            return prepare(tables, plan, progress=progress, **limits)
 
-class _Unhashed(NamedTuple):
-    tables: Mapping[str, Table]
-
-
-@st.cache_resource(show_spinner=False, max_entries=6, ttl=1800, hash_funcs={ImportPlan: repr, _Unhashed: lambda _: ""})
-def _prepare(
-    held: _Unhashed,
-    identities: tuple[tuple[str, int], ...],  # noqa: ARG001 - identities are the key
-    plan: ImportPlan,
-    limits: tuple[tuple[str, int], ...],
-) -> Prepared:
-    return prepare(held.tables, plan, **dict(limits))
+    key = ("prepared", sources, tuple(sorted(options.items())), repr(plan), tuple(limits.items()))
+    return kept(key, make, lambda prepared: len(prepared.examples))
 
 
 def _draw_raw(table: Table) -> None:

@@ -9,6 +9,7 @@ from core.datasets.planning import ImportPlan
 from core.datasets.table import Table
 from core.datasets.times import ORDERS
 from dashboard import uploads, widgets
+from dashboard.data_reading import reading_options
 
 _WAYS = {"random": "Random", "column": "By a column", "group": "By groups", "time": "Along time", "files": "From files"}
 _ORDER_TITLES = dict(zip(ORDERS, ("Find out", "Day first", "Month first"), strict=True))
@@ -83,7 +84,7 @@ def _tables_of_files(going: dict[str, Any]) -> dict[str, Table]:
         uploaded = st.file_uploader(f"{part.capitalize()} file", key=f"import-file-{part}")
         if uploaded is not None:
             with widgets.errors_shown():
-                tables[part] = uploads.read(uploads.keep(uploaded))
+                tables[part] = uploads.read(uploads.keep(uploaded), **reading_options(of_further_files=True))
                 going[part] = uploads.keep(uploaded).id
     return tables
 

@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 import streamlit as st
 
+from core.datasets.alternatives import LOOKED_AT
 from core.datasets.table import Table
 from core.errors import InputFileError
 from core.settings import PROJECT_ROOT
 from dashboard import state
+from dashboard.kept import kept
+from dashboard.progress import progress_bar
 
 _ID = re.compile(r"[a-f0-9]{24}")
 _CONTENT = "content"
@@ -83,14 +86,35 @@ def read(upload: Upload, **options: Any) -> Table:
     """The table an upload holds, read once for each way of reading it.
 
     Args:
-        options: ``encoding``, ``delimiter`` or ``sheet``, where a person chose them.
+        options: ``encoding``, ``delimiter``, ``sheet`` or ``missing``, where a person chose them.
 
     Raises:
         InputFileError: it cannot be read, or is gone.
     """
     if not upload.path.is_file():
         raise InputFileError("The uploaded file is gone; uploads are kept for a day. Upload it again.")
-    return _read(upload.path, upload.file_name, state.workspace().settings.max_upload_mib, tuple(sorted(options.items())))
+    from core.datasets.reading import read_table
+
+    def make() -> Table:
+        with progress_bar() as progress:
+            return read_table(
+                upload.path,
+                file_name=upload.file_name,
+                max_mib=state.workspace().settings.max_upload_mib,
+                progress=progress,
+                **options,
+            )
+
+    return kept(("table", upload.id, tuple(sorted(options.items()))), make, lambda table: len(table.rows))
+
+
+def beginning(upload: Upload) -> bytes:
+    """The first bytes of an upload, enough to see what it would be if it were read otherwise."""
+    try:
+        with upload.path.open("rb") as file:
+            return file.read(LOOKED_AT)
+    except OSError:
+        return b""
 
 
 def prune(now: float | None = None) -> None:
@@ -99,13 +123,6 @@ def prune(now: float | None = None) -> None:
     for folder in state.workspace().settings.uploads_folder.iterdir():
         if _ID.fullmatch(folder.name) and folder.stat().st_mtime < oldest:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, ttl=3600)
-def _read(path: Path, file_name: str, max_mib: int, options: tuple[tuple[str, Any], ...]) -> Table:
-    from core.datasets.reading import read_table
-
-    return read_table(path, file_name=file_name, max_mib=max_mib, **dict(options))
 
 
 def _new_upload(file_name: str) -> Upload:

@@ -1,0 +1,68 @@
+"""Large results of one server, kept for as long as they are likely to be asked for again, and never too many at once.
+
+Streamlit's own caches cannot show progress while a value is being made.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+_MOST_ROWS = 2_500_000
+_MOST_ENTRIES = 8
+_KEPT_S = 1800.0
+
+
+@dataclass
+class _Entry:
+    value: Any
+    rows: int
+    used_at: float
+
+
+@dataclass
+class _Shelf:
+    """Values by key, the one used longest ago first."""
+
+    entries: OrderedDict[Hashable, _Entry] = field(default_factory=OrderedDict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def kept(key: Hashable, make: Callable[[], T], rows: Callable[[T], int]) -> T:
+    """The value of a key, made if it is not there; errors are not kept.
+
+    Args:
+        key: says everything the value depends on.
+        make: makes it; may draw on the page.
+        rows: how many rows it holds, by which room is made for it.
+    """
+    shelf = _shelf()
+    now = time.monotonic()
+    with shelf.lock:
+        for old in [old for old, entry in shelf.entries.items() if now - entry.used_at > _KEPT_S]:
+            del shelf.entries[old]
+        if (entry := shelf.entries.get(key)) is not None:
+            entry.used_at = now
+            shelf.entries.move_to_end(key)
+            value: T = entry.value
+            return value
+    made = make()
+    with shelf.lock:
+        shelf.entries[key] = _Entry(made, rows(made), time.monotonic())
+        shelf.entries.move_to_end(key)
+        while len(shelf.entries) > _MOST_ENTRIES or (
+            len(shelf.entries) > 1 and sum(entry.rows for entry in shelf.entries.values()) > _MOST_ROWS
+        ):
+            shelf.entries.popitem(last=False)
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> _Shelf:
+    return _Shelf()
