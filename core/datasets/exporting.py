@@ -111,7 +111,7 @@ def _with_further_columns(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
         while free in taken:
             free = f"{free} (from the file)"
         taken.add(free)
-        rows[free] = extra[name].to_numpy(dtype=object)
+        rows[free] = pd.Series(extra[name].tolist(), index=rows.index, dtype=object)
     return rows
 
 
