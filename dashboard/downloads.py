@@ -6,16 +6,24 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.escaping import spreadsheet_cell
+from core.datasets.exporting import guarded
 
 FORMULA_NOTE = "In CSV files, cells that start with = + - @ or a tab get a leading apostrophe, so that no spreadsheet runs them."
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    """The table as UTF-8 CSV with a byte order mark (spreadsheets need it) and guarded cells and headers; lists become JSON."""
-    guarded = table.apply(lambda column: column.map(_cell)) if len(table) else table.copy()
-    guarded.columns = [spreadsheet_cell(str(name)) for name in table.columns]
-    return guarded.to_csv(index=False).encode("utf-8-sig", "surrogatepass")
+def csv_bytes(table: pd.DataFrame, *, guard: bool = True) -> bytes:
+    """The table as UTF-8 CSV with a byte order mark, which spreadsheets need; lists become JSON.
+
+    Args:
+        table: what to write.
+        guard: whether cells and headers that look like formulas get a leading apostrophe; without, all come back as they are.
+    """
+    written = table.apply(lambda column: column.map(_cell)) if len(table) else table.copy()
+    written.columns = [str(name) for name in table.columns]
+    if guard:
+        written = written.map(guarded)
+        written.columns = [guarded(name) for name in written.columns]
+    return written.to_csv(index=False).encode("utf-8-sig", "surrogatepass")
 
 
 def json_bytes(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
@@ -34,7 +42,7 @@ def _cell(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple | dict):
         value = json.dumps(value, ensure_ascii=False, default=_plain)
-    return spreadsheet_cell(value)
+    return value
 
 
 def _plain(value: Any) -> Any:

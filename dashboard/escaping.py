@@ -1,19 +1,17 @@
-"""Text written by others, made safe for the three places that would otherwise read it as code.
+"""Text written by others, made safe for the two places that would otherwise read it as code.
 
 Most user text goes to ``st.text``, ``st.code`` and ``st.dataframe``, which show it as it is. The functions here are for the few
-places that read markdown (headings, messages, button labels), for Plotly labels, and for cells of a CSV file that somebody opens
-in a spreadsheet.
+places that read markdown (headings, messages, button labels), and for Plotly labels. Cells of a file that somebody opens in a
+spreadsheet are guarded where the file is written, in ``core.datasets.exporting``.
 """
 
 import html
 import re
-from typing import Any
 
 _MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])")
 _LIVE_AFTER_PARSING = re.compile(r"([:@]|www(?=\.)|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 _WORD_JOINER = "\u2060"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LONGEST_LABEL = 28
 
 
@@ -54,8 +52,3 @@ def distinct_plotly_texts(texts: list[str], *, longest: int = _LONGEST_LABEL) ->
         seen[label] = seen.get(label, 0) + 1
         shown.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
     return shown
-
-
-def spreadsheet_cell(value: Any) -> Any:
-    """A cell that no spreadsheet program runs as a formula: text that starts like one gets a leading apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -10,7 +10,7 @@ import streamlit as st
 from core.errors import InputFileError, NotFoundError, UserError
 from core.runs.records import RunRecord
 from dashboard import formats, state, uploads, widgets
-from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem, json_bytes
+from dashboard.downloads import csv_bytes, file_stem, json_bytes
 from dashboard.results import screens_of
 
 if TYPE_CHECKING:
@@ -118,10 +118,12 @@ def draw_answer(run: RunRecord, texts: Sequence[str] | None) -> None:
 
 def _draw_downloads(run: RunRecord, texts: Sequence[str], predictions: Sequence[dict[str, Any]], table: pd.DataFrame) -> None:
     stem = f"{file_stem(run.name)}-predictions"
-    with st.container(horizontal=True):
+    row = st.container(horizontal=True)
+    guard = widgets.guards_formulas(f"predictions-{run.id}")
+    with row:
         st.download_button(
             "CSV",
-            lambda: csv_bytes(table),
+            lambda: csv_bytes(table, guard=guard),
             file_name=f"{stem}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -135,7 +137,6 @@ def _draw_downloads(run: RunRecord, texts: Sequence[str], predictions: Sequence[
             icon=":material/download:",
             on_click="ignore",
         )
-    st.caption(FORMULA_NOTE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_LOADED_MODELS)

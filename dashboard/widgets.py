@@ -15,6 +15,7 @@ from core.training.recipes import RECIPES
 from dashboard import formats, state
 from dashboard.charts.base import TOOLBAR
 from dashboard.charts.curves import ZOOM_NAME, Curve
+from dashboard.downloads import FORMULA_NOTE
 from dashboard.escaping import markdown_text
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
@@ -122,6 +123,11 @@ def run_title(run: RunRecord) -> str:
     """A run in one line of plain text: name, headline figure, age."""
     figure = f" · {run.headline_name} {formats.score(run.headline)}" if run.headline is not None else ""
     return f"{run.name}{figure} · {formats.ago(run.created_at)}"
+
+
+def guards_formulas(key: str) -> bool:
+    """A switch for CSV files: safe to open in a spreadsheet, or every cell exactly as it is."""
+    return st.toggle("CSV safe for spreadsheets", True, key=f"guard-{key}", help=FORMULA_NOTE)
 
 
 def key_of_rows(name: str, ids: Sequence[str]) -> str:

@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord
-from dashboard import formats
-from dashboard.downloads import FORMULA_NOTE, csv_bytes, file_stem, json_bytes
+from dashboard import formats, widgets
+from dashboard.downloads import csv_bytes, file_stem, json_bytes
 from dashboard.results.view import TaskScreens
 
 _DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
@@ -30,7 +30,9 @@ def training_sentence(result: Mapping[str, Any]) -> str:
 def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screens: TaskScreens, rows: pd.DataFrame) -> None:
     """Buttons for the report as JSON, the per-label table and the predictions as CSV. Files are made when they are asked for."""
     stem = f"{file_stem(run.name)}-{split}"
-    with st.container(horizontal=True, vertical_alignment="center"):
+    row = st.container(horizontal=True, vertical_alignment="center")
+    guard = widgets.guards_formulas(f"results-{run.id}")
+    with row:
         st.download_button(
             "Report (JSON)",
             lambda: json_bytes({"run": run.id, "name": run.name, **result}),
@@ -41,7 +43,7 @@ def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screen
         )
         st.download_button(
             "Labels (CSV)",
-            lambda: csv_bytes(screens.label_table(result["splits"][split])),
+            lambda: csv_bytes(screens.label_table(result["splits"][split]), guard=guard),
             file_name=f"{stem}-labels.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -49,10 +51,9 @@ def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screen
         )
         st.download_button(
             "Predictions (CSV)",
-            lambda: csv_bytes(screens.kept_predictions(rows)),
+            lambda: csv_bytes(screens.kept_predictions(rows), guard=guard),
             file_name=f"{stem}-predictions.csv",
             mime="text/csv",
             icon=":material/download:",
             on_click="ignore",
         )
-    st.caption(FORMULA_NOTE)

@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from core.datasets.exporting import guarded
 from dashboard.downloads import csv_bytes, file_stem, json_bytes
-from dashboard.escaping import distinct_plotly_texts, markdown_text, plotly_text, spreadsheet_cell
+from dashboard.escaping import distinct_plotly_texts, markdown_text, plotly_text
 
 HOSTILE = [
     "![](http://evil.example/x.png)",
@@ -67,12 +68,12 @@ def test_long_labels_that_look_alike_once_shortened_stay_apart() -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\r=x"])
 def test_a_cell_that_starts_like_a_formula_gets_an_apostrophe(cell: str) -> None:
-    assert spreadsheet_cell(cell) == f"'{cell}"
+    assert guarded(cell) == f"'{cell}"
 
 
 def test_numbers_and_plain_text_stay_as_they_are_in_csv() -> None:
-    assert spreadsheet_cell(-1.5) == -1.5
-    assert spreadsheet_cell("a=1") == "a=1"
+    assert guarded(-1.5) == -1.5
+    assert guarded("a=1") == "a=1"
 
 
 def test_csv_guards_cells_and_headers_and_writes_lists_as_json() -> None:
@@ -81,6 +82,14 @@ def test_csv_guards_cells_and_headers_and_writes_lists_as_json() -> None:
     assert text.splitlines()[0] == "'=head,labels"
     assert "'=cmd()" in text
     assert json.loads(pd.read_csv(pd.io.common.StringIO(text))["labels"][0]) == ["a", "é"]
+
+
+def test_without_the_guard_every_cell_comes_back_as_it_was() -> None:
+    table = pd.DataFrame({"=head": ["=cmd()", "-1", "\tx", "'quoted"]})
+
+    text = csv_bytes(table, guard=False).decode("utf-8-sig")
+
+    assert pd.read_csv(pd.io.common.StringIO(text), dtype=str).equals(table.astype("str"))
 
 
 def test_csv_of_an_empty_table_still_has_its_header() -> None:

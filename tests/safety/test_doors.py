@@ -1,0 +1,202 @@
+"""The doors through which text could become markdown, HTML or code stay shut: read off the source of every module.
+
+What is shown as markdown must be written in the source, made by a function that escapes, or stand in ``ours.txt`` beside this
+file: one line for each expression of a module that somebody has looked at and found to hold no text of a user's.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENS = sorted((ROOT / "dashboard").rglob("*.py"))
+MODULES = sorted([*SCREENS, *(ROOT / "core").rglob("*.py")])
+OURS = {
+    tuple(part.strip() for part in line.split(" | ", 1))
+    for line in (Path(__file__).parent / "ours.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+}
+
+READ_AS_MARKDOWN = {
+    "badge", "button", "caption", "checkbox", "error", "exception", "expander", "header", "info", "link_button", "markdown",
+    "metric", "popover", "spinner", "status", "subheader", "success", "tab", "title", "toast", "toggle", "warning", "write",
+    "write_stream",
+}  # fmt: skip
+"""Methods of Streamlit whose first argument is markdown."""
+
+MARKDOWN_ARGUMENTS = {"help", "title", "placeholder_help"}
+"""Arguments that are markdown wherever they are."""
+
+ESCAPES = {"markdown_text", "markdown_piece", "highlighted", "change_markdown"}
+"""Functions that escape what they are given."""
+
+OF_OUR_OWN_WORDS = {"formats", "str.format"}
+"""Modules that make words of numbers and dates only."""
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def owner_of(function: ast.expr) -> str:
+    return function.value.id if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) else ""
+
+
+def unescaped(value: ast.expr, module: str) -> Iterator[str]:
+    """Every piece of an expression that is neither ours nor escaped."""
+    if isinstance(value, ast.Constant) or (module, ast.unparse(value)) in OURS:
+        return
+    if isinstance(value, ast.JoinedStr):
+        for piece in value.values:
+            yield from unescaped(piece, module)
+    elif isinstance(value, ast.FormattedValue):
+        is_number = value.format_spec is not None and any(
+            isinstance(part, ast.Constant) and str(part.value)[-1:] in {",", "f", "d", "%", "e", "g"}
+            for part in getattr(value.format_spec, "values", [])
+        )
+        if not is_number:
+            yield from unescaped(value.value, module)
+    elif isinstance(value, ast.BinOp):
+        yield from unescaped(value.left, module)
+        yield from unescaped(value.right, module)
+    elif isinstance(value, ast.BoolOp):
+        for part in value.values:
+            yield from unescaped(part, module)
+    elif isinstance(value, ast.IfExp):
+        yield from unescaped(value.body, module)
+        yield from unescaped(value.orelse, module)
+    elif isinstance(value, ast.Name) and value.id.isupper():
+        return  # a constant of the module
+    elif isinstance(value, ast.Call):
+        if name_of(value.func) in ESCAPES or owner_of(value.func) in OF_OUR_OWN_WORDS:
+            return
+        if name_of(value.func) == "join" and isinstance(value.args[0], ast.GeneratorExp):
+            yield from unescaped(value.args[0].elt, module)
+        elif name_of(value.func) in {"capitalize", "lower", "strip"} and isinstance(value.func, ast.Attribute):
+            yield from unescaped(value.func.value, module)
+        else:
+            yield ast.unparse(value)
+    else:
+        yield ast.unparse(value)
+
+
+def shown_as_markdown(tree: ast.AST) -> Iterator[ast.expr]:
+    for call in calls(tree):
+        if not isinstance(call.func, ast.Attribute) or owner_of(call.func) in {"self", "app", "logging", "_log", "widgets"}:
+            continue
+        if name_of(call.func) in READ_AS_MARKDOWN and call.args:
+            yield from call.args[: 2 if name_of(call.func) == "metric" else 1]
+        if owner_of(call.func) == "st":
+            yield from (one.value for one in call.keywords if one.arg in MARKDOWN_ARGUMENTS)
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_whatever_is_shown_as_markdown_is_ours_or_escaped(path: Path) -> None:
+    module = str(path.relative_to(ROOT / "dashboard"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    found = {piece for value in shown_as_markdown(tree) for piece in unescaped(value, module)}
+
+    assert not found, (
+        f"{module} shows these as markdown: {sorted(found)}. Pass what may hold a user's text through dashboard.escaping; what "
+        "cannot goes into tests/safety/ours.txt."
+    )
+
+
+def test_the_list_of_what_is_ours_names_nothing_that_is_gone() -> None:
+    gone = set()
+    for module, expression in OURS:
+        path = ROOT / "dashboard" / module
+        if not path.is_file() or expression not in {
+            ast.unparse(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.expr)
+        }:
+            gone.add(f"{module} | {expression}")
+
+    assert not gone
+
+
+def is_constant(value: ast.expr | None, wanted: bool) -> bool:
+    return isinstance(value, ast.Constant) and value.value is wanted
+
+
+UNPICKLING = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+FETCHING = {"html", "iframe", "component", "image", "video", "audio", "link_button", "write_stream"}
+YAML_DOORS = {"load", "load_all", "full_load", "unsafe_load"}
+RUNNING = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "pd.read_pickle", "pd.read_html", "pd.eval"}
+SWITCHES = {"trust_remote_code", "shell", "allow_pickle", "unsafe_allow_html", "unsafe_allow_javascript"}
+
+
+def opened_doors(tree: ast.AST) -> Iterator[str]:
+    """Calls and imports that no module of ours makes."""
+    for node in ast.walk(tree):
+        module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            whole = f"{module}.{alias.name}".lstrip(".")
+            if whole.split(".")[0] in UNPICKLING or whole.startswith("streamlit.components"):
+                yield f"imports {whole}"
+    for call in calls(tree):
+        name, owner, source = name_of(call.func), owner_of(call.func), ast.unparse(call.func)
+        given = {one.arg: one.value for one in call.keywords}
+        for switch in SWITCHES & set(given):
+            if not is_constant(given[switch], False):
+                yield f"{source}({switch}=…)"
+        if (
+            source in RUNNING
+            or name == "to_pickle"
+            or (owner == "yaml" and name in {"load", "load_all", "full_load", "unsafe_load"})
+        ):
+            yield source
+        if source == "torch.load" and not is_constant(given.get("weights_only"), True):
+            yield "torch.load without weights_only=True"
+        if owner == "st" and (name in FETCHING or (name == "write" and not isinstance(call.args[0], ast.Constant))):
+            yield source
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_opens_a_door_to_code_or_markup(path: Path) -> None:
+    assert list(opened_doors(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "st.markdown(name)",
+        "st.error(f'{error}')",
+        "st.caption('of ' + name)",
+        "column.metric(label, 3)",
+        "st.text_input('Name', help=name)",
+        "st.markdown(f'**{record.name}**')",
+        "st.toast(' · '.join(one.name for one in records))",
+    ],
+)
+def test_the_rule_would_notice(source: str) -> None:
+    assert [piece for value in shown_as_markdown(ast.parse(source)) for piece in unescaped(value, "x.py")]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from streamlit.components import v1",
+        "st.html(x)",
+        "st.markdown(x, unsafe_allow_html=True)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "yaml.load(text)",
+        "eval(text)",
+        "subprocess.run(text, shell=True)",
+        "AutoModel.from_pretrained(x, trust_remote_code=True)",
+        "AutoModel.from_pretrained(x, trust_remote_code=flag)",
+        "st.image(address)",
+    ],
+)
+def test_the_ban_would_notice(source: str) -> None:
+    assert list(opened_doors(ast.parse(source)))
