@@ -18,10 +18,10 @@ from core.errors import UserError
 from core.runs.records import DatasetRecord
 from dashboard import formats, state, widgets
 from dashboard.escaping import markdown_text
-from dashboard.repairing_forms import BY_HAND, draw_parameters
+from dashboard.repairing_forms import draw_parameters
 from dashboard.repairing_preview import draw_rows, draw_sum
 
-_KINDS = {
+KINDS = {
     "Texts": ("strip_whitespace", "normalise_characters", "remove_markup", "cut_boilerplate", "mask_personal_data"),
     "Labels": ("merge_labels", "drop_labels", "drop_rare_labels", "unlabel", "fix_tags"),
     "Rows": ("drop_duplicates", "resolve_conflicts"),
@@ -53,7 +53,7 @@ def draw_repairs(record: DatasetRecord, dataset: Dataset) -> None:
     _draw_collected(record, dataset)
     fitting = {
         kind: [name for name in names if not REPAIRS[name].tasks or dataset.task in REPAIRS[name].tasks]
-        for kind, names in _KINDS.items()
+        for kind, names in KINDS.items()
     }
     kind = st.segmented_control("What to repair", list(fitting), default="Texts", required=True, key=f"repair-kind-{dataset.id}")
     name = st.radio(
@@ -166,6 +166,3 @@ def _draft(folder: Path, written: str, max_labels: int) -> Draft:
 
     steps = [Step(repair=repair, parameters=parameters) for repair, parameters in json.loads(written)]
     return draft_version(open_dataset(folder), steps, max_labels=max_labels)
-
-
-assert set(REPAIRS) == BY_HAND | {name for names in _KINDS.values() for name in names}, "every repair has its place on screen"

@@ -113,17 +113,27 @@ def _draw_table(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, 
             column: answers,
         },
     )
-    before = {id_: made.get(id_) for id_ in original}
-    for (id_, old), value in zip(original.items(), edited[column], strict=True):
-        answer = sorted(set(_listed(value))) if many else value
-        if not many and (answer is None or answer != answer):
-            continue
+    before = dict(made)
+    take_edits(made, original, edited[column].tolist(), column)
+    if made != before:
+        st.rerun()
+
+
+def take_edits(made: dict[int, dict[str, Any]], original: Mapping[int, Any], edited: Sequence[Any], column: str) -> None:
+    """Note what a table says now, in place: an answer that differs is a correction, one as it was is none.
+
+    Args:
+        made: the corrections so far.
+        original: id of each row of the table -> its answer in the data set.
+        edited: the answers in the table; one that was emptied stays as it was.
+        column: ``label`` or ``labels``.
+    """
+    for (id_, old), value in zip(original.items(), edited, strict=True):
+        answer = sorted(set(_listed(value))) if column == "labels" else value if isinstance(value, str) and value else old
         if answer == old:
             made.pop(id_, None)
         else:
             made[id_] = {"id": id_, column: answer}
-    if before != {id_: made.get(id_) for id_ in original}:
-        st.rerun()
 
 
 def _listed(value: Any) -> list[str]:

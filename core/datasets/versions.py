@@ -73,7 +73,8 @@ class Draft:
     @property
     def _changes_beside(self) -> bool:
         before = self.parent.unlabelled(), self.parent.extra()
-        return not (before[0].equals(self.unlabelled) and before[1].equals(self.extra))
+        after = self.unlabelled, self.extra
+        return not all(old.equals(new) or (not old.size and not new.size) for old, new in zip(before, after, strict=True))
 
     @property
     def line(self) -> str:
