@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.datasets.checks import duplicate_notes, label_notes
 from core.datasets.importing import Prepared, RecordSetAside
-from core.tasks import SPLITS
+from core.tasks import SPLITS, get_task
+from core.tasks.columns.cells import alike_notes
 from dashboard import formats, widgets
 from dashboard.charts.labels import label_counts_figure
 from dashboard.dataset_rows import draw_rows_table
@@ -29,11 +31,11 @@ def draw_preview(prepared: Prepared) -> None:
             "Set aside": formats.count(aside),
         }
     )
-    for note in prepared.notes[:6]:
+    for note in _notes_besides_findings(prepared)[:6]:
         st.text(f"• {note}", width="stretch")
-    found = st.container()
-    names = ["Rows as they will be read", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
-    rows, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
+    summary = st.container()
+    names = ["Rows as they will be read", "Checks", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
+    rows, checks, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
     with rows:
         shown = prepared.examples.head(_MOST_ROWS)
         table = screens_of(prepared.task).preview(shown)
@@ -47,8 +49,16 @@ def draw_preview(prepared: Prepared) -> None:
         draw_lengths_of_import(prepared)
     with set_aside:
         _draw_set_aside(prepared)
-    with found:  # last, so that the rows are on screen while the checks are at work
-        draw_findings_of_import(prepared)
+    with checks:  # last, so that the rows are on screen while the checks are at work
+        draw_findings_of_import(prepared, summary)
+
+
+def _notes_besides_findings(prepared: Prepared) -> list[str]:
+    """What the import noted of how it read the file; what it noted of labels and duplicates, the checks say better."""
+    labels = {label for counts in prepared.label_counts.values() for label in counts}
+    said = {*label_notes(prepared.label_counts), *alike_notes(labels)}
+    said |= set(duplicate_notes(prepared.examples, get_task(prepared.task)))
+    return [note for note in prepared.notes if note not in said]
 
 
 def _draw_set_aside(prepared: Prepared) -> None:

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.datasets.dataset import Dataset
 from core.datasets.findings.base import Finding, Report, Severity
@@ -45,30 +46,39 @@ def draw_findings(dataset: Dataset) -> None:
     """Everything found in a data set that is kept, with repairs."""
     model = draw_model_choice()
     report = report_of_dataset(dataset, model)
-    _draw_report(report, f"findings-{dataset.id}", dataset, lambda: state.examples_of(dataset), dataset.task)
+    _draw_counts(report)
+    _draw_looked_at(report)
+    _draw_groups(report, f"findings-{dataset.id}", dataset, lambda: state.examples_of(dataset), dataset.task)
 
 
-def draw_findings_of_import(prepared: Prepared) -> None:
-    """Everything found in what a file will become; repairs are offered once it is saved."""
+def draw_findings_of_import(prepared: Prepared, summary: DeltaGenerator) -> None:
+    """Everything found in what a file will become; repairs are offered once it is saved.
+
+    Args:
+        prepared: what the file will become.
+        summary: where the count of the findings goes.
+    """
     if len(prepared.examples) > _CHECKED_AT_ONCE and not st.session_state.get("import-checks-wanted"):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with summary, st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Not checked yet: {formats.plural(len(prepared.examples), 'row')} take a moment.")
             if not st.button("Check now", icon=":material/fact_check:", key="import-check"):
                 return
         st.session_state["import-checks-wanted"] = True
-    report = report_of_prepared(prepared, chosen_model())
-    _draw_report(report, "import-findings", None, lambda: prepared.examples, prepared.task)
+    with summary:
+        report = report_of_prepared(prepared, chosen_model())
+        _draw_counts(report)
+    _draw_looked_at(report)
+    _draw_groups(report, "import-findings", None, lambda: prepared.examples, prepared.task)
     if any(finding.offers for finding in report.findings):
         st.caption("Save the data set to repair it: each repair is shown before and after, and makes a new version.")
 
 
-def _draw_report(report: Report, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:
-    _draw_summary(report)
+def _draw_groups(report: Report, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:
     for severity, look in _LOOKS.items():
         findings = report.of(severity)
         if not findings:
             continue
-        with st.container(gap="small"):
+        with st.container(gap="xsmall"):
             st.markdown(
                 f"**:{look.colour}[{look.title}]** &nbsp; :small[:gray[{look.line}]]" if look.line else f"**{look.title}**"
             )
@@ -76,7 +86,8 @@ def _draw_report(report: Report, key: str, dataset: Dataset | None, examples: Ex
                 _draw_finding(finding, look, f"{key}-{finding.check}", dataset, examples, task)
 
 
-def _draw_summary(report: Report) -> None:
+def _draw_counts(report: Report) -> None:
+    """How many findings of each severity."""
     counts = {look: len(report.of(severity)) for severity, look in _LOOKS.items()}
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if not report.findings:
@@ -84,10 +95,14 @@ def _draw_summary(report: Report) -> None:
         for look, number in counts.items():
             if number:
                 st.badge(f"{number} {look.title.lower()}", icon=look.icon, color=look.colour)
-        rows = formats.count(report.num_examined)
-        looked = f"{rows} of {formats.plural(report.num_examples, 'row')}" if report.sampled else f"all {rows} rows"
-        judged = f"; lengths and words as {markdown_text(report.model)} reads them" if report.model else ""
-        st.caption(f"Looked at {looked}{judged}.")
+
+
+def _draw_looked_at(report: Report) -> None:
+    """What was looked at, and what could not be."""
+    rows = formats.count(report.num_examined)
+    looked = f"{rows} of {formats.plural(report.num_examples, 'row')}" if report.sampled else f"all {rows} rows"
+    judged = f"; lengths and words as {markdown_text(report.model)} reads them" if report.model else ""
+    st.caption(f"Looked at {looked}{judged}.")
     if report.unfinished:
         st.caption(f":material/help: Could not be checked: {markdown_text(', '.join(report.unfinished))}. The log says why.")
 

@@ -18,6 +18,7 @@ from core.training.recipes import RECIPES
 from dashboard import formats, forms, state, widgets
 from dashboard.charts.labels import token_lengths_figure
 from dashboard.escaping import markdown_text
+from dashboard.findings_warning import draw_warnings
 from dashboard.starting_point import StartingPoint, draw_starting_point
 
 _LAUNCHES = "train-launches"
@@ -169,6 +170,7 @@ def draw_launch(prepared: Prepared) -> None:
         )
         st.caption(f"On {markdown_text(foreseen.device)} in {markdown_text(foreseen.precision)}.")
         _draw_lengths(foreseen)
+        draw_warnings(state.workspace().dataset(prepared.record.id), prepared.model)
         for note in foreseen.notes:
             st.warning(markdown_text(note, longest=600), icon=":material/info:")
         if prepared.changed:

@@ -44,15 +44,17 @@ def _draw(texts: pd.Series, task: str, *, key: str) -> None:
         return
     longer = sum(length > model.max_length for length in lengths)
     if not longer:
-        fit = "so all of them fit"
+        fit = ", so all of them fit"
     elif get_task(task).head_level == "token":
-        fit = f"{formats.plural(longer, 'longer text is', 'longer texts are')} read in overlapping windows and lose nothing"
+        fit = f": {formats.plural(longer, 'longer text is', 'longer texts are')} read in overlapping windows and lose nothing"
     else:
-        fit = f"{formats.plural(longer, 'text loses its', 'texts lose their')} end"
-    limit = f"{markdown_text(model.title)} reads {formats.count(model.max_length)}: {fit}."
+        fit = f": {formats.plural(longer, 'text loses its', 'texts lose their')} end"
+    limit = f"{markdown_text(model.title)} reads {formats.count(model.max_length)}{fit}."
     st.caption(f"{_in_words(pd.Series(lengths), 'token')} {limit}{part}")
     widgets.chart(
-        token_lengths_figure(lengths, model.max_length), key=f"lengths-{key}", alt="How many texts have how many tokens"
+        token_lengths_figure(lengths, model.max_length, height=260),
+        key=f"lengths-{key}",
+        alt="How many texts have how many tokens",
     )
 
 

@@ -54,7 +54,7 @@ def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
     return figure
 
 
-def token_lengths_figure(lengths: Sequence[int], limit: int) -> go.Figure:
+def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 150) -> go.Figure:
     """How many texts have how many tokens, and from where on they are cut; a limit far beyond the longest is only pointed at."""
     longest = max(lengths)
     size = max(1, -(-longest // 40))
@@ -62,7 +62,7 @@ def token_lengths_figure(lengths: Sequence[int], limit: int) -> go.Figure:
     counts = [0] * len(starts)
     for length in lengths:
         counts[max(0, length - 1) // size] += 1
-    figure = new_figure(height=150, name="token-lengths", legend=False)
+    figure = new_figure(height=height, name="token-lengths", legend=False)
     figure.add_bar(
         x=[start + (size - 1) / 2 for start in starts],
         y=counts,

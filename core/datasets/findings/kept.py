@@ -28,8 +28,18 @@ def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Pro
 
 def kept_report(dataset: Dataset, model: ReadingModel | None = None) -> Report | None:
     """The report that was made before, or nothing."""
+    return _read(_path(dataset, model))
+
+
+def every_kept_report(dataset: Dataset) -> list[Report]:
+    """All reports that were made of a data set, one for each model it was judged for."""
+    paths = sorted((dataset.folder / FOLDER).glob("*.json"))
+    return [report for path in paths if (report := _read(path)) is not None]
+
+
+def _read(path: Path) -> Report | None:
     try:
-        return report_from_json(json.loads(_path(dataset, model).read_text(encoding="utf-8")))
+        return report_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -150,7 +150,7 @@ def _finding(
         RepairOffer(
             repair="merge_labels", title=f"Merge into {short(next(iter(mapping.values())), 30)}", parameters={"mapping": mapping}
         )
-        for mapping in mappings[:5]
+        for mapping in mappings[:3]
     ]
     if len(mappings) > 1 and check == "same_label_names":
         every = {old: new for mapping in mappings for old, new in mapping.items()}
