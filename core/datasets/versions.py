@@ -68,7 +68,7 @@ class Draft:
     @property
     def changes_anything(self) -> bool:
         """Whether it differs from its parent at all."""
-        return not self.compared.is_same or self.content_hash != self.parent.content_hash or self._changes_beside
+        return not self.compared.is_same or self._changes_beside
 
     @property
     def _changes_beside(self) -> bool:
