@@ -59,6 +59,13 @@ class ModelConfig:
         minimum=0.0,
         below=1.0,
     )
+    token_masking: float = option(
+        0.0,
+        title="Token masking",
+        help="Share of a text's tokens hidden while training, other ones each time; keeps texts from being learned by heart.",
+        minimum=0.0,
+        below=1.0,
+    )
 
     def __post_init__(self) -> None:
         validate("model", self)

@@ -22,6 +22,7 @@ from core.training.batches import balanced_weights
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
+from core.training.masking import TokenMasking
 from core.training.memory import use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
@@ -178,6 +179,7 @@ def assemble_loop(
         tie=1 / max(1, len(splits["validation"].examples)),  # what one example more or less could make
         averaging_steps=training.weight_averaging * schedule.total_steps,
         average_best=training.average_best,
+        masking=TokenMasking.of(tokenizer, config.model.token_masking),
         sharing=sharing,
     )
 

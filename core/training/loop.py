@@ -28,6 +28,7 @@ from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.device_use import DeviceUse
 from core.training.learning_rate import LearningRate
+from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder, is_out_of_memory
 from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
@@ -53,6 +54,7 @@ class Loop:
         selection_metric: the score of a validation by which the best weights are chosen; higher is better.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
         average_best: how many of the best validations' weights are kept and averaged at the end.
+        masking: which tokens are hidden while training.
         sharing: the processes that share the work.
         gradient_accumulation: batches computed one after the other for one step.
         loss_options: how the loss departs from the plain one.
@@ -91,6 +93,7 @@ class Loop:
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
     average_best: int = 1
+    masking: TokenMasking | None = None
     sharing: Sharing = ALONE
     progress: Progress = field(default_factory=Progress)
     kept_weights: list[Weights] = field(default_factory=list)
@@ -270,7 +273,8 @@ class Loop:
             self.recorder.event("warning", self.memory.step_down(self.accelerator.unwrap_model(self.classifier)))
 
     def _batch(self, positions: list[int]) -> Batch:
-        return collate(self.encoded, positions, self.task, self.pad_token_id).to(self.accelerator.device)
+        batch = collate(self.encoded, positions, self.task, self.pad_token_id)
+        return (batch if self.masking is None else self.masking.hide(batch)).to(self.accelerator.device)
 
     def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         assert batch.targets is not None
