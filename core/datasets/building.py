@@ -126,12 +126,14 @@ def with_missing(table: Table, words: Sequence[str]) -> Table:
     empty = frozenset(word.strip() for word in words if word.strip())
     if not empty:
         return table
-    rows, found = table.rows.copy(deep=False), 0
-    for place in range(rows.shape[1]):
-        before = rows.iloc[:, place].tolist()
-        after = [None if cell is not None and cell.strip() in empty else cell for cell in before]
-        found += sum(old is not new for old, new in zip(before, after, strict=True))
-        rows.isetitem(place, _as_objects(after))
+    columns: dict[int, np.ndarray] = {}
+    found = 0
+    for place in range(table.rows.shape[1]):
+        before = table.rows.iloc[:, place].tolist()
+        columns[place] = _as_objects([None if cell is not None and cell.strip() in empty else cell for cell in before])
+        found += sum(old is not new for old, new in zip(before, columns[place], strict=True))
+    rows = pd.DataFrame(columns, index=table.rows.index, dtype=object)
+    rows.columns = table.rows.columns
     shown = ", ".join(repr(word) for word in sorted(empty))
     note = f"{found:,} {'cell' if found == 1 else 'cells'} with {shown} {'was' if found == 1 else 'were'} read as missing."
     return replace(table, rows=rows, reading={**table.reading, "missing": sorted(empty)}, notes=[*table.notes, note])

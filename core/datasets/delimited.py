@@ -156,11 +156,17 @@ def _parse(decoded: Decoded, delimiter: str, *, declares: bool, progress: Progre
         pass
     if b'"' in decoded.data:
         plain = parse_rows(lines(0.2, 0.7), delimiter, quotes=False)
-        if plain is not None and not plain.odd and plain.records:
+        if plain is not None and not plain.odd and plain.records and not _is_quoted(plain.columns):
             return plain, False
     if parsed is None:
         parsed = parse_broken_rows(list(lines(0.3, 0.5)), delimiter)
     return _without_empty_end(parsed), True
+
+
+def _is_quoted(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether most cells with quotation marks, which were read as text, have one at each end and so were meant to be quoted."""
+    marked = [cell for column in columns for cell in column if '"' in cell]
+    return 2 * sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in marked) > len(marked)
 
 
 def _is_data(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:

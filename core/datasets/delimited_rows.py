@@ -8,7 +8,6 @@ import csv
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ class _Records:
     def __iter__(self) -> Iterator[tuple[int, list[str] | None, int]]:
         while (base := self._next) < len(self._lines):
             single = self._spent > self._allowed
-            feed = islice(self._lines, base, base + 1) if single else self._from(base)
+            feed = iter(self._lines[base : base + 1]) if single else self._from(base)
             reader = _reader(feed, self._delimiter, quotes=True, strict=True)
             self._moved = False
             try:
