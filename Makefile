@@ -12,7 +12,8 @@ run: $(VENV)/.product
 	$(BIN)/python -m dashboard
 
 test: lint browser postgresql
-	$(BIN)/python -m pytest -m "not training and not browser"
+	$(BIN)/python -m pytest -m "not training and not browser and not faults"
+	$(BIN)/python -m pytest -m faults
 	$(BIN)/python -m pytest -m training
 	$(BIN)/python -m pytest -m browser
 
