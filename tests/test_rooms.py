@@ -17,6 +17,8 @@ MODULES = sorted(
 MAY_LOAD_TORCH = (
     "core.models.building",
     "core.models.heads",
+    "core.models.processor_attention",
+    "core.models.processor_dropout",
     "core.models.trainable",
     "core.training",
     "core.inference",
