@@ -156,10 +156,28 @@ def _work(run_dir: RunDir, dataset_folder: Path, *, finish_now: bool, niceness: 
     recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()))
     run_dir.error_file.unlink(missing_ok=True)
     run_dir.make_reserve()
+    _set_damage_aside(run_dir, recorder)
     state, message = _carry_out(run_dir, dataset_folder, recorder, finish_now=finish_now, niceness=niceness)
     run_dir.release_reserve()
     recorder.state(state, message)
     return EXIT_CODES[state]
+
+
+def _set_damage_aside(run_dir: RunDir, recorder: RunRecorder) -> None:
+    """Take what an earlier attempt left damaged out of the way, and say so."""
+    from core.training.checkpoints import Checkpoints
+
+    checkpoints = Checkpoints(run_dir.checkpoints)
+    damaged = checkpoints.set_damaged_aside()
+    for name in damaged:
+        step = name.removeprefix("step-").lstrip("0") or "0"
+        found = checkpoints.latest()
+        instead = "the one before it is used" if found else "there is no other, so training starts from the beginning"
+        recorder.event("warning", f"The checkpoint of step {step} is damaged and was set aside; {instead}.")
+    lines = run_dir.damaged_lines()
+    if lines:
+        what = "1 line was damaged and is" if lines == 1 else f"{lines} lines were damaged and are"
+        recorder.event("warning", f"Of what this run wrote before, {what} left out of curves and events.")
 
 
 def _carry_out(

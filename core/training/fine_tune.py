@@ -162,7 +162,9 @@ def fine_tune(
 
     # Save.
     recorder.event("phase", "Saving model and predictions.", phase="saving")
-    pd.concat(tables, ignore_index=True).to_parquet(places.predictions, index=False)
+    aside = places.predictions.with_name(f".{places.predictions.name}.part")
+    pd.concat(tables, ignore_index=True).to_parquet(aside, index=False)
+    aside.replace(places.predictions)
     card = ModelCard(
         task=task.name,
         outputs=list(outputs),
