@@ -21,6 +21,8 @@ _EXCERPT = 70
 _MOST_ROWS = 200
 _MOST_CELLS = 20_000
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_UNDECODED = re.compile("[\ud800-\udfff]")
+"""What stands for bytes that are none of the encoding's characters; it cannot be shown."""
 _MISSING_WORDS = frozenset(
     {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "missing", "unknown", "无", "空", "なし"}
 )
@@ -66,7 +68,7 @@ def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
         if first is None:
             continue
         begin = max(text.rfind("\n", 0, first.start()) + 1, first.start() - _EXCERPT // 2)
-        excerpt = " ".join(text[begin : begin + _EXCERPT].split())
+        excerpt = _UNDECODED.sub("\ufffd", " ".join(text[begin : begin + _EXCERPT].split()))
         found.setdefault(excerpt, EncodingAlternative(encoding, title, excerpt))
     return list(found.values())
 
@@ -87,7 +89,11 @@ def delimiter_alternatives(beginning: bytes, encoding: str) -> list[DelimiterAlt
         parsed = parse_rows(islice(StringIO(text, newline=""), _MOST_ROWS), delimiter, strict=False)
         if parsed is not None:
             fitting = (1 + len(parsed.records)) / (1 + len(parsed.lines))
-            found.append(DelimiterAlternative(delimiter, len(parsed.first), fitting, [cell[:30] for cell in parsed.first[:5]]))
+            found.append(
+                DelimiterAlternative(
+                    delimiter, len(parsed.first), fitting, [_UNDECODED.sub("\ufffd", cell[:30]) for cell in parsed.first[:5]]
+                )
+            )
     return found
 
 
