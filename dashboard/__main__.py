@@ -8,7 +8,7 @@ import threading
 import tomllib
 import webbrowser
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +18,7 @@ from streamlit.auth_util import is_authlib_installed
 from core.access import LOCAL_NAMES, Access, AccessControl
 from core.errors import UserError
 from core.settings import Settings
-from dashboard import guard
+from dashboard import guard, state
 
 APP = Path(__file__).resolve().parent / "app.py"
 
@@ -81,6 +81,8 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
 
     @asynccontextmanager
     async def opened(_: st.App) -> AsyncIterator[None]:
+        with suppress(UserError):  # the pages say why it cannot be opened
+            state.whole_workspace(settings)  # runs that wait go on though nobody opens a page
         if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
             threading.Thread(target=webbrowser.open, args=(f"http://{name}:{access.port}",), daemon=True).start()
         yield

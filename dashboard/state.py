@@ -36,14 +36,15 @@ def workspace() -> Workspace:
         UserError: they may see nothing.
     """
     user = identity.current_user()
-    opened = _open_workspace(Settings.from_environment())
+    opened = whole_workspace(Settings.from_environment())
     if opened.launcher is not None:
         opened.launcher.expect_launch()
     return opened if user is None else opened.for_user(user.name, is_administrator=user.is_administrator)
 
 
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: repr})
-def _open_workspace(settings: Settings) -> Workspace:
+def whole_workspace(settings: Settings) -> Workspace:
+    """The server's own view of the workspace; opened once, by the server's start or else by the first page."""
     opened = Workspace.open(settings)
     opened.start_launcher()
     return opened

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import PROJECT_ROOT, Settings
+from core.training.preparing import new_run_config
 from core.workspace import Workspace
 from tests.safety.knocking import serving, surroundings
 
@@ -41,7 +42,7 @@ def core(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.training
-def test_from_a_file_to_predictions_nobody_asks_for_the_network_and_no_log_holds_a_text(tmp_path: Path, tiny_model: Path) -> None:
+def test_from_file_to_prediction_nothing_asks_for_the_network_and_no_log_holds_a_text(tmp_path: Path, tiny_model: Path) -> None:
     rows = [
         f"the sky is {PLANTED} {number} {('blue', 'green')[number % 2]},{('sea', 'leaf')[number % 2]}" for number in range(80)
     ]
@@ -50,8 +51,6 @@ def test_from_a_file_to_predictions_nobody_asks_for_the_network_and_no_log_holds
     dataset = json.loads(core(tmp_path, "import", "rows.csv", "--name", "colours", "--json"))["dataset"]
     with serving(tmp_path, ["dashboard", "--headless", "--port", "PORT"], **watched(tmp_path)) as server:
         workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": str(tmp_path / "workspace")}))
-        from core.training.preparing import new_run_config
-
         config, _ = new_run_config(
             workspace.dataset(dataset), hub_folder=tmp_path, model=str(tiny_model), values={"epochs": 1, "batch_size": 8}
         )
