@@ -73,17 +73,7 @@ def _draw_outcome(run: RunRecord) -> None:
             message or "Resume it, or finish with what was learned.", icon=":material/stop_circle:", title="This run was stopped"
         )
     elif run.state is RunState.QUEUED:
-        st.info(_queue_sentence(run), icon=":material/schedule:")
-
-
-def _queue_sentence(run: RunRecord) -> str:
-    workspace = state.workspace()
-    ahead = [waiting.id for waiting in workspace.queue()]
-    busy = [other for other in workspace.runs() if other.state is RunState.RUNNING]
-    place = ahead.index(run.id) if run.id in ahead else 0
-    if not busy and place == 0:
-        return "Next in the queue: it starts in a moment."
-    return f"Waiting for {formats.plural(place + len(busy), 'run')} before it. It starts by itself; this page may be closed."
+        st.info(markdown_text(state.workspace().desk.waits_for(run), longest=400), icon=":material/schedule:")
 
 
 def _draw_progress(run: RunRecord, progress: Progress) -> None:

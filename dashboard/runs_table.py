@@ -8,12 +8,19 @@ import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord, RunState
+from core.runs.run_dir import LineReader
 from core.tasks import TASKS
 from dashboard import formats, state, widgets
 from dashboard.live import progress_of
+from dashboard.queue_bar import draw_moves
 from dashboard.run_dialogs import ask_in_dialog
 
 _STOPPING = "Stopping"
+
+_ROWS = 300
+"""Runs shown at first: a table of thousands is neither drawn fast nor read."""
+
+_SHOWN = "runs-shown"
 
 
 class Filters(NamedTuple):
@@ -57,9 +64,12 @@ def draw_table(filters: Filters) -> None:
     if not runs:
         st.info("No run fits these filters.", icon=":material/filter_alt_off:")
         return
+    num_fitting = len(runs)
+    runs = runs[: st.session_state.get(_SHOWN, _ROWS)]
+    places = {run.id: place for place, run in enumerate(workspace.queue(), start=1)}
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
     picked = st.dataframe(
-        pd.DataFrame([_row(run, names) for run in runs]),
+        pd.DataFrame([_row(run, names, places) for run in runs]),
         hide_index=True,
         key=widgets.key_of_rows("runs", [run.id for run in runs]),
         on_select="rerun",
@@ -73,6 +83,7 @@ def draw_table(filters: Filters) -> None:
                 color=[*(look.chip for look in widgets.STATE_LOOKS.values()), widgets.STATE_LOOKS[RunState.CANCELLED].chip],
             ),
             "name": st.column_config.TextColumn("Run"),
+            "place": st.column_config.NumberColumn("Queue", width="small", help="Place in the queue") if places else None,
             "dataset": st.column_config.TextColumn("Data set"),
             "model": st.column_config.TextColumn("Model"),
             "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width="small"),
@@ -85,6 +96,12 @@ def draw_table(filters: Filters) -> None:
         placeholder="",
         alt="All runs",
     )["selection"]["rows"]
+    if num_fitting > len(runs):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"The newest {formats.count(len(runs))} of {formats.count(num_fitting)} runs.", width="content")
+            if st.button("Show more", icon=":material/expand_more:", key="runs-more"):
+                st.session_state[_SHOWN] = len(runs) + 10 * _ROWS
+                st.rerun()
     with bar:
         _draw_actions([runs[row] for row in picked if row < len(runs)])
 
@@ -105,6 +122,8 @@ def _draw_actions(chosen: Sequence[RunRecord]) -> None:
             ask_in_dialog("rename", chosen)
         if st.button("Tags", icon=":material/sell:"):
             ask_in_dialog("tag", chosen)
+        if run.state is RunState.QUEUED:
+            draw_moves(run)
     if st.button("Delete", icon=":material/delete:"):
         ask_in_dialog("delete", chosen)
 
@@ -119,11 +138,12 @@ def _fits(run: RunRecord, filters: Filters, names: Mapping[str, str]) -> bool:
     )
 
 
-def _row(run: RunRecord, names: Mapping[str, str]) -> dict[str, Any]:
+def _row(run: RunRecord, names: Mapping[str, str], places: Mapping[str, int]) -> dict[str, Any]:
     look = widgets.STATE_LOOKS[run.state]
     return {
         "status": [_STOPPING if run.state is RunState.RUNNING and run.stop_requested else look.title],
         "name": run.name,
+        "place": places.get(run.id),
         "dataset": names.get(run.dataset_id, "(deleted)"),
         "model": run.model,
         "progress": _progress(run),
@@ -141,7 +161,20 @@ def _progress(run: RunRecord) -> int:
         return 100
     if run.state is RunState.QUEUED:
         return 0
-    return round(100 * progress_of(*state.run_feed(state.workspace().run_dir(run.id).folder).refresh()).share)
+    if run.state is RunState.RUNNING:
+        return _progress_now(run.id)
+    return _progress_at_the_end(run.id, run.finished_at)
+
+
+def _progress_now(run_id: str) -> int:
+    return round(100 * progress_of(*state.run_feed(state.workspace().run_dir(run_id).folder).refresh()).share)
+
+
+@st.cache_data(show_spinner=False, max_entries=4 * _ROWS)
+def _progress_at_the_end(run_id: str, finished_at: datetime | None) -> int:  # noqa: ARG001  (a resumed run ends anew)
+    run_dir = state.workspace().run_dir(run_id)
+    events, metrics = LineReader(run_dir.events_file), LineReader.at_end(run_dir.metrics_file, 16_384)
+    return round(100 * progress_of(metrics.read_new(), events.read_new()).share)
 
 
 def _duration_s(run: RunRecord) -> float | None:

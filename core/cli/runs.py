@@ -1,10 +1,11 @@
-"""``runs`` and ``show``: looking at what there is."""
+"""``runs``, ``show`` and ``queue``: looking at what there is, and in which order it comes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, duration_in_words, one_line, opened_workspace, run_fields, table
+from core.runs.queue_order import Step
 from core.runs.records import RunRecord
 from core.workspace import Workspace
 
@@ -78,3 +79,42 @@ def _scores(record: RunRecord, result: dict[str, Any]) -> list[str]:
 
     scores = get_task(record.task).flat_scores(result["splits"]["test"])
     return ["", "On the test split:", *(f"  {name:20} {value:.4f}" for name, value in scores.items())]
+
+
+def queue(
+    context: typer.Context,
+    move: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Give a waiting run another place; see --to.", show_default=False)
+    ] = None,
+    to: Annotated[Step, typer.Option(help="Where to: first, up, down or last.")] = "first",
+    pause: Annotated[
+        bool | None, typer.Option("--pause/--go-on", help="Let no further run start, or let them start again.")
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(metavar="N", help="How many runs may work at a time; 0 means one for each device.")
+    ] = None,
+    as_json: AsJson = False,
+) -> Reply:
+    """Show the queue and what each run waits for; change its order, pause it, or say how many runs work at once."""
+    with opened_workspace(context) as workspace:
+        workspace.settle()
+        desk = workspace.desk
+        if move is not None:
+            desk.move(move, to)
+        if pause is not None:
+            desk.pause(pause)
+        if at_once is not None:
+            desk.set_at_once(at_once or None)
+        working = workspace.store.running()
+        waiting = [(run, desk.waits_for(run)) for run in workspace.queue()]
+        paused, allowed = desk.switches().paused, desk.at_once()
+    value = {
+        "paused": paused,
+        "at_once": allowed,
+        "running": [run.id for run in working],
+        "waiting": [{"run": run.id, "name": run.name, "waits_for": reason} for run, reason in waiting],
+    }
+    head = f"{'Paused' if paused else 'Open'}, {allowed} at once; {len(working)} at work, {len(waiting)} waiting."
+    rows = [[str(place), run.id, run.name, reason] for place, (run, reason) in enumerate(waiting, start=1)]
+    listed = ["", table(["PLACE", "RUN", "NAME", "WAITS FOR"], rows)] if rows else []
+    return answer(as_json, value, "\n".join([head, *listed]))

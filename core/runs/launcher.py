@@ -85,6 +85,8 @@ class Launcher:
         self.resident = resident or Resident(worker_command)
         self._stops: dict[str, _Stop] = {}
         self._ended_for: dict[str, str] = {}
+        self.watches = False
+        """Whether another process was found to look after the queue."""
         # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
         self._lock = FileLock(settings.queue_lock, thread_local=False)
         self._thread: threading.Thread | None = None
@@ -152,7 +154,9 @@ class Launcher:
             try:
                 self._lock.acquire(blocking=False)
             except Timeout:
+                self.watches = True
                 return False
+        self.watches = False
         return True
 
     def disown(self) -> None:

@@ -32,7 +32,7 @@ class QueueDesk:
 
     def watches(self) -> bool:
         """Whether this process only watches the queue, because another one looks after it."""
-        return not self._launcher.owns_queue
+        return self._launcher.watches
 
     def pause(self, paused: bool) -> None:
         """Let no further run start, or let them start again. Runs at work go on either way.

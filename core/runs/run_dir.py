@@ -149,6 +149,17 @@ class LineReader:
     path: Path
     offset: int = 0
 
+    @classmethod
+    def at_end(cls, path: Path, num_bytes: int) -> "LineReader":
+        """A reader of the last whole lines of a file, at least one of which fits into so many bytes."""
+        try:
+            start = max(0, path.stat().st_size - num_bytes)
+            with path.open("rb") as lines:
+                lines.seek(start)
+                return cls(path, start + len(lines.readline()) if start else 0)
+        except FileNotFoundError:
+            return cls(path)
+
     def read_new(self) -> list[dict[str, Any]]:
         """Lines completed since the last call; a damaged line is left out."""
         try:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import state, widgets
+from dashboard.queue_bar import draw_queue
 from dashboard.run_dialogs import show_dialog_asked_for
 from dashboard.runs_table import draw_filters, draw_table
 
@@ -18,6 +19,7 @@ if not runs:
     widgets.empty_state("No run yet", line, button=button, page=page, icon=":material/list_alt:")
     st.stop()
 
+draw_queue(runs)
 chosen = draw_filters(runs)
 active = any(not run.state.is_final for run in runs)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
