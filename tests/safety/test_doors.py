@@ -111,18 +111,6 @@ def test_whatever_is_shown_as_markdown_is_ours_or_escaped(path: Path) -> None:
     )
 
 
-def test_the_list_of_what_is_ours_names_nothing_that_is_gone() -> None:
-    gone = set()
-    for module, expression in OURS:
-        path = ROOT / "dashboard" / module
-        if not path.is_file() or expression not in {
-            ast.unparse(node) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.expr)
-        }:
-            gone.add(f"{module} | {expression}")
-
-    assert not gone
-
-
 def is_constant(value: ast.expr | None, wanted: bool) -> bool:
     return isinstance(value, ast.Constant) and value.value is wanted
 
