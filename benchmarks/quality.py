@@ -56,7 +56,8 @@ def quality(
     / "shared"
     / "data",
     only: Annotated[list[str] | None, typer.Option(help="Names of the data sets to measure; repeatable.")] = None,
-    seeds: Annotated[int, typer.Option(help="Runs per data set, with seeds 0, 1, …")] = 1,
+    seeds: Annotated[int, typer.Option(help="Runs per data set.")] = 1,
+    first_seed: Annotated[int, typer.Option(help="Seed of the first run; each further one is one higher.")] = 0,
     recipe: Annotated[str, typer.Option(help="Recipe to measure.")] = "automatic",
     values: Annotated[list[str] | None, typer.Option("--set", help="key=value passed on to train; repeatable.")] = None,
 ) -> None:
@@ -72,7 +73,7 @@ def quality(
             continue
         with tempfile.TemporaryDirectory() as workspace:
             dataset = _import(subject, folder, Path(workspace))
-            for seed in range(seeds):
+            for seed in range(first_seed, first_seed + seeds):
                 result = _train(dataset, seed, recipe, values or [], Path(workspace))
                 typer.echo(_line(subject, seed, result))
 
