@@ -1,10 +1,13 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from core import devices
 from core.datasets.dataset import Dataset
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import describe
+from core.training import preparing
 from core.training.preparing import new_run_config, plan
 from core.training.recipes import RECIPES, Facts
 from tests.tiny import tiny_dataset, tiny_entities_dataset, write_tiny_dataset
@@ -69,11 +72,18 @@ def test_a_large_model_takes_small_steps() -> None:
         ({"max_length": 1024}, "at most 512"),
         ({"pooling": "architecture", "head": "cosine"}, "needs one pooled vector"),
         ({"recipe": "x"}, "known are"),
+        ({"trainable": "top_layers", "top_layers": 7}, "top_layers: is 7, but .* has 6 layers. Choose at most 6"),
+        ({"precision": "float16"}, "float16, but this machine trains on its processor"),
+        ({"token_masking": 1.0}, "expected less than 1"),
+        ({"processes": -1}, "expected at least 0"),
+        ({"average_best": 0}, "expected at least 1"),
     ],
 )
-def test_settings_that_do_not_fit_task_or_model_are_refused(
-    colours: Dataset, tmp_path: Path, values: dict[str, object], said: str
+def test_settings_that_do_not_fit_task_model_or_machine_are_refused(
+    colours: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, object], said: str
 ) -> None:
+    without_gpu = dataclasses.replace(devices.machine(), gpu=None)
+    monkeypatch.setattr(preparing, "machine", lambda: without_gpu)
     with pytest.raises(ConfigError, match=said):
         new_run_config(colours, hub_folder=tmp_path, values=values)
 
