@@ -155,8 +155,8 @@ def _parse(decoded: Decoded, delimiter: str, *, declares: bool, progress: Progre
     except csv.Error:
         pass
     if b'"' in decoded.data:
-        plain = parse_rows(lines(0.2, 0.7), delimiter, quotes=False)
-        if plain is not None and not plain.odd and plain.records and not _is_quoted(plain.columns):
+        plain = parse_rows(lines(0.2, 0.7), delimiter, quotes=False, all_fit=True)
+        if plain is not None and plain.records and not _is_quoted(plain.columns):
             return plain, False
     if parsed is None:
         parsed = parse_broken_rows(list(lines(0.3, 0.5)), delimiter)

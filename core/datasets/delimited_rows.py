@@ -97,7 +97,9 @@ class ParsedRows:
             column.extend(cells if shared is None else map(shared.setdefault, cells, cells))
 
 
-def parse_rows(lines: Iterable[str], delimiter: str, *, quotes: bool = True, strict: bool = True) -> ParsedRows | None:
+def parse_rows(
+    lines: Iterable[str], delimiter: str, *, quotes: bool = True, strict: bool = True, all_fit: bool = False
+) -> ParsedRows | None:
     """Every row in one pass.
 
     Args:
@@ -105,9 +107,10 @@ def parse_rows(lines: Iterable[str], delimiter: str, *, quotes: bool = True, str
         delimiter: what parts cells.
         quotes: whether quotation marks are quotes around cells rather than text.
         strict: whether quotation marks that do not pair up are an error rather than a part of the text.
+        all_fit: whether a row wider or narrower than the first ends it.
 
     Returns:
-        Nothing where the file holds nothing.
+        Nothing where the file holds nothing, or where all rows had to fit and one does not.
 
     Raises:
         csv.Error: quotation marks do not pair up.
@@ -131,8 +134,10 @@ def parse_rows(lines: Iterable[str], delimiter: str, *, quotes: bool = True, str
         if len(rows) == _CHUNK:
             parsed.add(rows, begins)
             rows, begins = [], []
+            if all_fit and parsed.odd:
+                return None
     parsed.add(rows, begins)
-    return parsed
+    return None if all_fit and parsed.odd else parsed
 
 
 def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
@@ -148,6 +153,20 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
     records = _Records(lines, delimiter)
     parsed: ParsedRows | None = None
     doubtful = False
+    rows: list[list[str]] = []
+    begins: list[int] = []
+
+    def add_odd(line: int, reason: str) -> None:
+        add_rows()
+        assert parsed is not None
+        parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), reason)
+
+    def add_rows() -> None:
+        if parsed is not None:
+            parsed.add(rows, begins)
+        rows.clear()
+        begins.clear()
+
     for line, cells, num_lines in records:
         if parsed is None:
             if cells is None:
@@ -155,16 +174,20 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
             if any(cell.strip() for cell in cells):
                 parsed = ParsedRows(cells, line + 1, [[] for _ in cells])
         elif cells is None:
-            parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), UNPAIRED)
+            add_odd(line, UNPAIRED)
             doubtful = True
         elif not cells:
             continue
         elif doubtful and not _stands_alone(cells, lines[line : line + num_lines], len(parsed.first)):
-            parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), PERHAPS_A_PART)
+            add_odd(line, PERHAPS_A_PART)
             records.go_to(line + 1)
         else:
-            parsed.add([cells], [line + 1])
+            rows.append(cells)
+            begins.append(line + 1)
             doubtful = False
+            if len(rows) == _CHUNK:
+                add_rows()
+    add_rows()
     return parsed
 
 

@@ -16,6 +16,7 @@ from core.datasets.building import build_table, column_names, with_missing
 from core.datasets.conll import looks_like_conll, read_conll
 from core.datasets.decoding import Decoded, decode
 from core.datasets.delimited import read_delimited
+from core.datasets.encodings import encoding_title
 from core.datasets.formats import SUFFIXES, binary_format, shown, suffix_of
 from core.datasets.isolation import read_isolated
 from core.datasets.json_tables import read_json, read_json_lines
@@ -163,7 +164,8 @@ def _with_remarks(table: Table) -> Table:
     reading: Mapping[str, Any] = table.reading
     if reading["encoding_certain"]:
         return table
-    remark = f"The encoding was guessed as {reading['encoding']}. Look whether all letters are right; otherwise choose another."
+    guessed = encoding_title(reading["encoding"])
+    remark = f"The encoding was guessed: {guessed}. Look whether all letters are right; otherwise choose another."
     return replace(table, notes=[*table.notes, remark])
 
 
