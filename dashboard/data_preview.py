@@ -6,18 +6,20 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets.checks import duplicate_notes, label_notes
-from core.datasets.importing import Prepared, RecordSetAside
+from core.datasets.importing import Prepared
+from core.datasets.set_aside import RecordSetAside, set_aside_rows
 from core.tasks import SPLITS, get_task
 from core.tasks.columns.cells import alike_notes
 from dashboard import formats, widgets
 from dashboard.charts.labels import label_counts_figure
 from dashboard.dataset_rows import draw_rows_table
-from dashboard.downloads import csv_bytes
+from dashboard.downloads import FORMULA_NOTE, csv_bytes
 from dashboard.findings import draw_findings_of_import
 from dashboard.results import screens_of
 from dashboard.text_lengths import draw_lengths_of_import
 
 _MOST_ROWS = 1000
+_FEW_ROWS = 9
 
 
 def draw_preview(prepared: Prepared) -> None:
@@ -65,38 +67,43 @@ def _draw_set_aside(prepared: Prepared) -> None:
     if not prepared.set_aside:
         st.info("Every record of the file can be used.", icon=":material/check_circle:")
         return
-    table = set_aside_table(prepared.set_aside)
+    table = set_aside_table(prepared.set_aside[:_MOST_ROWS])
+    if len(prepared.set_aside) > _MOST_ROWS:
+        st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.count(len(prepared.set_aside))}; all are in the download.")
     st.caption(
         "These records cannot be used and stay out of the data set. To have them, correct them in the file and upload it again."
     )
     st.dataframe(
         table,
         hide_index=True,
-        height=360,
+        height=360 if len(table) > _FEW_ROWS else "content",
         key="import-set-aside",
         column_config={
             "record": st.column_config.NumberColumn("Record", width="small"),
             "line": st.column_config.NumberColumn("Line", width="small", help="Line of the file where the record begins."),
             "file": st.column_config.TextColumn("File", width="small"),
-            "reason": st.column_config.TextColumn("Why", width="large"),
+            "reason": st.column_config.TextColumn("Why", width=300),
+            "content": st.column_config.TextColumn("What stands there", width=220),
         },
         alt="Records set aside, with reasons",
     )
     st.download_button(
-        "Download the list",
-        lambda: csv_bytes(table),
+        "Download all of them (CSV)",
+        lambda: csv_bytes(set_aside_table(prepared.set_aside)),
         file_name="set-aside.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
+        help=FORMULA_NOTE,
     )
 
 
 def set_aside_table(set_aside: Sequence[RecordSetAside]) -> pd.DataFrame:
-    """``record`` and ``reason`` of each; ``line`` where any is known, and ``file`` where there is more than one."""
-    table = pd.DataFrame(
-        [(one.record, one.line, one.file_name, one.reason) for one in set_aside], columns=["record", "line", "file", "reason"]
-    )
-    table["line"] = table["line"].astype("Int64")
-    known = {"line": bool(table["line"].notna().any()), "file": table["file"].nunique() > 1}
+    """``record``, ``reason`` and ``content`` of each; ``line`` where any is known, and ``file`` where there is more than one."""
+    table = set_aside_rows(set_aside)[["record", "line", "file", "reason", "content"]]
+    known = {
+        "line": bool(table["line"].notna().any()),
+        "file": table["file"].nunique() > 1,
+        "content": bool((table["content"] != "").any()),
+    }
     return table.drop(columns=[name for name, is_known in known.items() if not is_known])

@@ -23,7 +23,9 @@ _TITLES = {
     "conll": "CoNLL columns",
     "folders": "folders of texts",
 }
-_ROWS_SHOWN = 8
+_ROWS_SHOWN = 6
+_COLUMN_WIDTH = 140
+"""Pixels, so that more than one column is in sight."""
 _OPTIONS = {"encoding": "import-encoding", "delimiter": "import-delimiter", "sheet": "import-sheet", "missing": "import-missing"}
 
 
@@ -52,10 +54,13 @@ def draw_reading(upload: uploads.Upload, table: Table | None) -> None:
         kind = table.format if table is not None else "csv"
         if table is not None:
             st.caption("The first rows, read like this")
+            rows = table.rows.head(_ROWS_SHOWN)
             st.dataframe(
-                table.rows.head(_ROWS_SHOWN),
+                rows,
                 height="content",
+                hide_index=True,
                 key="import-first-rows",
+                column_config={str(name): st.column_config.TextColumn(width=_COLUMN_WIDTH) for name in rows.columns},
                 alt="First rows of the file as they are read",
             )
         _draw_parts(table)
@@ -98,12 +103,16 @@ def _draw_encoding(beginning: bytes) -> None:
     if len(others) > 1:
         with st.popover("What each encoding would give", icon=":material/translate:", type="tertiary"):
             st.dataframe(
-                pd.DataFrame([(one.excerpt, one.title) for one in others], columns=["First letters beyond ASCII", "Encoding"]),
+                pd.DataFrame([(one.title, one.excerpt) for one in others], columns=["Encoding", "Text"]),
                 hide_index=True,
                 key="import-encodings",
+                column_config={
+                    "Encoding": st.column_config.TextColumn(width=270),
+                    "Text": st.column_config.TextColumn("The first letters beyond ASCII", width=330),
+                },
                 alt="The same bytes in each encoding they fit",
             )
-            st.caption("Encodings in which these bytes mean nothing, or the same as in one above, are left out.")
+            st.caption("The likeliest first, without those in which these bytes mean nothing.")
 
 
 def _draw_delimiter(beginning: bytes, table: Table | None) -> None:

@@ -54,6 +54,7 @@ def import_file(
 ) -> Reply:
     """Make a data set from a file of labelled text."""
     from core.datasets.importing import guess_plan, prepare
+    from core.datasets.progress import SILENT
     from core.datasets.reading import read_table
     from core.tasks import get_task
 
@@ -73,7 +74,7 @@ def import_file(
             plan = dataclasses.replace(plan, split_column=split_column)
         plan = dataclasses.replace(plan, group_column=group_column, time_column=time_column)
         plan = _with_roles(plan, text_column, label_column or [], role or [])
-        prepared = prepare(tables, plan, **workspace.settings.import_limits)
+        prepared = prepare(tables, plan, progress=SILENT, **workspace.settings.import_limits)
         record = workspace.save_dataset(prepared, name or file.stem)
         repaired: dict[str, Any] = {}
         if steps:

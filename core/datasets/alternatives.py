@@ -10,6 +10,7 @@ from itertools import islice
 from core.datasets.decoding import decode
 from core.datasets.delimited import DELIMITERS
 from core.datasets.delimited_rows import parse_rows
+from core.datasets.encoding_guess import guess_encoding
 from core.datasets.encodings import ENCODINGS
 from core.datasets.table import Table
 from core.errors import InputFileError
@@ -17,10 +18,11 @@ from core.errors import InputFileError
 LOOKED_AT = 2 * 2**20
 """How many bytes of a file are enough to look at."""
 
-_EXCERPT = 70
+_EXCERPT = 50
 _MOST_ROWS = 200
 _MOST_CELLS = 20_000
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_MEANINGLESS = re.compile("[\x80-\x9f\ue000-\uf8ff]")
 _UNDECODED = re.compile("[\ud800-\udfff]")
 """What stands for bytes that are none of the encoding's characters; it cannot be shown."""
 _MISSING_WORDS = frozenset(
@@ -55,7 +57,7 @@ class DelimiterAlternative:
 
 
 def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
-    """Encodings the beginning of a file can be read in, those with different texts only; none where it is plain ASCII."""
+    """Encodings the beginning of a file can be read in, the likeliest first; one for each different text."""
     if beginning.isascii():
         return []
     found: dict[str, EncodingAlternative] = {}
@@ -69,8 +71,13 @@ def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
             continue
         begin = max(text.rfind("\n", 0, first.start()) + 1, first.start() - _EXCERPT // 2)
         excerpt = _UNDECODED.sub("\ufffd", " ".join(text[begin : begin + _EXCERPT].split()))
+        if _MEANINGLESS.search(excerpt):
+            continue
         found.setdefault(excerpt, EncodingAlternative(encoding, title, excerpt))
-    return list(found.values())
+    likely = {name: place for place, name in enumerate(guess_encoding(beginning))}
+    return sorted(
+        found.values(), key=lambda one: likely.get(one.encoding.replace("-", "_"), likely.get(one.encoding, len(likely)))
+    )
 
 
 def delimiter_alternatives(beginning: bytes, encoding: str) -> list[DelimiterAlternative]:

@@ -1,12 +1,14 @@
 """The Data page: from a file to a data set, and what can be done with those there are."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.workspace import Workspace
-from dashboard import uploads
+from dashboard import kept, uploads
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
 
@@ -189,3 +191,51 @@ def test_an_upload_id_is_never_a_path(workspace: Workspace, monkeypatch: pytest.
     uploads.discard("../../keep")
     assert outside.is_dir()
     assert uploads.find("../../keep") is None
+
+
+def test_another_encoding_delimiter_and_word_for_nothing_can_be_chosen(open_page: OpenPage) -> None:
+    text = "текст;метка\n" + "".join(f"номер {number};{('да', 'нет', 'NA')[number % 3]}\n" for number in range(60))
+    app = _upload(open_page("data"), text.encode("koi8-r"))
+    app.selectbox(key="import-encoding").set_value("cp1251").run()
+    assert not app.exception
+    assert app.selectbox(key="import-delimiter").options[3].startswith("Tab (1 column")
+    app.selectbox(key="import-encoding").set_value("koi8-r").run()
+    assert "Cyrillic" in app.expander[0].label
+    app.multiselect(key="import-missing").set_value(["NA"]).run()
+    assert not app.exception
+    assert any("Set aside (20)" in str(tab.label) for tab in app.tabs)
+
+
+def test_a_file_that_does_not_fit_the_chosen_encoding_says_so_and_lets_another_be_chosen(open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV.replace("text", "größer").encode("cp1252"))
+    app.selectbox(key="import-encoding").set_value("utf-8").run()
+    assert app.error
+    app.selectbox(key="import-encoding").set_value("cp1252").run()
+    assert not app.error
+    assert not app.exception
+
+
+def test_the_file_in_an_archive_can_be_chosen(open_page: OpenPage) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("train.csv", CSV)
+        file.writestr("more.csv", CSV.replace("bad", "poor"))
+    app = _upload(open_page("data"), archive.getvalue(), "both.zip")
+    assert any("2 files" in text.value for text in app.text)
+    app.selectbox(key="import-sheet").set_value("more.csv").run()
+    assert not app.exception
+    assert "poor" in str(app.dataframe[0].value)
+
+
+def test_a_large_result_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = kept._Shelf()
+    monkeypatch.setattr(kept, "_shelf", lambda: shelf)
+    made: list[str] = []
+
+    def get(name: str, rows: int) -> str:
+        return kept.kept(name, lambda: made.append(name) or name, lambda _: rows)
+
+    get("a", 10), get("a", 10), get("b", 2_000_000), get("c", 1_000_000)
+    assert made == ["a", "b", "c"]
+    get("c", 1_000_000), get("a", 10)
+    assert made == ["a", "b", "c", "a"], "the largest and oldest made room"
