@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from core.datasets.dataset import Dataset
+from core.datasets.dataset import SET_ASIDE_FILE, Dataset
 from core.runs.records import DatasetRecord
 from core.tasks import SPLITS, get_task
 from dashboard import formats, state, widgets
 from dashboard.dataset_labels import draw_labels
 from dashboard.dataset_list import delete_dialog, rename_dialog
 from dashboard.dataset_rows import draw_rows
+from dashboard.downloads import FORMULA_NOTE, csv_bytes
 from dashboard.escaping import markdown_text
 from dashboard.findings import draw_findings
 from dashboard.repairing import draw_repairs
@@ -80,6 +81,7 @@ def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
 def _draw_origin(dataset: Dataset) -> None:
     for note in dataset.notes:
         st.text(f"• {note}", width="stretch")
+    _draw_set_aside(dataset)
     st.caption("How it was read and split, as kept with the data set")
     st.json(
         {
@@ -88,6 +90,28 @@ def _draw_origin(dataset: Dataset) -> None:
             "content_hash": dataset.content_hash,
             "test_hash": dataset.test_hash,
         }
+    )
+
+
+def _draw_set_aside(dataset: Dataset) -> None:
+    """The account of the import, with everything that did not become an example to take along."""
+    num_aside = int(dataset.source.get("set_aside") or 0)
+    if not num_aside or not (dataset.folder / SET_ASIDE_FILE).is_file():
+        return
+    st.text(
+        f"Of {formats.plural(int(dataset.source.get('records') or 0), 'record')} in the file, {formats.count(num_aside)} "
+        "could not be used.",
+        width="stretch",
+    )
+    st.download_button(
+        "Download what was set aside (CSV)",
+        lambda: csv_bytes(dataset.set_aside()),
+        file_name="set-aside.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help=FORMULA_NOTE,
+        key="dataset-set-aside",
     )
 
 

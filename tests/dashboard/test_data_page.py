@@ -239,3 +239,14 @@ def test_a_large_result_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch)
     assert made == ["a", "b", "c"]
     get("c", 1_000_000), get("a", 10)
     assert made == ["a", "b", "c", "a"], "the largest and oldest made room"
+
+
+def test_what_was_set_aside_can_be_downloaded_from_a_saved_data_set(workspace: Workspace, open_page: OpenPage) -> None:
+    app = _upload(open_page("data"), CSV + "=cmd(),good,too many\n")
+    button(app, "Save data set").click().run()
+    dataset = workspace.dataset(workspace.dataset_records()[0].id)
+    assert dataset.set_aside()["content"].tolist() == ['["=cmd()", "good", "too many"]']
+    app.session_state["dataset-tabs"] = "Origin"
+    app.run()
+    assert not app.exception
+    assert any("1 could not be used" in text.value for text in app.text)
