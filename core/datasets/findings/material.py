@@ -17,7 +17,7 @@ from core.datasets.findings.texts import shown
 from core.evaluation.entities import Span, spans_of
 from core.tasks import SPLITS, Task
 
-MOST_COMPARED = 300_000
+MOST_COMPARED = 1_000_000
 """Rows among which near duplicates are looked for; of more rows, a random part of this size."""
 
 

@@ -26,6 +26,7 @@ _LONGEST_READ = 4000
 """Characters of a text that are compared; the rest of a longer one is not."""
 _SHORTEST = {4: 16, 2: 8}
 """Length of a sequence -> characters a text needs to be judged; in shorter ones a single letter weighs too much."""
+_BARE = "\x00"
 _SHINGLES_AT_ONCE = 200_000
 _FIRST_WITHOUT_SPACES = 0x2E80
 """From here on, code points are mostly Chinese, Japanese and Korean."""
@@ -44,12 +45,14 @@ def near_duplicate_groups(texts: Sequence[str], progress: Progress = lambda _: N
         The number of each text's group, int64, ``(num_texts,)``; a text that resembles no other is alone in its group. Exact
         duplicates, and texts that differ in capitals, white space or punctuation only, are always in one group.
     """
-    codes, distinct = pd.factorize(pd.Series([canonical(text[:_LONGEST_READ]) or text for text in texts], dtype=object))
+    codes, distinct = pd.factorize(pd.Series([_key(text) for text in texts], dtype=object))
     keys: list[str] = distinct.tolist()
     groups = _Groups(len(keys))
     spaceless = np.array([_is_spaceless(key) for key in keys], dtype=bool)
     for size, members in ((4, np.flatnonzero(~spaceless)), (2, np.flatnonzero(spaceless))):
-        members = np.array([member for member in members if len(keys[member]) >= _SHORTEST[size]], dtype=np.int64)
+        members = np.array(
+            [member for member in members if len(keys[member]) >= _SHORTEST[size] and keys[member][0] != _BARE], dtype=np.int64
+        )
         if len(members) > 1:
             _join_similar([keys[member] for member in members], size, members, groups, progress)
     progress(1.0)
@@ -62,6 +65,11 @@ def similarity(one: str, other: str) -> float:
     keys = canonical(one[:_LONGEST_READ]), canonical(other[:_LONGEST_READ])
     size = 2 if _is_spaceless(keys[0]) else 4
     return _jaccard(_sequences(keys[0], size), _sequences(keys[1], size))
+
+
+def _key(text: str) -> str:
+    """What is compared of a text; one without letters and digits is alike to its equals only."""
+    return canonical(text[:_LONGEST_READ]) or f"{_BARE}{text}"
 
 
 class _Groups:
