@@ -66,6 +66,9 @@ LARGE_MODEL = 60_000_000
 SMALL_DATASET = 1000
 """Training examples below which small batches are worth their time."""
 
+LARGE_DATASET = 3000
+"""Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
+
 STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
 
@@ -131,13 +134,16 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
             3e-3,
             f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
         )
+    if facts.num_train >= LARGE_DATASET:
+        recommendation = recommendation.but(
+            "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
+        )
     return (
         recommendation.but(
             "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
         )
         .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
         .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
-        .but("token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart.")
     )
 
 
