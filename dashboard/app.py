@@ -20,6 +20,7 @@ except identity.NotSignedInError:
     st.stop()
 except UserError as error:
     widgets.show_error(str(error), title="The dashboard shows you nothing")
+    identity.draw_way_out()
     st.stop()
 
 page = st.navigation(

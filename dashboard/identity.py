@@ -49,8 +49,13 @@ def draw_signed_in(user: User) -> None:
     with st.sidebar:
         role = ", administrator" if user.is_administrator else ""
         st.caption(f"Signed in as {markdown_text(user.name)}{role}")
-        if Access.from_environment().control is AccessControl.OIDC:
-            st.button("Sign out", on_click=st.logout, key="sign-out", type="tertiary")
+        draw_way_out()
+
+
+def draw_way_out() -> None:
+    """A button to sign out, where signing in is the dashboard's business."""
+    if Access.from_environment().control is AccessControl.OIDC and st.user.is_logged_in:
+        st.button("Sign out", on_click=st.logout, key="sign-out", type="tertiary")
 
 
 def _check_that_only_this_machine_is_served() -> None:

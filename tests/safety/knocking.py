@@ -78,9 +78,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, command: Sequence[str], **variables: str) -> Iterator[Served]:
+def serving(folder: Path, command: Sequence[str], port: int | None = None, **variables: str) -> Iterator[Served]:
     """Start a server with these variables and wait until it listens; ended afterwards, whatever happens."""
-    port = free_port()
+    port = port or free_port()
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
