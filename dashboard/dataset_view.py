@@ -116,8 +116,14 @@ def _draw_set_aside(dataset: Dataset) -> None:
 
 
 def _splitting_in_words(dataset: Dataset) -> str:
-    method = str(dataset.splitting.get("method", ""))
-    seed = dataset.splitting.get("seed")
-    return (
-        f"split {method.replace('_', ' ')}" + (f", seed {seed}" if seed is not None else "") if method else "split as in the file"
-    )
+    """How train, validation and test were made, as markdown."""
+    method, seed = str(dataset.splitting.get("method", "")), dataset.splitting.get("seed")
+    column = markdown_text(str(dataset.splitting.get("column", "")), longest=40)
+    ways = {
+        "column": f"split as column {column} says",
+        "group": f"split by groups of {column}",
+        "time": f"split along time by {column}",
+        "files": "split by files",
+    }
+    said = ways.get(method, f"split {method.replace('_', ' ')}" if method else "split as in the file")
+    return said + (f", seed {seed}" if seed is not None else "")
