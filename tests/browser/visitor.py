@@ -169,9 +169,13 @@ class Visitor:
 
     # --- doing -------------------------------------------------------------------------------------------------------------
 
-    def upload(self, file_name: str, content: str) -> None:
+    def upload(self, file_name: str, content: str | bytes) -> None:
         """Give a file to the page's uploader."""
-        payload = {"name": file_name, "mimeType": "application/octet-stream", "buffer": content.encode()}
+        payload = {
+            "name": file_name,
+            "mimeType": "application/octet-stream",
+            "buffer": content if isinstance(content, bytes) else content.encode(),
+        }
         self.page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files=[payload])
 
     def fill(self, label: str, value: str) -> None:
