@@ -107,8 +107,8 @@ def _draw_encoding(beginning: bytes) -> None:
                 hide_index=True,
                 key="import-encodings",
                 column_config={
-                    "Encoding": st.column_config.TextColumn(width=270),
-                    "Text": st.column_config.TextColumn("The first letters beyond ASCII", width=330),
+                    "Encoding": st.column_config.TextColumn(width=190),
+                    "Text": st.column_config.TextColumn("The first letters beyond ASCII", width=200),
                 },
                 alt="The same bytes in each encoding they fit",
             )
