@@ -34,6 +34,7 @@ def test_hostile_names_labels_and_texts_appear_literally_and_fetch_nothing(visit
     visitor.fill("Name of the data set", DATASET_NAME)
     visitor.save_dataset()
     _expect_literally(visitor, DATASET_NAME)
+    visitor.tab("Rows")
     visitor.expect_cell("Rows of the data set", f"{MARKDOWN} blue 0")
 
     visitor.go("Train")
