@@ -18,7 +18,7 @@ from streamlit.auth_util import is_authlib_installed
 from core.access import LOCAL_NAMES, Access, AccessControl
 from core.errors import UserError
 from core.settings import Settings
-from dashboard import guard, state
+from dashboard import guard
 
 APP = Path(__file__).resolve().parent / "app.py"
 
@@ -81,6 +81,8 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
 
     @asynccontextmanager
     async def opened(_: st.App) -> AsyncIterator[None]:
+        from dashboard import state  # its caches belong to a server, so there has to be one first
+
         with suppress(UserError):  # the pages say why it cannot be opened
             state.whole_workspace(settings)  # runs that wait go on though nobody opens a page
         if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
