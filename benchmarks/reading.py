@@ -47,9 +47,7 @@ def reading(
 ) -> None:
     """Seconds and extra memory to read a large CSV file, and to make a data set of it."""
     if only is None:
-        typer.echo(
-            "| file | MB | reading, s (of processor) | extra MiB | whole import, s (of processor) | extra MiB | set aside |"
-        )
+        typer.echo("| file | MB | reading, s (processor) | extra MiB | whole import, s (processor) | extra MiB | set aside |")
         typer.echo("|---|---|---|---|---|---|---|")
         for name in _KINDS:  # each in a process of its own, so that memory the one kept does not help the next
             options = ["--rows", str(rows), "--seed", str(seed), "--only", name]
