@@ -144,3 +144,17 @@ def test_a_big_import_is_checked_only_when_asked(open_page: OpenPage, monkeypatc
     next(one for one in app.button if one.label == "Check now").click().run()
 
     assert "Looked at all" in words_on(app)
+
+
+def test_the_train_page_says_what_the_model_does_not_know_and_what_the_checks_found(
+    workspace: Workspace, open_page: OpenPage, open_tab: OpenTab, faulty: Dataset
+) -> None:
+    rows = made_workspace.single_label_examples(4)
+    rows["text"] = [f"我想知道第{number}个包裹什么时候能到，请尽快告诉我" for number in range(len(rows))]
+    chinese = made_workspace.make_dataset(workspace, "single_label", "Chinese", rows)
+    open_tab("Checks", faulty)
+
+    assert "was not made for these texts" in words_on(open_page("train", dataset=chinese.id))
+    said = words_on(open_page("train", dataset=faulty.id))
+    assert "was not made for these texts" not in said
+    assert "serious thing" in said
