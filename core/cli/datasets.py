@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def import_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines, JSON, Parquet, Excel or CoNLL.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON, Parquet, Arrow, a workbook or CoNLL; also zipped.")],
     name: Annotated[str | None, typer.Option(help="Name of the data set; the file's name unless given.")] = None,
     task: Annotated[
         str | None, typer.Option(help="single_label, multi_label or token_classification; guessed unless given.")
@@ -40,7 +40,7 @@ def import_file(
     delimiter: Annotated[
         str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook; the first with content unless given.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or file in an archive; found unless given.")] = None,
     missing: Annotated[
         list[str] | None, typer.Option(metavar="WORD", help="A cell that holds just this, such as NA, is empty; repeatable.")
     ] = None,
