@@ -56,11 +56,17 @@ def draw_filters(runs: Sequence[RunRecord]) -> Filters:
     return Filters(frozenset(states), frozenset(chosen_tasks), words.strip().casefold(), frozenset(chosen_tags))
 
 
-def draw_table(filters: Filters) -> None:
-    """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
+def draw_table(filters: Filters, just_read: list[Sequence[RunRecord]]) -> None:
+    """The runs that fit, with their progress; drawn again every few seconds while one is at work.
+
+    Args:
+        filters: which runs to show.
+        just_read: all runs as the page has just read them, for its first drawing; emptied, so that the next one reads anew.
+    """
     workspace = state.workspace()
     names = widgets.dataset_names()
-    runs = [run for run in workspace.runs() if _fits(run, filters, names)]
+    everything = just_read.pop() if just_read else workspace.runs()
+    runs = [run for run in everything if _fits(run, filters, names)]
     if not runs:
         st.info("No run fits these filters.", icon=":material/filter_alt_off:")
         return

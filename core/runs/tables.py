@@ -94,9 +94,13 @@ def row_of_run(record: RunRecord) -> dict[str, Any]:
 
 
 def run_from_row(row: sa.Row[Any]) -> RunRecord:
-    """The record of a run's line."""
-    values = dict(row._mapping)
+    """The record of a run's line; asked of ten thousand lines at a time."""
+    values = dict(zip(_RUN_COLUMNS, row, strict=True))
     del values["queue_position"]
-    pid, started_at, boot_id = (values.pop(f"worker_{name}") for name in ("pid", "started_at", "boot_id"))
-    worker = None if pid is None else WorkerIdentity(pid=pid, started_at=started_at, boot_id=boot_id)
-    return RunRecord(**{**values, "state": RunState(values["state"]), "tags": tuple(values["tags"]), "worker": worker})
+    pid, started_at, boot_id = values.pop("worker_pid"), values.pop("worker_started_at"), values.pop("worker_boot_id")
+    values["worker"] = None if pid is None else WorkerIdentity(pid=pid, started_at=started_at, boot_id=boot_id)
+    values["state"], values["tags"] = RunState(values["state"]), tuple(values["tags"])
+    return RunRecord(**values)
+
+
+_RUN_COLUMNS = tuple(column.name for column in runs.columns)

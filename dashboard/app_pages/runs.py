@@ -22,5 +22,5 @@ if not runs:
 draw_queue(runs)
 chosen = draw_filters(runs)
 active = any(not run.state.is_final for run in runs)
-st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
+st.fragment(draw_table, run_every=2.0 if active else None)(chosen, [runs])
 show_dialog_asked_for(runs)
