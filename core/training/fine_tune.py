@@ -191,6 +191,7 @@ def fine_tune(
         },
         "model": {
             "reference": config.model.model,
+            "commit": info.commit,
             "title": info.title,
             "architecture": info.architecture,
             "num_parameters": num_parameters,
