@@ -20,6 +20,8 @@ from dashboard.text_lengths import draw_lengths_of_import
 
 _MOST_ROWS = 1000
 _FEW_ROWS = 9
+_MOST_LOOKED_AT_AGAIN = 100_000
+"""Rows up to which looking for duplicates at every click costs nothing that is felt."""
 
 
 def draw_preview(prepared: Prepared) -> None:
@@ -59,7 +61,8 @@ def _notes_besides_findings(prepared: Prepared) -> list[str]:
     """What the import noted of how it read the file; what it noted of labels and duplicates, the checks say better."""
     labels = {label for counts in prepared.label_counts.values() for label in counts}
     said = {*label_notes(prepared.label_counts), *alike_notes(labels)}
-    said |= set(duplicate_notes(prepared.examples, get_task(prepared.task)))
+    if len(prepared.examples) <= _MOST_LOOKED_AT_AGAIN:
+        said |= set(duplicate_notes(prepared.examples, get_task(prepared.task)))
     return [note for note in prepared.notes if note not in said]
 
 
