@@ -167,3 +167,27 @@ def test_a_dialog_asked_for_from_the_table_opens_with_the_page(made: dict[str, s
     assert "Delete for good" in _labels(app)
     app.run()
     assert "Delete for good" not in _labels(app)
+
+
+def test_the_queue_can_be_paused_and_let_go_on(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
+    app = open_page("runs")
+    assert "1 at work · 1 waiting · one at a time" in words_on(app)
+    button(app, "Pause the queue").click().run()
+    assert workspace.desk.switches().paused
+    assert "paused" in words_on(open_page("run", run=made["queued"]))
+    button(app, "Let it go on").click().run()
+    assert not workspace.desk.switches().paused
+
+
+def test_a_waiting_run_can_be_moved_to_the_front(made: dict[str, str], open_dialog: OpenDialog, workspace: Workspace) -> None:
+    other = workspace.resume(made["stopped"])
+    app = open_dialog("queue_bar", "draw_moves", other)
+    assert "Waiting for 2 runs before it" in words_on(app)
+    button(app, "To the front").click().run()
+    assert [run.id for run in workspace.queue()] == [other.id, made["queued"]]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_dashboard_that_only_watches_says_so(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.runs.queue_desk.QueueDesk.watches", lambda _: True)
+    assert "takes over by itself" in words_on(open_page("runs"))
