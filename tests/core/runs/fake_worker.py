@@ -89,9 +89,7 @@ elif behaviour == "stone":
     wait_for_signals(deaf_to=(signal.SIGINT, signal.SIGTERM))
 elif behaviour == "show-surroundings":
     (run_folder / "surroundings.json").write_text(
-        json.dumps(
-            {"environment": dict(os.environ), "arguments": told, "folder": str(Path.cwd()), "session": os.getsid(0)}
-        )
+        json.dumps({"environment": dict(os.environ), "arguments": told, "folder": str(Path.cwd()), "session": os.getsid(0)})
     )
     succeed()
 else:
