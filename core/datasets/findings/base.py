@@ -189,5 +189,5 @@ def _finding_from_json(raw: Mapping[str, Any]) -> Finding:
 
 
 def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The most severe first, then those about most rows."""
+    """The most severe first; within a severity, in the order of the checks."""
     return tuple(sorted(findings, key=lambda finding: finding.severity.rank))
