@@ -23,7 +23,12 @@ lint: $(VENV)/.tests
 	$(BIN)/mypy
 
 bench: $(VENV)/.tests
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks speed
+	$(BIN)/python -m benchmarks launching
+	$(BIN)/python -m benchmarks pages
+	$(BIN)/python -m benchmarks reading
+	$(BIN)/python -m benchmarks checking
+	$(BIN)/python -m benchmarks quality
 
 browser: $(VENV)/.tests
 	@sh tests/browser/install_chromium.sh

@@ -340,7 +340,7 @@ def test_show_sees_that_a_worker_nobody_watched_has_died(command: Command, works
 
     _, value = command("show", run.id)
 
-    assert value["status"] == "failed"
+    assert value["status"] == "interrupted"
 
 
 @pytest.mark.usefixtures("workspace")
@@ -361,7 +361,7 @@ def test_predict_wants_texts_or_a_file(command: Command, tickets: Path, words: l
     code, value = command("predict", run["run"], *(word.replace("{tickets}", str(tickets)) for word in words))
 
     assert code == 2
-    assert "texts or --file" in value["error"]
+    assert "texts, --file or --unlabelled" in value["error"]
 
 
 @pytest.mark.usefixtures("workspace")

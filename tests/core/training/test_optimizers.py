@@ -14,6 +14,7 @@ from core.training.optimizers import add_l1_gradient, build_optimizer
 
 @pytest.fixture
 def classifier(tiny_model: Path, tmp_path: Path) -> Classifier:
+    torch.manual_seed(0)  # the head's start
     return build_classifier(
         describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()
     )
