@@ -75,7 +75,7 @@ def _rerun(page: str, repeats: int, dataset: str, finished: str, training: str) 
         started = time.perf_counter()
         tab.run()
         reruns.append(1000 * (time.perf_counter() - started))
-    if tab.exception:
+    if tab.exception or tab.error:
         raise typer.Exit(1)
     return opened, reruns
 
