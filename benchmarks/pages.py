@@ -89,4 +89,4 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("The run did not come as far as it should have.")
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks

@@ -72,8 +72,8 @@ def _page(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
         with st.container(horizontal=True, vertical_alignment="center"):
             key = f"correct-page-{dataset.id}-{pages}"
             page = int(st.number_input("Page", 1, pages, 1, key=key, width=140, label_visibility="collapsed"))
-            more = " first" if len(rows) == _MOST_FOUND else ""
-            st.caption(f"of {pages} · the{more} {formats.plural(len(rows), 'row')}")
+            first = "the first " if len(rows) == _MOST_FOUND else ""
+            st.caption(f"page {page} of {pages} · {first}{formats.plural(len(rows), 'row')}")
     return rows.iloc[(page - 1) * _ROWS_A_PAGE : page * _ROWS_A_PAGE]
 
 

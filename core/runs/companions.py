@@ -164,7 +164,7 @@ def _watch(companions: list[subprocess.Popen[bytes]], done: threading.Event, on_
 def _leave_with_the_worker(worker: int) -> None:
     """End this process when the worker is gone, even where it waits for the worker in the middle of a step."""
     while os.getppid() == worker:
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # between two looks: nothing tells a process of its parent's end on every system
     os._exit(1)
 
 
