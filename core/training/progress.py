@@ -25,7 +25,8 @@ class Validation:
 class Kept(TypedDict):
     """A validation whose weights are kept: after which step and epoch, and its score.
 
-    Where it took the place of one that was no different, the score is the higher of the two, so that ties cannot add up to a descent.
+    Where it took the place of one that was no different, the score is the higher of the two, so that ties cannot add up to
+    a descent.
     """
 
     score: float
