@@ -5,10 +5,7 @@ import shutil
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EFBIG, *({errno.EDQUOT} if hasattr(errno, "EDQUOT") else set())}
-_WORDS = (
-    *("no space left", "disk quota exceeded", "file too large", "os error 28", "os error 27", "os error 122"),
-    *("pytorchstreamwriter failed writing", "inline_container"),  # torch.save names no cause; a file it could open lacks room
-)
+_WORDS = ("no space left", "disk quota exceeded", "file too large", "os error 28", "os error 27", "os error 122")
 """How libraries that are not written in Python pass it on."""
 
 FULL_MIB = 1

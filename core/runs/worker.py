@@ -168,12 +168,11 @@ def _set_damage_aside(run_dir: RunDir, recorder: RunRecorder) -> None:
     from core.training.checkpoints import Checkpoints
 
     checkpoints = Checkpoints(run_dir.checkpoints)
-    damaged = checkpoints.set_damaged_aside()
-    for name in damaged:
+    for name, reason in checkpoints.set_unreadable_aside().items():
         step = name.removeprefix("step-").lstrip("0") or "0"
         found = checkpoints.latest()
         instead = "the one before it is used" if found else "there is no other, so training starts from the beginning"
-        recorder.event("warning", f"The checkpoint of step {step} is damaged and was set aside; {instead}.")
+        recorder.event("warning", f"The checkpoint of step {step} {reason} and was set aside; {instead}.")
     lines = run_dir.damaged_lines()
     if lines:
         what = "1 line was damaged and is" if lines == 1 else f"{lines} lines were damaged and are"

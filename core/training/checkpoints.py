@@ -2,6 +2,7 @@
 
 A checkpoint is a folder ``step-00000042`` with the weights as they are, the best weights so far, the state of optimizer, schedule
 and random numbers, and ``manifest.json`` with the sha256 of each file, written last. Two are kept; a damaged one costs little.
+All of it is safetensors and JSON: reading a checkpoint runs no code, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Any
 
 MANIFEST = "manifest.json"
 KEPT = 2
+
+LAYOUT = 2
+"""Number of what a checkpoint's files are and hold. The first one had a ``state.pt``, which this version does not open."""
 
 
 class Checkpoints:
@@ -40,7 +44,7 @@ class Checkpoints:
             write(aside)
             hashes = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
             with (aside / MANIFEST).open("w", encoding="utf-8") as manifest:
-                json.dump({"step": step, "files": hashes, "progress": dict(progress)}, manifest)
+                json.dump({"layout": LAYOUT, "step": step, "files": hashes, "progress": dict(progress)}, manifest)
                 manifest.flush()
                 os.fsync(manifest.fileno())
             shutil.rmtree(final, ignore_errors=True)
@@ -53,27 +57,29 @@ class Checkpoints:
         return final
 
     def latest(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest checkpoint whose files are what its manifest says, with its progress; damaged ones are passed over."""
+        """The newest checkpoint whose files are what its manifest says, with its progress; others are passed over."""
         for folder in reversed(self._all()):
             progress = _verified_progress(folder)
             if progress is not None:
                 return folder, progress
         return None
 
-    def set_damaged_aside(self) -> list[str]:
-        """Take checkpoints whose files are not what their manifest says out of the way, and what was never finished.
+    def set_unreadable_aside(self) -> dict[str, str]:
+        """Take what training cannot go on from out of the way, and what was never finished.
 
         Returns:
-            Names of the damaged ones. Their files are kept under a hidden name, for whoever wants to look into it.
+            Name of each checkpoint, and why training cannot go on from it, as the end of a sentence. Their files are kept under a
+            hidden name, for whoever wants to look into it.
         """
-        damaged = [folder for folder in self._all() if _verified_progress(folder) is None]
-        for folder in damaged:
+        reasons = {folder: _why_not(folder) for folder in self._all()}
+        unreadable = {folder: reason for folder, reason in reasons.items() if reason is not None}
+        for folder in unreadable:
             aside = folder.with_name(f".damaged-{folder.name}")
             shutil.rmtree(aside, ignore_errors=True)
             folder.rename(aside)
         for unfinished in self.folder.glob(".step-*.part"):
             shutil.rmtree(unfinished, ignore_errors=True)
-        return [folder.name for folder in damaged]
+        return {folder.name: reason for folder, reason in unreadable.items()}
 
     def remove_all(self) -> None:
         """Free the disk once the run is complete."""
@@ -84,14 +90,34 @@ class Checkpoints:
 
 
 def _verified_progress(folder: Path) -> dict[str, Any] | None:
+    manifest = _manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if all(_sha256(folder / name) == expected for name, expected in manifest["files"].items()):
+        if manifest["layout"] == LAYOUT and all(
+            _sha256(folder / name) == expected for name, expected in manifest["files"].items()
+        ):
             progress: dict[str, Any] = manifest["progress"]
             return progress
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError, AttributeError):
         pass
     return None
+
+
+def _why_not(folder: Path) -> str | None:
+    """Why training cannot go on from a checkpoint; nothing if it can."""
+    if _verified_progress(folder) is not None:
+        return None
+    manifest = _manifest(folder)
+    if "files" in manifest and manifest.get("layout", 1) != LAYOUT:
+        return "was written by another version of Tuneboard, which keeps its state in another form,"
+    return "is damaged"
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _sha256(path: Path) -> str:

@@ -32,6 +32,7 @@ from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder, is_out_of_memory
 from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
+from core.training.plain_state import read_state, write_state
 from core.training.progress import Progress, Report, Validation
 from core.training.recorder import Recorder
 from core.training.sharing import ALONE, Sharing
@@ -369,14 +370,14 @@ class Loop:
             "random": [processor for processor, _ in random],
             "random_cuda": [gpu for _, gpu in random if gpu is not None],
         }
-        torch.save(state, folder / "state.pt")
+        write_state(state, folder)
 
     def load_checkpoint(self, folder: Path, progress: dict[str, Any]) -> None:
         """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
         self.progress = Progress(**progress)
         self.accelerator.unwrap_model(self.classifier).load_state_dict(load_file(folder / "model.safetensors"))
         self.kept_weights = [load_file(folder / f"kept-{place}.safetensors") for place in range(len(self.progress.kept))]
-        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+        state = read_state(folder)
         self.optimizer.load_state_dict(state["optimizer"])
         self.learning_rate.load_state_dict(state["learning_rate"])
         if state["average"]:

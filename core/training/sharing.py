@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import distributed
+
+from core.training.plain_state import from_bytes, to_bytes
 
 T = TypeVar("T")
 
@@ -57,20 +59,28 @@ class Sharing:
         return value if self.size == 1 else self.sum([float(value)])[0] > 0
 
     def gather(self, value: T) -> list[T]:
-        """What each process has, in the order of the processes."""
+        """What each process has, made of tensors, arrays and plain values, in the order of the processes."""
         if self.size == 1:
             return [value]
-        values: list[Any] = [None] * self.size
-        distributed.all_gather_object(values, value)
-        return values
+        own = _as_tensor(to_bytes(value))
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        distributed.all_gather(lengths, torch.tensor([len(own)]))
+        longest = max(int(length) for length in lengths)
+        parts = [torch.empty(longest, dtype=torch.uint8) for _ in range(self.size)]
+        distributed.all_gather(parts, torch.nn.functional.pad(own, (0, longest - len(own))))
+        return [from_bytes(part[: int(length)].numpy().tobytes()) for part, length in zip(parts, lengths, strict=True)]
 
     def from_first(self, value: T) -> T:
-        """What the first process has."""
+        """What the first process has, made of the same."""
         if self.size == 1:
             return value
-        values = [value]
-        distributed.broadcast_object_list(values, src=0)
-        return values[0]
+        own = _as_tensor(to_bytes(value))
+        length = torch.tensor([len(own)])
+        distributed.broadcast(length, src=0)
+        told = own if self.is_first else torch.empty(int(length), dtype=torch.uint8)
+        distributed.broadcast(told, src=0)
+        first: T = from_bytes(told.numpy().tobytes())
+        return first
 
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace each gradient by its sum over all processes; one that had nothing to learn from counts as zero."""
@@ -96,6 +106,11 @@ class Sharing:
 
 
 ALONE = Sharing()
+
+
+def _as_tensor(data: bytes) -> torch.Tensor:
+    """Bytes to send, in main memory; torch's own way to send objects would unpickle whatever arrives."""
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
 
 
 def meet(device: str) -> None:

@@ -112,6 +112,7 @@ def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int,
     import core.models.building
     import core.runs.run_dir
     import core.training.loop
+    import core.training.plain_state
     from core.runs import worker
 
     log = os.open(run_dir.folder.parent / "worker-output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -123,7 +124,7 @@ def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int,
     for module, name, path_at in (
         (core.training.loop, "save_file", 1),
         (core.models.building, "save_file", 1),
-        (core.training.loop.torch, "save", 1),
+        (core.training.plain_state, "save_file", 1),
         (core.runs.run_dir, "_append_line", 0),
     ):
         setattr(module, name, _torn(getattr(module, name), breaker, path_at))

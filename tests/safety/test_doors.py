@@ -115,10 +115,14 @@ def is_constant(value: ast.expr | None, wanted: bool) -> bool:
     return isinstance(value, ast.Constant) and value.value is wanted
 
 
-UNPICKLING = {"pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
+UNPICKLING = {"pickle", "_pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal", "multiprocessing"}
+PICKLES = {"torch.load", "torch.save", "pd.read_pickle", "np.load", "np.save"}
+PICKLED = {"to_pickle", "all_gather_object", "gather_object", "broadcast_object_list", "scatter_object_list", "send_object_list"}
+"""What pickles objects to pass them on, to files or to other processes."""
+
 FETCHING = {"html", "iframe", "component", "image", "video", "audio", "link_button", "write_stream"}
 YAML_DOORS = {"load", "load_all", "full_load", "unsafe_load"}
-RUNNING = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "pd.read_pickle", "pd.read_html", "pd.eval"}
+RUNNING = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "pd.read_html", "pd.eval"}
 SWITCHES = {"trust_remote_code", "shell", "allow_pickle", "unsafe_allow_html", "unsafe_allow_javascript"}
 
 
@@ -138,12 +142,11 @@ def opened_doors(tree: ast.AST) -> Iterator[str]:
                 yield f"{source}({switch}=…)"
         if (
             source in RUNNING
-            or name == "to_pickle"
+            or source in PICKLES
+            or name in PICKLED
             or (owner == "yaml" and name in {"load", "load_all", "full_load", "unsafe_load"})
         ):
             yield source
-        if source == "torch.load" and not is_constant(given.get("weights_only"), True):
-            yield "torch.load without weights_only=True"
         if owner == "st" and (name in FETCHING or (name == "write" and not isinstance(call.args[0], ast.Constant))):
             yield source
 
@@ -177,7 +180,9 @@ def test_the_rule_would_notice(source: str) -> None:
         "st.html(x)",
         "st.markdown(x, unsafe_allow_html=True)",
         "torch.load(path)",
-        "torch.load(path, weights_only=False)",
+        "torch.load(path, weights_only=True)",
+        "torch.save(state, path)",
+        "distributed.all_gather_object(values, value)",
         "yaml.load(text)",
         "eval(text)",
         "subprocess.run(text, shell=True)",

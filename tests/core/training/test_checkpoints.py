@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,29 @@ def test_two_are_kept(tmp_path: Path) -> None:
 
 def test_no_checkpoint_yet(tmp_path: Path) -> None:
     assert Checkpoints(tmp_path / "none").latest() is None
+
+
+def test_what_cannot_be_read_is_set_aside_with_the_reason(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    old, damaged = save(checkpoints, 1), save(checkpoints, 2)
+    manifest = json.loads((old / "manifest.json").read_text())
+    del manifest["layout"]  # as the first version wrote it
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    (damaged / "weights").write_text("w")
+
+    reasons = checkpoints.set_unreadable_aside()
+
+    assert list(reasons) == ["step-00000001", "step-00000002"]
+    assert "another version of Tuneboard" in reasons["step-00000001"]
+    assert reasons["step-00000002"] == "is damaged"
+    assert checkpoints.latest() is None
+    assert (tmp_path / ".damaged-step-00000001" / "weights").read_text() == "weights at 1"
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"files": []}', '{"layout": 2, "files": null}', "\u0000"])
+def test_a_manifest_of_any_content_is_only_passed_over(tmp_path: Path, content: str) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    (save(checkpoints, 1) / "manifest.json").write_text(content)
+
+    assert checkpoints.latest() is None
+    assert list(checkpoints.set_unreadable_aside()) == ["step-00000001"]
