@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.datasets.checks import duplicate_notes, label_notes
 from core.datasets.importing import Prepared
 from core.datasets.set_aside import RecordSetAside, set_aside_rows
-from core.tasks import SPLITS, get_task
-from core.tasks.columns.cells import alike_notes
+from core.tasks import SPLITS
 from dashboard import formats, widgets
+from dashboard.account import draw_account
 from dashboard.charts.labels import label_counts_figure
 from dashboard.dataset_rows import draw_rows_table
 from dashboard.downloads import FORMULA_NOTE, csv_bytes
@@ -20,8 +19,6 @@ from dashboard.text_lengths import draw_lengths_of_import
 
 _MOST_ROWS = 1000
 _FEW_ROWS = 9
-_MOST_LOOKED_AT_AGAIN = 100_000
-"""Rows up to which looking for duplicates at every click costs nothing that is felt."""
 
 
 def draw_preview(prepared: Prepared) -> None:
@@ -35,7 +32,7 @@ def draw_preview(prepared: Prepared) -> None:
             "Set aside": formats.count(aside),
         }
     )
-    for note in _notes_besides_findings(prepared)[:6]:
+    for note in prepared.notes[:6]:
         st.text(f"• {note}", width="stretch")
     summary = st.container()
     names = ["Rows as they will be read", "Checks", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
@@ -57,19 +54,11 @@ def draw_preview(prepared: Prepared) -> None:
         draw_findings_of_import(prepared, summary)
 
 
-def _notes_besides_findings(prepared: Prepared) -> list[str]:
-    """What the import noted of how it read the file; what it noted of labels and duplicates, the checks say better."""
-    labels = {label for counts in prepared.label_counts.values() for label in counts}
-    said = {*label_notes(prepared.label_counts), *alike_notes(labels)}
-    if len(prepared.examples) <= _MOST_LOOKED_AT_AGAIN:
-        said |= set(duplicate_notes(prepared.examples, get_task(prepared.task)))
-    return [note for note in prepared.notes if note not in said]
-
-
 def _draw_set_aside(prepared: Prepared) -> None:
     if not prepared.set_aside:
         st.info("Every record of the file can be used.", icon=":material/check_circle:")
         return
+    draw_account(prepared.account, key="import-account")
     table = set_aside_table(prepared.set_aside[:_MOST_ROWS])
     if len(prepared.set_aside) > _MOST_ROWS:
         st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.count(len(prepared.set_aside))}; all are in the download.")

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from core.datasets.account import account_of
 from core.datasets.dataset import SET_ASIDE_FILE, Dataset
 from core.runs.records import DatasetRecord
 from core.tasks import SPLITS, get_task
 from dashboard import formats, state, widgets
+from dashboard.account import draw_account
 from dashboard.dataset_labels import draw_labels
 from dashboard.dataset_list import delete_dialog, rename_dialog
 from dashboard.dataset_rows import draw_rows
@@ -95,14 +97,12 @@ def _draw_origin(dataset: Dataset) -> None:
 
 def _draw_set_aside(dataset: Dataset) -> None:
     """The account of the import, with everything that did not become an example to take along."""
-    num_aside = int(dataset.source.get("set_aside") or 0)
-    if not num_aside or not (dataset.folder / SET_ASIDE_FILE).is_file():
+    account = account_of(dataset.source)
+    if not account.num_records:
         return
-    st.text(
-        f"Of {formats.plural(int(dataset.source.get('records') or 0), 'record')} in the file, {formats.count(num_aside)} "
-        "could not be used.",
-        width="stretch",
-    )
+    draw_account(account, key="dataset-account")
+    if not (dataset.folder / SET_ASIDE_FILE).is_file():
+        return
     st.download_button(
         "Download what was set aside (CSV)",
         lambda: csv_bytes(dataset.set_aside()),

@@ -1,6 +1,7 @@
 """``check``: what is wrong with a file or a data set, before anything is trained on it."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, 
 from core.errors import DatasetError, NotFoundError
 
 if TYPE_CHECKING:
+    from core.datasets.account import Account
     from core.datasets.findings.base import Finding, Report
     from core.models.catalogue import ModelInfo
     from core.workspace import Workspace
@@ -27,6 +29,11 @@ def check(
     task: Annotated[
         str | None, typer.Option(help="Of a file: single_label, multi_label or token_classification; guessed unless given.")
     ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as gb18030; found unless given.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or file in an archive; found unless given.")] = None,
     model: Annotated[str, typer.Option(help="Model whose limits and vocabulary count; 'none' leaves them out.")] = "bundled",
     as_json: AsJson = False,
 ) -> Reply:
@@ -34,29 +41,49 @@ def check(
     with opened_workspace(context) as workspace:
         reading_model = _model(model, workspace)
         path = Path(subject)
-        name, report = (
-            _check_file(path, task, reading_model, workspace)
-            if path.is_file()
-            else _check_dataset(subject, reading_model, workspace)
-        )
+        reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
+        if path.is_file():
+            name, report = _check_file(path, task, reading, reading_model, workspace)
+        else:
+            _refuse_options({"task": task, **reading}, subject)
+            name, report = _check_dataset(subject, reading_model, workspace)
     value = {"subject": name, **report.to_json(), "findings": [_fields(finding) for finding in report.findings]}
     return answer(as_json, value, _in_words(name, report))
 
 
-def _check_file(path: Path, task: str | None, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report"]:
+def _check_file(
+    path: Path, task: str | None, reading: Mapping[str, str | None], model: "ModelInfo | None", workspace: "Workspace"
+) -> tuple[str, "Report"]:
     from core.datasets.findings.examining import examine_prepared, refused
     from core.datasets.importing import guess_plan, prepare
+    from core.datasets.progress import SILENT
     from core.datasets.reading import read_table
     from core.tasks import get_task
 
     if task is not None:
         get_task(task)
-    table = read_table(path, max_mib=workspace.settings.max_upload_mib)
+    table = read_table(
+        path,
+        encoding=reading["encoding"],
+        delimiter=reading["delimiter"],
+        sheet=reading["sheet"],
+        max_mib=workspace.settings.max_upload_mib,
+    )
     try:
-        prepared = prepare({"main": table}, guess_plan(table, task), max_labels=workspace.settings.max_labels)
+        prepared = prepare({"main": table}, guess_plan(table, task), progress=SILENT, **workspace.settings.import_limits)
     except DatasetError as error:
         return path.name, refused(str(error), table.num_records)
     return path.name, examine_prepared(prepared, model, _Progress())
+
+
+def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
+    """Refuse what only says how to read a file where no file is read, rather than leave it unheeded."""
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        raise NotFoundError(
+            f"{', '.join(named)} says how to read a file, and {one_line(subject)!r} is no file that can be found. "
+            "Correct the path, or leave the option out."
+        )
 
 
 def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report"]:
@@ -99,6 +126,7 @@ def _in_words(name: str, report: "Report") -> str:
     num = len(report.findings)
     looked = f"{report.num_examined:,} of {report.num_examples:,} rows" if report.sampled else f"{report.num_examples:,} rows"
     lines = [f"{name}: {num or 'no'} finding{'' if num == 1 else 's'} in {looked}."]
+    lines += _account_in_words(report.account) if report.account is not None else []
     for finding in report.findings:
         lines.append(f"\n{finding.severity.upper()}: {finding.title}{' (in a sample)' if finding.sampled else ''}")
         lines.append(f"  {finding.effect}")
@@ -110,3 +138,10 @@ def _in_words(name: str, report: "Report") -> str:
         lines += [f"  repair: {', '.join(dict.fromkeys(offer.repair for offer in finding.offers))}"] if finding.offers else []
     lines += [f"\nNot carried out: {', '.join(report.unfinished)}."] if report.unfinished else []
     return "\n".join(one_line(part) for line in lines for part in line.split("\n"))
+
+
+def _account_in_words(account: "Account") -> list[str]:
+    from core.tasks.columns.cells import counted
+
+    head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} set aside."
+    return [head, *(f"  {number:,}: {kind.sentence}" for kind, number in account.by_kind.items())]

@@ -88,8 +88,11 @@ def import_file(
         "num_examples": dict(dataset.num_examples),
         "labels": list(dataset.labels),
         "num_unlabelled": dataset.num_unlabelled,
-        "num_set_aside": len(prepared.set_aside),
-        "set_aside": [dataclasses.asdict(entry) for entry in prepared.set_aside[:20]],
+        "num_records": prepared.account.num_records,
+        "num_kept": prepared.account.kept,
+        "num_set_aside": prepared.account.num_set_aside,
+        "set_aside_by_kind": {str(kind): number for kind, number in prepared.account.by_kind.items()},
+        "set_aside": [{**dataclasses.asdict(entry), "reason": entry.reason} for entry in prepared.set_aside[:20]],
         "notes": list(dataset.notes),
         "content_hash": dataset.content_hash,
         **repaired,
@@ -117,6 +120,8 @@ def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list
 
 
 def _summary(value: dict[str, object]) -> str:
+    from core.tasks import Reason
+
     counts, labels = value["num_examples"], value["labels"]
     assert isinstance(counts, dict)
     assert isinstance(labels, list)
@@ -125,8 +130,15 @@ def _summary(value: dict[str, object]) -> str:
         + ", ".join(f"{count:,} {split}" for split, count in counts.items())
         + "."
     ]
-    if value["num_set_aside"]:
-        lines.append(f"{value['num_set_aside']:,} records were set aside; --json and the Data page say which and why.")
+    by_kind = value["set_aside_by_kind"]
+    assert isinstance(by_kind, dict)
+    if by_kind:
+        lines.append(
+            f"{value['num_records']:,} records read: {value['num_kept']:,} kept, {value['num_set_aside']:,} set aside. "
+            "The Data page says which."
+        )
+        lines += [f"  {number:,}: {Reason(kind).sentence}" for kind, number in by_kind.items()]
     notes = value["notes"]
     assert isinstance(notes, list)
+    notes = [*notes, f"What is wrong with it, if anything: python -m core check {value['dataset']}"]
     return "\n".join(one_line(line) for line in [*lines, *notes])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.datasets.table import Table
 from core.errors import InputFileError
-from core.tasks.base import SetAside
+from core.tasks.reasons import Reason, SetAside
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_COLUMNS = 2000
@@ -84,7 +84,7 @@ def build_table(
     if problems := _problems(names, columns):
         for place, problem in problems.items():
             content = json.dumps([column[place] for column in columns], ensure_ascii=False)
-            aside.append(SetAside(records[place], problem, content=_storable(content)))
+            aside.append(SetAside(records[place], *problem, content=_storable(content)))
         sound = [place for place in range(len(records)) if place not in problems]
         columns = [[column[place] for place in sound] for column in columns]
         records = [records[place] for place in sound]
@@ -139,9 +139,9 @@ def with_missing(table: Table, words: Sequence[str]) -> Table:
     return replace(table, rows=rows, reading={**table.reading, "missing": sorted(empty)}, notes=[*table.notes, note])
 
 
-def _problems(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> dict[int, str]:
+def _problems(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> dict[int, tuple[Reason, str]]:
     """Place of a row -> why a cell of it cannot be stored."""
-    problems: dict[int, str] = {}
+    problems: dict[int, tuple[Reason, str]] = {}
     for name, column in zip(names, columns, strict=True):
         for begin in range(0, len(column), _CHUNK):
             cells = column[begin : begin + _CHUNK]
@@ -162,14 +162,15 @@ def _is_storable(text: str) -> bool:
     return True
 
 
-def _unstorable(name: str, cell: str) -> str:
+def _unstorable(name: str, cell: str) -> tuple[Reason, str]:
     if "\x00" in cell:
-        return f"Column {name!r} holds a NUL character, a sign of a damaged file."
+        return Reason.NUL_CHARACTER, f"Column {name!r} holds a NUL character, a sign of a damaged file."
     found = _SURROGATE.search(cell)
     assert found is not None
     if "\udc00" <= found[0] <= "\udcff":
-        return f"Column {name!r} holds bytes that are not valid in the file's encoding."
-    return f"Column {name!r} holds half a character (the lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
+        return Reason.WRONG_BYTES, f"Column {name!r} holds bytes that are not valid in the file's encoding."
+    detail = f"Column {name!r} holds half a character (the lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
+    return Reason.HALF_CHARACTER, detail
 
 
 def _storable(content: str | None) -> str | None:

@@ -1,13 +1,13 @@
 """What is refused, set aside or remarked upon once every example has its split."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tasks.base import SPLITS, SetAside, Task
+from core.tasks.base import SPLITS, Task
 from core.tasks.columns.cells import counted, quoted
+from core.tasks.reasons import Reason, SetAside
 
 
 def check_sizes(parts: Sequence[pd.DataFrame], max_rows: int, max_text_characters: int) -> None:
@@ -84,7 +84,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
         for index in found:
             labels = sorted(set(task.label_names(examples.loc[[index]])) - known)
             record, part = rows["record"][index], rows["part"][index]
-            entry = SetAside(int(record), f"No training example has the label {quoted(labels, 5)}.")
+            entry = SetAside(int(record), Reason.UNKNOWN_LABEL, f"No training example has the label {quoted(labels, 5)}.")
             unknown.append((str(part), entry))
         dropped += found
     return examples.drop(index=dropped), unknown
@@ -98,40 +98,3 @@ def _rows_with_other_labels(rows: pd.DataFrame, known: set[str], task: Task) -> 
         return [int(rows.index[0])]
     half = len(rows) // 2
     return _rows_with_other_labels(rows.iloc[:half], known, task) + _rows_with_other_labels(rows.iloc[half:], known, task)
-
-
-def label_notes(label_counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    total: Counter[str] = Counter()
-    for counts in label_counts.values():
-        total.update(counts)
-    single = sorted(label for label, number in total.items() if number == 1)
-    untested = sorted(label for label in total if label not in label_counts["test"] and total[label] > 1)
-    notes = []
-    if single:
-        notes.append(
-            f"{counted(len(single), 'label')} with a single example: {quoted(single, 5)}. Kept in training, but nothing is left "
-            "to evaluate it."
-        )
-    if untested:
-        notes.append(
-            f"{counted(len(untested), 'label')} without an example in test: {quoted(untested, 5)}. Test says nothing of them."
-        )
-    return notes
-
-
-def duplicate_notes(examples: pd.DataFrame, task: Task) -> list[str]:
-    """Texts that occur more than once: with different targets, or in training as well as in validation or test."""
-    doubled = examples[examples.duplicated("text", keep=False)]
-    if doubled.empty:
-        return []
-    notes = [f"{counted(int(doubled.duplicated('text').sum()), 'row')} with the same text as an earlier row."]
-    targets = doubled[list(task.target_columns)].itertuples(index=False)
-    answers = doubled.assign(target=[repr(tuple(target)) for target in targets]).groupby("text")["target"].nunique()
-    if conflicting := int((answers > 1).sum()):
-        notes.append(f"{counted(conflicting, 'text')} with different labels in different rows; the model is told both.")
-    train = set(doubled.loc[doubled["split"] == "train", "text"])
-    for name in SPLITS[1:]:
-        leaked = int(doubled.loc[doubled["split"] == name, "text"].isin(train).sum())
-        if leaked:
-            notes += [f"{counted(leaked, 'row')} of {name} with a text that is also in training, which flatters the scores."]
-    return notes

@@ -10,8 +10,8 @@ from typing import Any
 from core.datasets.building import build_table
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
-from core.tasks.base import SetAside
 from core.tasks.columns.tag_schemes import looks_like_tag
+from core.tasks.reasons import Reason, SetAside
 
 _SAMPLE_LINES = 2000
 _DOCUMENT_START = "-DOCSTART-"
@@ -61,7 +61,7 @@ def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Tabl
     for record, sentence in enumerate(sentences, start=1):
         if problem := _problem(sentence, width):
             content = "\n".join(" ".join(fields) for fields in sentence.words)
-            set_aside.append(SetAside(record, problem, content=content))
+            set_aside.append(SetAside(record, *problem, content=content))
         else:
             kept.append((record, sentence))
     if not kept:
@@ -133,12 +133,13 @@ def _is_comment(fields: Sequence[str], width: int) -> bool:
     return len(fields) != width or not any(map(looks_like_tag, fields[1:]))
 
 
-def _problem(sentence: _Sentence, width: int) -> str | None:
+def _problem(sentence: _Sentence, width: int) -> tuple[Reason, str] | None:
     for line, fields in zip(sentence.lines, sentence.words, strict=True):
         if len(fields) != width:
-            return f"Line {line} has {len(fields)} {'field' if len(fields) == 1 else 'fields'} where other lines have {width}."
+            found = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}"
+            return Reason.RAGGED_LINE, f"Line {line} has {found} where other lines have {width}."
         if not all(field.strip() for field in (fields[0], fields[-1])):
-            return f"Line {line} has a tag without a word, or a word without a tag."
+            return Reason.WORD_OR_TAG_MISSING, f"Line {line} has a tag without a word, or a word without a tag."
     return None
 
 

@@ -106,8 +106,11 @@ class Dataset:
         return self._beside(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
 
     def set_aside(self) -> pd.DataFrame:
-        """Records of the file that could not be used: ``part``, ``file``, ``record``, ``line``, ``reason``, ``content``."""
-        return self._beside(SET_ASIDE_FILE, ["part", "file", "record", "line", "reason", "content"])
+        """Records of the file that could not be used, with the columns of ``set_aside.COLUMNS``.
+
+        Those of earlier versions have no ``kind``.
+        """
+        return self._beside(SET_ASIDE_FILE, ["part", "file", "record", "line", "kind", "reason", "content"])
 
     def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / name

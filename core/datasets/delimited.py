@@ -13,12 +13,12 @@ from typing import NoReturn
 
 from core.datasets.building import build_table, column_names
 from core.datasets.decoding import Decoded
-from core.datasets.delimited_rows import PERHAPS_A_PART, UNPAIRED, OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
+from core.datasets.delimited_rows import OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
 from core.datasets.progress import SILENT, Progress
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
-from core.tasks.base import SetAside
 from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
+from core.tasks.reasons import Reason, SetAside
 
 DELIMITERS = ("\t", ",", ";", "|")
 """Where two fit a file equally well, the one that texts hold less often comes first."""
@@ -94,7 +94,7 @@ def read_delimited(
 def _refuse(file_name: str, set_aside: Sequence[SetAside], width: int, delimiter: str) -> NoReturn:
     if len(set_aside) == 1:
         raise InputFileError(f"The only row of {file_name!r} cannot be read. {set_aside[0].reason}")
-    if all(entry.reason in (UNPAIRED, PERHAPS_A_PART) for entry in set_aside):
+    if all(entry.kind in (Reason.UNPAIRED_QUOTES, Reason.AFTER_UNPAIRED_QUOTES) for entry in set_aside):
         raise InputFileError(f"No row of {file_name!r} can be read; the first: {set_aside[0].reason}")
     raise InputFileError(
         f"No row of {file_name!r} has as many cells as its header ({width}). If texts hold {_title(delimiter)}s, put them "
@@ -104,8 +104,9 @@ def _refuse(file_name: str, set_aside: Sequence[SetAside], width: int, delimiter
 
 def _set_aside(row: OddRow, width: int) -> SetAside:
     if row.cells is None:
-        return SetAside(row.record, row.reason, content=row.content)
-    return SetAside(row.record, _ragged(len(row.cells), width), content=json.dumps(row.cells, ensure_ascii=False))
+        return SetAside(row.record, row.kind, content=row.content)
+    content = json.dumps(row.cells, ensure_ascii=False)
+    return SetAside(row.record, Reason.RAGGED_ROW, _ragged(len(row.cells), width), content=content)
 
 
 def _chosen(delimiter: str | None) -> str | None:

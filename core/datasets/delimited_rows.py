@@ -10,16 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.tasks.reasons import Reason
+
 if TYPE_CHECKING:
     import _csv
-
-UNPAIRED = (
-    "The quotation marks of this line do not pair up: one that opens a cell is never closed, or one inside a quoted cell is not "
-    'doubled (""). Correct it in the file.'
-)
-PERHAPS_A_PART = (
-    "Follows a line whose quotation marks do not pair up and does not make a row of its own, so it may be a part of it."
-)
 
 _CHUNK = 20_000
 _LONGEST_CELL = 2**31 - 1
@@ -35,13 +29,13 @@ class OddRow:
         record: number of the record, from 1.
         cells: as they could be told apart; nothing where quotation marks do not pair up.
         content: the raw line where ``cells`` is nothing.
-        reason: why, where ``cells`` is nothing.
+        kind: why it is no row.
     """
 
     record: int
     cells: list[str] | None = None
     content: str = ""
-    reason: str = ""
+    kind: Reason = Reason.RAGGED_ROW
 
 
 @dataclass
@@ -84,10 +78,10 @@ class ParsedRows:
             self.records.extend(records)
             self._extend_columns(rows)
 
-    def add_odd(self, line: int, content: str, reason: str) -> None:
+    def add_odd(self, line: int, content: str, kind: Reason) -> None:
         """Take in a line that is no row."""
         self.lines.append(line)
-        self.odd.append(OddRow(len(self.lines), None, content, reason))
+        self.odd.append(OddRow(len(self.lines), None, content, kind))
 
     def _extend_columns(self, rows: Sequence[list[str]]) -> None:
         by_column = list(zip(*rows, strict=True))
@@ -156,10 +150,10 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
     rows: list[list[str]] = []
     begins: list[int] = []
 
-    def add_odd(line: int, reason: str) -> None:
+    def add_odd(line: int, kind: Reason) -> None:
         add_rows()
         assert parsed is not None
-        parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), reason)
+        parsed.add_odd(line + 1, lines[line].rstrip("\r\n"), kind)
 
     def add_rows() -> None:
         if parsed is not None:
@@ -174,12 +168,12 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
             if any(cell.strip() for cell in cells):
                 parsed = ParsedRows(cells, line + 1, [[] for _ in cells])
         elif cells is None:
-            add_odd(line, UNPAIRED)
+            add_odd(line, Reason.UNPAIRED_QUOTES)
             doubtful = True
         elif not cells:
             continue
         elif doubtful and not _stands_alone(cells, lines[line : line + num_lines], len(parsed.first)):
-            add_odd(line, PERHAPS_A_PART)
+            add_odd(line, Reason.AFTER_UNPAIRED_QUOTES)
             records.go_to(line + 1)
         else:
             rows.append(cells)

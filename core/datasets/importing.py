@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.datasets.checks import check_examples, check_sizes, duplicate_notes, label_notes, without_unknown_labels
+from core.datasets.account import Account, examples_to_json, take_account
+from core.datasets.checks import check_examples, check_sizes, without_unknown_labels
 from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
 from core.datasets.progress import SILENT, Progress
@@ -29,9 +30,6 @@ from core.tasks.columns.cells import counted
 
 __all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
 
-_MOST_SET_ASIDE_KEPT = 200
-"""How many of the records set aside are written into ``dataset.json``; all of them lie in a file beside it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -40,6 +38,7 @@ class Prepared:
     Attributes:
         examples: columns ``id, split, record, text`` and the task's targets.
         set_aside: every record that was read but is not used.
+        account: what became of every record, by number.
         unlabelled: ``record`` and ``text`` of those set aside that only lack an answer.
         extra: further columns of the file, ids of the examples as index.
     """
@@ -50,6 +49,7 @@ class Prepared:
     num_examples: dict[str, int]
     label_counts: dict[str, dict[str, int]]
     set_aside: list[RecordSetAside]
+    account: Account = field(default_factory=Account)
     notes: list[str] = field(default_factory=list)
     splitting: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
@@ -82,14 +82,15 @@ def prepare(
     task = get_task(plan.task)
     check_fractions(plan.fractions)
     progress(0.0, "Reading texts and labels")
-    parts, set_aside, notes, unlabelled = [], [], [], []
+    parts, set_aside, notes, unlabelled, num_mended = [], [], [], [], 0
     for part, table in tables.items():
         read = _read(task, table, plan, name_the_file=len(tables) > 1)
         parts.append(read.examples.assign(part=part))
         set_aside += [_located(entry, part, table) for entry in [*table.set_aside, *read.set_aside]]
         where = f"{table.file_name}: " if len(tables) > 1 else ""
         notes += [where + note for note in [*table.notes, *read.notes]]
-        unlabelled.append(unlabelled_rows(table, plan.roles, {entry.record for entry in read.set_aside}))
+        num_mended += read.num_mended
+        unlabelled.append(unlabelled_rows(table, plan.roles, read.set_aside))
     if all(part.empty for part in parts):
         raise DatasetError(_nothing_left(set_aside))
     check_sizes(parts, max_rows, max_text_characters)
@@ -115,11 +116,14 @@ def prepare(
             f"{counted(len(pool), 'record')} with a text but no label: kept beside the data set, for Predict and labelling."
         )
     prepared = dataclasses.replace(
-        _describe(examples, task, set_aside, notes), unlabelled=pool, extra=_further_columns(examples, tables, plan)
+        _describe(examples, task, set_aside, notes),
+        account=take_account(set_aside, sum(table.num_records for table in tables.values())),
+        unlabelled=pool,
+        extra=_further_columns(examples, tables, plan),
     )
     check_examples(prepared.examples, prepared.labels, prepared.num_examples, task, max_labels)
     prepared.splitting.update(split.description)
-    prepared.source.update(_account(tables, plan, prepared))
+    prepared.source.update({**_origin(tables, plan, prepared), "mended_entities": num_mended})
     progress(1.0, "Ready")
     return prepared
 
@@ -180,7 +184,7 @@ def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside
         num_examples={name: len(rows) for name, rows in by_split.items()},
         label_counts=label_counts,
         set_aside=set_aside,
-        notes=list(dict.fromkeys([*notes, *label_notes(label_counts), *duplicate_notes(examples, task)])),
+        notes=list(dict.fromkeys(notes)),
     )
 
 
@@ -200,7 +204,7 @@ def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: 
 
 def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
     line = table.lines.get(entry.record)
-    return RecordSetAside(entry.record, entry.reason, part, table.file_name, line, content=entry.content)
+    return RecordSetAside(entry.record, entry.kind, entry.detail, part, table.file_name, line, content=entry.content)
 
 
 def _nothing_left(set_aside: list[RecordSetAside]) -> str:
@@ -209,7 +213,7 @@ def _nothing_left(set_aside: list[RecordSetAside]) -> str:
     return f"None of the {counted(len(set_aside), 'record')} can be used. {shown} Choose other columns or another file."
 
 
-def _account(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -> dict[str, Any]:
+def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -> dict[str, Any]:
     """The files, how they were read, and what became of every record; ``records`` is always ``kept`` + ``set_aside``."""
     files = []
     for part, table in tables.items():
@@ -228,12 +232,7 @@ def _account(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) 
     return {
         "files": files,
         "roles": {role: list(columns) for role, columns in plan.roles.items()},
-        "records": sum(file["records"] for file in files),
-        "kept": sum(file["kept"] for file in files),
-        "set_aside": len(prepared.set_aside),
+        **prepared.account.to_json(),
         "unlabelled": len(prepared.unlabelled),
-        "set_aside_reasons": [
-            {"part": entry.part, "record": entry.record, "line": entry.line, "reason": entry.reason}
-            for entry in prepared.set_aside[:_MOST_SET_ASIDE_KEPT]
-        ],
+        "set_aside_reasons": examples_to_json(prepared.account),
     }

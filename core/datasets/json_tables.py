@@ -12,7 +12,7 @@ from core.datasets.json_cells import NAME_LISTS, WrittenNumber, cell, cell_colum
 from core.datasets.progress import SILENT, Progress
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
-from core.tasks.base import SetAside
+from core.tasks.reasons import Reason, SetAside
 
 _HEAD_CHARACTERS = 100_000
 _ROW_LISTS = ("data", "rows", "examples", "records", "items", "annotations", "documents", "train", "texts", "results")
@@ -71,11 +71,10 @@ def read_json_lines(decoded: Decoded, *, file_name: str, reading: Mapping[str, A
         try:
             values.append((record, _loads(raw)))
         except json.JSONDecodeError as error:
-            reason = f"Not valid JSON: {error.msg} at column {error.colno}."
-            set_aside.append(SetAside(record, reason, content=raw.rstrip("\r\n")))
+            detail = f"Not valid JSON: {error.msg} at column {error.colno}."
+            set_aside.append(SetAside(record, Reason.INVALID_JSON, detail, content=raw.rstrip("\r\n")))
         except (RecursionError, ValueError):
-            reason = "JSON that is nested too deep or has a number too long to read."
-            set_aside.append(SetAside(record, reason, content=raw.rstrip("\r\n")))
+            set_aside.append(SetAside(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))
     if not lines:
         raise InputFileError(f"{file_name!r} is empty. Expected one JSON object a line.")
     pairs, not_objects = _as_objects(values)
@@ -170,15 +169,15 @@ def _as_objects(values: Iterable[tuple[int, Any]]) -> tuple[list[_Record], list[
     set_aside = []
     for record, value in values:
         if isinstance(value, _Doubled):
-            set_aside.append(SetAside(record, "The same key stands twice in this object.", content=_content(value)))
+            set_aside.append(SetAside(record, Reason.DOUBLED_KEY, content=_content(value)))
         elif isinstance(value, dict):
             pairs.append((record, value))
         elif _is_text_with_facts(value):
             pairs.append((record, {"text": value[0], **value[1]}))
         else:
             kind = {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a single value")
-            reason = f'Holds {kind} where an object such as {{"text": …}} is expected.'
-            set_aside.append(SetAside(record, reason, content=_content(value)))
+            detail = f'Holds {kind} where an object such as {{"text": …}} is expected.'
+            set_aside.append(SetAside(record, Reason.NO_OBJECT, detail, content=_content(value)))
     return pairs, set_aside
 
 
@@ -205,7 +204,7 @@ def _table(
     keys = list(dict.fromkeys(chain.from_iterable(flat)))
     names, notes = column_names(keys)
     columns, too_deep = cell_columns(flat, keys)
-    aside = [*set_aside, *(SetAside(records[place], "JSON that is nested too deep to read.") for place in sorted(too_deep))]
+    aside = [*set_aside, *(SetAside(records[place], Reason.TOO_DEEP_JSON) for place in sorted(too_deep))]
     if too_deep:
         sound = [place for place in range(len(flat)) if place not in too_deep]
         columns = [[column[place] for place in sound] for column in columns]

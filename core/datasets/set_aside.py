@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from core.datasets.table import Table
-from core.tasks.base import SetAside
+from core.tasks.reasons import SetAside
 
-COLUMNS = ("part", "file", "record", "line", "reason", "content")
+COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]
 
 
 def set_aside_rows(entries: Sequence[RecordSetAside]) -> pd.DataFrame:
-    """A row for each record set aside: ``part``, ``file``, ``record``, ``line`` (perhaps missing), ``reason``, ``content``."""
-    rows = [(one.part, one.file_name, one.record, one.line, one.reason, one.content or "") for one in entries]
+    """A row for each record set aside, with ``COLUMNS``; ``line`` may be missing."""
+    rows = [(one.part, one.file_name, one.record, one.line, str(one.kind), one.reason, one.content or "") for one in entries]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["line"] = table["line"].astype("Int64")
     return table

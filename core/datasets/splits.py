@@ -14,8 +14,9 @@ from core.datasets.split_columns import split_of
 from core.datasets.splitting import stratified_split
 from core.datasets.table import Table
 from core.errors import DatasetError
-from core.tasks.base import SPLITS, SetAside, Task
+from core.tasks.base import SPLITS, Task
 from core.tasks.columns.cells import counted, quoted, short
+from core.tasks.reasons import Reason, SetAside
 
 
 @dataclass(kw_only=True)
@@ -79,8 +80,8 @@ def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Tas
     for record, cell, split in zip(examples["record"], cells, assigned.names, strict=True):
         if split is None:
             found = short(cell) if cell else "nothing"
-            reason = f"Column {name!r} holds {found}; expected train, validation or test."
-            assigned.set_aside.append(SetAside(int(record), reason))
+            detail = f"Column {name!r} holds {found}; expected train, validation or test."
+            assigned.set_aside.append(SetAside(int(record), Reason.NO_SPLIT, detail))
     if "train" not in assigned.names:
         seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "nothing"
         raise DatasetError(f"Column {name!r} names no training rows; it holds {seen}. Expected train, validation and test.")
@@ -106,7 +107,7 @@ def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, ta
     assigned = Assigned(
         names=found.names,
         description=dict(found.description),
-        set_aside=[SetAside(int(records[place]), reason) for place, reason in sorted(found.problems.items())],
+        set_aside=[SetAside(int(records[place]), Reason.NO_TIME, detail) for place, detail in sorted(found.problems.items())],
         notes=list(found.notes),
     )
     if plan.split_column is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.tasks.base import SetAside
+from core.tasks.reasons import SetAside
 
 
 class RecordLines(Mapping[int, int]):

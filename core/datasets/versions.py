@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets.checks import check_examples, duplicate_notes, label_notes, without_unknown_labels
+from core.datasets.checks import check_examples, without_unknown_labels
 from core.datasets.comparing import Compared, RowChange, compare_rows, sample_changes
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.repairs.answers import answers_in_words
@@ -205,13 +205,7 @@ def draft_version(dataset: Dataset, steps: Sequence[Step], *, max_labels: int = 
     targets = list(task.target_columns)
     compared = compare_rows(before, examples, targets)
     removed = pd.concat(state.removed, ignore_index=True) if state.removed else pd.DataFrame(columns=_REMOVED_COLUMNS)
-    stale = {*label_notes(dataset.label_counts), *duplicate_notes(before, task)}
-    notes = [
-        *(note for note in dataset.notes if note not in stale),
-        *(note for step in state.done for note in (f"{step.line}.", *step.notes)),
-        *label_notes(label_counts),
-        *duplicate_notes(examples, task),
-    ]
+    notes = [*dataset.notes, *(note for step in state.done for note in (f"{step.line}.", *step.notes))]
     return Draft(
         parent=dataset,
         examples=examples,

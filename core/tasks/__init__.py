@@ -1,8 +1,9 @@
 """The tasks Tuneboard knows; everybody else in core asks one of these objects and never tests which it is."""
 
 from core.errors import NotFoundError
-from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, SetAside, Task
+from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.multi_label import MultiLabel
+from core.tasks.reasons import Reason, SetAside
 from core.tasks.single_label import SingleLabel
 from core.tasks.token_classification import TokenClassification
 
@@ -27,6 +28,7 @@ __all__ = [
     "Encoded",
     "Headline",
     "ReadExamples",
+    "Reason",
     "Role",
     "Roles",
     "SetAside",

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core.tasks.losses import PLAIN, LossOptions
+from core.tasks.reasons import SetAside
 
 if TYPE_CHECKING:
     import torch
@@ -45,21 +46,6 @@ class Role:
     many: bool = False
 
 
-@dataclass(frozen=True)
-class SetAside:
-    """A record that was read but cannot be used, and why, in words for the person who owns the file.
-
-    Attributes:
-        record: its number in the file, from 1.
-        reason: one or two sentences.
-        content: the record as it stands in the file, where it did not get as far as a row of the table.
-    """
-
-    record: int
-    reason: str
-    content: str | None = field(default=None, kw_only=True, repr=False)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadExamples:
     """What a task made of a table.
@@ -68,11 +54,13 @@ class ReadExamples:
         examples: columns ``record`` (int, record number in the file, from 1), ``text`` (str) and the task's target columns.
         set_aside: records that are not in ``examples``. Every record of the table is in exactly one of the two.
         notes: what was repaired or assumed, in plain sentences, such as "Tags were IOB1 and were rewritten as IOB2".
+        num_mended: entities whose tags were broken and were mended.
     """
 
     examples: pd.DataFrame
     set_aside: list[SetAside] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    num_mended: int = 0
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from core.cli import main
@@ -92,3 +93,52 @@ def test_people_read_sentences_in_which_nothing_of_the_file_can_steer_a_terminal
     assert "WARNING: Personal data in texts: 1 e-mail address" in said
     assert "repair: mask_personal_data" in said
     assert "\x1b" not in said
+
+
+def test_a_file_is_read_as_the_command_says(check, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = "".join(f"предложение номер {i} про {'суда' if i % 2 else 'хлеб'}~{i % 2}\n" for i in range(60))
+    path.write_bytes(("текст~метка\n" + rows).encode("koi8-r"))
+
+    code, answer = check(str(path), "--encoding", "koi8-r", "--delimiter", "~", "--model", "none")
+
+    assert (code, answer["num_examples"]) == (0, 60)
+    assert check(str(path), "--encoding", "utf-8")[0] == 2
+    assert check(str(path), "--encoding", "klingon")[0] == 2
+
+
+def test_the_sheet_that_is_checked_is_chosen(check, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for title, number in (("First", 40), ("Second", 50)):
+        sheet = book.create_sheet(title)
+        for row in (("text", "label"), *((f"the text with number {i}", f"l{i % 2}") for i in range(number))):
+            sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+
+    assert check(str(tmp_path / "a.xlsx"), "--sheet", "Second", "--model", "none")[1]["num_examples"] == 50
+    assert check(str(tmp_path / "a.xlsx"), "--sheet", "Third")[0] == 2
+
+
+def test_options_of_reading_are_refused_for_what_is_no_file(check) -> None:
+    code, answer = check("nowhere.csv", "--encoding", "gb18030")
+
+    assert code == 2
+    assert "--encoding" in answer["error"]
+
+
+def test_the_account_of_a_file_and_of_its_data_set_is_complete(
+    check, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(ROWS + "too,many,cells\n" * 300 + ",1\nno label,\n", encoding="utf-8")
+    by_kind = {"ragged_row": 300, "no_text": 1, "no_label": 1}
+    expected = {"records": 362, "kept": 60, "set_aside": 302, "set_aside_by_kind": by_kind}
+
+    assert check(str(path), "--model", "none")[1]["account"] == expected
+    assert main(["import", str(path), "--name", "rows", "--json"], settings=settings) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["num_records"], answer["num_kept"], answer["num_set_aside"]) == (362, 60, 302)
+    assert answer["set_aside_by_kind"] == by_kind
+    assert check("rows", "--model", "none")[1]["account"] == expected
+    assert main(["check", "rows", "--model", "none"], settings=settings) == 0
+    assert "362 records read: 60 kept, 302 set aside.\n  300: The row has more or fewer cells" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.tasks.reasons import Reason
 from core.workspace import Workspace
 from dashboard import kept, uploads
 from tests.dashboard import made_workspace
@@ -101,7 +102,7 @@ def test_records_of_several_files_are_listed_with_their_file() -> None:
     from core.datasets.importing import RecordSetAside
     from dashboard.data_preview import set_aside_table
 
-    rows = [RecordSetAside(3, "empty", file_name=name, line=line) for name, line in (("a.csv", 4), ("b.json", None))]
+    rows = [RecordSetAside(3, Reason.NO_TEXT, file_name=name, line=line) for name, line in (("a.csv", 4), ("b.json", None))]
     table = set_aside_table(rows)
     assert table.columns.tolist() == ["record", "line", "file", "reason"]
     assert set_aside_table(rows[1:]).columns.tolist() == ["record", "reason"]
@@ -249,4 +250,6 @@ def test_what_was_set_aside_can_be_downloaded_from_a_saved_data_set(workspace: W
     app.session_state["dataset-tabs"] = "Origin"
     app.run()
     assert not app.exception
-    assert any("1 could not be used" in text.value for text in app.text)
+    assert any("61 records read: 60 kept, 1 set aside." in text.value for text in app.text)
+    counts = next(frame.value for frame in app.dataframe if "why" in frame.value.columns)
+    assert counts[["why", "number"]].to_numpy().tolist() == [[Reason.RAGGED_ROW.sentence, 1]]

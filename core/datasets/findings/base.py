@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from core.datasets.account import Account, account_from_json
+
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 """A value that JSON can hold."""
 
@@ -132,6 +134,7 @@ class Report:
         num_examined: rows that were looked at; fewer than ``num_examples`` where the data is big.
         model: title of the model that lengths and vocabulary were judged for; nothing where none was given.
         unfinished: names of checks that could not be carried out.
+        account: what became of the records of the file; nothing where that is not known.
     """
 
     findings: tuple[Finding, ...]
@@ -139,6 +142,7 @@ class Report:
     num_examined: int
     model: str | None = None
     unfinished: tuple[str, ...] = ()
+    account: Account | None = None
 
     @property
     def sampled(self) -> bool:
@@ -157,6 +161,7 @@ class Report:
             "sampled": self.sampled,
             "model": self.model,
             "unfinished": list(self.unfinished),
+            "account": None if self.account is None else self.account.to_json(),
             "findings": [finding.to_json() for finding in self.findings],
         }
 
@@ -173,6 +178,7 @@ def report_from_json(raw: Mapping[str, Any]) -> Report:
         num_examined=raw["num_examined"],
         model=raw["model"],
         unfinished=tuple(raw["unfinished"]),
+        account=None if raw["account"] is None else account_from_json(raw["account"]),
     )
 
 

@@ -1,11 +1,11 @@
 """All checks, one after the other, on a data set that is kept or about to be."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from core.datasets.account import account_of
 from core.datasets.dataset import Dataset
 from core.datasets.findings import (
     characters,
@@ -34,7 +34,7 @@ from core.tasks import get_task
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Goes up with every change of what is found, so that reports of earlier versions are not taken for today's."""
 
 CHECKS: Mapping[str, tuple[Check, str]] = {
@@ -108,6 +108,7 @@ def examine(material: Material, progress: Progress = lambda *_: None) -> Report:
         num_examined=min(len(material.examples), MOST_COMPARED),
         model=material.model.title if material.model is not None and tokenizer_of(material.model) is not None else None,
         unfinished=tuple(unfinished),
+        account=material.account if material.account.num_records else None,
     )
 
 
@@ -131,13 +132,11 @@ def refused(problem: str, num_records: int) -> Report:
 
 def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> Material:
     """What the checks look at of a data set that is kept."""
-    account = dataset.source if isinstance(dataset.source, Mapping) else {}
-    reasons = Counter(str(entry.get("reason", "")) for entry in account.get("set_aside_reasons", ()))
     return Material(
         task=get_task(dataset.task),
         examples=_in_order(dataset.examples()),
-        set_aside=_completed(reasons, account.get("set_aside")),
-        notes=dataset.notes,
+        account=account_of(dataset.source),
+        num_mended=int(dataset.source.get("mended_entities") or 0),
         num_unlabelled=dataset.num_unlabelled,
         model=model,
     )
@@ -148,17 +147,11 @@ def material_of_prepared(prepared: Prepared, model: ReadingModel | None = None) 
     return Material(
         task=get_task(prepared.task),
         examples=_in_order(prepared.examples),
-        set_aside=Counter(entry.reason for entry in prepared.set_aside),
-        notes=tuple(prepared.notes),
+        account=prepared.account,
+        num_mended=int(prepared.source.get("mended_entities") or 0),
         num_unlabelled=len(prepared.unlabelled),
         model=model,
     )
-
-
-def _completed(reasons: Counter[str], total: object) -> Counter[str]:
-    """The reasons that were kept, and how many more records there were."""
-    more = total - sum(reasons.values()) if isinstance(total, int) else 0
-    return reasons + Counter({"Reasons beyond the first 200 are not kept with the data set.": max(0, more)})
 
 
 def _in_order(examples: pd.DataFrame) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """Labels with too few examples, labels that crowd out the others, and splits whose labels differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.datasets.findings.missing import records_of
 from core.tasks.columns.cells import counted, quoted
+from core.tasks.reasons import Reason
 
 FEW = 10
 """Training examples below which a label can hardly be learned."""
@@ -18,8 +20,6 @@ _BEYOND_CHANCE = 3.1
 """Standard deviations that chance reaches once in a thousand times."""
 
 _ANEW = RepairOffer(repair="split_anew", title="Draw the splits anew")
-_UNKNOWN_LABEL = "No training example has the label"
-"""How the import begins the reason for which it left a record of validation or test out."""
 
 
 def check_rare_labels(material: Material) -> list[Finding]:
@@ -80,9 +80,7 @@ def check_imbalance(material: Material) -> list[Finding]:
 def check_labels_of_splits(material: Material) -> list[Finding]:
     """Labels that only some splits have."""
     findings = []
-    unknown = {reason: number for reason, number in material.set_aside.items() if reason.startswith(_UNKNOWN_LABEL)}
-    if unknown:
-        number = sum(unknown.values())
+    if number := material.account.by_kind.get(Reason.UNKNOWN_LABEL, 0):
         held_out = int((material.splits != "train").sum())
         findings.append(
             Finding(
@@ -93,7 +91,7 @@ def check_labels_of_splits(material: Material) -> list[Finding]:
                 unit="row",
                 effect="They were left out, so the test is easier than the file meant it to be. Often one file spells a label "
                 "differently.",
-                examples=_most_frequent(unknown),
+                examples=records_of(material.account, Reason.UNKNOWN_LABEL),
             )
         )
     for split in ("test", "validation"):
@@ -162,8 +160,3 @@ def _surprise(counts: Sequence[int], others: Sequence[int]) -> float:
     freedom = table.shape[1] - 1
     statistic = float(((table - expected) ** 2 / expected).sum())
     return float(((statistic / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / np.sqrt(2 / (9 * freedom)))
-
-
-def _most_frequent(reasons: Mapping[str, int]) -> tuple[FindingExample, ...]:
-    ordered = sorted(reasons.items(), key=lambda item: -item[1])[:5]
-    return tuple(FindingExample(text=reason, detail=counted(number, "row")) for reason, number in ordered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from core.datasets.account import Account
 from core.datasets.findings.base import Finding, FindingExample
 from core.datasets.findings.near_duplicates import near_duplicate_groups
 from core.datasets.findings.texts import shown
@@ -44,8 +45,8 @@ class Material:
     Attributes:
         task: whose examples they are.
         examples: columns ``id, split, record, text`` and the task's targets.
-        set_aside: reason -> how many records were left out of the data set for it.
-        notes: what the import repaired or assumed, in plain sentences.
+        account: what became of the records of the file.
+        num_mended: entities with broken tags that the import mended.
         num_unlabelled: texts without an answer, kept beside the examples.
         model: what lengths and vocabulary are judged for; nothing where none is chosen.
         is_part: whether these are a sample of the examples.
@@ -54,8 +55,8 @@ class Material:
 
     task: Task
     examples: pd.DataFrame
-    set_aside: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    account: Account = field(default_factory=Account)
+    num_mended: int = 0
     num_unlabelled: int = 0
     model: ReadingModel | None = None
     is_part: bool = False

@@ -1,11 +1,11 @@
 """Rows that say nothing: texts or labels that are missing, empty, or only stand for a missing value."""
 
-from collections import Counter
-
-from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
+from core.datasets.account import Account
+from core.datasets.findings.base import MOST_EXAMPLES, Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
-from core.datasets.findings.texts import has_content
+from core.datasets.findings.texts import has_content, shown
 from core.tasks.columns.cells import counted, quoted
+from core.tasks.reasons import Reason
 
 _ENGLISH = (
     "n/a",
@@ -25,8 +25,6 @@ _ENGLISH = (
     "todo",
 )
 _OTHERS = ("no data", "nothing", "无", "空", "未知", "暂无", "なし", "不明", "없음")
-_NOTHING = "Nothing in column"
-"""How the import begins the reason for which it left a record with an empty cell out."""
 
 PLACEHOLDERS = frozenset({*_ENGLISH, *_OTHERS})
 """What programs and people write where there is nothing to write."""
@@ -50,15 +48,9 @@ _NOT_LABELS = PLACEHOLDERS - {"unknown", "nothing", "none", "无"}
 def check_set_aside(material: Material) -> list[Finding]:
     """Records that the import had to leave out, by reason, and the pool of texts without an answer."""
     findings = []
-    unlabelled = material.num_unlabelled
-    others = Counter(material.set_aside)
-    left = unlabelled
-    for reason, number in others.most_common():
-        if reason.startswith(_NOTHING):  # the pool is told of by itself
-            taken = min(left, number)
-            others[reason] -= taken
-            left -= taken
-    others = +others
+    account, unlabelled = material.account, material.num_unlabelled
+    # The pool is told by itself.
+    others = {kind: number for kind, number in account.by_kind.items() if kind is not Reason.NO_LABEL}
     if unlabelled:
         total = unlabelled + len(material.examples)
         findings.append(
@@ -83,12 +75,24 @@ def check_set_aside(material: Material) -> list[Finding]:
                 count=num_others,
                 unit="record",
                 effect="They are in no split. To have them, correct them in the file and import it again.",
-                examples=tuple(
-                    FindingExample(text=reason, detail=counted(number, "record")) for reason, number in others.most_common(5)
-                ),
+                examples=tuple(example_of_kind(account, kind) for kind in others),
             )
         )
     return findings
+
+
+def example_of_kind(account: Account, kind: Reason) -> FindingExample:
+    """A kind of reason with the number of records set aside for it, and what one of them holds."""
+    first = next((example for example in account.of(kind) if example.reason != kind.sentence), None)
+    such = "" if first is None else f", such as record {first.record}: {first.reason}"
+    return FindingExample(text=kind.sentence, detail=shown(f"{counted(account.by_kind[kind], 'record')}{such}"))
+
+
+def records_of(account: Account, kind: Reason) -> tuple[FindingExample, ...]:
+    """A few of the records set aside for one kind of reason, as different as there are."""
+    firsts = {one.reason: one for one in reversed(account.of(kind))}
+    chosen = sorted(firsts.values(), key=lambda one: (one.part, one.record))[:MOST_EXAMPLES]
+    return tuple(FindingExample(record=one.record, text=shown(one.reason)) for one in chosen)
 
 
 def check_empty_texts(material: Material) -> list[Finding]:

@@ -1,18 +1,12 @@
 """Entities written down brokenly: tags that continue nothing, spans that overlap, and what the import mended."""
 
-import re
-
 import numpy as np
 
-from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
+from core.datasets.findings.base import Finding, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.datasets.findings.missing import records_of
 from core.tasks.columns.cells import counted
-
-_MENDED = re.compile(r"(?:^|: )([\d,]+) entit(?:y|ies) did not begin or end as ")
-"""How the import says that it made entities whole."""
-
-_OVERLAP = "overlap"
-"""What the import says of spans that share a word."""
+from core.tasks.reasons import Reason
 
 
 def check_tags(material: Material) -> list[Finding]:
@@ -62,10 +56,9 @@ def _first_broken(tags: list[str]) -> int | None:
 
 
 def _mended(material: Material) -> list[Finding]:
-    notes = [(note, match) for note in material.notes if (match := _MENDED.search(note))]
-    if not notes:
+    number = material.num_mended
+    if not number:
         return []
-    number = sum(int(match[1].replace(",", "")) for _, match in notes)
     return [
         Finding(
             check="mended_tags",
@@ -74,18 +67,15 @@ def _mended(material: Material) -> list[Finding]:
             count=number,
             unit="entity",
             effect="Each became a whole entity where it stands. If there are many, the tags may have been written by another "
-            "scheme, "
-            "or words were lost.",
-            examples=tuple(FindingExample(text=note) for note, _ in notes[:5]),
+            "scheme, or words were lost. What the import noted says where they are.",
         )
     ]
 
 
 def _overlapping(material: Material) -> list[Finding]:
-    reasons = {reason: number for reason, number in material.set_aside.items() if _OVERLAP in reason}
-    if not reasons:
+    number = material.account.by_kind.get(Reason.OVERLAPPING_SPANS, 0)
+    if not number:
         return []
-    number = sum(reasons.values())
     return [
         Finding(
             check="overlapping_spans",
@@ -95,9 +85,7 @@ def _overlapping(material: Material) -> list[Finding]:
             unit="record",
             effect="A word can have only one tag. Keep the longer or the more important span of each pair in the file and "
             "import it again.",
-            examples=tuple(
-                FindingExample(text=reason, detail=counted(times, "record")) for reason, times in list(reasons.items())[:5]
-            ),
+            examples=records_of(material.account, Reason.OVERLAPPING_SPANS),
         )
     ]
 

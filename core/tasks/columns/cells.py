@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -76,25 +75,6 @@ def is_storable(cell: str, value: Any) -> bool:
         elif isinstance(inner, list | tuple | set):
             left += inner
     return True
-
-
-def alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of labels that differ only in capitals, width or the encoding of accents: probably one label, spelt twice."""
-    groups: dict[str, list[str]] = {}
-    for label in sorted(labels):
-        groups.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
-    return [tuple(sorted(group)) for group in groups.values() if len(group) > 1]
-
-
-def alike_notes(labels: Iterable[str]) -> list[str]:
-    """One note for the labels that ``alike`` finds, or none."""
-    groups = alike(labels)
-    if not groups:
-        return []
-    shown = "; ".join(" and ".join(short(label) for label in group) for group in groups[:5])
-    return [
-        f"Some labels differ only in capitals or encoding and are kept apart: {shown}. If they mean the same, make them equal."
-    ]
 
 
 def short(value: str, length: int = 40) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles, SetAside
-from core.tasks.columns.cells import alike_notes, column, counted, num_changed, quoted, require_columns, short, strip
+from core.tasks.base import ReadExamples, Role, Roles
+from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns, short, strip
 from core.tasks.columns.label_lists import (
     FALSE_WORDS,
     MARK_WORDS,
@@ -20,6 +20,7 @@ from core.tasks.columns.label_lists import (
     split_names,
 )
 from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample
+from core.tasks.reasons import Reason, SetAside
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),
@@ -67,9 +68,9 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     kept, set_aside, num_doubled = [], [], 0
     for record, text, found in zip(rows.index.tolist(), texts, labels, strict=True):
         if text is None:
-            set_aside.append(SetAside(record, f"Nothing in column {quoted([text_name])}."))
-        elif isinstance(found, str):
-            set_aside.append(SetAside(record, found))
+            set_aside.append(SetAside(record, Reason.NO_TEXT, f"Nothing in column {quoted([text_name])}."))
+        elif isinstance(found, tuple):
+            set_aside.append(SetAside(record, *found))
         else:
             num_doubled += len(set(found)) < len(found)
             kept.append((record, text, sorted(set(found))))
@@ -80,13 +81,12 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
         notes.append(f"{counted(num_doubled, 'row')} named a label twice; it counts once.")
     if num_empty := sum(not found for _, _, found in kept):
         notes.append(f"{counted(num_empty, 'row')} without any label: kept, as examples of texts to which none applies.")
-    notes += alike_notes({label for _, _, found in kept for label in found})
     return ReadExamples(examples=examples, set_aside=set_aside, notes=notes)
 
 
 # --- reading: each gives, for every row, its labels or the reason why it cannot be used ---------------------------------------
 
-Found = list[str] | str
+Found = list[str] | tuple[Reason, str]
 
 
 def _read_labels(rows: pd.DataFrame, names: Sequence[str]) -> tuple[list[Found], list[str]]:
@@ -112,7 +112,9 @@ def _read_lists(name: str, cells: Sequence[str | None]) -> tuple[list[Found], li
 
 def _list_or_reason(name: str, cell: str) -> Found:
     names = parse_list(cell)
-    return f"Column {name!r} holds {short(cell)}, which is no list of label names." if names is None else names
+    if names is None:
+        return Reason.NO_LIST, f"Column {name!r} holds {short(cell)}, which is no list of label names."
+    return names
 
 
 def _refuse_vectors(name: str, found: Sequence[Sequence[str]]) -> None:
@@ -135,7 +137,7 @@ def _read_indicators(columns: dict[str, list[str | None]]) -> tuple[list[Found],
         odd = [name for name, cell in named.items() if not _is_yes_or_no(cell) and not (ticked and cell is None)]
         if odd:
             cell = named[odd[0]]
-            found.append(f"Column {odd[0]!r} holds {short(cell) if cell else 'nothing'}; expected 0 or 1.")
+            found.append((Reason.NO_YES_OR_NO, f"Column {odd[0]!r} holds {short(cell) if cell else 'nothing'}; expected 0 or 1."))
         else:
             found.append([name.strip() for name, cell in named.items() if cell is not None and cell.casefold() in true_words])
     return found, [f"Columns {quoted(columns)} were read as one yes or no for each label."]

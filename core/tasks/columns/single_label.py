@@ -5,9 +5,10 @@ from itertools import permutations
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles, SetAside
-from core.tasks.columns.cells import alike_notes, column, counted, num_changed, quoted, require_columns, strip
+from core.tasks.base import ReadExamples, Role, Roles
+from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns, strip
 from core.tasks.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
+from core.tasks.reasons import SetAside, kind_of_gap
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),
@@ -65,7 +66,7 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     set_aside = []
     for record, text, label in everything[lacking].itertuples(index=False):
         missing = [name for name, cell in ((text_name, text), (label_name, label)) if not isinstance(cell, str)]
-        set_aside.append(SetAside(int(record), f"Nothing in column {quoted(missing)}."))
+        set_aside.append(SetAside(int(record), kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
     examples = everything[~lacking].reset_index(drop=True) if set_aside else everything
     notes = []
     for name, before, after in ((text_name, raw_texts, texts), (label_name, raw_labels, labels)):
@@ -86,7 +87,7 @@ def _check_labels(name: str, labels: pd.Series) -> list[str]:
             f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text; "
             "a label must occur several times to be learned. Choose another label column."
         )
-    notes = alike_notes(labels.unique())
+    notes = []
     if num_rows >= _FEW_ROWS and distinct > 0.5 * num_rows:
         notes.append(
             f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than two examples a label on "

@@ -22,6 +22,7 @@ class Aligned:
         tags: IOB2, one a word; empty where there are problems.
         problems: one sentence for each span that does not fit.
         num_trimmed: spans whose white space at the edges was left out; they cover the same words as before.
+        num_overlaps: spans that share a word with one before them; each is among the problems.
     """
 
     starts: list[int]
@@ -29,6 +30,7 @@ class Aligned:
     tags: list[str]
     problems: list[str]
     num_trimmed: int = 0
+    num_overlaps: int = 0
 
 
 def align(text: str, spans: Sequence[Span]) -> Aligned:
@@ -43,7 +45,7 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
     tags = [OUTSIDE] * len(borders)
     owner: dict[int, Span] = {}
     problems: list[str] = []
-    num_trimmed = 0
+    num_trimmed = num_overlaps = 0
     for span in dict.fromkeys(spans):
         if problem := _impossible(text, span):
             problems.append(problem)
@@ -55,12 +57,13 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
             continue
         if clash := next((owner[place] for place in range(first, last + 1) if place in owner), None):
             problems.append(f"Spans {clash} and {span} overlap; a word can have only one tag.")
+            num_overlaps += 1
             continue
         num_trimmed += trimmed != span
         for place in range(first, last + 1):
             owner[place] = span
             tags[place] = f"{'B' if place == first else 'I'}-{span.label}"
-    return Aligned(starts, ends, [] if problems else tags, problems, num_trimmed)
+    return Aligned(starts, ends, [] if problems else tags, problems, num_trimmed, num_overlaps)
 
 
 def _place(borders: Sequence[int], border: int) -> int | None:

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles, SetAside
+from core.tasks.base import ReadExamples, Role, Roles
 from core.tasks.columns.cells import counted, listed, num_changed, quoted, require_columns
 from core.tasks.columns.label_lists import looks_like_list
 from core.tasks.columns.names import TEXT_NAMES, name_score, name_set, sample
 from core.tasks.columns.span_tables import guess_span_roles, holds_spans, read_span_table
 from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
 from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
+from core.tasks.reasons import Reason, SetAside
 
 ROLES: tuple[Role, ...] = (
     Role(
@@ -121,7 +122,11 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
         odd = [(place, tag) for place, tag in enumerate(sentence.tags, start=1) if split_tag(tag, scheme.form) is None]
         if odd:
             set_aside.append(
-                SetAside(sentence.record, f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is no {scheme.name} tag.")
+                SetAside(
+                    sentence.record,
+                    Reason.UNKNOWN_TAG,
+                    f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is no {scheme.name} tag.",
+                )
             )
             continue
         normalised = to_iob2(sentence.tags, scheme)
@@ -137,7 +142,10 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
     if num_stripped:
         notes.append(f"White space around {counted(num_stripped, 'word')} was removed.")
     return ReadExamples(
-        examples=pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"]), set_aside=set_aside, notes=notes
+        examples=pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"]),
+        set_aside=set_aside,
+        notes=notes,
+        num_mended=num_repaired,
     )
 
 

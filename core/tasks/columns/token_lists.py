@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from core.errors import DatasetError
-from core.tasks.base import SetAside
 from core.tasks.columns.cells import column, counted, parse_nested, quoted
 from core.tasks.columns.label_lists import looks_like_list, parse_value, word_of
+from core.tasks.reasons import Reason, SetAside, kind_of_gap
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name:
             name for name, cell in ((tokens_name, tokens_cell), (tags_name, tags_cell)) if cell is None or not cell.strip()
         ]
         if missing or tokens_cell is None or tags_cell is None:
-            set_aside.append(SetAside(record, f"Nothing in column {quoted(missing)}."))
+            set_aside.append(SetAside(record, kind_of_gap(not items(tokens_cell or "")), f"Nothing in column {quoted(missing)}."))
             continue
         words, tags = items(tokens_cell), items(tags_cell)
         if words is None or tags is None:
             odd = tokens_name if words is None else tags_name
-            set_aside.append(SetAside(record, f"Column {odd!r} holds no plain list."))
+            set_aside.append(SetAside(record, Reason.NO_LIST, f"Column {odd!r} holds no plain list."))
         elif problem := _problem(words, tags):
-            set_aside.append(SetAside(record, problem))
+            set_aside.append(SetAside(record, *problem))
         else:
             sentences.append(Sentence(record, words, [names.get(tag, tag) for tag in tags]))
     _refuse_numbers(tags_name, sentences)
@@ -89,7 +89,8 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
             sentences.append(Sentence(record, [], []))
             members.append([])
         if current is None:
-            set_aside.append(SetAside(record, f"Nothing in column {quoted([sentence_name])}, and no sentence before it."))
+            detail = f"Nothing in column {quoted([sentence_name])}, and no sentence before it."
+            set_aside.append(SetAside(record, Reason.NO_SENTENCE, detail))
             continue
         members[-1].append(record)
         if word_cell is None or not word_cell.strip() or tag_cell is None or not tag_cell.strip():
@@ -98,21 +99,22 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
             continue
         sentences[-1].words.append(word_cell.strip())
         sentences[-1].tags.append(tag_cell.strip())
-    for place, reason in broken.items():
-        set_aside += [SetAside(record, reason) for record in members[place]]
+    for place, detail in broken.items():
+        set_aside += [SetAside(record, Reason.WORD_OR_TAG_MISSING, detail) for record in members[place]]
     _refuse_numbers(tags_name, sentences)
     kept = [sentence for place, sentence in enumerate(sentences) if place not in broken]
     notes = [f"{counted(len(rows), 'row')} with one word each form {counted(len(sentences), 'sentence')}."]
     return Sentences(kept, set_aside, notes)
 
 
-def _problem(words: Sequence[str], tags: Sequence[str]) -> str | None:
+def _problem(words: Sequence[str], tags: Sequence[str]) -> tuple[Reason, str] | None:
     if len(words) != len(tags):
-        return f"{counted(len(words), 'word')} but {counted(len(tags), 'tag')}; each word needs one tag."
+        detail = f"{counted(len(words), 'word')} but {counted(len(tags), 'tag')}; each word needs one tag."
+        return Reason.WORD_OR_TAG_MISSING, detail
     if not words:
-        return "No words."
+        return Reason.NO_TEXT, "No words."
     empty = [place for place, word in enumerate(words, start=1) if not word.strip()]
-    return f"Word {empty[0]} is empty." if empty else None
+    return (Reason.WORD_OR_TAG_MISSING, f"Word {empty[0]} is empty.") if empty else None
 
 
 def _tag_names(cells: Sequence[str | None]) -> dict[str, str]:

@@ -163,13 +163,6 @@ def test_a_test_file_with_none_of_the_labels_of_training_is_refused() -> None:
         prepare({"main": table(labelled(*"ab" * 20)), "test": table(labelled(*"xyz"))}, SINGLE)
 
 
-def test_texts_that_training_and_test_share_are_remarked_upon() -> None:
-    rows = labelled(*"ab" * 20)
-    prepared = prepare({"main": table(rows), "test": table(rows[:4])}, SINGLE)
-
-    assert any("also in training" in note for note in prepared.notes)
-
-
 @pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.2), (1.0, 0.0, 0.0), (0.5, 0.6, -0.1), (float("nan"), 0.5, 0.5)])
 def test_shares_that_make_no_three_splits_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(DatasetError, match="expected three numbers above 0 that sum to 1"):
@@ -212,12 +205,18 @@ def test_with_several_files_the_one_at_fault_is_named() -> None:
         prepare({"main": table(labelled(*"ab" * 5)), "test": test}, SINGLE)
 
 
-def test_a_label_with_a_single_example_stays_in_training_with_a_note() -> None:
+def test_a_label_with_a_single_example_stays_in_training() -> None:
     prepared = prepare({"main": table(labelled(*"ab" * 20, "rare"))}, SINGLE)
 
     assert prepared.label_counts["train"]["rare"] == 1
     assert "rare" in prepared.labels
-    assert any("single example" in note and "'rare'" in note for note in prepared.notes)
+
+
+def test_what_the_checks_find_is_not_said_a_second_time_by_the_import() -> None:
+    rows = labelled(*"ab" * 20, "B", "rare")
+    prepared = prepare({"main": table([*rows, rows[0], {"text": rows[0]["text"], "label": "b"}])}, SINGLE)
+
+    assert prepared.notes == []
 
 
 # --- the account --------------------------------------------------------------------------------------------------------------

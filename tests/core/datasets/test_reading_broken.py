@@ -72,6 +72,10 @@ def test_the_account_of_a_data_set_adds_up_and_every_record_set_aside_lies_besid
     source, aside = dataset.source, dataset.set_aside()
     assert (source["records"], source["kept"], source["set_aside"]) == (342, 40, 302)
     assert len(aside) == 302
+    assert source["set_aside_by_kind"] == {"ragged_row": 300, "no_text": 1, "no_label": 1}
+    assert aside["kind"].value_counts().to_dict() == source["set_aside_by_kind"]
+    told = [entry["kind"] for entry in source["set_aside_reasons"]]
+    assert (len(told), told[-2:]) == (200, ["no_text", "no_label"]), "a kind that is rare is among the examples, too"
     assert aside.iloc[0][["record", "line", "content"]].tolist() == [41, 42, '["row 0 with", "too", "many", "cells"]']
     assert aside.iloc[-1][["record", "line", "content"]].tolist() == [342, 343, '{"text": "no label"}']
 

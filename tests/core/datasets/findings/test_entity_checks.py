@@ -2,9 +2,11 @@
 
 import pytest
 
+from core.datasets.account import Account
 from core.datasets.findings.entity_texts import check_entity_consistency, check_entity_edges, has_odd_edge
 from core.datasets.findings.missing import check_rows_without_labels
 from core.datasets.findings.tags import check_tags
+from core.tasks.reasons import Reason
 from tests.core.datasets.findings.material_made import names, only, tagged
 
 CLEAN = [("Ada Lovelace lived in London .", "B-PER I-PER O O B-LOC O"), ("It rained all day .", "O O O O O")]
@@ -24,16 +26,15 @@ def test_a_tag_that_continues_nothing_is_found() -> None:
 
 
 def test_what_the_import_mended_or_left_out_is_told() -> None:
-    notes = ("2 entities did not begin or end as BILOU demands and became whole entities where they stand (record 3).",)
-    reason = "Spans (0, 5) and (3, 9) overlap; a word can have only one tag."
+    account = Account(kept=2, by_kind={Reason.OVERLAPPING_SPANS: 4})
 
-    findings = check_tags(tagged(CLEAN, notes=notes, set_aside={reason: 4}))
+    findings = check_tags(tagged(CLEAN, num_mended=2, account=account))
 
     assert only(findings, "mended_tags").count == 2
     assert only(findings, "overlapping_spans").count == 4
 
 
-def test_what_the_import_really_says_is_understood() -> None:
+def test_the_import_counts_what_it_mended_and_knows_overlaps_from_other_broken_spans() -> None:
     import pandas as pd
 
     from core.tasks import get_task
@@ -44,13 +45,16 @@ def test_what_the_import_really_says_is_understood() -> None:
         index=[1, 2, 3],
         dtype=object,
     )
-    spans = pd.DataFrame({"text": ["in New York"], "spans": ['[[3, 11, "LOC"], [7, 11, "PER"]]']}, index=[1], dtype=object)
+    spans = pd.DataFrame(
+        {"text": ["in New York"] * 2, "spans": ['[[3, 11, "LOC"], [7, 11, "PER"]]', '[[3, 99, "LOC"]]']},
+        index=[1, 2],
+        dtype=object,
+    )
     read = task.read(lists, {"tokens": ("tokens",), "tags": ("tags",)})
-    overlapping = task.read(spans, {"text": ("text",), "spans": ("spans",)})
+    broken = task.read(spans, {"text": ("text",), "spans": ("spans",)})
 
-    findings = check_tags(tagged(CLEAN, notes=tuple(read.notes), set_aside={overlapping.set_aside[0].reason: 1}))
-
-    assert names(findings) == ["mended_tags", "overlapping_spans"]
+    assert read.num_mended == 1
+    assert [entry.kind for entry in broken.set_aside] == [Reason.OVERLAPPING_SPANS, Reason.BROKEN_SPAN]
 
 
 @pytest.mark.parametrize("surface", ["London,", "(London", "“Acme", "London ", "- Acme", "，北京"])

@@ -23,6 +23,7 @@ from core.datasets.reading import read_table
 from core.models.catalogue import ModelInfo, describe
 from core.settings import PROJECT_ROOT
 from core.tasks import SPLITS, get_task
+from core.tasks.reasons import Reason
 from tests.core.datasets.findings.material_made import sentences, tagged, texts_with_labels
 
 STRANGE = st.text(
@@ -180,13 +181,30 @@ def test_a_report_that_cannot_be_kept_is_given_all_the_same(dataset) -> None:
     assert report_of(dataset).num_examples == sum(dataset.num_examples.values())
 
 
-def test_records_whose_reasons_were_not_kept_still_count(dataset) -> None:
-    source = {**dataset.source, "set_aside": 500, "set_aside_reasons": [{"reason": "Not valid JSON."}] * 200}
-    changed = replace(dataset, source=source)
+def test_the_account_is_a_part_of_the_report_and_adds_up_also_when_it_is_read_again(dataset) -> None:
+    by_kind = {"invalid_json": 470, "no_text": 20, "no_label": 10}
+    changed = replace(dataset, source={**dataset.source, "kept": 1500, "set_aside": 500, "set_aside_by_kind": by_kind})
+
+    for report in (report_of(changed), kept_report(changed)):
+        account = report.to_json()["account"]
+        assert account == {"records": 2000, "kept": 1500, "set_aside": 500, "set_aside_by_kind": by_kind}
+        assert next(finding for finding in report.findings if finding.check == "set_aside").count == 490
+
+
+def test_the_account_of_a_data_set_of_an_earlier_version_adds_up_too(dataset) -> None:
+    reasons = [{"part": "main", "record": 3, "line": 4, "reason": "Not valid JSON: Extra data at column 3."}] * 200
+    counts = {"records": 1500, "kept": 1000, "set_aside": 500, "unlabelled": 60}
+    source = {name: value for name, value in dataset.source.items() if name != "set_aside_by_kind"}
+    changed = replace(dataset, source={**source, **counts, "set_aside_reasons": reasons}, num_unlabelled=60)
 
     report = examine_dataset(changed)
 
-    assert next(finding for finding in report.findings if finding.check == "set_aside").count == 500
+    assert report.account is not None
+    assert report.account.by_kind == {Reason.UNTOLD: 440, Reason.NO_LABEL: 60}
+    assert report.account.num_records == 1500
+    finding = next(finding for finding in report.findings if finding.check == "set_aside")
+    assert finding.count == 440
+    assert "Not valid JSON" in finding.examples[0].detail
 
 
 def test_a_data_set_of_an_unknown_origin_is_examined(tmp_path: Path, add_rows: Callable[..., Any]) -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from core.datasets.account import Account, Example
 from core.datasets.findings.label_counts import check_imbalance, check_labels_of_splits, check_rare_labels, check_shares_of_splits
 from core.datasets.findings.label_names import check_label_spellings, distance, likely_slips, same_spellings
 from core.datasets.findings.label_pairs import check_label_pairs
+from core.tasks.reasons import Reason
 from tests.core.datasets.findings.material_made import counted_labels, names, only, sentences, texts_with_labels
 
 
@@ -115,10 +117,16 @@ def test_labels_of_a_test_file_that_training_does_not_know_are_told_with_their_r
     material = counted_labels({"a": 30, "b": 30}, {"a": 10, "b": 10})
     reason = "No training example has the label 'B'."
 
-    finding = only(check_labels_of_splits(texts_with_labels([], set_aside={reason: 3}, splits=[])), "labels_only_in_test")
+    account = Account(
+        kept=40,
+        by_kind={Reason.UNKNOWN_LABEL: 3},
+        examples=(Example("test", 7, 8, Reason.UNKNOWN_LABEL, reason), Example("test", 9, 10, Reason.UNKNOWN_LABEL, reason)),
+    )
+
+    finding = only(check_labels_of_splits(texts_with_labels([], account=account, splits=[])), "labels_only_in_test")
 
     assert finding.count == 3
-    assert finding.examples[0].text == reason
+    assert [(example.record, example.text) for example in finding.examples] == [(7, reason)]
     assert names(check_labels_of_splits(material)) == []
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.datasets.account import Account
 from core.datasets.findings.characters import check_full_width, check_invisible_characters
 from core.datasets.findings.columns import check_text_column
 from core.datasets.findings.damage import check_damage
@@ -16,6 +17,7 @@ from core.datasets.findings.missing import (
 )
 from core.datasets.findings.personal_data import check_personal_data, find_personal_data
 from core.datasets.findings.scripts import main_script
+from core.tasks.reasons import Reason
 from tests.core.datasets.findings.material_made import Check, names, only, sentences, texts_with_labels
 
 PLAIN = sentences(100)
@@ -72,13 +74,16 @@ def test_labels_that_may_be_meant_are_left_alone(label: str) -> None:
 
 
 def test_what_was_set_aside_is_told_by_reason_and_the_pool_by_itself() -> None:
-    reasons = {"Nothing in column 'label'.": 30, "Nothing in column 'text'.": 4, "Not valid JSON.": 2}
+    account = Account(kept=1, by_kind={Reason.NO_LABEL: 30, Reason.NO_TEXT: 4, Reason.INVALID_JSON: 2})
 
-    findings = check_set_aside(material_with(set_aside=reasons, num_unlabelled=30))
+    findings = check_set_aside(material_with(account=account, num_unlabelled=30))
 
     assert only(findings, "missing_labels").count == 30
     assert only(findings, "set_aside").count == 6
-    assert [example.text for example in only(findings, "set_aside").examples] == ["Nothing in column 'text'.", "Not valid JSON."]
+    assert [example.text for example in only(findings, "set_aside").examples] == [
+        Reason.NO_TEXT.sentence,
+        Reason.INVALID_JSON.sentence,
+    ]
 
 
 def test_rows_without_any_label_are_counted() -> None:

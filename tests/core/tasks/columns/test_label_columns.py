@@ -115,11 +115,10 @@ def test_white_space_around_texts_and_labels_is_removed_and_noted_and_the_text_i
     assert len(read.notes) == 2
 
 
-def test_labels_that_differ_only_in_spelling_are_kept_apart_with_a_note() -> None:
+def test_labels_that_differ_only_in_spelling_are_kept_apart() -> None:
     read = single_label.read(frame(text=["a", "b", "c"], label=["Good", "good", "bad"]), {"text": ("text",), "label": ("label",)})
 
     assert set(read.examples["label"]) == {"Good", "good", "bad"}
-    assert any("'Good' and 'good'" in note for note in read.notes)
 
 
 def test_the_same_column_as_text_and_label_is_refused() -> None:
