@@ -19,6 +19,7 @@ MAY_LOAD_TORCH = (
     "core.models.heads",
     "core.models.processor_attention",
     "core.models.processor_dropout",
+    "core.models.processor_projections",
     "core.models.trainable",
     "core.training",
     "core.inference",

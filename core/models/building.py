@@ -31,6 +31,7 @@ from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
 from core.models.processor_attention import use_processor_attention
 from core.models.processor_dropout import use_processor_dropout
+from core.models.processor_projections import use_shared_projections
 from core.tasks import Task, get_task
 
 # Its bars about loading a file of weights say nothing to a person, and fill logs.
@@ -134,6 +135,7 @@ def build_classifier(
         ) from error
     use_processor_attention(pretrained)
     use_processor_dropout(pretrained)
+    use_shared_projections(pretrained)
     if pooling == "architecture":
         return ArchitectureClassifier(pretrained)
     _drop_unused_pooler(pretrained)

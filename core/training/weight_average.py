@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 import torch
 
+LOOKS = 20
+"""Updates within the reach of an average: weights change so little from step to step that taking in each would only cost time."""
+
 
 class WeightAverage:
     """An average of parameters that reaches back over about a number of steps, and over fewer at the start.
@@ -23,10 +26,13 @@ class WeightAverage:
     def __init__(self, parameters: Sequence[torch.Tensor], steps: float) -> None:
         self.values = [parameter.detach().clone() for parameter in parameters]
         self._decay = 1.0 - 1.0 / max(1.0, steps)
+        self._interval = max(1, int(steps / LOOKS))
 
     def update(self, parameters: Sequence[torch.Tensor], step: int) -> None:
         """Take in the weights after a step, counted from 0; early steps count more, so that the start is soon forgotten."""
-        decay = min(self._decay, (1 + step) / (10 + step))
+        if step % self._interval:
+            return
+        decay = min(self._decay, (1 + step) / (10 + step)) ** self._interval
         with torch.no_grad():
             torch._foreach_lerp_(self.values, [parameter.detach() for parameter in parameters], 1.0 - decay)
 

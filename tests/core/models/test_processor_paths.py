@@ -1,5 +1,6 @@
 """The faster ways of attending and dropping out on the processor give what torch's own give."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from core.models.catalogue import describe
 from core.models.heads import HeadShape
 from core.models.processor_attention import NAME, attend
 from core.models.processor_dropout import ProcessorDropout, dropout_on_processor, use_processor_dropout
+from core.models.processor_projections import use_shared_projections
 from core.tasks import get_task
 
 
@@ -94,8 +96,58 @@ def test_every_dropout_of_a_model_is_replaced_and_its_weights_are_the_same() -> 
     assert model.state_dict().keys() == before.keys()
 
 
-def test_the_bundled_kind_of_model_is_built_with_both(tiny_model: Path) -> None:
+def test_the_bundled_kind_of_model_is_built_with_all_of_them(tiny_model: Path) -> None:
     info = describe(str(tiny_model), tiny_model.parent)
     classifier = build_classifier(info, get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape())
     assert classifier.pretrained.config._attn_implementation == NAME
     assert not [module for module in classifier.pretrained.modules() if type(module) is nn.Dropout]
+    attention = classifier.pretrained.encoder.layer[0].attention.self
+    assert isinstance(attention.key.forward, partial)
+
+
+def attention_layer() -> nn.Module:
+    torch.manual_seed(0)
+    layer = nn.Module()
+    for name in ("query", "key", "value"):
+        layer.add_module(name, nn.Linear(6, 4))
+    return layer
+
+
+def project(layer: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
+    return [getattr(layer, name)(values) for name in ("query", "key", "value")]
+
+
+def test_shared_projections_give_what_the_three_layers_give_there_and_back() -> None:
+    plain, shared = attention_layer(), attention_layer()
+    use_shared_projections(shared)
+    inputs = [torch.arange(30.0).view(5, 6).requires_grad_() for _ in range(2)]
+    for layer, values in zip((plain, shared), inputs, strict=True):
+        sum((i + 1) * answer.pow(2).sum() for i, answer in enumerate(project(layer, values))).backward()
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+    for expected, given in zip(plain.named_parameters(), shared.named_parameters(), strict=True):
+        assert expected[0] == given[0]
+        torch.testing.assert_close(expected[1].grad, given[1].grad)
+
+
+def test_shared_projections_multiply_once_while_training_and_layer_by_layer_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, values, widths = attention_layer(), torch.ones(2, 6), []
+    use_shared_projections(layer)
+    linear = nn.functional.linear
+    monkeypatch.setattr(
+        nn.functional, "linear", lambda inputs, weight, bias: (widths.append(len(weight)), linear(inputs, weight, bias))[1]
+    )
+    project(layer, values)
+    assert widths == [12]
+    layer.eval()
+    project(layer, values)
+    with torch.no_grad():
+        project(layer.train(), values)
+    assert widths == [12] + 6 * [4]
+
+
+def test_a_layer_asked_with_other_values_answers_for_those() -> None:
+    layer, plain = attention_layer(), attention_layer()
+    use_shared_projections(layer)
+    layer.query(torch.ones(2, 6))
+    torch.testing.assert_close(layer.key(torch.zeros(2, 6)), plain.key(torch.zeros(2, 6)))
+    torch.testing.assert_close(layer.value(torch.full((2, 6), 2.0)), plain.value(torch.full((2, 6), 2.0)))

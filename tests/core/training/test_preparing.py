@@ -74,7 +74,7 @@ def test_a_large_model_takes_small_steps() -> None:
         ({"recipe": "x"}, "known are"),
         ({"trainable": "top_layers", "top_layers": 7}, "top_layers: is 7, but .* has 6 layers. Choose at most 6"),
         ({"precision": "float16"}, "float16, but this machine trains on its processor"),
-        ({"token_masking": 1.0}, "expected less than 1"),
+        ({"token_dropout": 1.0}, "expected less than 1"),
         ({"processes": -1}, "expected at least 0"),
         ({"average_best": 0}, "expected at least 1"),
     ],

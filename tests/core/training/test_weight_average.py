@@ -41,3 +41,19 @@ def test_the_start_is_forgotten_soon() -> None:
         average.update([parameter], step)
 
     assert average.values[0].item() > 0.99
+
+
+def test_a_long_reach_needs_few_looks_and_comes_to_the_same() -> None:
+    parameter = torch.nn.Parameter(torch.tensor([0.0]))
+    average, updated_each_step, looks = WeightAverage([parameter], steps=100), 0.0, 0
+
+    for step in range(600):
+        parameter.data.fill_(step / 600)
+        before = average.values[0].item()
+        average.update([parameter], step)
+        looks += average.values[0].item() != before
+        decay = min(0.99, (1 + step) / (10 + step))
+        updated_each_step = decay * updated_each_step + (1 - decay) * step / 600
+
+    assert looks == 119
+    assert average.values[0].item() == pytest.approx(updated_each_step, abs=0.005)
