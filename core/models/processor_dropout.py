@@ -61,7 +61,8 @@ class _Dropout(torch.autograd.Function):
         # Compared in place, and kept as factors of the values' own type: truth values take ten times as long to multiply with.
         ctx.kept = draws.ge_(threshold - LEVELS // 2).to(values.dtype)
         ctx.scale = LEVELS / (LEVELS - threshold)
-        return (values * ctx.kept).mul_(ctx.scale)
+        dropped: torch.Tensor = (values * ctx.kept).mul_(ctx.scale)
+        return dropped
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:

@@ -8,7 +8,6 @@ and what they are: nothing of it can be seen in a saved model.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -57,5 +56,5 @@ class _SharedProjection:
     def _project_all(self, values: torch.Tensor) -> dict[int, torch.Tensor]:
         weight = torch.cat([layer.weight for layer in self._layers])
         bias = torch.cat([layer.bias for layer in self._layers])
-        widths: Any = [layer.out_features for layer in self._layers]
-        return dict(enumerate(nn.functional.linear(values, weight, bias).split(widths, dim=-1)))
+        widths = [layer.out_features for layer in self._layers]
+        return dict(enumerate(torch.split(nn.functional.linear(values, weight, bias), widths, dim=-1)))
