@@ -383,10 +383,13 @@ class Loop:
         if state["average"]:
             self.average = WeightAverage(state["average"], self.averaging_steps)
             self.average.to(self.accelerator.device)
-        if len(state["random"]) == self.sharing.size:  # otherwise each process goes on with random numbers of its own
-            torch.set_rng_state(state["random"][self.sharing.rank])
-            if state["random_cuda"] and _on_gpu(self.accelerator):
-                torch.cuda.set_rng_state(state["random_cuda"][self.sharing.rank])
+        if len(state["random"]) != self.sharing.size:
+            # Other processes than before: none can go on with another's numbers, and no two may draw the same.
+            torch.manual_seed(self.seed + self.progress.step + self.sharing.rank)
+            return
+        torch.set_rng_state(state["random"][self.sharing.rank])
+        if state["random_cuda"] and _on_gpu(self.accelerator):
+            torch.cuda.set_rng_state(state["random_cuda"][self.sharing.rank])
 
 
 def _on_gpu(accelerator: Accelerator) -> bool:

@@ -5,12 +5,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, ModelError, RunError
 from core.inference import Predictor
 from core.training.fine_tune import Places, TrainingStopped, fine_tune
+from core.training.loop import Loop
+from core.training.sharing import ALONE, Sharing
 from tests.tiny import (
     tiny_dataset,
     tiny_entities_dataset,
@@ -147,6 +150,35 @@ def test_stopping_at_any_step_and_resuming_gives_the_same_losses_as_never_stoppi
     assert first.values("validation/loss") + second.values("validation/loss") == whole.values("validation/loss")
     assert first.values("train/epoch_loss") + second.values("train/epoch_loss") == whole.values("train/epoch_loss")
     assert resumed["splits"] == uninterrupted["splits"]
+
+
+def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbers(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, places = config_for(colours, tiny_model), places_in(tmp_path / "run")
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places, ListRecorder(3))
+
+    class LookedAtError(Exception):
+        """Enough was seen."""
+
+    load, states = Loop.load_checkpoint, []
+    for sharing in (ALONE, Sharing(0, 2), Sharing(1, 2), Sharing(0, 2)):
+
+        def look(self: Loop, folder: Path, progress: dict[str, Any], sharing: Sharing = sharing) -> None:
+            self.sharing = sharing
+            load(self, folder, progress)
+            states.append(torch.get_rng_state())
+            raise LookedAtError
+
+        monkeypatch.setattr(Loop, "load_checkpoint", look)
+        with pytest.raises(LookedAtError):
+            fine_tune(config, colours, places, ListRecorder())
+
+    alone, first, second, first_again = states
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, alone)
+    assert torch.equal(first, first_again)
 
 
 def test_best_epoch_is_the_one_that_is_kept(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
