@@ -11,13 +11,16 @@ KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESH
 """Lets the C library keep the memory of one step for the next one, rather than get it anew from the system, page by page."""
 
 
-def worker_environment(settings: Settings, model: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def worker_environment(
+    settings: Settings, model: str, environ: Mapping[str, str] | None = None, *, is_alone: bool = True
+) -> dict[str, str]:
     """Environment variables of a worker: this process's own, and what makes it quiet, offline and a good neighbour.
 
     Args:
         settings: where the workspace is and how many threads a worker may use.
         model: the run's model reference; only a hub id may reach for the network.
         environ: this process's environment.
+        is_alone: whether no other training is at work beside it, so that its threads may spin.
     """
     environment = dict(os.environ if environ is None else environ)
     # The worker writes its run directory and nothing else, so it needs no way into the catalogue, and no password to it.
@@ -27,7 +30,7 @@ def worker_environment(settings: Settings, model: str, environ: Mapping[str, str
         "TUNEBOARD_THREADS": str(settings.threads),
         "PYTHONUNBUFFERED": "1",
         # Threads that spin while they wait are a quarter faster alone, and slow two training processes down many times.
-        "OMP_WAIT_POLICY": "PASSIVE" if settings.max_running > 1 else "ACTIVE",
+        "OMP_WAIT_POLICY": "ACTIVE" if is_alone else "PASSIVE",
         **KEEPING_MEMORY,
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",

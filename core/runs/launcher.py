@@ -18,10 +18,11 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from core.errors import NotFoundError, RunError
+from core.config import ComputeConfig
+from core.errors import NotFoundError, RunError, UserError
 from core.models.catalogue import BUNDLED
-from core.runs import processes
-from core.runs.devices_in_use import device_for, runs_at_once
+from core.runs import neighbours, processes
+from core.runs.devices_in_use import VISIBLE, Shortage, assign, gpus, gpus_of
 from core.runs.endings import has_announced_itself, headline, read_ending
 from core.runs.environment import worker_environment
 from core.runs.records import RunRecord, RunState, WorkerIdentity
@@ -76,6 +77,7 @@ class Launcher:
         max_running: int | None = None,
         stop_times: StopTimes | None = None,
         resident: Resident | None = None,
+        gpu_ids: Sequence[str] | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -83,6 +85,7 @@ class Launcher:
         self._max_running = max_running
         self._stop_times = stop_times or StopTimes()
         self.resident = resident or Resident(worker_command)
+        self._gpu_ids = gpu_ids
         self._stops: dict[str, _Stop] = {}
         self._ended_for: dict[str, str] = {}
         self.watches = False
@@ -140,7 +143,7 @@ class Launcher:
             self.supervise()
             self.start_queued()
             if self._settings.resident_worker:
-                self.resident.tend(self._environment(BUNDLED), is_useful=self._has_room())
+                self.resident.tend(self._environment_to_expect, is_useful=self._has_room())
         else:
             self.resident.dismiss()
 
@@ -177,8 +180,11 @@ class Launcher:
         for record in self._store.queue():
             if not self._has_room():
                 return
+            devices = self._devices(record)
+            if isinstance(devices, Shortage):
+                return  # those behind it could do with less, but then it might wait for ever
             try:
-                self._start(record)
+                self._start(record, devices)
             except Exception:
                 logger.exception("Run %s could not be started.", record.id)
                 if self._store.run(record.id).state is RunState.QUEUED:
@@ -186,7 +192,14 @@ class Launcher:
 
     def at_once(self) -> int:
         """How many runs may work at a time: as people set it, else as settings say, else one for each device."""
-        return self._max_running or self._store.order.switches().at_once or self._settings.max_running or runs_at_once()
+        return (
+            self._max_running or self._store.order.switches().at_once or self._settings.max_running or max(1, len(self._gpus()))
+        )
+
+    def shortage(self, record: RunRecord) -> Shortage | None:
+        """The GPUs that a run whose turn it is still waits for; nothing if it has all it asks for."""
+        devices = self._devices(record)
+        return devices if isinstance(devices, Shortage) else None
 
     def _has_room(self) -> bool:
         """Whether one more run may start now."""
@@ -251,8 +264,8 @@ class Launcher:
 
     # --- starting a run ----------------------------------------------------------------------------------------------------
 
-    def _start(self, record: RunRecord) -> None:
-        """Start one queued run. One that cannot start has failed, and holds nobody up."""
+    def _start(self, record: RunRecord, devices: tuple[str, ...]) -> None:
+        """Start one queued run on these GPUs. One that cannot start has failed, and holds nobody up."""
         from core.datasets.dataset import open_dataset  # pandas, which a process that only looks at runs does not need
 
         run_dir = self._run_dir(record)
@@ -266,8 +279,7 @@ class Launcher:
             self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
             return
 
-        at_work = [other.worker for other in self._store.running() if other.worker is not None]
-        environment = self._environment(record.model) | device_for(at_work)
+        environment = self._environment(record.model, devices)
         # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
         waiting = self.resident.take(environment)
         try:
@@ -288,10 +300,34 @@ class Launcher:
         else:
             self._store.set_worker(record.id, worker)
 
-    def _environment(self, model: str) -> dict[str, str]:
-        # Threads that spin while they wait slow down whoever else is at work.
-        sharing = {"OMP_WAIT_POLICY": "PASSIVE"} if self.at_once() > 1 else {}
-        return worker_environment(self._settings, model) | sharing
+    def _environment(self, model: str, devices: tuple[str, ...]) -> dict[str, str]:
+        is_alone = self.at_once() == 1 and not neighbours.somebody_trains()
+        # With one GPU or none there is no choice to make.
+        choice = {VISIBLE: ",".join(devices)} if len(self._gpus()) > 1 else {}
+        return worker_environment(self._settings, model, is_alone=is_alone) | choice
+
+    def _environment_to_expect(self) -> dict[str, str]:
+        """What the next run will most likely be given: the bundled model, one device."""
+        devices = self._assigned(ComputeConfig())
+        return self._environment(BUNDLED, () if isinstance(devices, Shortage) else devices)
+
+    def _devices(self, record: RunRecord) -> tuple[str, ...] | Shortage:
+        """The GPUs for a run that is to start now, or those it lacks."""
+        if len(self._gpus()) < 2:
+            return ()
+        try:
+            compute = self._run_dir(record).config().compute
+        except (OSError, UserError):
+            return ()  # it will not start, and say why
+        return self._assigned(compute)
+
+    def _assigned(self, compute: ComputeConfig) -> tuple[str, ...] | Shortage:
+        workers = [run.worker for run in self._store.running() if run.worker is not None]
+        expected = self.resident.environment.get(VISIBLE, "")
+        return assign(compute, self._gpus(), gpus_of(workers), at_once=self.at_once(), first=expected)
+
+    def _gpus(self) -> Sequence[str]:
+        return gpus() if self._gpu_ids is None else self._gpu_ids
 
     def _arguments(self, record: RunRecord) -> list[str]:
         """What every worker of a run has on its command line, and nobody else."""

@@ -71,4 +71,5 @@ class QueueDesk:
             switches=self.switches(),
             at_once=self.at_once(),
             settings=self._settings,
+            shortage=self._launcher.shortage(run),
         )

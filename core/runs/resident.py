@@ -8,7 +8,7 @@ up after a time without visitors, when memory gets short, and when code or setti
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.runs import processes
@@ -58,17 +58,22 @@ class Resident:
         """The process that waits, if one does."""
         return self._worker
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of the process that waits; empty if none does."""
+        return self._made_of[0] if self._worker is not None and self._made_of is not None else {}
+
     def expect(self) -> None:
         """Somebody is there who may launch a run."""
         self._last_visit = time.monotonic()
         if self._first_visit is None:
             self._first_visit = self._last_visit
 
-    def tend(self, environment: Mapping[str, str], *, is_useful: bool) -> None:
+    def tend(self, environment: Callable[[], Mapping[str, str]], *, is_useful: bool) -> None:
         """Start one, or give it up; asked for again and again.
 
         Args:
-            environment: what a worker would be given now.
+            environment: tells what a worker would be given now.
             is_useful: whether a run launched now would start at once.
         """
         now = time.monotonic()
@@ -84,7 +89,7 @@ class Resident:
             if not visited or not has_memory:
                 self._give_up()
         elif is_useful and visited and has_memory and now >= max(self._not_before, (self._first_visit or now) + self._delay_s):
-            self._start(environment)
+            self._start(environment())
 
     def take(self, environment: Mapping[str, str]) -> WorkerIdentity | None:
         """The worker that waits, for a run that needs this environment; nothing if none fits. It is no longer kept here."""

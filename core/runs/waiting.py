@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from core.runs.devices_in_use import Shortage
 from core.runs.disk import free_mib
 from core.runs.queue_order import QueueSwitches
 from core.runs.records import RunRecord
@@ -40,6 +41,7 @@ def what_for(
     switches: QueueSwitches,
     at_once: int,
     settings: Settings,
+    shortage: Shortage | None = None,
 ) -> str:
     """Why a run has not started yet, most important first.
 
@@ -50,6 +52,7 @@ def what_for(
         switches: what is set for the queue.
         at_once: how many runs may work at a time.
         settings: where the disk floor stands.
+        shortage: the GPUs it would still lack if it were its turn.
     """
     if switches.paused:
         return "The queue is paused, so no run starts."
@@ -59,6 +62,8 @@ def what_for(
         )
     place = next((number for number, other in enumerate(queue) if other.id == run.id), 0)
     if place == 0 and len(running) < at_once:
+        if shortage is not None:
+            return str(shortage)
         return "Next in the queue: it starts in a moment."
     ahead = place + len(running)
     # What others call their runs is none of everybody's business.

@@ -29,6 +29,7 @@ from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
 from core.runs.endings import NO_ROOM
 from core.runs.memory import oom_kills
+from core.runs.neighbours import known_as_at_work
 from core.runs.records import RunState
 from core.runs.resident import WAIT
 from core.runs.run_dir import RunDir
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _speak_into(run_dir.log_file)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
-        with run_dir.only_worker().acquire(timeout=OTHER_WORKER_S):
+        with run_dir.only_worker().acquire(timeout=OTHER_WORKER_S), known_as_at_work():
             return _work(run_dir, options.dataset, finish_now=options.finish, niceness=0 if waited else NICENESS)
     except Timeout:
         logger.error("Another worker is at work on this run.")
