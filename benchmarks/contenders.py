@@ -31,9 +31,6 @@ from core.training.preparing import new_run_config
 WARM_UP = 0.15
 """Share of the rows that are trained on before the clock starts."""
 
-MARKS = 2
-"""Tokens of a text that say where it begins and ends, which are never left out."""
-
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -198,8 +195,7 @@ def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> 
     fine_tune(config, dataset, places, Lines())
     steps = [line for line in lines if "train/loss" in line and line["epoch"] >= WARM_UP]
     rows_done = (steps[-1]["epoch"] - steps[0]["epoch"]) * len(texts)
-    whole = [len(ids) for ids in load_tokenizer(_model_folder(reference))(texts)["input_ids"]]
-    lengths = [length - config.model.token_dropout * (length - MARKS) for length in whole]
+    lengths = [len(ids) for ids in load_tokenizer(_model_folder(reference))(texts)["input_ids"]]
     return {
         "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
         "memory_mib": _memory_mib(),
@@ -208,7 +204,7 @@ def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> 
     }
 
 
-def _flops_per_row(folder: Path, lengths: list[float]) -> float:
+def _flops_per_row(folder: Path, lengths: list[int]) -> float:
     """Arithmetic that training on a row takes, padding and recomputation not counted.
 
     Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and

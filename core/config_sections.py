@@ -59,10 +59,10 @@ class ModelConfig:
         minimum=0.0,
         below=1.0,
     )
-    token_dropout: float = option(
+    token_masking: float = option(
         0.0,
-        title="Token dropout",
-        help="Share of a text's tokens left out while training, other ones each time; keeps texts from being learned by heart.",
+        title="Token masking",
+        help="Share of a text's tokens hidden while training, other ones each time; keeps texts from being learned by heart.",
         minimum=0.0,
         below=1.0,
     )

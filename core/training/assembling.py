@@ -22,6 +22,7 @@ from core.training.batches import balanced_weights
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
+from core.training.masking import TokenMasking
 from core.training.memory import use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
@@ -29,7 +30,6 @@ from core.training.progress import Validation
 from core.training.recipes import batch_size_of
 from core.training.recorder import Recorder
 from core.training.sharing import ALONE, Sharing
-from core.training.token_dropout import TokenDropout
 
 
 @dataclass(kw_only=True)
@@ -179,7 +179,7 @@ def assemble_loop(
         tie=1 / max(1, len(splits["validation"].examples)),  # what one example more or less could make
         averaging_steps=training.weight_averaging * schedule.total_steps,
         average_best=training.average_best,
-        token_dropout=TokenDropout.of(tokenizer, config.model.token_dropout, keep_places=task.head_level == "token"),
+        masking=TokenMasking.of(tokenizer, config.model.token_masking),
         sharing=sharing,
     )
 

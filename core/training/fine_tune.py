@@ -102,7 +102,7 @@ def fine_tune(
         f"{len(splits['train'].examples):,} training examples, {loop.epochs} epochs.",
         **_plan_facts(config, loop, num_parameters, pooling, max_length),
     )
-    if can_read_once(classifier) and loop.token_dropout is None:
+    if can_read_once(classifier) and loop.masking is None:
         recorder.event("info", "The encoder is frozen, so every text is read once and kept as a vector.")
         for split in splits.values():
             if not read_once(

@@ -28,6 +28,7 @@ from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.device_use import DeviceUse
 from core.training.learning_rate import LearningRate
+from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder, is_out_of_memory
 from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
@@ -35,7 +36,6 @@ from core.training.plain_state import read_state, write_state
 from core.training.progress import Progress, Report, Validation
 from core.training.recorder import Recorder
 from core.training.sharing import ALONE, Sharing
-from core.training.token_dropout import TokenDropout
 from core.training.weight_average import WeightAverage
 
 Weights = dict[str, torch.Tensor]
@@ -55,7 +55,7 @@ class Loop:
         selection_metric: the score of a validation by which the best weights are chosen; higher is better.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
         average_best: how many of the best validations' weights are kept and averaged at the end.
-        token_dropout: which tokens are left out while training.
+        masking: which tokens are hidden while training.
         sharing: the processes that share the work.
         gradient_accumulation: batches computed one after the other for one step.
         loss_options: how the loss departs from the plain one.
@@ -94,7 +94,7 @@ class Loop:
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
     average_best: int = 1
-    token_dropout: TokenDropout | None = None
+    masking: TokenMasking | None = None
     sharing: Sharing = ALONE
     progress: Progress = field(default_factory=Progress)
     kept_weights: list[Weights] = field(default_factory=list)
@@ -275,7 +275,7 @@ class Loop:
 
     def _batch(self, positions: list[int]) -> Batch:
         batch = collate(self.encoded, positions, self.task, self.pad_token_id)
-        return (batch if self.token_dropout is None else self.token_dropout.apply(batch)).to(self.accelerator.device)
+        return (batch if self.masking is None else self.masking.hide(batch)).to(self.accelerator.device)
 
     def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         assert batch.targets is not None

@@ -67,7 +67,7 @@ SMALL_DATASET = 1000
 """Training examples below which small batches are worth their time."""
 
 LARGE_DATASET = 3000
-"""Training examples from which leaving words out does good; with few, each word is needed (benchmarks/RESULTS.md)."""
+"""Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
 
 STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
@@ -136,7 +136,7 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
         )
     if facts.num_train >= LARGE_DATASET:
         recommendation = recommendation.but(
-            "token_dropout", 0.1, "A tenth of the words left out, other ones each time, keeps texts from being learned by heart."
+            "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
         )
     return (
         recommendation.but(
@@ -175,7 +175,7 @@ def frozen_encoder(facts: Facts) -> Recommendation:
         automatic(facts)
         .but("trainable", "head", "The encoder stays as pretrained, so every text is read only once.")
         .but("batch_size", 64, "Steps of the head alone cost nothing.")
-        .but("token_dropout", 0.0, "Texts that are read only once are read whole.")
+        .but("token_masking", 0.0, "Texts that are read only once are read whole.")
         .but("epochs", 40, "Passes over texts that have been read take a moment.")
         .but("head_learning_rate", 5e-3, "A head alone can take large steps without harm.")
     )

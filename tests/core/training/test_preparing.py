@@ -74,9 +74,20 @@ def test_a_large_model_takes_small_steps() -> None:
         ({"recipe": "x"}, "known are"),
         ({"trainable": "top_layers", "top_layers": 7}, "top_layers: is 7, but .* has 6 layers. Choose at most 6"),
         ({"precision": "float16"}, "float16, but this machine trains on its processor"),
-        ({"token_dropout": 1.0}, "expected less than 1"),
+        ({"token_masking": 1.0}, "expected less than 1"),
         ({"processes": -1}, "expected at least 0"),
         ({"average_best": 0}, "expected at least 1"),
+        ({"device": "cuda"}, "compute.device: is cuda, but this machine has no GPU that can be used. Choose automatic or cpu"),
+        ({"device": "mps"}, "compute.device: is mps, but this machine has no GPU"),
+        ({"compile": True}, "compute.compile: is true, but no C\\+\\+ compiler was found"),
+        ({"trainable": "head", "lora_rank": 8}, "lora_rank: is 8, which only trainable lora reads, and trainable is head"),
+        ({"momentum": 0.5}, "momentum: is 0.5, which only optimizer sgd reads, and optimizer is adamw"),
+        ({"decay_rate": 0.9}, "decay_rate: is 0.9, which only schedule exponential or inverse_time or plateau reads"),
+        ({"thresholds": "half"}, "thresholds: is 'half', which does nothing for one label per text"),
+        ({"pooling": "architecture", "head": "feed_forward"}, "head.head: is feed_forward, which takes the place of"),
+        ({"trainable": "head", "layer_decay": 0.9}, "layer_decay: is 0.9, but only the head learns"),
+        ({"trainable": "head", "encoder_dropout": 0.2}, "encoder_dropout: is 0.2, but the encoder is frozen"),
+        ({"warmup_steps": 400, "epochs": 2}, "warmup_steps: is 400, but the run has 4 steps"),
     ],
 )
 def test_settings_that_do_not_fit_task_model_or_machine_are_refused(
@@ -84,6 +95,8 @@ def test_settings_that_do_not_fit_task_model_or_machine_are_refused(
 ) -> None:
     without_gpu = dataclasses.replace(devices.machine(), gpu=None)
     monkeypatch.setattr(preparing, "machine", lambda: without_gpu)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ConfigError, match=said):
         new_run_config(colours, hub_folder=tmp_path, values=values)
 
