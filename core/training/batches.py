@@ -14,7 +14,7 @@ import torch
 
 from core.tasks.base import Encoded, Task
 
-POOL_BATCHES = 50
+POOL_BATCHES = 100
 """Batches' worth of shuffled inputs that are sorted by length together: enough to pad little, few enough to stay random."""
 
 
