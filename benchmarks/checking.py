@@ -46,7 +46,7 @@ def checking(
     """Times of the checks, and precision and recall on planted faults, a line of Markdown each."""
     with tempfile.TemporaryDirectory() as nowhere:
         model = describe(BUNDLED, Path(nowhere))
-    examples, planted = _made(rows, np.random.default_rng(seed))
+    examples, planted = made(rows, np.random.default_rng(seed))
     material = Material(task=get_task("single_label"), examples=examples, model=model)
     before = _memory_mib()
     started, since, spent = time.perf_counter(), time.perf_counter(), dict.fromkeys((doing for _, doing in CHECKS.values()), 0.0)
@@ -78,7 +78,7 @@ def _line(check: str, planted: set[int], report: Report) -> str:
     return f"| {check} | {len(planted):,} | {len(found):,} | {right:,} | {shares} |"
 
 
-def _made(rows: int, random: Random) -> tuple[pd.DataFrame, Planted]:
+def made(rows: int, random: Random) -> tuple[pd.DataFrame, Planted]:
     """Sentences of the words of the support tickets, every fifth one in Chinese characters, with faults in a few of a hundred."""
     part = rows // 100
     plain = rows - 8 * part

@@ -1,7 +1,7 @@
 """``check``: what is wrong with a file or a data set, before anything is trained on it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,17 +43,17 @@ def check(
         path = Path(subject)
         reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
         if path.is_file():
-            name, report = _check_file(path, task, reading, reading_model, workspace)
+            name, report, notes = _check_file(path, task, reading, reading_model, workspace)
         else:
             _refuse_options({"task": task, **reading}, subject)
-            name, report = _check_dataset(subject, reading_model, workspace)
-    value = {"subject": name, **report.to_json(), "findings": [_fields(finding) for finding in report.findings]}
-    return answer(as_json, value, _in_words(name, report))
+            name, report, notes = _check_dataset(subject, reading_model, workspace)
+    value = {"subject": name, **report.to_json(), "notes": notes, "findings": [_fields(finding) for finding in report.findings]}
+    return answer(as_json, value, _in_words(name, report, notes))
 
 
 def _check_file(
     path: Path, task: str | None, reading: Mapping[str, str | None], model: "ModelInfo | None", workspace: "Workspace"
-) -> tuple[str, "Report"]:
+) -> tuple[str, "Report", list[str]]:
     from core.datasets.findings.examining import examine_prepared, refused
     from core.datasets.importing import guess_plan, prepare
     from core.datasets.progress import SILENT
@@ -72,8 +72,8 @@ def _check_file(
     try:
         prepared = prepare({"main": table}, guess_plan(table, task), progress=SILENT, **workspace.settings.import_limits)
     except DatasetError as error:
-        return path.name, refused(str(error), table.num_records)
-    return path.name, examine_prepared(prepared, model, _Progress())
+        return path.name, refused(str(error), table.num_records), table.notes
+    return path.name, examine_prepared(prepared, model, _Progress()), prepared.notes
 
 
 def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
@@ -86,7 +86,7 @@ def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
         )
 
 
-def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report"]:
+def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report", list[str]]:
     from core.datasets.findings.kept import report_of
 
     try:
@@ -95,7 +95,8 @@ def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Works
         raise NotFoundError(
             f"{one_line(id_or_name)!r} is neither a file that can be found nor a data set. Correct the path or the name."
         ) from None
-    return record.name, report_of(workspace.dataset(record.id), model, _Progress())
+    dataset = workspace.dataset(record.id)
+    return record.name, report_of(dataset, model, _Progress()), list(dataset.notes)
 
 
 def _model(reference: str, workspace: "Workspace") -> "ModelInfo | None":
@@ -122,11 +123,12 @@ def _fields(finding: "Finding") -> dict[str, object]:
     return {**fields, "rows": finding.rows[:_MOST_IDS].tolist(), "num_rows": len(finding.rows)}
 
 
-def _in_words(name: str, report: "Report") -> str:
+def _in_words(name: str, report: "Report", notes: Sequence[str]) -> str:
     num = len(report.findings)
     looked = f"{report.num_examined:,} of {report.num_examples:,} rows" if report.sampled else f"{report.num_examples:,} rows"
     lines = [f"{name}: {num or 'no'} finding{'' if num == 1 else 's'} in {looked}."]
     lines += _account_in_words(report.account) if report.account is not None else []
+    lines += notes
     for finding in report.findings:
         lines.append(f"\n{finding.severity.upper()}: {finding.title}{' (in a sample)' if finding.sampled else ''}")
         lines.append(f"  {finding.effect}")

@@ -40,7 +40,9 @@ def import_file(
     delimiter: Annotated[
         str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or file in an archive; found unless given.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook FILE, or file in an archive FILE; found unless given.")
+    ] = None,
     missing: Annotated[
         list[str] | None, typer.Option(metavar="WORD", help="A cell that holds just this, such as NA, is empty; repeatable.")
     ] = None,
@@ -65,7 +67,14 @@ def import_file(
         files = {"main": file, "validation": validation, "test": test}
         max_mib = workspace.settings.max_upload_mib
         tables = {
-            part: read_table(path, encoding=encoding, delimiter=delimiter, sheet=sheet, missing=missing or (), max_mib=max_mib)
+            part: read_table(
+                path,
+                encoding=encoding,
+                delimiter=delimiter,
+                sheet=sheet if part == "main" else None,
+                missing=missing or (),
+                max_mib=max_mib,
+            )
             for part, path in files.items()
             if path is not None
         }

@@ -112,10 +112,10 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     for mark, name, codec in _MARKS:
         if data.startswith(mark):
             return _with_few_damages(data, name, codec, len(mark), _DAMAGE_TOLERATED, certain=True)
+    if wide := _wide_encoding(data):  # before UTF-8, which the bytes of much UTF-16 are, too
+        return _with_few_damages(data, wide, wide, 0, _GUESS_DAMAGE_TOLERATED, certain=True)
     if data.isascii() or first_misfit(data, "utf-8") is None:
         return Decoded(data, "utf-8", certain=True, codec="utf-8")
-    if wide := _wide_encoding(data):
-        return _with_few_damages(data, wide, wide, 0, _GUESS_DAMAGE_TOLERATED, certain=True)
     if _damage(telling_lines(data, _SAMPLE_BYTES), "utf-8") <= _DAMAGE_TOLERATED:
         return Decoded(data, "utf-8", certain=True, codec="utf-8", damaged=True)
     for guessed in guess_encoding(data):
@@ -184,8 +184,26 @@ def _damage(data: bytes, codec: str) -> float:
 def _wide_encoding(data: bytes) -> str | None:
     """UTF-16 without a byte order mark: the zero bytes of its ASCII characters stand at every other place."""
     few = data[:_SAMPLE_BYTES]
+    if 0 not in few:
+        return None
     half = max(1, len(few) // 2)
     even, odd = few[0::2].count(0) / half, few[1::2].count(0) / half
     if odd > 0.2 and even < 0.02:
         return "utf-16-le"
-    return "utf-16-be" if even > 0.2 and odd < 0.02 else None
+    if even > 0.2 and odd < 0.02:
+        return "utf-16-be"
+    return _wide_by_line_ends(few)
+
+
+def _wide_by_line_ends(few: bytes) -> str | None:
+    """UTF-16 of letters that are not ASCII: nearly all zero bytes belong to the line ends, spaces and commas between them."""
+    zeros = few.count(0)
+    for codec, line_end in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
+        # A line end that is one character begins at an even place; so do all characters whose other byte is zero.
+        line_ends = sum(few[place : place + 2] == line_end for place in range(0, len(few), 2))
+        own = few[line_end.index(0) :: 2].count(0)
+        if line_ends > 1 and own >= 0.98 * zeros and few.count(b"\n") <= 1.5 * line_ends + 2:
+            text = few[: len(few) - len(few) % 2].decode(codec, "replace")
+            if text.count("\ufffd") <= 1 and sum(map(str.isprintable, text)) + text.count("\n") * 2 >= 0.97 * len(text):
+                return codec
+    return None

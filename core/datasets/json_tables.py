@@ -71,7 +71,8 @@ def read_json_lines(decoded: Decoded, *, file_name: str, reading: Mapping[str, A
         try:
             values.append((record, _loads(raw)))
         except json.JSONDecodeError as error:
-            detail = f"Not valid JSON: {error.msg} at column {error.colno}."
+            column = min(error.pos, len(raw.rstrip("\r\n"))) + 1
+            detail = f"Not valid JSON: {error.msg} at column {column}."
             set_aside.append(SetAside(record, Reason.INVALID_JSON, detail, content=raw.rstrip("\r\n")))
         except (RecursionError, ValueError):
             set_aside.append(SetAside(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))

@@ -80,8 +80,19 @@ def read_table(
         progress=progress,
     )
     table = with_missing(_read(source), missing)
+    _refuse_other_sheet(table, sheet)
     progress(1.0, "Read")
     return table
+
+
+def _refuse_other_sheet(table: Table, sheet: str | None) -> None:
+    """Refuse a file without the part that was asked for, rather than give another part of it."""
+    found = table.reading.get("member"), table.reading.get("sheet")
+    if sheet is None or sheet in found:
+        return
+    parts = ", ".join(map(shown, (table.reading.get("members") or [])[:10]))
+    there = f"it has {parts}. Choose one of them." if parts else "nor any other. Leave it out, or choose another file."
+    raise InputFileError(f"{shown(table.file_name)} has no sheet or file {shown(sheet)}; {there}".replace("; nor", ", nor"))
 
 
 def _read(source: _Source, *, in_archive: bool = False) -> Table:

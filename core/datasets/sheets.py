@@ -19,7 +19,7 @@ _LARGEST_EXACT = 10.0**15
 
 
 def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
-    """Read one sheet: the one asked for, or the first that holds anything.
+    """Read one sheet: the one asked for, or the first with a row below its header.
 
     Raises:
         InputFileError: the workbook is damaged, protected, has no such sheet, or nothing in it.
@@ -31,7 +31,7 @@ def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
                 raise InputFileError(
                     f"{file_name!r} has no sheet {sheet!r}; it has {', '.join(map(repr, sheets))}. Choose one of them."
                 )
-            chosen, rows = _first_filled(workbook, sheets if sheet is None else [sheet])
+            chosen, rows = _first_table(workbook, sheets if sheet is None else [sheet])
     except python_calamine.PasswordError:
         raise InputFileError(
             f"{file_name!r} is protected by a password. Save it without one, or as CSV, and choose that file."
@@ -56,10 +56,11 @@ def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
     )
 
 
-def _first_filled(
+def _first_table(
     workbook: "python_calamine.CalamineWorkbook", sheets: Iterable[str]
 ) -> tuple[str | None, list[tuple[int, list[str | None]]]]:
-    """Name and filled rows, with their numbers, of the first sheet that has any."""
+    """Name and filled rows, with their numbers, of the first sheet with more than one row, else of the first with any."""
+    first: tuple[str | None, list[tuple[int, list[str | None]]]] = None, []
     for name in sheets:
         rows = []
         for number, values in enumerate(workbook.get_sheet_by_name(name).iter_rows(), start=1):
@@ -68,9 +69,11 @@ def _first_filled(
                 cells.pop()
             if cells:
                 rows.append((number, cells))
-        if rows:
+        if len(rows) > 1:
             return name, rows
-    return None, []
+        if rows and first[0] is None:
+            first = name, rows
+    return first
 
 
 def _text(value: Any) -> str | None:

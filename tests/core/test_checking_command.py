@@ -103,8 +103,20 @@ def test_a_file_is_read_as_the_command_says(check, tmp_path: Path) -> None:
     code, answer = check(str(path), "--encoding", "koi8-r", "--delimiter", "~", "--model", "none")
 
     assert (code, answer["num_examples"]) == (0, 60)
+    assert answer["notes"] == []
     assert check(str(path), "--encoding", "utf-8")[0] == 2
     assert check(str(path), "--encoding", "klingon")[0] == 2
+
+
+def test_what_was_assumed_in_reading_a_file_is_said_beside_the_findings(check, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(
+        ("文本,标签\n" + "".join(f"今天天气很好 {i},{'好' if i % 2 else '坏'}\n" for i in range(40))).encode("gb18030")
+    )
+
+    _, answer = check(str(path), "--model", "none")
+
+    assert any("The encoding was guessed" in note for note in answer["notes"])
 
 
 def test_the_sheet_that_is_checked_is_chosen(check, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def check_label_spellings(material: Material) -> list[Finding]:
                 totals,
             )
         )
-    slips = likely_slips({label: number for label, number in totals.items() if all(label not in group for group in same)})
+    slips = likely_slips(_by_usual_spelling(totals, same))
     if slips:
         findings.append(
             _finding(
@@ -52,6 +52,15 @@ def check_label_spellings(material: Material) -> list[Finding]:
             )
         )
     return findings
+
+
+def _by_usual_spelling(totals: Mapping[str, int], same: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """How often each label occurs, its spellings counted together under the most frequent one."""
+    counts = dict(totals)
+    for group in same:
+        usual = max(group, key=lambda label: (totals[label], label))
+        counts[usual] = sum(counts.pop(label) for label in group)
+    return counts
 
 
 def same_spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:

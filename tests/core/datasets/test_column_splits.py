@@ -13,6 +13,7 @@ from core.datasets.column_splits import split_by_group, split_by_time
 from core.datasets.importing import ImportPlan, prepare
 from core.datasets.table import Table
 from core.errors import DatasetError
+from core.tasks.reasons import Reason
 
 SHARES = (0.8, 0.1, 0.1)
 
@@ -120,6 +121,22 @@ def test_words_without_tags_become_a_pool_too() -> None:
     roles = {"tokens": ("tokens",), "tags": ("tags",)}
     prepared = prepare({"main": table_of(rows)}, ImportPlan(task="token_classification", roles=roles))
     assert prepared.unlabelled["text"].tolist() == ["No tags"]
+
+
+def test_texts_that_nobody_has_annotated_become_a_pool_too() -> None:
+    done = [
+        {"text": f"Ada {place}", "annotations": '[{"result": [{"value": {"start": 0, "end": 3, "labels": ["PER"]}}]}]'}
+        for place in range(12)
+    ]
+    rows = [
+        *done,
+        {"text": "Nobody looked", "annotations": "[]"},
+        {"text": "Spans do not fit", "annotations": '[{"result": [{"value": {"start": 0, "end": 99, "labels": ["PER"]}}]}]'},
+    ]
+    roles = {"text": ("text",), "spans": ("annotations",)}
+    prepared = prepare({"main": table_of(rows)}, ImportPlan(task="token_classification", roles=roles))
+    assert prepared.unlabelled["text"].tolist() == ["Nobody looked"]
+    assert prepared.account.by_kind == {Reason.NO_LABEL: 1, Reason.BROKEN_SPAN: 1}
 
 
 def test_further_columns_of_the_file_are_kept_row_by_row() -> None:

@@ -22,6 +22,23 @@ def test_unicode_is_recognised_with_certainty_with_or_without_a_mark(encoding: s
     assert (found.text, found.certain) == (text, True)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text", ["text,label\n" + "plain,good\n" * 9, _CHINESE, _JAPANESE, _RUSSIAN.replace("\n", "\r\n"), _KOREAN]
+)
+def test_utf_16_without_a_mark_is_recognised_also_where_its_bytes_are_plain_ascii_and_where_hardly_a_letter_is(
+    text: str, encoding: str
+) -> None:
+    found = decode(text.encode(encoding))
+
+    assert (found.encoding, found.text) == (encoding, text)
+
+
+@pytest.mark.parametrize("odd", [b"a\0b,c\n", b"\0\n", b"\n\0"])
+def test_a_few_zero_bytes_do_not_make_utf_16(odd: bytes) -> None:
+    assert decode(b"text,label\nplain,good\n" * 20 + odd * 3).encoding == "utf-8"
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [

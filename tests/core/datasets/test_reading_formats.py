@@ -62,6 +62,12 @@ def test_lines_that_are_no_json_objects_are_set_aside_with_a_reason(read: Read) 
     assert "column 10" in table.set_aside[0].reason
 
 
+def test_the_place_where_a_line_of_json_breaks_off_is_told(read: Read) -> None:
+    table = read("a.jsonl", '{"text": "fine"}\n{"text": 3\n{"text": "fine"}\n')
+
+    assert table.set_aside[0].reason == "Not valid JSON: Expecting ',' delimiter at column 11."
+
+
 def test_a_separator_that_some_programs_take_for_a_line_end_stays_inside_its_text(read: Read) -> None:
     assert cells(read("a.jsonl", '{"text": "a\u2028b\x85c"}\n')) == [["a\u2028b\x85c"]]
 
@@ -180,6 +186,19 @@ def test_the_first_sheet_with_content_is_read_unless_another_is_asked_for(read: 
     assert cells(read("a.xlsx", book, sheet="Sheet 3")) == [["b", "y"]]
     with pytest.raises(InputFileError, match="Sheet 3"):
         read("a.xlsx", book, sheet="other")
+
+
+def test_a_sheet_with_nothing_but_a_title_is_passed_over(read: Read) -> None:
+    book = workbook([["Notes on this export"]], [["text", "label"], ["a", "x"]])
+
+    assert cells(read("a.xlsx", book)) == [["a", "x"]]
+    with pytest.raises(InputFileError, match="no rows below"):
+        read("a.xlsx", book, sheet="Sheet 1")
+
+
+def test_a_sheet_of_a_file_that_has_none_is_refused(read: Read) -> None:
+    with pytest.raises(InputFileError, match="no sheet or file 'Sheet 3'"):
+        read("a.csv", "text,label\na,x\n", sheet="Sheet 3")
 
 
 def test_an_excel_workbook_that_is_empty_damaged_or_old_is_refused(read: Read) -> None:

@@ -39,6 +39,12 @@ def test_a_rare_slip_of_the_pen_is_suspected(one: str, other: str) -> None:
     assert likely_slips({one: 100, other: 5}) == [tuple(sorted((one, other)))]
 
 
+def test_a_slip_of_the_pen_is_suspected_beside_a_label_that_is_spelt_in_several_ways() -> None:
+    material = counted_labels({"Billing": 60, "billing": 30, "Biling": 4, "other": 50})
+
+    assert names(check_label_spellings(material)) == ["same_label_names", "similar_label_names"]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
