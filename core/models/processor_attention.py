@@ -59,8 +59,7 @@ def attend(
     looks_back_only = getattr(module, "is_causal", True) if is_causal is None else is_causal
     is_plain = (
         query.device.type == "cpu"
-        and query.requires_grad
-        and (dropout > 0 or query.dtype != torch.float32)
+        and (dropout > 0 or (query.requires_grad and query.dtype != torch.float32))
         and query.shape == key.shape == value.shape
         and query.shape[2] <= LONGEST
         and not (looks_back_only and attention_mask is None)

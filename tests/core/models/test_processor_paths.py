@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from core.models import processor_attention
 from core.models.building import build_classifier
 from core.models.catalogue import describe
 from core.models.heads import HeadShape
@@ -151,3 +152,12 @@ def test_a_layer_asked_with_other_values_answers_for_those() -> None:
     layer.query(torch.ones(2, 6))
     torch.testing.assert_close(layer.key(torch.zeros(2, 6)), plain.key(torch.zeros(2, 6)))
     torch.testing.assert_close(layer.value(torch.full((2, 6), 2.0)), plain.value(torch.full((2, 6), 2.0)))
+
+
+def test_frozen_layers_drop_out_our_way_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    inputs = [torch.randn(2, 2, 6, 4) for _ in range(3)]
+    shares = []
+    monkeypatch.setattr(processor_attention, "dropout_on_processor", lambda weights, share: (shares.append(share), weights)[1])
+    attend(Looking(), *inputs, None, dropout=0.1)
+    assert shares == [0.1]
