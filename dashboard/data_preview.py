@@ -58,7 +58,7 @@ def _draw_set_aside(prepared: Prepared) -> None:
     if not prepared.set_aside:
         st.info("Every record of the file can be used.", icon=":material/check_circle:")
         return
-    draw_account(prepared.account, key="import-account")
+    draw_account(prepared.account, key="import-account", with_examples=False)
     table = set_aside_table(prepared.set_aside[:_MOST_ROWS])
     if len(prepared.set_aside) > _MOST_ROWS:
         st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.count(len(prepared.set_aside))}; all are in the download.")

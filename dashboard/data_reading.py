@@ -167,6 +167,6 @@ def _in_words(table: Table) -> str:
         f"in a {table.reading['archive']} archive" if "archive" in table.reading else "",
         encoding_title(str(encoding)) if encoding else "",
         _DELIMITERS.get(str(delimiter), str(delimiter)).lower() if delimiter else "",
-        formats.plural(len(table.rows), "record"),
+        formats.plural(table.num_records, "record"),
     ]
     return markdown_text(", ".join(part for part in parts if part))

@@ -120,7 +120,7 @@ class Dataset:
 def cells_of_text(rows: pd.DataFrame) -> pd.DataFrame:
     """The same rows with every cell ``str`` or ``None``, whatever pandas took a missing one for."""
     columns = {
-        name: pd.Series([cell if isinstance(cell, str) else None for cell in rows[name]], index=rows.index, dtype=object)
+        name: pd.Series([cell if isinstance(cell, str) else None for cell in rows[name].tolist()], index=rows.index, dtype=object)
         for name in rows.columns
     }
     return pd.DataFrame(columns, index=rows.index, columns=rows.columns)

@@ -166,6 +166,16 @@ def _parquet(rows: pd.DataFrame, guard: bool) -> bytes:
     return file.getvalue()
 
 
+def _arrow(rows: pd.DataFrame, guard: bool) -> bytes:
+    import pyarrow
+    import pyarrow.feather
+
+    del guard
+    file = io.BytesIO()
+    pyarrow.feather.write_feather(pyarrow.Table.from_pandas(rows, preserve_index=False), file)
+    return file.getvalue()
+
+
 def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
@@ -244,6 +254,7 @@ FORMATS: dict[str, ExportFormat] = {
         ExportFormat(name="jsonl", title="JSON Lines", suffix=".jsonl", mime="application/x-ndjson", write=_json_lines),
         ExportFormat(name="json", title="JSON", suffix=".json", mime="application/json", write=_json),
         ExportFormat(name="parquet", title="Parquet", suffix=".parquet", mime="application/vnd.apache.parquet", write=_parquet),
+        ExportFormat(name="arrow", title="Arrow", suffix=".arrow", mime="application/vnd.apache.arrow.file", write=_arrow),
         ExportFormat(
             name="conll",
             title="CoNLL columns",

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     NO_TEXT = "no_text", "There is no text."
     NO_LABEL = "no_label", "There is a text, but nobody gave it a label."
     # --- rows of a delimited file
-    RAGGED_ROW = "ragged_row", "The row has more or fewer cells than the header, so it is unclear which belongs where."
+    RAGGED_ROW = "ragged_row", "The row has more or fewer cells than the header."
     UNPAIRED_QUOTES = (
         "unpaired_quotes",
         "The quotation marks of this line do not pair up: one that opens a cell is never closed, or one inside a quoted cell is "

@@ -87,6 +87,7 @@ def test_bad_files_are_refused_in_plain_words(workspace: Workspace, open_page: O
 def test_records_set_aside_are_shown_with_reasons(open_page: OpenPage) -> None:
     app = _upload(open_page("data"), CSV + ",good\nno topic here,\n")
     assert any("Set aside (2)" in str(tab.label) for tab in app.tabs)
+    assert any("62 records" in str(expander.label) for expander in app.expander), "all that were read, not those that were kept"
     table = next(frame.value for frame in app.dataframe if "reason" in frame.value.columns)
     assert table[["record", "line"]].to_numpy().tolist() == [[61, 62], [62, 63]]
 
