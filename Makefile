@@ -26,8 +26,10 @@ bench: $(VENV)/.tests
 	$(BIN)/python -m benchmarks speed
 	$(BIN)/python -m benchmarks launching
 	$(BIN)/python -m benchmarks pages
+	$(BIN)/python -m benchmarks crowded
 	$(BIN)/python -m benchmarks reading
 	$(BIN)/python -m benchmarks checking
+	$(BIN)/python -m benchmarks repairing
 	$(BIN)/python -m benchmarks quality
 
 browser: $(VENV)/.tests

@@ -189,7 +189,8 @@ def export_dataset(
         Path, typer.Argument(metavar="FILE", help="File to write; its ending tells the format unless --format does.")
     ],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with a file a split).")
+        str | None,
+        typer.Option("--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with a file a split)."),
     ] = None,
     guard: Annotated[
         bool, typer.Option("--guard", help="For spreadsheets: an apostrophe before CSV cells that would run as formulas.")

@@ -23,8 +23,8 @@ _SHREDS, _MANY_SHREDS = 2.2, 3.5
 """Pieces an average word of letters falls into, and the same for what is serious. In the language a tokenizer was made for it is
 1.1 to 1.6; a related language in the same script comes to 2 to 3."""
 
-_FOREIGN = 0.2
-"""Share of the letters from which a script must be one of the model's own."""
+_FOREIGN, _FOREIGN_NAMED = 0.2, 0.05
+"""Share of the letters that scripts unknown to the model must make up together to be told of, and that of each of them."""
 
 _OWN_WORDS = {CHINESE: (0.05, 2500), JAPANESE: (0.01, 500), KOREAN: (0.02, 1000)}
 _OWN_WORDS_ELSEWHERE = (0.02, 1000)
@@ -42,7 +42,7 @@ class Coverage:
         num_words: words looked at.
         unknown: word -> how often it became the unknown token.
         pieces_per_word: of words of four letters and more, and of every Chinese character.
-        foreign: scripts of a good part of the letters that the vocabulary hardly has -> their share of the letters.
+        foreign: scripts that the vocabulary hardly has -> their share of the letters, where that is a good part in all.
     """
 
     num_words: int
@@ -146,9 +146,9 @@ def _foreign(letters: Counter[str], model: ReadingModel) -> dict[str, float]:
     foreign = {}
     for script, number in letters.most_common():
         share, enough = _OWN_WORDS.get(script, _OWN_WORDS_ELSEWHERE)
-        if number >= _FOREIGN * total and own[script] < min(enough, share * known):
+        if number >= _FOREIGN_NAMED * total and own[script] < min(enough, share * known):
             foreign[script] = number / total
-    return foreign
+    return foreign if sum(foreign.values()) >= _FOREIGN else {}
 
 
 @functools.lru_cache(maxsize=8)

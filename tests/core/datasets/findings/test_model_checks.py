@@ -44,6 +44,16 @@ def test_a_model_for_english_is_told_to_be_wrong_for_chinese(english_model) -> N
     assert "Chinese characters (100% of the letters)" in finding.title
 
 
+def test_every_script_that_the_model_hardly_knows_is_named_also_where_none_is_a_fifth_by_itself(english_model) -> None:
+    some = [ENGLISH[0] * 2, ENGLISH[1], RUSSIAN[0][:38], CHINESE[0]]
+
+    finding = only(check_vocabulary(material(some, english_model)), "vocabulary")
+
+    assert finding.severity == "serious"
+    assert "Cyrillic" in finding.title
+    assert "Chinese characters" in finding.title
+
+
 @pytest.mark.parametrize("texts", [RUSSIAN, FINNISH])
 def test_a_model_for_english_is_told_to_be_wrong_for_other_languages(english_model, texts: list[str]) -> None:
     assert only(check_vocabulary(material(texts, english_model)), "vocabulary").severity in {"serious", "warning"}
