@@ -200,20 +200,23 @@ def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> 
         "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
         "memory_mib": _memory_mib(),
         "tokens_per_row": sum(lengths) / len(lengths),
-        "flops_per_row": _flops_per_row(_model_folder(reference), lengths),
+        "flops_per_row": _flops_per_row(_model_folder(reference), lengths, config.learning.trainable),
     }
 
 
-def _flops_per_row(folder: Path, lengths: list[int]) -> float:
+def _flops_per_row(folder: Path, lengths: list[int], trainable: str) -> float:
     """Arithmetic that training on a row takes, padding and recomputation not counted.
 
     Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and
-    each pair of tokens. Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
+    each pair of tokens; a third of both for a layer that is read and does not learn.
+    Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
     """
     model = AutoModel.from_pretrained(folder, local_files_only=True)
-    weights = sum(parameter.numel() for parameter in model.encoder.parameters())
-    pairs = 12 * model.config.num_hidden_layers * model.config.hidden_size
-    return float(sum(6 * weights * length + pairs * length**2 for length in lengths)) / len(lengths)
+    layers = model.config.num_hidden_layers
+    at_work = layers - 2 / 3 * (trainable == "all_but_lowest_layer")
+    weights = sum(parameter.numel() for parameter in model.encoder.parameters()) / layers
+    per_layer = sum(6 * weights * length + 12 * model.config.hidden_size * length**2 for length in lengths) / len(lengths)
+    return float(at_work * per_layer)
 
 
 def _model_folder(reference: str) -> Path:

@@ -81,7 +81,7 @@ class HeadConfig:
         help="Similarity starts from what a label's texts have in common and needs fewer of them; the others start from nothing.",
         choices={
             "linear": "Linear layer",
-            "cosine": "Similarity to each label's typical vector",
+            "cosine": "Similarity to typical texts",
             "feed_forward": "Feed-forward network",
         },
     )
@@ -131,6 +131,7 @@ class LearningConfig:
         choices={
             "everything": "Everything",
             "all_but_embeddings": "All but the word vectors",
+            "all_but_lowest_layer": "All but the word vectors and the lowest layer",
             "top_layers": "The top layers and the head",
             "lora": "Small adapters (LoRA) and the head",
             "head": "The head alone",

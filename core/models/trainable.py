@@ -20,8 +20,8 @@ def choose_trainable(
 
     Args:
         classifier: changed in place.
-        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained), ``top_layers``,
-            ``lora`` or ``head``.
+        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained),
+            ``all_but_lowest_layer`` (all that feeds the second layer does), ``top_layers``, ``lora`` or ``head``.
         top_layers: how many of the last layers learn, where only they do.
         lora_rank, lora_alpha: size and strength of the adapters.
 
@@ -35,15 +35,19 @@ def choose_trainable(
         _freeze(pretrained.get_input_embeddings())
         return
     _freeze(pretrained)
-    if trainable == "top_layers":
-        total = num_layers(pretrained)
+    total = num_layers(pretrained)
+    if trainable == "all_but_lowest_layer":
+        if total < 2:
+            raise ConfigError(
+                "learning.trainable", f"is {trainable}, but the model has a single layer. Choose all_but_embeddings."
+            )
+        _unfreeze_layers(pretrained, range(1, total))
+    elif trainable == "top_layers":
         if top_layers > total:
             raise ConfigError(
                 "learning.top_layers", f"is {top_layers}, but the model has {total} layers. Choose at most {total}."
             )
-        for name, parameter in pretrained.named_parameters():
-            layer = layer_of(name)
-            parameter.requires_grad_(layer is not None and layer >= total - top_layers)
+        _unfreeze_layers(pretrained, range(total - top_layers, total))
     elif trainable == "lora":
         from peft import LoraConfig, inject_adapter_in_model  # takes seconds to load, and only this choice needs it
 
@@ -79,3 +83,9 @@ def layer_of(parameter_name: str) -> int | None:
 def _freeze(module: nn.Module) -> None:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
+
+
+def _unfreeze_layers(pretrained: nn.Module, layers: range) -> None:
+    for name, parameter in pretrained.named_parameters():
+        if layer_of(name) in layers:
+            parameter.requires_grad_(True)

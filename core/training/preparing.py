@@ -162,6 +162,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
         smallest_label=min(counts.values(), default=0),
         largest_label=max(counts.values(), default=0),
         num_parameters=info.num_parameters,
+        num_layers=info.num_layers,
         pooling=info.pooling,
         has_gpu=machine().gpu is not None,
     )

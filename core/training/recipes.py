@@ -21,7 +21,7 @@ class Facts:
         num_train: examples of the training split.
         num_labels: labels, or entity types.
         smallest_label, largest_label: training examples of the rarest and of the most frequent label.
-        num_parameters: of the model; nothing where it has not been downloaded yet.
+        num_parameters, num_layers: of the model; nothing where it has not been downloaded yet, or does not say.
         pooling: how the model declares that texts are pooled.
         has_gpu: whether training will take a GPU.
     """
@@ -34,6 +34,7 @@ class Facts:
     smallest_label: int
     largest_label: int
     num_parameters: int | None
+    num_layers: int | None
     pooling: str | None
     has_gpu: bool
 
@@ -68,6 +69,9 @@ SMALL_DATASET = 1000
 
 LARGE_DATASET = 3000
 """Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
+
+DEEP = 6
+"""Layers from which the lowest one can stay as pretrained without harm (benchmarks/RESULTS.md)."""
 
 STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
@@ -138,6 +142,12 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
         recommendation = recommendation.but(
             "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
         )
+        if recommendation.values.get("trainable") == "all_but_embeddings" and (facts.num_layers or 0) >= DEEP:
+            recommendation = recommendation.but(
+                "trainable",
+                "all_but_lowest_layer",
+                "Word vectors and the lowest layer know words, not labels; leaving them alone saves a tenth of the time.",
+            )
     return (
         recommendation.but(
             "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."

@@ -26,7 +26,8 @@ def names(tmp_path: Path) -> Dataset:
 def facts(**values: object) -> Facts:
     plain = {
         "task": "single_label", "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
-        "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "pooling": "mean", "has_gpu": False,
+        "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "num_layers": 6,
+        "pooling": "mean", "has_gpu": False,
     }  # fmt: skip
     return Facts(**{**plain, **values})  # type: ignore[arg-type]
 
@@ -47,6 +48,20 @@ def test_what_a_person_sets_wins_over_the_recipe(colours: Dataset, tmp_path: Pat
     config, _ = new_run_config(colours, hub_folder=tmp_path, values={"epochs": "3", "optimizer.learning_rate": "1e-5"})
 
     assert (config.training.epochs, config.optimizer.learning_rate) == (3, 1e-5)
+
+
+def test_many_texts_are_learned_with_words_hidden_and_the_lowest_layer_of_a_deep_model_as_it_is() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def choices(**values: object) -> tuple[object, object]:
+        chosen = automatic(facts(**values)).values
+        return chosen.get("token_masking", 0.0), chosen.get("trainable", "everything")
+
+    assert choices() == (0.1, "all_but_lowest_layer")
+    assert choices(num_layers=2) == choices(num_layers=None) == (0.1, "all_but_embeddings")
+    assert choices(num_train=2000) == (0.0, "all_but_embeddings")
+    assert choices(num_parameters=110_000_000, num_layers=12) == (0.1, "everything")
+    assert choices(task="multi_label", exclusive_labels=False) == (0.0, "all_but_embeddings")
 
 
 def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
