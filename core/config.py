@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import yaml
 
+from core.config_places import places_in_yaml, pointing_at
 from core.config_sections import (
     ComputeConfig,
     DataConfig,
@@ -88,9 +89,11 @@ class RunConfig:
         """Read YAML text.
 
         Raises:
-            ConfigError: the text is not YAML (with the line), or ``from_dict`` refuses it.
+            ConfigError: the text is not YAML, or ``from_dict`` refuses it; with the line.
         """
-        return cls.from_dict(mapping_from_yaml(text))
+        raw = mapping_from_yaml(text)
+        with pointing_at(places_in_yaml(text)):
+            return cls.from_dict(raw)
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """A copy in which the named fields, dotted or bare, have other values.

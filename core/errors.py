@@ -23,12 +23,14 @@ class ConfigError(UserError):
     Args:
         field: dotted name of the field, such as ``optimizer.learning_rate``.
         problem: what was found, what is allowed, and what to do next.
+        place: where it was said, such as ``line 12``, if that is known.
     """
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+    def __init__(self, field: str, problem: str, *, place: str = "") -> None:
+        super().__init__(f"{field} ({place}): {problem}" if place else f"{field}: {problem}")
         self.field = field
         self.problem = problem
+        self.place = place
 
 
 class ModelError(UserError):

@@ -50,7 +50,8 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
     try:
         start = draw_starting_point()
     except ConfigError as error:
-        widgets.show_error(f"{error.field} {error.problem}", title="This config cannot be used")
+        where = f" ({error.place})" if error.place else ""
+        widgets.show_error(f"{error.field}{where} {error.problem}", title="This config cannot be used")
         return None
     reference = _draw_model()
     st.session_state.setdefault("train-recipe", "automatic")
@@ -168,7 +169,7 @@ def draw_launch(prepared: Prepared) -> None:
             f"After each epoch the model is measured on {formats.count(examples['validation'])} validation examples and the best "
             f"checkpoint is kept; at the end it is tested once on {formats.count(examples['test'])} test examples."
         )
-        st.caption(f"On {markdown_text(foreseen.device)} in {markdown_text(foreseen.precision)}.")
+        st.caption(f"Computed on: {markdown_text(foreseen.device)}, in {markdown_text(foreseen.precision)}.")
         _draw_lengths(foreseen)
         draw_warnings(state.workspace().dataset(prepared.record.id), prepared.model)
         for note in foreseen.notes:

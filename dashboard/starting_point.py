@@ -14,6 +14,7 @@ import streamlit as st
 import yaml
 
 from core.config import SECTIONS, RunConfig, mapping_from_yaml
+from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError, NotFoundError
 from core.models.catalogue import BUNDLED
 from core.training.recipes import get_recipe
@@ -78,11 +79,12 @@ def starting_point(text: str) -> StartingPoint:
     except (ValueError, RecursionError):  # a number of thousands of digits, the 99th of a month, a thousand brackets
         raise ConfigError("config", "holds something that is no setting. Start from a config downloaded from a run.") from None
     raw.pop("data", None)
-    _check_plain(raw)
-    config = RunConfig.from_dict({**raw, "data": _PLACE})
     recipe = raw.get("recipe")
-    if recipe is not None:
-        get_recipe(str(recipe))
+    with pointing_at(places_in_yaml(text)):
+        _check_plain(raw)
+        config = RunConfig.from_dict({**raw, "data": _PLACE})
+        if recipe is not None:
+            get_recipe(str(recipe))
     values = {
         f"{section}.{name}": getattr(getattr(config, section), name) for section in SECTIONS for name in raw.get(section) or {}
     }

@@ -21,6 +21,7 @@ from core.cli.answers import (
 )
 from core.cli.following import Progress, follow
 from core.config import SECTIONS, RunConfig, locate, mapping_from_yaml
+from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError
 from core.models.catalogue import BUNDLED, describe
 from core.runs.records import RunRecord, RunState
@@ -52,16 +53,18 @@ def train(
 
     with opened_workspace(context) as workspace:
         chosen_dataset = workspace.dataset(dataset)
-        overrides = {} if config is None else _read_config(config, chosen_dataset)
-        overrides |= _assignments(values or [])
+        overrides, places = ({}, {}) if config is None else _read_config(config, chosen_dataset)
+        assigned = _assignments(values or [])
+        overrides, places = overrides | assigned, places | dict.fromkeys(assigned, "--set")
         set_model, set_recipe = overrides.pop("model.model", None), overrides.pop("recipe", None)
-        run_config, _ = new_run_config(
-            chosen_dataset,
-            hub_folder=workspace.settings.hub_models_folder,
-            model=_resolved(model or str(set_model or BUNDLED)),
-            recipe=recipe or str(set_recipe or "automatic"),
-            values=overrides,
-        )
+        with pointing_at(places):
+            run_config, _ = new_run_config(
+                chosen_dataset,
+                hub_folder=workspace.settings.hub_models_folder,
+                model=_resolved(model or str(set_model or BUNDLED)),
+                recipe=recipe or str(set_recipe or "automatic"),
+                values=overrides,
+            )
         _announce(workspace, run_config, chosen_dataset)
         record = workspace.launch(run_config, name=name)
         remark(f"Run {one_line(record.name)} ({record.id})")
@@ -127,26 +130,32 @@ def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> No
         remark(one_line(note))
 
 
-def _read_config(file: Path, dataset: "Dataset") -> dict[str, Any]:
-    """Dotted name -> value of everything a config file sets, and ``recipe``; which rows to learn from is said by the command.
+def _read_config(file: Path, dataset: "Dataset") -> tuple[dict[str, Any], dict[str, str]]:
+    """What a config file sets; which rows to learn from is said by the command.
+
+    Returns:
+        Dotted name -> value of every field, and ``recipe``; and where in the file each stands.
 
     Raises:
         ConfigError: the file cannot be read, or is not laid out as a run config.
     """
     try:
-        raw = mapping_from_yaml(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError("--config", f"cannot read {file.name!r}: {cause}. Give a YAML file.") from None
+    raw = mapping_from_yaml(text)
+    places = {name: f"{file.name}, {line}" for name, line in places_in_yaml(text).items()}
     rows = {"dataset": dataset.id, "dataset_hash": dataset.content_hash, "task": dataset.task}
-    RunConfig.from_dict({**raw, "data": rows})
+    with pointing_at(places):
+        RunConfig.from_dict({**raw, "data": rows})
     values = {
         f"{section}.{key}": value
         for section in SECTIONS
         if section != "data" and isinstance(raw.get(section), Mapping)
         for key, value in raw[section].items()
     }
-    return values | ({"recipe": raw["recipe"]} if raw.get("recipe") else {})
+    return values | ({"recipe": raw["recipe"]} if raw.get("recipe") else {}), places
 
 
 def _assignments(pairs: list[str]) -> dict[str, str]:
@@ -164,7 +173,8 @@ def _assignments(pairs: list[str]) -> dict[str, str]:
         if key == "recipe":
             values[key] = value.strip()
             continue
-        section, field = locate(key)
+        with pointing_at({key: "--set"}):
+            section, field = locate(key)
         if section == "data":
             raise ConfigError("--set", f"{key!r} is decided by the data set you name. Leave it out.")
         values[f"{section}.{field}"] = value.strip()

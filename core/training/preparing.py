@@ -15,6 +15,7 @@ from core.devices import machine
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
+from core.training.combinations import check_combinations
 from core.training.recipes import Facts, batch_size_of, get_recipe
 
 LENGTH_SAMPLE = 2000
@@ -142,6 +143,17 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         raise ConfigError(
             "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
         )
+    check_combinations(
+        config,
+        task,
+        machine(),
+        total_steps=_steps_per_epoch(config, dataset.num_examples["train"]) * config.training.epochs,
+        pooled_head=has_pooled_head(config, task.head_level, info),
+    )
+
+
+def _steps_per_epoch(config: RunConfig, num_train: int) -> int:
+    return -(-num_train // (batch_size_of(config, num_train) * config.training.gradient_accumulation))
 
 
 def has_pooled_head(config: RunConfig, head_level: str, info: ModelInfo) -> bool:
@@ -171,7 +183,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
 def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     """Foresee a run: steps, lengths, device and a rough time."""
     num_train = dataset.num_examples["train"]
-    steps_per_epoch = -(-num_train // (batch_size_of(config, num_train) * config.training.gradient_accumulation))
+    steps_per_epoch = _steps_per_epoch(config, num_train)
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()

@@ -206,6 +206,29 @@ def test_a_file_that_is_no_run_config_is_refused(command: Command, workspace, tm
     assert value["error"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        ("training:\n  seed: 1\n  epochs: 0\n", [], "training.epochs (config.yaml, line 3): is 0; expected at least 1."),
+        ("model:\n  max_length: 9000\n", [], "model.max_length (config.yaml, line 2): is 9000; expected at most 8192."),
+        ("model:\n  max_length: 600\n", [], "model.max_length (config.yaml, line 2): is 600, but"),
+        ("learning:\n  lora_rank: 4\n", [], "learning.lora_rank (config.yaml, line 2): is 4, which only trainable lora reads"),
+        ("training:\n  epochs: 3\n", ["--set", "epochs=0"], "training.epochs (--set): is 0; expected at least 1."),
+        ("training:\n  epochs: 3\n", ["--set", "epoch=2"], "epoch (--set): is not an option"),
+    ],
+)
+def test_a_refusal_says_where_the_wrong_value_stands(
+    command: Command, workspace: Workspace, tmp_path: Path, text: str, words: list[str], said: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+
+    code, value = command("train", "tickets", "--config", str(file), *words)
+
+    assert (code, workspace.runs()) == (2, [])
+    assert value["error"].startswith(said)
+
+
 def test_where_a_server_owns_the_queue_train_leaves_the_run_to_it(command: Command, workspace: Workspace) -> None:
     launcher = workspace.start_launcher()
     launcher.step()

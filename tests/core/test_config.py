@@ -80,6 +80,22 @@ def test_yaml_that_is_no_run_config_is_refused(text: str, said: str) -> None:
         RunConfig.from_yaml(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("recipe: automatic\ntraining:\n  seed: 1\n  epochs: 0\n", r"^training.epochs \(line 4\): is 0; expected at least 1"),
+        ("training:\n  seed: 1\n  epoch: 3\n", r"^training.epoch \(line 3\): is not an option"),
+        ("\n# mine\ncolour: red\n", r"^colour \(line 3\): is not a section"),
+        ("compute: {device: cpu,\n  precision: float16}\n", r"^compute.precision \(line 2\): is float16"),
+        ("head: 7\n", r"^head \(line 1\): is 7"),
+    ],
+)
+def test_what_yaml_is_refused_for_is_named_with_its_line(text: str, said: str) -> None:
+    rows = "data: {dataset: d, dataset_hash: h, task: single_label}\n"
+    with pytest.raises(ConfigError, match=said):
+        RunConfig.from_yaml(text + rows)
+
+
 def test_names_are_unique_across_sections() -> None:
     names = [name for _, name in field_names()]
 

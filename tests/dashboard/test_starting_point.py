@@ -105,12 +105,12 @@ def test_a_figure_of_another_task_is_refused_by_its_name(open_page: OpenPage, ti
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("training:\n  epochs: 0\n", "training.epochs is 0; expected at least 1"),
-        ("training:\n  epoch: 3\n", "training.epoch is not an option"),
-        ("trainig:\n  epochs: 3\n", "trainig is not a section"),
-        ("recipe: magic\n", "recipe is 'magic'"),
-        ("training:\n  epochs: [3]\n", "training.epochs is not one plain value"),
-        ("training:\n- epochs\n", "training is not one plain value"),
+        ("training:\n  epochs: 0\n", "training.epochs (line 2) is 0; expected at least 1"),
+        ("training:\n  epoch: 3\n", "training.epoch (line 2) is not an option"),
+        ("trainig:\n  epochs: 3\n", "trainig (line 1) is not a section"),
+        ("recipe: magic\n", "recipe (line 1) is 'magic'"),
+        ("training:\n  epochs: [3]\n", "training.epochs (line 2) is not one plain value"),
+        ("training:\n- epochs\n", "training (line 1) is not one plain value"),
         ("a: b: c\n", "config is not valid YAML at line 1"),
         ("just words", "config holds str"),
         ("", "config holds NoneType"),

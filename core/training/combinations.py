@@ -1,0 +1,103 @@
+"""Settings that are right each by itself and cannot hold together, or would do nothing: refused before a run is launched."""
+
+import dataclasses
+import os
+import shutil
+from typing import Any
+
+from core.config import SECTIONS, RunConfig, field_names, locate
+from core.devices import Machine
+from core.errors import ConfigError
+from core.options import Option
+from core.tasks import Task
+
+_COMPILERS = ("c++", "g++", "clang++", "cl")
+
+
+def check_combinations(config: RunConfig, task: Task, machine: Machine, *, total_steps: int, pooled_head: bool) -> None:
+    """Refuse what no single field can know.
+
+    Args:
+        machine: where the run will be trained.
+        total_steps: of the optimizer.
+        pooled_head: whether the head is ours, on one vector a text, and not the architecture's own.
+
+    Raises:
+        ConfigError: names a field, its value, and what would fit.
+    """
+    _check_used(config, task)
+    _check_head(config, pooled_head)
+    _check_frozen(config, pooled_head)
+    _check_machine(config, machine)
+    warmup = config.schedule.warmup_steps
+    if warmup is not None and warmup >= total_steps:
+        raise ConfigError(
+            "schedule.warmup_steps",
+            f"is {warmup:,}, but the run has {total_steps:,} steps, so the learning rate would never be reached. Choose fewer.",
+        )
+
+
+def _check_used(config: RunConfig, task: Task) -> None:
+    """A setting somebody made and nothing reads would be a promise that is not kept."""
+    for name in sorted(task.unused_options - {"pooling"}):  # of which the architecture's own is what entities have anyway
+        section, field = locate(name)
+        value, default, _ = _declared(config, section, field)
+        if value != default:
+            raise ConfigError(f"{section}.{field}", f"is {value!r}, which does nothing for {task.title.lower()}. Leave it out.")
+    for section, field in field_names():
+        value, default, declared = _declared(config, section, field)
+        if declared.needs is None or value == default:
+            continue
+        needed, values = declared.needs
+        chosen = getattr(getattr(config, section), needed)
+        if chosen not in values:
+            raise ConfigError(
+                f"{section}.{field}",
+                f"is {value!r}, which only {needed} {' or '.join(values)} reads, and {needed} is {chosen}. "
+                f"Leave it out, or choose another {needed}.",
+            )
+
+
+def _declared(config: RunConfig, section: str, field: str) -> tuple[Any, Any, Option]:
+    """Value, default and declaration of a field."""
+    declared = next(one for one in dataclasses.fields(SECTIONS[section]) if one.name == field)
+    return getattr(getattr(config, section), field), declared.default, declared.metadata["option"]
+
+
+def _check_head(config: RunConfig, pooled_head: bool) -> None:
+    if config.head.head == "feed_forward" and not pooled_head:
+        raise ConfigError(
+            "head.head",
+            "is feed_forward, which takes the place of the architecture's own head and needs one pooled vector a text. "
+            "Choose pooling mean, first, max or attention, or head linear.",
+        )
+
+
+def _check_frozen(config: RunConfig, pooled_head: bool) -> None:
+    if config.learning.trainable != "head":
+        return
+    if config.learning.layer_decay != 1.0:
+        raise ConfigError(
+            "learning.layer_decay",
+            f"is {config.learning.layer_decay:g}, but only the head learns and no layer does. Set it to 1.",
+        )
+    if config.model.encoder_dropout and pooled_head:
+        raise ConfigError(
+            "model.encoder_dropout",
+            f"is {config.model.encoder_dropout:g}, but the encoder is frozen and read without dropout. Leave it out.",
+        )
+
+
+def _check_machine(config: RunConfig, machine: Machine) -> None:
+    device = config.compute.device
+    if device not in {"automatic", "cpu", machine.device}:
+        here = f"this machine has {machine.gpu}" if machine.gpu else "this machine has no GPU that can be used"
+        raise ConfigError("compute.device", f"is {device}, but {here}. Choose automatic or cpu.")
+    if config.compute.compile and not _has_compiler():
+        raise ConfigError(
+            "compute.compile", "is true, but no C++ compiler was found on this machine. Install one, or leave it off."
+        )
+
+
+def _has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *_COMPILERS) if name)
