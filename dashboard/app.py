@@ -9,8 +9,9 @@ from core.errors import UserError
 from dashboard import identity, state, widgets
 
 ASSETS = Path(__file__).parent / "assets"
+_SIDEBAR_PX = 220  # wide enough for five short titles; the rest of the window belongs to tables and charts
 
-st.set_page_config(page_title="Tuneboard", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+st.set_page_config(page_title="Tuneboard", page_icon=str(ASSETS / "icon.svg"), layout="wide", initial_sidebar_state=_SIDEBAR_PX)
 st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
 
 try:

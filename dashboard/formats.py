@@ -1,11 +1,12 @@
 """Numbers, times and states in words and figures that are quick to read."""
 
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 
 def score(value: float | None, digits: int = 3) -> str:
-    """A figure from 0 to 1, such as ``0.941``; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    """A figure from 0 to 1, such as ``0.941``; a dash where there is none. Rounded as the tables in the browser do."""
+    return "–" if value is None else str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def count(number: float) -> str:

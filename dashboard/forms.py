@@ -6,8 +6,8 @@ under "All options".
 
 import dataclasses
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -20,7 +20,8 @@ from dashboard.escaping import markdown_text
 
 _ELSEWHERE = {"model"}
 """Fields the page asks for itself."""
-_IN_A_ROW = 3
+_FIELD_PX = 215
+"""Wide enough for the longest title and choice; as many stand side by side as the window has room for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,17 +66,8 @@ def draw_essential(
         The fields that differ from the recipe.
     """
     fields = [field for of_section in fields_of(essential=True).values() for field in of_section]
-    changed = _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons)
-    told = [
-        f"{field.declared.title}: {reasons[field.name]}"
-        for field in fields
-        if field.name in reasons and f"{field.section}.{field.name}" not in changed
-    ]
-    if told:
-        with st.container(border=True, gap="xsmall"):
-            st.caption("Why these values")
-            for sentence in told:
-                st.caption(markdown_text(sentence, longest=400))
+    changed = _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons, width="stretch")
+    _draw_reasons(fields, changed, reasons)
     return changed
 
 
@@ -88,10 +80,29 @@ def draw_rest(
         The fields that differ from the recipe.
     """
     changed: dict[str, Any] = {}
-    for section, fields in fields_of(essential=False).items():
+    sections = fields_of(essential=False)
+    above = st.container()
+    for section, fields in sections.items():
         st.markdown(f"**{SECTION_TITLES[section]}**")
         changed |= _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons)
+    with above:
+        _draw_reasons([field for fields in sections.values() for field in fields], changed, reasons)
     return changed
+
+
+def _draw_reasons(fields: Sequence[Field], changed: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+    """A sentence for each field that the recipe has chosen and nobody has changed."""
+    told = [
+        f"{field.declared.title}: {reasons[field.name]}"
+        for field in fields
+        if field.name in reasons and f"{field.section}.{field.name}" not in changed
+    ]
+    if not told:
+        return
+    with st.container(border=True, gap="xsmall"):
+        st.caption("Why these values")
+        for sentence in told:
+            st.caption(markdown_text(sentence, longest=400))
 
 
 def _draw_fields(
@@ -102,22 +113,20 @@ def _draw_fields(
     key: str,
     choices: Mapping[str, Mapping[str, str]],
     reasons: Mapping[str, str],
+    width: int | Literal["stretch"] = _FIELD_PX,
 ) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     unused = get_task(config.data.task).unused_options
-    num_shown = 0
+    row = st.container(horizontal=True)
     for field in fields:
         if field.name in unused or not _matters(field, config, changed):
             continue
-        if num_shown % _IN_A_ROW == 0:
-            columns = st.columns(_IN_A_ROW)
         recommended, first = (getattr(getattr(one, field.section), field.name) for one in (config, shown))
-        with columns[num_shown % _IN_A_ROW]:
+        with row.container(width=width):
             value = _draw_field(field, first, f"{key}-{field.name}", choices.get(field.name), reasons.get(field.name))
             if value != recommended:
                 changed[f"{field.section}.{field.name}"] = value
                 _draw_problem(config, field, value)
-        num_shown += 1
     return changed
 
 

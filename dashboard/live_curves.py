@@ -14,10 +14,11 @@ from dashboard.live_labels import draw_label_scores
 Rows = Sequence[Mapping[str, Any]]
 
 _STEP_FIGURES = {"rate": "Learning rate", "gradient": "Gradient norm", "speed": "Rows a second"}
+_SHORT = {"rate": "Rate", "gradient": "Gradient", "speed": "Speed"}
 
 
-def draw_curves(run: RunRecord, rows: Rows) -> None:
-    """Everything drawn from the lines of a run's figures."""
+def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
+    """Everything drawn from the lines of a run's figures; events tell where it was resumed."""
     if not rows:
         if run.state is RunState.RUNNING:
             st.caption("Curves appear with the first steps, after texts and model are loaded.")
@@ -25,7 +26,8 @@ def draw_curves(run: RunRecord, rows: Rows) -> None:
     loss, labels = st.columns(2, gap="medium")
     with loss:
         st.markdown("**Loss**")
-        widgets.live_chart(loss_curve(rows), key=f"loss-{run.id}", alt="Training and validation loss by step")
+        resumed_at = [int(event["step"]) for event in events if event.get("kind") == "resume" and "step" in event]
+        widgets.live_chart(loss_curve(rows, resumed_at), key=f"loss-{run.id}", alt="Training and validation loss by step")
     with labels:
         draw_label_scores(rows, key=f"labels-{run.id}")
     scores, steps = st.columns(2, gap="medium")
@@ -47,7 +49,7 @@ def _draw_step_figures(run: RunRecord, rows: Rows) -> None:
         chosen = st.segmented_control(
             "Figure",
             list(_STEP_FIGURES),
-            format_func=_STEP_FIGURES.__getitem__,
+            format_func=_SHORT.__getitem__,
             default="rate",
             required=True,
             key=f"figure-{run.id}",

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord, RunState
@@ -21,8 +20,8 @@ _PHASES = {
     "testing": "Testing the best checkpoint",
     "saving": "Saving the model",
 }
-_EVENT_ICONS = {"warning": ":material/warning:", "state": ":material/flag:", "resume": ":material/restart_alt:"}
-_SHOWN_EVENTS = 30
+_SHOWN_EVENTS = 60
+_SHOWN_WARNINGS = 3
 
 
 def draw_head(run: RunRecord) -> None:
@@ -53,7 +52,8 @@ def draw_live(run_id: str, drawn_state: RunState) -> None:
     progress = progress_of(rows, events)
     _draw_outcome(run)
     _draw_progress(run, progress)
-    draw_curves(run, rows)
+    _draw_warnings(events)
+    draw_curves(run, rows, events)
     _draw_log(run, events)
 
 
@@ -77,8 +77,8 @@ def _draw_outcome(run: RunRecord) -> None:
 
 
 def _draw_progress(run: RunRecord, progress: Progress) -> None:
-    if run.state is RunState.QUEUED and not progress.step:
-        return
+    if not progress.step and (run.state is RunState.QUEUED or run.state.is_final):
+        return  # it has not begun, or ended before its first step: there is nothing to show but why
     done = run.state is RunState.SUCCEEDED
     share = 1.0 if done else progress.share
     phase = "Done" if done else _PHASES.get(progress.phase, "Starting the worker")
@@ -94,7 +94,7 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
         "Rows a second": formats.count(progress.examples_per_s) if progress.examples_per_s is not None else "–",
         "Tokens a second": formats.count(progress.tokens_per_s) if progress.tokens_per_s is not None else "–",
         "Elapsed": formats.duration(_elapsed_s(run, progress)),
-        "Remaining": "–" if run.state.is_final else formats.duration(progress.remaining_s),
+        **({} if run.state.is_final else {"Remaining": formats.duration(progress.remaining_s)}),
         "Device": _device(plan),
         "In use": f"{progress.device_use:.0%}" if progress.device_use is not None else "–",
         "Memory": formats.memory(progress.memory_mib),
@@ -103,7 +103,7 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
         figures["GPU memory"] = formats.memory(progress.gpu_memory_mib)
     if run.headline is not None and run.headline_name:
         figures = {f"Test {run.headline_name}": formats.score(run.headline), **figures}
-    widgets.facts(figures)
+    widgets.facts(figures, gap="small")
 
 
 def _elapsed_s(run: RunRecord, progress: Progress) -> float | None:
@@ -120,40 +120,38 @@ def _device(plan: Mapping[str, Any]) -> str:
     return markdown_text(names.get(device, device) or "–", longest=24)
 
 
-def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
-    warnings = [event for event in events if event.get("kind") == "warning"]
-    for event in warnings[-3:]:
+def _draw_warnings(events: Sequence[Mapping[str, Any]]) -> None:
+    """What its reader should act upon, above the curves that show it."""
+    for event in [event for event in events if event.get("kind") == "warning"][-_SHOWN_WARNINGS:]:
         st.warning(markdown_text(str(event.get("message", "")), longest=600), icon=":material/warning:")
+
+
+def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
     happened, log = st.columns(2, gap="medium")
     with happened:
         st.markdown("**What happened**")
-        table = pd.DataFrame(
-            [
-                {"time": _moment(event), "what": str(event.get("message", ""))}
-                for event in reversed(events)
-                if event.get("message")
-            ][:_SHOWN_EVENTS],
-            columns=["time", "what"],
-        )
-        if table.empty:
-            st.caption("Nothing yet.")
-        else:
-            st.dataframe(
-                table,
-                hide_index=True,
-                height=260,
-                key=f"events-{run.id}",
-                column_config={
-                    "time": st.column_config.DatetimeColumn("Time", format="HH:mm:ss", width="small"),
-                    "what": st.column_config.TextColumn("What", width="large"),
-                },
-                alt="Events of the run",
-            )
+        told = noteworthy(events)
+        with st.container(height=260, border=bool(told)):
+            st.markdown("  \n".join(_sentence(event) for event in told) or ":gray[:small[Nothing yet.]]")
     with log:
         st.markdown("**Last lines of the log**")
         lines = state.workspace().run_dir(run.id).log_tail(20)
         with st.container(height=260, autoscroll=True, border=False):
             st.code("\n".join(lines) or "The log is empty.", language=None, wrap_lines=True)
+
+
+def noteworthy(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What happened to a run, the newest first. Of its phases, which change twice an epoch, only the present one."""
+    told = [event for event in events if event.get("message")]
+    last_phase = next((event for event in reversed(told) if event.get("kind") == "phase"), None)
+    return [event for event in reversed(told) if event.get("kind") != "phase" or event is last_phase][:_SHOWN_EVENTS]
+
+
+def _sentence(event: Mapping[str, Any]) -> str:
+    """An event as a line of markdown, with the time it happened."""
+    moment = _moment(event)
+    time = f":gray[{moment:%H:%M:%S}] " if moment is not None else ""
+    return f"{time}{markdown_text(str(event['message']), longest=1500)}"
 
 
 def _moment(event: Mapping[str, Any]) -> datetime | None:

@@ -83,9 +83,9 @@ def show_error(message: str, *, title: str = "That did not work") -> None:
     st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)
 
 
-def facts(values: Mapping[str, str]) -> None:
-    """A row of small named figures. Values are ours or escaped."""
-    with st.container(horizontal=True, gap="medium"):
+def facts(values: Mapping[str, str], *, gap: Literal["small", "medium"] = "medium") -> None:
+    """A row of small named figures. Values are ours or escaped; a small gap is for many figures."""
+    with st.container(horizontal=True, gap=gap):
         for name, value in values.items():
             st.metric(name, value, width="content")
 

@@ -8,6 +8,8 @@ from dashboard.confusions import Confusion, Shares
 from dashboard.escaping import distinct_plotly_texts
 
 _NUMBERS_UP_TO = 24
+_LETTERS_ABREAST = 40
+"""Letters of all labels together that find room side by side below a narrow matrix."""
 _TITLES = {"counts": "Examples", "rows": "Share of the gold label", "columns": "Share of the prediction"}
 
 
@@ -40,6 +42,7 @@ def confusion_figure(confusion: Confusion, *, kind: Shares = "counts", hide_righ
         xgap=1,
         ygap=1,
         hoverinfo="skip",
+        showscale=size > _NUMBERS_UP_TO,  # figures in the cells say the same, and the cells get its room
         colorbar={
             "title": {"text": _TITLES[kind], "side": "right"},
             "thickness": 10,
@@ -57,7 +60,7 @@ def confusion_figure(confusion: Confusion, *, kind: Shares = "counts", hide_righ
         range=[-0.5, size - 0.5],
         title={"text": "Predicted"},
         ticktext=columns,
-        tickangle=0 if size <= 6 else -45 if size <= _NUMBERS_UP_TO else -90,
+        tickangle=0 if size * max(map(len, columns)) <= _LETTERS_ABREAST else -45 if size <= _NUMBERS_UP_TO else -90,
         tickfont=small,
         **ticks,
     )
@@ -98,7 +101,7 @@ def _add_clickable_cells(
             for i, j in filled
         ],
         hovertemplate="gold <b>%{customdata[3]}</b><br>predicted <b>%{customdata[4]}</b><br>%{customdata[2]} examples<br>"
-        "%{customdata[5]:.0%} of the gold label, %{customdata[6]:.0%} of the prediction<extra></extra>",
+        "%{customdata[5]:.0%} of the row, %{customdata[6]:.0%} of the column<extra></extra>",
         showlegend=False,
         name="",
     )

@@ -5,18 +5,19 @@ loses the zoom every second. A Vega-Lite chart whose specification stays the sam
 here depends on what is drawn only, never on the values.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from dashboard.charts.base import ORANGE, SERIES, TEAL
+from dashboard.charts.base import GREY, ORANGE, SERIES, TEAL
 
 Rows = Sequence[Mapping[str, Any]]
 
 _MOST_POINTS = 1200
 _HEIGHT = 300
-_RAW, _SMOOTH, _VALIDATION = "Training", "Training, smoothed", "Validation"
+_RAW, _SMOOTH, _VALIDATION, _RESUMED = "Training", "Training, smoothed", "Validation", "Resumed"
 ZOOM_NAME = "zoom"
 _ZOOM = {
     "name": ZOOM_NAME,
@@ -24,6 +25,8 @@ _ZOOM = {
     "select": {"type": "interval", "zoom": "wheel![event.shiftKey]", "clear": "dblclick"},
 }
 """Shift and wheel zoom, dragging moves, a double click shows everything; the wheel alone scrolls the page as ever."""
+_SMALL_TICK = "datum.value === 0 ? '0' : format(datum.value, abs(datum.value) < 0.01 ? '.2~e' : '.3~g')"
+"""Ticks of a learning rate as people write it: 0, 2e-4, 0.5."""
 
 
 class Curve(NamedTuple):
@@ -33,16 +36,31 @@ class Curve(NamedTuple):
     spec: dict[str, Any]
 
 
-def loss_curve(rows: Rows) -> Curve:
-    """Training loss, as measured (faint) and smoothed, and validation loss."""
+def loss_curve(rows: Rows, resumed_at: Sequence[int] = ()) -> Curve:
+    """Training loss, as measured (faint) and smoothed, and validation loss.
+
+    Args:
+        resumed_at: steps from which the run went on after it had ended; a dashed line stands at each.
+    """
     steps, losses = series(rows, "train/loss")
     shown = thinned(len(steps))
     smooth = smoothed(losses)
     points = [(_RAW, steps[i], losses[i]) for i in shown]
     points += [(_SMOOTH, steps[i], smooth[i]) for i in shown]
     points += [(_VALIDATION, step, value) for step, value in zip(*series(rows, "validation/loss"), strict=True)]
+    points += [(_RESUMED, step, math.nan) for step in resumed_at]
     colour = _colours({_SMOOTH: TEAL, _VALIDATION: ORANGE})
     layers = [
+        {
+            "transform": [_only(_RESUMED)],
+            "mark": {"type": "rule", "strokeDash": [4, 4], "opacity": 0.6, "color": GREY, "clip": True},
+            "encoding": {"y": None},  # from top to bottom
+        },
+        {
+            "transform": [_only(_RESUMED)],
+            "mark": {"type": "text", "text": "resumed", "align": "left", "dx": 4, "fontSize": 10, "color": GREY, "clip": True},
+            "encoding": {"y": {"value": 6}},
+        },
         {"transform": [_only(_RAW)], "mark": {"type": "line", "strokeWidth": 1, "opacity": 0.35, "color": TEAL, "clip": True}},
         {"transform": [_only(_SMOOTH)], **_line(colour)},
         {"transform": [_only(_VALIDATION)], **_line(colour, with_points=True)},
@@ -144,8 +162,10 @@ def _line(colour: Mapping[str, Any], *, with_points: bool = False) -> dict[str, 
 def _spec(layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: list[float] | None = None) -> dict[str, Any]:
     """Layers over the same axes, with a point under the pointer that tells step and value."""
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": y_title}
-    small = format_.endswith("e")
-    y["axis"] = {"format": ".2~e" if small else ".6~g" if domain is None else ".1f", "tickCount": 5}
+    tick: dict[str, Any] = {"format": ".6~g" if domain is None else ".1f"}
+    if format_.endswith("e"):
+        tick = {"labelExpr": _SMALL_TICK}
+    y["axis"] = {**tick, "tickCount": 5}
     y["scale"] = {"zero": True, "nice": True} if domain is None else {"domain": domain}
     touch = {
         "params": [_ZOOM],

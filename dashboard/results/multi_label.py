@@ -99,8 +99,9 @@ def _draw_thresholds(view: SplitView) -> None:
     curves = scores["curve"] if chosen == everything else scores["label_curves"][chosen]
     figure = threshold_figure(scores["curve"]["thresholds"], curves, chosen=thresholds.get(chosen))
     widgets.chart(figure, key=f"thresholds-{view.key}", alt="Precision and recall against the threshold")
+    dotted = " (dotted)" if chosen in thresholds else ""
     st.caption(
-        "A label is given where its probability reaches the threshold (dotted). Lower finds more and errs more. "
+        f"A label is given where its probability reaches its threshold{dotted}. Lower finds more and errs more. "
         "Thresholds are chosen on validation, never on test."
     )
 
@@ -181,7 +182,8 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
         chosen = predictions[place]
         figure = probabilities_figure(chosen["probabilities"], chosen["labels"], thresholds=chosen["thresholds"])
         widgets.chart(figure, key=f"bars-{key}", alt="Probabilities and thresholds of one text")
-        st.caption("The upright strokes are the thresholds from which a label is given.")
+        nothing = "" if chosen["labels"] else "No label reaches its threshold, so none is given. "
+        st.caption(f"{nothing}The upright strokes are the thresholds from which a label is given.")
 
 
 def new_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -92,7 +92,7 @@ def labels_section(table: pd.DataFrame, *, key: str, column_config: Mapping[str,
     ordered = table.loc[by.sort_values(ascending=ascending, kind="stable").index].reset_index(drop=True)
     st.caption("Click on a dot or a row to read the examples behind a label.")
     if len(table.columns) > _COLUMNS_BESIDE_A_CHART:
-        _clickable_table(ordered, key=f"labels-{key}", column_config=column_config or {}, largest=500)
+        _clickable_table(ordered, key=f"labels-{key}", column_config=column_config or {}, largest=600)
         _clickable_dots(ordered, key=f"dots-{key}")
         return
     left, right = st.columns([5, 6], gap="medium")
@@ -134,7 +134,7 @@ def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[st
         selection_mode="single-row",
         height=min(38 + 35 * len(table), largest),
         column_config={
-            "label": st.column_config.TextColumn("Label", width="medium"),
+            "label": st.column_config.TextColumn("Label", width=160),
             "precision": score_column("Precision", "Of all that were given this label, how many rightly"),
             "recall": score_column("Recall", "Of all that have this label, how many were found"),
             "f1": score_column("F1", "One figure for both: the harmonic mean of precision and recall"),
@@ -173,7 +173,7 @@ def confusion_section(confusion: Confusion, *, key: str, note: str, fixed_tail: 
     with left:
         _clickable_matrix(shown, kind=shares, hide_right=bool(errors_only), key=f"matrix-{key}")
     with right:
-        _pairs_table(confusion, key=f"pairs-{key}")
+        _pairs_table(confusion, of_gold=hide_right, key=f"pairs-{key}")
 
 
 def _how_many(size: int, key: str) -> int:
@@ -197,7 +197,8 @@ def _clickable_matrix(confusion: Confusion, *, kind: Shares, hide_right: bool, k
     )
 
 
-def _pairs_table(confusion: Confusion, *, key: str) -> None:
+def _pairs_table(confusion: Confusion, *, of_gold: bool, key: str) -> None:
+    """Pairs of labels; their share of the gold label only where the matrix holds its right answers, too."""
     pairs = confusion.pairs()
     st.markdown("**Most confused**")
     if not pairs:
@@ -208,8 +209,9 @@ def _pairs_table(confusion: Confusion, *, key: str) -> None:
         for row in st.session_state[key]["selection"]["rows"]:
             ask_for_examples(Focus(gold=pairs[row].gold, predicted=pairs[row].predicted))
 
+    table = pd.DataFrame([{**vars(pair), "share": 100 * pair.share} for pair in pairs])
     st.dataframe(
-        pd.DataFrame([{**vars(pair), "share": 100 * pair.share} for pair in pairs]),
+        table if of_gold else table.drop(columns="share"),
         hide_index=True,
         key=key,
         on_select=clicked,

@@ -24,6 +24,11 @@ def test_a_duration_shows_its_two_largest_units(seconds: float | None, shown: st
     assert formats.duration(seconds) == shown
 
 
+@pytest.mark.parametrize(("value", "shown"), [(None, "–"), (0.5625, "0.563"), (0.9414, "0.941"), (1.0, "1.000"), (0, "0.000")])
+def test_a_score_is_rounded_as_the_tables_in_the_browser_round_it(value: float | None, shown: str) -> None:
+    assert formats.score(value) == shown
+
+
 @pytest.mark.parametrize(("value", "shown"), [(2e-4, "2e-4"), (0.00125, "1.25e-3"), (1e-5, "1e-5"), (0.5, "5e-1")])
 def test_a_learning_rate_is_written_as_people_write_it(value: float, shown: str) -> None:
     assert formats.learning_rate(value) == shown

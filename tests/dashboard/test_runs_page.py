@@ -59,6 +59,38 @@ def test_a_running_run_shows_where_it_stands(made: dict[str, str], open_page: Op
     assert "step 130 of 240" in app.code[0].value
 
 
+def test_what_to_act_upon_stands_above_the_curves_and_phases_do_not_bury_it(
+    made: dict[str, str], open_page: OpenPage, workspace: Workspace
+) -> None:
+    run_dir = workspace.run_dir(made["running"])
+    run_dir.append_event("warning", "Still never predicted rightly: refund.")
+    for epoch in range(200):
+        run_dir.append_event("phase", f"Validating after epoch {epoch}.", phase="validating")
+        run_dir.append_event("phase", "Training on.", phase="training")
+    app = open_page("run", run=made["running"])
+    assert not app.exception
+    kinds = [(element.type, str(getattr(element, "value", ""))) for element in app.main]
+    warning = next(i for i, (kind, words) in enumerate(kinds) if kind == "warning" and "refund" in words)
+    assert warning < next(i for i, (_, words) in enumerate(kinds) if "F1 by label" in words)
+    words = words_on(app)
+    assert words.count("Still never predicted rightly") == 2, "once as a warning and once among what happened"
+    assert words.count("Training on.") == 1
+    assert "Validating after" not in words
+
+
+def test_a_run_that_failed_before_its_first_step_shows_why_and_no_empty_figures(
+    open_page: OpenPage, workspace: Workspace
+) -> None:
+    dataset = made_workspace.make_dataset(workspace, "single_label", "Rows", made_workspace.single_label_examples(2))
+    run = made_workspace.make_run(workspace, dataset, "Too early")
+    workspace.store.start_run(run.id, events_offset=0)
+    workspace.store.end_run(run.id, RunState.FAILED, message="The model cannot be read.")
+    app = open_page("run", run=run.id)
+    assert not app.exception
+    assert "The model cannot be read" in words_on(app)
+    assert not app.metric
+
+
 def test_stop_is_asked_for_once_and_shown(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
     app = open_page("run", run=made["running"])
     button(app, "Stop").click().run()

@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import RunConfig, locate
 from core.runs.records import RunState
+from core.training.preparing import new_run_config
 from core.workspace import Workspace
 from dashboard import forms
 from tests.dashboard import made_workspace
@@ -44,6 +45,20 @@ def test_the_page_says_what_will_happen_for_every_task(workspace: Workspace, ope
     assert not app.exception
     assert {metric.label for metric in app.metric} >= {"Training examples", "Estimated time", "Epochs", "Steps"}
     assert "Why these values" in words_on(app)
+
+
+@pytest.mark.parametrize("recipe", ["automatic", "frozen_encoder"])
+def test_the_page_says_why_for_every_value_the_recipe_has_reasons_for(
+    workspace: Workspace, open_page: OpenPage, tickets: str, recipe: str
+) -> None:
+    app = open_page("train", dataset=tickets)
+    app.button_group(key="train-recipe").set_value(recipe).run()
+    words = words_on(app)
+    _, reasons = new_run_config(workspace.dataset(tickets), hub_folder=workspace.settings.hub_models_folder, recipe=recipe)
+    assert len(reasons) > 4
+    told = [field.declared.title for essential in (True, False) for of in forms.fields_of(essential).values() for field in of
+            if field.name in reasons]  # fmt: skip
+    assert all(f"{title}: " in words for title in told)
 
 
 def test_launch_queues_the_run_and_goes_to_its_page(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
