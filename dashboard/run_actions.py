@@ -12,6 +12,7 @@ from dashboard.downloads import csv_bytes, file_stem
 
 _STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
 _RESUME_HELP = "Goes on from the last checkpoint."
+_BEGIN_HELP = "Begins anew with the same settings: it ended before its first checkpoint."
 _FINISH_HELP = "Trains no further: tests the best checkpoint so far and writes results and the model."
 _AGAIN_HELP = "Opens the Train page with this run's data set, model and settings, where each can be changed."
 
@@ -34,7 +35,8 @@ def draw_actions(run: RunRecord) -> None:
                 workspace.stop(run.id)
                 st.rerun()
         else:
-            if st.button("Resume", type="primary", icon=":material/play_arrow:", help=_RESUME_HELP):
+            resume_help = _RESUME_HELP if has_checkpoint(run) else _BEGIN_HELP
+            if st.button("Resume", type="primary", icon=":material/play_arrow:", help=resume_help):
                 workspace.resume(run.id)
                 st.rerun()
             if has_checkpoint(run) and st.button("Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP):
