@@ -16,6 +16,7 @@ from core.datasets.decoding import Decoded
 from core.datasets.delimited_rows import OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
 from core.datasets.progress import SILENT, Progress
 from core.datasets.table import RecordLines, Table
+from core.datasets.title_rows import num_title_lines, title_note
 from core.errors import InputFileError
 from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 from core.tasks.reasons import Reason, SetAside
@@ -51,8 +52,13 @@ def read_delimited(
     """
     head = decoded.head(_SAMPLE_CHARACTERS)
     declared = _declared_delimiter(head)
-    chosen = _chosen(delimiter) or declared or _find_delimiter(head)
-    parsed, quotes = _parse(decoded, chosen, declares=declared is not None, progress=progress)
+    chosen = _chosen(delimiter) or declared
+    num_above = 1 if declared is not None else num_title_lines(head, [chosen] if chosen is not None else DELIMITERS)
+    lines_of_head = list(StringIO(head, newline=""))
+    if chosen is None:
+        chosen = _find_delimiter("".join(lines_of_head[num_above:]))
+    titles = [] if declared is not None else [line.strip(f" \r\n{chosen}") for line in lines_of_head[:num_above]]
+    parsed, quotes = _parse(decoded, chosen, num_above=num_above, progress=progress)
     if parsed is None:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
     progress(0.8, "Looking at the rows")
@@ -74,6 +80,8 @@ def read_delimited(
         )
     if not quotes:
         notes.append("Quotation marks are read as part of the text, since they do not pair up as quotes around cells.")
+    if titles:
+        notes.append(title_note([title for title in titles if title]))
     set_aside = [_set_aside(row, len(names)) for row in odd]
     if not records:
         _refuse(file_name, set_aside, len(names), chosen)
@@ -138,14 +146,20 @@ def _find_delimiter(text: str) -> str:
     return max(scores, key=lambda delimiter: scores[delimiter]) if scores else ONE_COLUMN
 
 
-def _parse(decoded: Decoded, delimiter: str, *, declares: bool, progress: Progress) -> tuple[ParsedRows | None, bool]:
+def _parse(decoded: Decoded, delimiter: str, *, num_above: int, progress: Progress) -> tuple[ParsedRows | None, bool]:
     """All rows, and whether quotation marks were read as quotes: always, unless that fails and reading them as text makes all
-    rows fit."""
+    rows fit.
+
+    Args:
+        decoded: the whole file.
+        delimiter: what parts the cells.
+        num_above: lines above the header that are no part of the table; they become empty ones, so that numbers stay.
+        progress: told how far it is.
+    """
 
     def lines(begin: float, end: float) -> Iterator[str]:
         read = decoded.lines(lambda share: progress(begin + (end - begin) * share, "Reading the file"))
-        if declares:
-            yield "\n" if next(read, "") else ""  # the line that names the delimiter becomes an empty one, so that numbers stay
+        yield from ("\n" for _ in islice(read, num_above))
         yield from read
 
     parsed = None

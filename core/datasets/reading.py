@@ -23,6 +23,7 @@ from core.datasets.json_tables import read_json, read_json_lines
 from core.datasets.progress import SILENT, Progress
 from core.datasets.table import RecordLines, Table
 from core.datasets.text_folders import read_text_folders
+from core.datasets.title_rows import without_titles
 from core.errors import InputFileError
 
 _CONTROL_CHARACTERS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13, 27, 31})
@@ -134,6 +135,8 @@ def _read_binary(source: _Source, kind: str) -> Table:
         path = Path(folder) / "content"
         path.write_bytes(source.data)
         raw = read_isolated(path, kind, file_name=source.name, sheet=source.sheet, progress=source.progress)
+    if kind == "excel":
+        raw = without_titles(raw)
     names, notes = column_names(raw.names)
     return build_table(
         names,

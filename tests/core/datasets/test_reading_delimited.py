@@ -177,3 +177,35 @@ def test_any_table_written_as_csv_is_read_back_equal(read: Read, data: st.DataOb
 
     assert cells(table) == [[cell or None for cell in row] for row in rows]
     assert not table.set_aside
+
+
+@pytest.mark.parametrize("title", ["Tickets of May\n", "Tickets of May;;\n\n", "Tickets of May\r\nmade by Ada\r\n\r\n"])
+def test_a_title_above_the_header_is_left_out_and_said(read: Read, title: str) -> None:
+    table = read("a.csv", title + "id;text;label\n1;first, one;x\n2;second, one;y\n3;too;many;cells\n")
+
+    assert table.rows.to_numpy().tolist() == [["1", "first, one", "x"], ["2", "second, one", "y"]]
+    assert table.lines[1] == title.count("\n") + 2
+    assert [entry.record for entry in table.set_aside] == [3]
+    assert any("'Tickets of May'" in note for note in table.notes)
+
+
+def test_a_text_longer_than_the_csv_module_likes_is_read_below_a_title(read: Read) -> None:
+    table = read("a.csv", "Tickets of May\ntext,label\nshort,x\n" + "a" * 190_000 + ",y\n")
+
+    assert table.rows["label"].tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text\nhello, world\nmore, of it\n",
+        "what people said\nhello, world\nmore, of it\n",
+        "comment\nlabel, text\nmore, of it\n",
+        "what people said\nno text, no fun\n",
+    ],
+)
+def test_a_column_of_texts_with_commas_keeps_its_first_lines(read: Read, content: str) -> None:
+    table = read("a.csv", content)
+
+    assert table.num_records == content.count("\n") - 1
+    assert not any("title" in note for note in table.notes)

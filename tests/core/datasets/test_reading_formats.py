@@ -196,6 +196,16 @@ def test_a_sheet_with_nothing_but_a_title_is_passed_over(read: Read) -> None:
         read("a.xlsx", book, sheet="Sheet 1")
 
 
+def test_a_title_above_the_header_of_a_sheet_is_left_out_and_said(read: Read) -> None:
+    book = workbook([["Tickets of May"], [], ["made by Ada"], ["id", "text", "label"], [1, "a", "x"], [2, "b", "y"]])
+
+    table = read("a.xlsx", book)
+
+    assert (list(table.rows.columns), cells(table)) == (["id", "text", "label"], [["1", "a", "x"], ["2", "b", "y"]])
+    assert table.lines == {1: 5, 2: 6}
+    assert any("'Tickets of May', 'made by Ada'" in note for note in table.notes)
+
+
 def test_a_sheet_of_a_file_that_has_none_is_refused(read: Read) -> None:
     with pytest.raises(InputFileError, match="no sheet or file 'Sheet 3'"):
         read("a.csv", "text,label\na,x\n", sheet="Sheet 3")
