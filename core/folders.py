@@ -1,6 +1,8 @@
-"""Folders that a person asked to be rid of, and folders with something in them."""
+"""Folders that a person asked to be rid of, folders with something in them, and folders that can be written to."""
 
+import errno
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,3 +23,17 @@ def remove_folder(folder: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(hidden, ignore_errors=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure that files can be made in a folder, now, by this process; whether there is room for them is another matter.
+
+    Raises:
+        OSError: they cannot.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+            pass
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise

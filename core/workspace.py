@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from core.config import RunConfig
 from core.errors import ConfigError, DatasetError, RunError, UserError
-from core.folders import has_content, remove_folder
+from core.folders import check_writable, has_content, remove_folder
 from core.paths import inside
 from core.runs.ids import new_id
 from core.runs.launcher import WORKER_COMMAND, Launcher
@@ -51,8 +51,9 @@ class Workspace:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
         """
         try:
-            for folder in (settings.datasets_folder, settings.runs_folder, settings.uploads_folder):
+            for folder in (settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder):
                 folder.mkdir(parents=True, exist_ok=True)
+                check_writable(folder)
         except OSError as error:
             raise UserError(
                 f"The workspace {settings.home} cannot be written to ({error.strerror}). "

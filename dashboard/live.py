@@ -1,11 +1,18 @@
 """Following a run while its worker writes: each line of its files is read once, whoever watches and however often."""
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.runs.run_dir import LineReader, RunDir
+
+_MOST_LINES = 8000
+"""More lines of figures than this are thinned out; a curve shows far fewer points."""
+
+_NEWEST = 200
+"""So many training lines at the end are all kept: speed and remaining time are read from them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,36 +49,73 @@ class Progress:
 
 
 class RunFeed:
-    """Everything a run has written so far, brought up to date by ``refresh``. Safe to share between sessions."""
+    """What a run has written so far, brought up to date by ``refresh``. Safe to share between sessions.
 
-    def __init__(self, run_dir: RunDir) -> None:
+    Of a run that has gone on for days, training lines are kept at even distances only, so that memory and the time to draw them
+    stay what they are after an hour; every validation and the newest lines are always there.
+
+    Args:
+        run_dir: the run.
+        keeps_all: keep every line all the same, for a file that is to hold them.
+    """
+
+    def __init__(self, run_dir: RunDir, *, keeps_all: bool = False) -> None:
         self._metrics = LineReader(run_dir.metrics_file)
         self._events = LineReader(run_dir.events_file)
         self._lock = threading.Lock()
-        self._rows: list[dict[str, Any]] = []
+        self._lines: list[_Line] = []
         self._seen: list[dict[str, Any]] = []
+        self._count = 0
+        self._distance = 1
+        self._room = math.inf if keeps_all else _MOST_LINES
 
     def refresh(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Read what is new.
 
         Returns:
-            Every line of figures and every event so far, as lists of the caller's own.
+            The lines of figures and every event so far, as lists of the caller's own.
         """
         with self._lock:
             for row in self._metrics.read_new():
                 self._take(row)
             self._seen += self._events.read_new()
-            return list(self._rows), list(self._seen)
+            return [line.row for line in self._lines], list(self._seen)
 
     def _take(self, row: dict[str, Any]) -> None:
         """Add a line; where a resumed run went back to its checkpoint, the lines it leaves behind go."""
         step = row.get("step")
         if not isinstance(step, int | float):
             return
-        kind = _is_validation(row)
-        while self._rows and self._rows[-1]["step"] >= step and _is_undone(self._rows[-1], row, kind):
-            self._rows.pop()
-        self._rows.append(row)
+        is_validation = any(key.startswith("validation/") for key in row)
+        lines = self._lines
+        while lines and lines[-1].row["step"] >= step:
+            if lines[-1].row["step"] == step and lines[-1].is_validation != is_validation:
+                break  # both belong to the same step
+            lines.pop()
+        lines.append(_Line(row, self._count, is_validation))
+        self._count += not is_validation
+        if len(lines) > self._room:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep fewer of the older training lines: those at an even distance, which doubles as the run goes on."""
+        newest = self._count - _NEWEST
+        while True:
+            self._lines = [
+                line for line in self._lines if line.is_validation or line.number >= newest or line.number % self._distance == 0
+            ]
+            if len(self._lines) <= _MOST_LINES // 2 or self._distance > self._count:
+                break
+            self._distance *= 2
+        self._room = max(_MOST_LINES, 2 * len(self._lines))
+
+
+class _Line(NamedTuple):
+    """A line of figures, how many training lines came before it, and whether it is of a validation."""
+
+    row: dict[str, Any]
+    number: int
+    is_validation: bool
 
 
 def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Progress:
@@ -111,13 +155,3 @@ def _remaining(rows: Sequence[Mapping[str, Any]], step: int, total: int, window:
 
 def _last(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
     return next((float(row[key]) for row in reversed(rows) if row.get(key) is not None), None)
-
-
-def _is_validation(row: Mapping[str, Any]) -> bool:
-    return any(key.startswith("validation/") for key in row)
-
-
-def _is_undone(earlier: Mapping[str, Any], row: Mapping[str, Any], row_is_validation: bool) -> bool:
-    """Whether an earlier line, of the same or a later step, is work that a resume threw away."""
-    same_step = earlier["step"] == row["step"]
-    return not (same_step and _is_validation(earlier) != row_is_validation)

@@ -9,6 +9,7 @@ import streamlit as st
 from core.runs.records import RunRecord, RunState
 from dashboard import state, widgets
 from dashboard.downloads import csv_bytes, file_stem
+from dashboard.live import RunFeed
 
 _STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
 _RESUME_HELP = "Goes on from the last checkpoint."
@@ -59,7 +60,7 @@ def draw_actions(run: RunRecord) -> None:
         if run_dir.metrics_file.is_file():
             st.download_button(
                 "Figures",
-                lambda: csv_bytes(figures_table(state.run_feed(run_dir.folder).refresh()[0])),
+                lambda: csv_bytes(figures_table(RunFeed(run_dir, keeps_all=True).refresh()[0])),
                 file_name=f"{file_stem(run.name)}-figures.csv",
                 mime="text/csv",
                 icon=":material/download:",

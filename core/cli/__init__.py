@@ -15,6 +15,7 @@ from typer.exceptions import Abort, TyperException
 from core.cli import checking, datasets, doctor, predicting, runs, training, versions
 from core.cli.answers import CANCELLED, DONE, FAILED, MISTAKE, Reply, Surroundings, answer, remark
 from core.errors import UserError
+from core.runs.disk import storage_sentence
 from core.runs.launcher import WORKER_COMMAND
 from core.settings import Settings
 
@@ -74,9 +75,13 @@ def main(
         reply = _refusal(f"{error.format_message()}\nSee 'python -m core --help'.", as_json=as_json)
     except (Abort, KeyboardInterrupt):
         reply = answer(as_json, {"error": "Cancelled."}, "", CANCELLED)
-    except Exception:
-        logger.exception("This is a fault of the program, not yours; please report it.")
-        reply = answer(as_json, {"error": "A fault of the program; standard error says where."}, "", FAILED)
+    except Exception as error:
+        said = storage_sentence(error) if isinstance(error, OSError) else None
+        if said is None:
+            logger.exception("This is a fault of the program, not yours; please report it.")
+            reply = answer(as_json, {"error": "A fault of the program; standard error says where."}, "", FAILED)
+        else:
+            reply = _refusal(said, as_json=as_json)
     if not isinstance(reply, Reply):
         return DONE  # help was shown
     if reply.text:

@@ -24,6 +24,10 @@ _POSTGRESQL_LOCK = 0x74756E65
 """Number of the lock that a change of the catalogue holds on PostgreSQL."""
 
 
+class NotNowError(UserError):
+    """The catalogue may be whole, but cannot be read or written at the moment."""
+
+
 def open_database(database_url: str) -> sa.Engine:
     """Open the catalogue's database, making its tables or bringing them to the current version where need be.
 
@@ -44,6 +48,8 @@ def open_database(database_url: str) -> sa.Engine:
         ) from None
     except (exc.DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        if "locked" in str(cause):
+            raise NotNowError(_in_words(str(cause))) from None
         raise UserError(
             f"The catalogue cannot be opened: {cause}. Check that the database is there, can be read and written, "
             "and is Tuneboard's; TUNEBOARD_HOME and TUNEBOARD_DATABASE_URL say where it is looked for. "
@@ -53,13 +59,63 @@ def open_database(database_url: str) -> sa.Engine:
 
 
 @contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A look at what is there.
+
+    Raises:
+        UserError: the database cannot be read now.
+    """
+    with _said_plainly(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One change: committed as a whole at the end, or not at all if an error leaves it."""
+    """One change: committed as a whole at the end, or not at all if an error leaves it.
+
+    Raises:
+        UserError: the database cannot be written now, or another process holds it for too long.
+    """
+    with _said_plainly(engine), _change(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _change(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.connect().execution_options(changes=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S:.0f}s'"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
         yield connection
+
+
+@contextmanager
+def _said_plainly(engine: sa.Engine) -> Iterator[None]:
+    """Say what a database in use may meet in a person's words; nothing of the change has happened then."""
+    try:
+        yield
+    except exc.OperationalError as error:
+        engine.dispose()  # a connection that was opened while the file was read-only would stay so: the next try opens another
+        raise NotNowError(_in_words(str(error.orig))) from error
+
+
+def _in_words(cause: str) -> str:
+    if "locked" in cause or "lock timeout" in cause:
+        return (
+            f"Another process has held the catalogue for more than {BUSY_TIMEOUT_S:.0f} seconds, so nothing was changed. "
+            "Try again; if it stays so, end the program that has the database open."
+        )
+    if "readonly" in cause or "read-only" in cause:
+        return (
+            "The catalogue cannot be written, because its file or folder is read-only; nothing was changed. "
+            "Give this user write access, or set TUNEBOARD_HOME to another folder."
+        )
+    if "full" in cause or "No space" in cause:
+        return "There is no room on the disk to write the catalogue; nothing was changed. Make room and try again."
+    return (
+        f"The catalogue cannot be used now ({cause.strip().partition(chr(10))[0]}); nothing was changed. "
+        "Check that its database is there and answers, then try again."
+    )
 
 
 def _bring_up_to_date(engine: sa.Engine) -> None:
@@ -68,7 +124,7 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         if migrations.version_of(connection) == migrations.CURRENT:
             return
-    with changing(engine) as connection:
+    with _change(engine) as connection:
         migrations.upgrade(connection)
 
 

@@ -1,6 +1,7 @@
 """Telling a full disk from every other error, whichever library met it."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -39,6 +40,18 @@ def free_mib(folder: Path) -> int | None:
         return shutil.disk_usage(folder).free // 2**20
     except OSError:
         return None
+
+
+def storage_sentence(error: OSError) -> str | None:
+    """What a person is told where a file of the workspace could not be written; nothing for errors of another kind."""
+    if error.errno in _FULL:
+        return "There was no room on the disk to write a file, so this was not done. Make room and try again."
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return (
+            f"A file could not be written or read ({os.strerror(error.errno)}), so this was not done. "
+            "Give this user write access to the workspace, or set TUNEBOARD_HOME to another folder."
+        )
+    return None
 
 
 def full_sentence(folder: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from core.errors import RunError
-from core.runs.database import changing
+from core.runs.database import changing, reading
 from core.runs.records import RunState
 from core.runs.tables import runs, switches
 from core.runs.views import View
@@ -40,7 +40,7 @@ class QueueOrder:
 
     def switches(self) -> QueueSwitches:
         """What is set now."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found = {row.name: row.value for row in connection.execute(sa.select(switches))}
         return QueueSwitches(paused=bool(found.get(_PAUSED, False)), at_once=found.get(_AT_ONCE))
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from core.errors import UserError
 from core.runs import processes
-from core.runs.database import changing, open_database
+from core.runs.database import NotNowError, changing, open_database
 from core.runs.endings import headline
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir, read_json
@@ -89,6 +89,8 @@ def _opened(settings: Settings, account: Account) -> sa.Engine:
                 engine.dispose()
                 raise UserError(f"The catalogue is damaged: {found}")
         return engine
+    except NotNowError:
+        raise  # it may well be whole
     except (UserError, sa.exc.DBAPIError) as error:
         is_ours = settings.database_url == f"sqlite:///{file}"
         if not is_ours or not file.is_file() or "newer Tuneboard" in str(error):

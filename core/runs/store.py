@@ -13,15 +13,15 @@ Where people sign in, each has a view of the catalogue: what belongs to others i
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from core.errors import DatasetError, RunError
-from core.runs.database import changing, open_database
+from core.runs.database import changing, open_database, reading
 from core.runs.queue_order import QueueOrder
 from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
@@ -302,10 +302,8 @@ class Store:
         seen._view = view
         return seen
 
-    @contextmanager
-    def _read(self) -> Iterator[sa.Connection]:
-        with self._engine.connect() as connection:
-            yield connection
+    def _read(self) -> AbstractContextManager[sa.Connection]:
+        return reading(self._engine)
 
     def _change(self) -> AbstractContextManager[sa.Connection]:
         return changing(self._engine)

@@ -213,10 +213,6 @@ def _carry_out(
         Checkpoints(run_dir.checkpoints).remove_all()
     except UserError as error:
         return _failed(run_dir, str(error))
-    except MemoryError:
-        return _failed(
-            run_dir, "There was not enough memory. Choose a smaller batch size or a shorter longest input, and run again."
-        )
     except Exception as error:  # noqa: BLE001  (the boundary of the process: whatever it was, a person gets a sentence)
         return _failed(run_dir, _explain(error, run_dir.folder))
     return RunState.SUCCEEDED, "Done."
@@ -235,8 +231,11 @@ def _explain(error: Exception, folder: Path) -> str:
     """A sentence for people about an error nobody foresaw; the traceback stands in the log."""
     if is_disk_full(error, folder):
         return full_sentence(folder)
-    if "out of memory" in str(error).lower():
-        return "The GPU ran out of memory. Choose a smaller batch size or a shorter longest input, and run again."
+    if "torch" in sys.modules:  # where even that could not be imported, the cause is another one
+        from core.training.memory import is_out_of_memory, ran_out
+
+        if is_out_of_memory(error):
+            return ran_out(error)
     if isinstance(error, OSError) and error.errno is not None:
         return f"The run could not read or write its files: {os.strerror(error.errno)}. Check permissions, then resume."
     return f"The run ended with an unexpected {type(error).__name__}. The log says where; please report it."

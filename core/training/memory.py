@@ -17,6 +17,29 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in ALLOCATION_FAILURES)
 
 
+def ran_out(error: BaseException) -> str:
+    """What a person is told of a run that memory running out has ended, where nothing could be made smaller."""
+    if isinstance(error, torch.OutOfMemoryError) or "cuda" in str(error).lower():
+        return (
+            "The GPU ran out of memory. Where other programs use it too ('nvidia-smi' lists them), end those and resume; "
+            "otherwise launch the run again with a shorter longest input, a smaller batch size or a smaller model."
+        )
+    return (
+        "There was not enough main memory. Close other programs and resume, or launch the run again with a shorter longest "
+        "input, a smaller batch size or a smaller model."
+    )
+
+
+def no_room_to_read(device: torch.device) -> RunError:
+    """The error of a model that cannot read even one text."""
+    if device.type == "cuda":
+        return RunError(
+            "The GPU has not enough memory to read even a single text. Other programs or runs may hold it "
+            "('nvidia-smi' lists them): end them or wait for them, and try again."
+        )
+    return RunError("There is not enough main memory to read even a single text. Close other programs, and try again.")
+
+
 class MemoryLadder:
     """How a step is portioned, and the way down when it does not fit.
 
@@ -49,6 +72,12 @@ class MemoryLadder:
             self._checkpointing = True
             use_gradient_checkpointing(classifier)
             return "Memory ran out even with one input at a time; gradient checkpointing is on from here."
+        if next(classifier.parameters()).device.type == "cuda":
+            raise RunError(
+                "The GPU has not enough memory for a single text, even with gradient checkpointing. Choose a shorter longest "
+                "input, a smaller model or fewer layers that learn, or end other programs that use the GPU ('nvidia-smi' lists "
+                "them), and run again."
+            )
         raise RunError(
             "There is not enough memory for a single text, even with gradient checkpointing. "
             "Choose a shorter longest input or a smaller model, or free memory, and run again."

@@ -10,7 +10,8 @@ import torch
 
 from core.models.heads import Classifier
 from core.tasks.base import Encoded, Task
-from core.training.batches import collate, evaluation_batches
+from core.training.batches import Batch, collate, evaluation_batches
+from core.training.memory import is_out_of_memory, no_room_to_read
 from core.training.sharing import ALONE, Sharing
 
 EVALUATION_BATCH_FACTOR = 2
@@ -43,6 +44,8 @@ def run_model(
 ) -> Outputs:
     """Logits and mean loss for every input of a split, in the order of the inputs.
 
+    Where memory runs out, fewer inputs are read at a time; the answers are the same.
+
     Args:
         classifier: left in evaluation mode.
         encoded: the inputs.
@@ -52,23 +55,49 @@ def run_model(
         device: where the classifier is.
         on_batch: called with the number of inputs done so far.
         sharing: the processes that read the split together; each of them is given all of it.
+
+    Raises:
+        RunError: there is no memory for a single input.
     """
     classifier.eval()
     own: dict[int, np.ndarray] = {}
-    total, count, done = 0.0, 0.0, 0
+    total, count, done, portion = 0.0, 0.0, 0, max(1, encoded.num_inputs)
     lengths = [len(row) for row in encoded.input_ids]
     with torch.inference_mode():
         for positions in sharing.own(evaluation_batches(lengths, batch_size)):
-            batch = collate(encoded, positions, task, pad_token_id).to(device)
-            output = classifier(*batch.inputs).float()
-            if batch.targets is not None:
-                loss, units = task.loss(output, batch.targets)
-                total, count = total + float(loss), count + float(units)
-            for position, row in zip(positions, output.cpu().numpy(), strict=True):
-                own[position] = row[: lengths[position]] if task.head_level == "token" else row
-            done += len(positions)
-            if on_batch is not None:
-                on_batch(done)
+            waiting = list(positions)
+            while waiting:
+                some = waiting[:portion]
+                batch = collate(encoded, some, task, pad_token_id)
+                output = _within_memory(classifier, batch, device)
+                if output is None:
+                    if len(some) == 1:
+                        raise no_room_to_read(device)
+                    portion = (len(some) + 1) // 2
+                    continue
+                del waiting[: len(some)]
+                if batch.targets is not None:
+                    loss, units = task.loss(output, batch.targets.to(device))
+                    total, count = total + float(loss), count + float(units)
+                for position, row in zip(some, output.cpu().numpy(), strict=True):
+                    own[position] = row[: lengths[position]] if task.head_level == "token" else row
+                done += len(some)
+                if on_batch is not None:
+                    on_batch(done)
     read = {position: row for part in sharing.gather(own) for position, row in part.items()}
     total, count = sharing.sum([total, count])
     return Outputs([read[i] for i in range(encoded.num_inputs)], total / count if count else float("nan"))
+
+
+def _within_memory(classifier: Classifier, batch: Batch, device: torch.device) -> torch.Tensor | None:
+    """What the model says of a batch; nothing if memory does not suffice for it."""
+    try:
+        output: torch.Tensor = classifier(*batch.to(device).inputs)
+        return output.float()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Only here is everything let go that the error held.
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return None

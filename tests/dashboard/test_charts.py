@@ -118,3 +118,13 @@ def test_token_lengths_count_every_text_and_show_the_limit(limit: int, lines: in
     assert sum(figure.data[0].y) == 4
     assert len(figure.layout.shapes) == lines
     assert [note.text for note in figure.layout.annotations] == [words]
+
+
+def test_where_a_run_was_resumed_stands_in_the_loss_curve() -> None:
+    curve = loss_curve(_rows(20), [7, 12])
+
+    marks = curve.points[curve.points["series"] == "Resumed"]
+    assert marks["step"].tolist() == [7, 12]
+    assert marks["value"].isna().all()  # a line from top to bottom
+    assert curve.spec == loss_curve(_rows(20)).spec
+    assert any(layer["mark"].get("type") == "rule" for layer in curve.spec["layer"])

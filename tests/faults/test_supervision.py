@@ -1,10 +1,10 @@
 """What happens to machines and servers, and what must be true of the runs afterwards."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.runs import processes
+from core.runs import database, processes
 from core.runs.launcher import Launcher
 from core.runs.memory import OomKills, available_mib, oom_kills
 from core.runs.rebuilding import rebuild
@@ -30,7 +30,9 @@ import json, sys, time
 from core.settings import Settings
 from core.workspace import Workspace
 workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": sys.argv[1]}), worker_command=json.loads(sys.argv[2]))
-workspace.start_launcher()
+launcher = workspace.start_launcher()
+while not launcher.owns_queue:
+    time.sleep(0.01)
 print("up", flush=True)
 time.sleep(60)
 """
@@ -226,16 +228,82 @@ def test_a_worker_that_cannot_heed_the_machine_is_gone_all_the_same(workspace, r
 # --- files and database ----------------------------------------------------------------------------------------------------
 
 
-def test_a_database_that_another_process_holds_is_waited_for(workspace, run_config) -> None:
-    held = sqlite3.connect(workspace.settings.home / "tuneboard.db", isolation_level=None, check_same_thread=False)
-    held.execute("BEGIN IMMEDIATE")
-    threading.Timer(2.0, lambda: (held.execute("COMMIT"), held.close())).start()
-    began = time.monotonic()
+HOLDER = """
+import sqlite3, sys, time
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+held.execute("COMMIT")
+"""
 
-    run = workspace.launch(run_config)
 
-    assert time.monotonic() - began >= 1.5
-    assert workspace.run(run.id).state is RunState.QUEUED
+@contextlib.contextmanager
+def held_by_another_process(workspace: Workspace, seconds: float) -> Iterator[None]:
+    """While another process holds the catalogue's write lock, as a backup or an editor of databases does."""
+    words = [sys.executable, "-c", HOLDER, str(workspace.settings.home / "tuneboard.db"), str(seconds)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield
+        holder.kill()
+
+
+def test_a_database_that_another_process_holds_is_waited_for_and_nothing_is_lost(
+    workspace, run_config, launcher_with, wait_until
+) -> None:
+    waiting, other = workspace.launch(run_config, name="waiting"), workspace.launch(run_config, name="other")
+    desk, began = workspace.desk, time.monotonic()
+    launcher = launcher_with("succeed")
+    asked = [
+        lambda: workspace.launch(run_config, name="new"),
+        lambda: workspace.rename_run(waiting.id, "renamed"),
+        lambda: workspace.tag_run(waiting.id, ["kept"]),
+        lambda: workspace.stop(other.id),
+        lambda: desk.set_at_once(3),
+        lambda: launcher.step(),
+    ]
+    with held_by_another_process(workspace, 6.0):  # longer than SQLite's own patience in Python, 5 s
+        threads = [threading.Thread(target=one) for one in asked]
+        for thread in threads:
+            thread.start()
+        assert {run.name for run in workspace.runs()} == {"waiting", "other"}  # looking never waits
+        for thread in threads:
+            thread.join()
+
+    assert time.monotonic() - began >= 5.5
+    runs = {run.name: run for run in workspace.runs()}
+    assert set(runs) == {"renamed", "other", "new"}
+    assert runs["renamed"].tags == ("kept",)
+    assert runs["other"].stop_requested or runs["other"].state.is_final
+    assert desk.switches().at_once == 3
+    wait_until(lambda: launcher.step() or all(run.state.is_final for run in workspace.runs()))
+    assert workspace.run("renamed").state is RunState.SUCCEEDED
+    assert workspace.run("new").state is RunState.SUCCEEDED
+
+
+def test_the_catalogue_is_waited_for_for_half_a_minute_at_least(workspace) -> None:
+    assert database.BUSY_TIMEOUT_S >= 30
+    with workspace.store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 30_000
+
+
+def test_a_database_held_for_longer_than_that_is_said_plainly_and_never_set_aside(
+    settings, run_config, add_dataset, monkeypatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
+    workspace = Workspace(settings)
+    add_dataset(workspace)
+    with held_by_another_process(workspace, 60.0):
+        with pytest.raises(UserError, match=r"Another process has held the catalogue.*nothing was changed"):
+            workspace.launch(run_config)
+        with pytest.raises(UserError, match="Another process has held"):
+            rebuild(settings)
+
+    assert not list(settings.home.glob("*.damaged-*"))
+    assert workspace.runs() == []
+    assert not list(settings.runs_folder.iterdir())  # what was begun was taken back
+    workspace.close()
 
 
 def test_a_workspace_that_was_moved_goes_on_in_its_new_place(
@@ -336,25 +404,32 @@ def test_two_hundred_waiting_runs_keep_their_order_and_failures_stop_nobody(work
     assert [run.id for run in ended] == runs
 
 
-def test_a_hundred_thousand_logged_steps_are_read_fast_and_drawn_from_fewer(tmp_path: Path) -> None:
+def test_a_hundred_thousand_logged_steps_are_kept_and_drawn_as_few(tmp_path: Path) -> None:
     from dashboard.charts.curves import loss_curve
     from dashboard.live import RunFeed
 
     run_dir = RunDir(tmp_path)
     with run_dir.metrics_file.open("w") as file:
         for step in range(1, 100_001):
-            file.write(json.dumps({"step": step, "epoch": step / 1000, "time_s": step / 10, "train/loss": 1 / step}) + "\n")
+            when = {"step": step, "epoch": step / 1000, "time_s": step / 10}
+            file.write(json.dumps({**when, "train/loss": 1 / step}) + "\n")
+            if step % 1000 == 0:
+                file.write(json.dumps({**when, "validation/loss": 2 / step}) + "\n")
     feed = RunFeed(run_dir)
-    rows, _ = feed.refresh()
-    assert len(rows) == 100_000
+    feed.refresh()
     run_dir.append_metrics({"step": 100_001, "epoch": 100.0, "time_s": 1e4, "train/loss": 0.0})
-    began = time.monotonic()
+    began = time.process_time()
 
     rows, _ = feed.refresh()
     points = loss_curve(rows).points
 
-    assert time.monotonic() - began < 1.5
-    assert len(rows) == 100_001
+    assert time.process_time() - began < 0.5
+    assert len(rows) <= 8000
     assert len(points) < 3000
-    assert points["step"].max() == 100_001
+    assert sum("validation/loss" in row for row in rows) == 100
+    steps = [row["step"] for row in rows if "train/loss" in row]
+    assert steps[0] == 1
+    assert steps[-200:] == list(range(99_802, 100_002))
+    assert max(after - before for before, after in itertools.pairwise(steps)) <= 50  # no stretch is left out
+    assert len(RunFeed(run_dir, keeps_all=True).refresh()[0]) == 100_101
     assert LineReader.at_end(run_dir.metrics_file, 4096).read_new()[-1]["step"] == 100_001

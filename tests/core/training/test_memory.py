@@ -5,9 +5,10 @@ import torch
 
 from core.datasets.dataset import Dataset
 from core.errors import RunError
+from core.inference import Predictor
 from core.models.heads import PooledClassifier
 from core.training.fine_tune import fine_tune
-from core.training.memory import is_out_of_memory
+from core.training.memory import MemoryLadder, is_out_of_memory, no_room_to_read, ran_out
 from tests.core.training.test_fine_tune import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
@@ -77,3 +78,102 @@ def test_no_room_for_a_single_text_ends_with_what_to_change(
 )
 def test_running_out_of_memory_is_told_apart_from_other_errors(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+def test_memory_that_runs_out_in_the_middle_of_training_costs_time_only(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, room_for: list[int]
+) -> None:
+    config = config_for(colours, tiny_model, epochs=2, batch_size=8).with_values({"encoder_dropout": 0})
+    roomy, narrowing = ListRecorder(), ListRecorder()
+    fine_tune(config, colours, places_in(tmp_path / "roomy"), roomy)
+    asked = narrowing.stop_requested
+
+    def narrow_after_some_steps() -> bool:
+        room_for[0] = 2 if narrowing.asked >= 3 else 8
+        return asked()
+
+    narrowing.stop_requested = narrow_after_some_steps  # asked before every step
+    fine_tune(config, colours, places_in(tmp_path / "narrowing"), narrowing)
+
+    assert narrowing.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
+    assert any("Memory ran out with 8 inputs" in message for _, message, _ in narrowing.events)
+
+
+@pytest.fixture
+def room_to_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A machine on which reading more than so many texts at a time, without learning, runs out of memory."""
+    largest = [1000]
+    forward = PooledClassifier.forward
+
+    def limited(self: PooledClassifier, input_ids: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
+        if not self.training and len(input_ids) > largest[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return forward(self, input_ids, *more)
+
+    monkeypatch.setattr(PooledClassifier, "forward", limited)
+    return largest
+
+
+def test_validation_test_and_prediction_read_fewer_texts_at_a_time_with_the_same_answers(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, room_to_read: list[int]
+) -> None:
+    config = config_for(colours, tiny_model, epochs=2)
+    texts = colours.examples("test")["text"].tolist()
+    roomy = fine_tune(config, colours, places_in(tmp_path / "roomy"), ListRecorder())
+    expected = Predictor.load(tmp_path / "roomy" / "model", "cpu").predict(texts)
+
+    room_to_read[0] = 3
+    narrow = fine_tune(config, colours, places_in(tmp_path / "narrow"), ListRecorder())
+    found = Predictor.load(tmp_path / "narrow" / "model", "cpu").predict(texts)
+
+    assert narrow["splits"]["test"]["loss"] == pytest.approx(roomy["splits"]["test"]["loss"], rel=1e-4)
+    assert [row["label"] for row in found] == [row["label"] for row in expected]
+
+
+def test_no_room_to_read_a_single_text_says_what_to_do(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, room_to_read: list[int]
+) -> None:
+    fine_tune(config_for(colours, tiny_model, epochs=1), colours, places_in(tmp_path / "run"), ListRecorder())
+    room_to_read[0] = 0
+
+    with pytest.raises(RunError, match="even a single text"):
+        Predictor.load(tmp_path / "run" / "model", "cpu").predict(["blue sky"])
+    with pytest.raises(RunError, match="even a single text"):
+        fine_tune(config_for(colours, tiny_model, epochs=1), colours, places_in(tmp_path / "other"), ListRecorder())
+
+
+def test_on_a_gpu_the_advice_is_about_the_gpu() -> None:
+    ladder, on_gpu = MemoryLadder(1), _OnGpu()
+    ladder.step_down(on_gpu)  # a stand-in: there may be no GPU here
+
+    with pytest.raises(RunError) as met:
+        ladder.step_down(on_gpu)
+
+    assert on_gpu.asked
+    for said in (
+        str(met.value),
+        str(no_room_to_read(torch.device("cuda"))),
+        ran_out(torch.OutOfMemoryError("CUDA out of memory")),
+    ):
+        assert "The GPU" in said
+        assert "nvidia-smi" in said
+        assert "main memory" not in said
+    for said in (str(no_room_to_read(torch.device("cpu"))), ran_out(MemoryError())):
+        assert "main memory" in said
+        assert "GPU" not in said
+
+
+class _OnGpu:
+    """What the ladder asks of a classifier on a GPU."""
+
+    asked = False
+
+    @property
+    def pretrained(self) -> "_OnGpu":
+        return self
+
+    def activation_checkpointing_enable(self) -> None:
+        self.asked = True
+
+    def parameters(self):
+        return iter([type("Parameter", (), {"device": torch.device("cuda")})])
