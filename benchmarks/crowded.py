@@ -1,0 +1,234 @@
+"""How long pages take in a workspace that has been used for years: 10,000 runs in the catalogue, one of 100,000 logged steps.
+
+Twice: by Streamlit's own test harness, which counts the server's work alone, and in a real Chromium, from the address being
+entered until the table or curve is on screen.
+"""
+
+import json
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmarks.launching import SAMPLE
+from benchmarks.quality import ROOT, _import, app
+
+if TYPE_CHECKING:
+    from core.config import RunConfig
+    from core.datasets.dataset import Dataset
+    from core.workspace import Workspace
+
+PORT = 8687
+START_S = 60.0
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+ON_SCREEN = {
+    "runs": '[data-testid="stDataFrame"] canvas',
+    "run": '[class*="st-key-loss-"] svg.marks path',
+    "results": '[class*="st-key-matrix-"] .js-plotly-plot .xtick text, [data-testid="stDataFrame"] canvas',
+    "predict": '[data-testid="stTextArea"] textarea',
+}
+"""What a person waits for on a page."""
+
+
+@app.command()
+def crowded(
+    num_runs: Annotated[int, typer.Option("--runs", help="Runs in the catalogue.")] = 10_000,
+    num_steps: Annotated[int, typer.Option("--steps", help="Logged steps of the longest run.")] = 100_000,
+    repeats: Annotated[int, typer.Option(help="Fresh tabs for each page.")] = 5,
+    browser: Annotated[bool, typer.Option(help="Also in Chromium, where it is installed.")] = True,
+) -> None:
+    """Seconds until a page is drawn, in a workspace with very many runs."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"TUNEBOARD_HOME": home, "STREAMLIT_LOGGER_LEVEL": "error", "TUNEBOARD_RESIDENT_WORKER": "0"}
+        dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
+        finished, long = _fill(dataset_id, num_runs, num_steps)
+        addresses = {"runs": {}, "run": {"run": long}, "results": {"run": finished}, "predict": {"run": finished}}
+        typer.echo(f"{num_runs:,} runs, one of them with {num_steps:,} logged steps; seconds, first and median of {repeats}.\n")
+        typer.echo("| page | harness: first | harness: then | Chromium: first | Chromium: then |\n|---|---|---|---|---|")
+        harness = {page: _by_harness(page, query, repeats) for page, query in addresses.items()}
+        chromium = _in_chromium(addresses, repeats) if browser and shutil.which("chromium") else {}
+        for page in addresses:
+            cells = [f"{seconds:.2f}" for seconds in (*harness[page], *chromium.get(page, ()))]
+            typer.echo(f"| {page} | {' | '.join([*cells, *['–'] * (4 - len(cells))])} |")
+
+
+# --- the workspace ---------------------------------------------------------------------------------------------------------
+
+
+def _fill(dataset_id: str, num_runs: int, num_steps: int) -> tuple[str, str]:
+    """Make the runs; ids of a finished one that is real, and of the one with the long log."""
+    from core.runs.database import changing, open_database
+    from core.runs.records import RunState
+    from core.runs.tables import row_of_run, runs
+    from core.settings import Settings
+    from core.training.preparing import new_run_config
+    from core.workspace import Workspace
+
+    workspace = Workspace.open(Settings.from_environment())
+    dataset = workspace.dataset(dataset_id)
+    hub_folder = workspace.settings.hub_models_folder
+    config, _ = new_run_config(dataset, hub_folder=hub_folder, recipe="frozen_encoder", values={"epochs": 1})
+    finished = _real_run(workspace, config)
+    now, chance = datetime.now(UTC), random.Random(0)
+    states = [RunState.SUCCEEDED] * 7 + [RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED]
+    lines = []
+    long = ""
+    for number in range(num_runs):
+        run_id, state = f"20260101-000000-{number:05d}", RunState.INTERRUPTED if number == 0 else chance.choice(states)
+        began = now - timedelta(minutes=7 * number + 5)
+        record = _record(run_id, number, state, began, dataset, config, chance)
+        lines.append({**row_of_run(record), "queue_position": num_runs - number})
+        run_dir = workspace.run_dir(run_id)
+        run_dir.create(config)
+        if number == 0:
+            long = run_id
+            _write_log(run_dir.metrics_file, num_steps)
+            run_dir.append_event("plan", "A long run.", total_steps=num_steps, epochs=20, device="cpu", precision="bfloat16")
+        elif state is not RunState.SUCCEEDED:
+            _write_log(run_dir.metrics_file, 40)
+            run_dir.append_event("plan", "A run.", total_steps=60, epochs=3, device="cpu", precision="bfloat16")
+    engine = open_database(workspace.settings.database_url)
+    with changing(engine) as connection:
+        connection.execute(runs.insert(), lines)
+    engine.dispose()
+    workspace.close()
+    return finished, long
+
+
+def _real_run(workspace: "Workspace", config: "RunConfig") -> str:
+    run_id = workspace.launch(config).id
+    workspace.start_launcher()
+    while not workspace.run(run_id).state.is_final:
+        time.sleep(0.2)  # between two looks
+    return run_id
+
+
+def _record(
+    run_id: str, number: int, state: Any, began: datetime, dataset: "Dataset", config: "RunConfig", chance: random.Random
+) -> Any:
+    from core.runs.records import RunRecord, RunState
+
+    done = state is RunState.SUCCEEDED
+    return RunRecord(
+        id=run_id,
+        name=f"tickets, another try {number}",
+        dataset_id=dataset.id,
+        task=dataset.task,
+        model=config.model.model,
+        recipe=config.recipe,
+        state=state,
+        created_at=began,
+        started_at=began,
+        finished_at=began + timedelta(seconds=chance.randint(20, 4000)),
+        headline_name="macro F1" if done else None,
+        headline=chance.random() if done else None,
+        message=None if done else "The worker process was killed (SIGKILL) by a person or another program.",
+        tags=("baseline",) if number % 9 == 0 else (),
+    )
+
+
+def _write_log(file: Path, num_steps: int) -> None:
+    """Lines of figures as the loop writes them, with a validation every twentieth of the way."""
+    chance = random.Random(1)
+    with file.open("w", encoding="utf-8") as lines:
+        for step in range(1, num_steps + 1):
+            when = {"step": step, "epoch": round(20 * step / num_steps, 4), "time_s": round(0.9 * step, 3)}
+            loss = 2 * math.exp(-4 * step / num_steps) + chance.random() / 4
+            figures = {
+                "train/loss": loss,
+                "train/learning_rate": 2e-4 * (1 - step / num_steps),
+                "train/head_learning_rate": 2e-3 * (1 - step / num_steps),
+                "train/examples_per_s": 200 + 20 * chance.random(),
+                "train/tokens_per_s": 3000 + 300 * chance.random(),
+                "train/gradient_norm": 1 + chance.random(),
+                "system/memory_mib": 1420.0,
+                "system/device_use": 0.97,
+            }
+            lines.write(json.dumps({**when, **figures}) + "\n")
+            if step % max(1, num_steps // 20) == 0:
+                scores = {"validation/macro_f1": 1 - loss / 3, "validation/accuracy": 1 - loss / 4}
+                lines.write(json.dumps({**when, "validation/loss": loss, **scores}) + "\n")
+
+
+# --- the two ways of looking -----------------------------------------------------------------------------------------------
+
+
+def _by_harness(page: str, query: dict[str, str], repeats: int) -> tuple[float, float]:
+    """Seconds of the page's first drawing in this process, and the median of those in further fresh tabs."""
+    from streamlit.testing.v1 import AppTest
+
+    seconds = []
+    for _ in range(repeats + 1):
+        tab = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+        tab.run()
+        tab.switch_page(f"app_pages/{page}.py")
+        for name, value in query.items():
+            tab.query_params[name] = value
+        began = time.perf_counter()
+        tab.run()
+        seconds.append(time.perf_counter() - began)
+        if tab.exception or tab.error:
+            raise typer.Exit(1)
+    return seconds[0], statistics.median(seconds[1:])
+
+
+def _in_chromium(addresses: dict[str, dict[str, str]], repeats: int) -> dict[str, tuple[float, float]]:
+    """The same in a browser; each page is first opened on a server that has not drawn any yet."""
+    from playwright.sync_api import sync_playwright
+
+    found = {}
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        for page, query in addresses.items():
+            server = _start_server()
+            try:
+                address = f"http://127.0.0.1:{PORT}/{page}?" + "&".join(f"{name}={value}" for name, value in query.items())
+                seconds = [_seconds_until_drawn(chromium, address, ON_SCREEN[page]) for _ in range(repeats + 1)]
+            finally:
+                server.terminate()
+                server.wait()
+            found[page] = (seconds[0], statistics.median(seconds[1:]))
+        chromium.close()
+    return found
+
+
+def _seconds_until_drawn(chromium: Any, address: str, what: str) -> float:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    began = time.perf_counter()
+    tab.goto(address)
+    tab.wait_for_selector(what, state="attached", timeout=60_000)
+    seconds = time.perf_counter() - began
+    context.close()
+    return seconds
+
+
+def _start_server() -> "subprocess.Popen[bytes]":
+    server = subprocess.Popen(
+        [sys.executable, "-m", "dashboard", "--port", str(PORT), "--headless"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/_stcore/health", timeout=1.0):
+                return server
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise
+            time.sleep(0.1)  # between two looks
