@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.config import RunConfig
+from core.config_places import pointing_at
 from core.datasets.dataset import Dataset
 from core.errors import ConfigError, UserError
 from core.models.catalogue import BUNDLED, ModelInfo, describe
@@ -50,8 +51,7 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
     try:
         start = draw_starting_point()
     except ConfigError as error:
-        where = f" ({error.place})" if error.place else ""
-        widgets.show_error(f"{error.field}{where} {error.problem}", title="This config cannot be used")
+        widgets.show_error(f"{error.field}{_place(error)} {error.problem}", title="This config cannot be used")
         return None
     reference = _draw_model()
     st.session_state.setdefault("train-recipe", "automatic")
@@ -70,9 +70,13 @@ def draw_refusal(error: UserError) -> None:
     """Why what was chosen cannot be launched, with the field's name as the form shows it."""
     if isinstance(error, ConfigError):
         section, _, name = error.field.partition(".")
-        widgets.show_error(f"{_field_title(section, name)} {error.problem}", title="One setting does not fit")
+        widgets.show_error(f"{_field_title(section, name)}{_place(error)} {error.problem}", title="One setting does not fit")
     else:
         widgets.show_error(str(error), title="This cannot be trained as it is")
+
+
+def _place(error: ConfigError) -> str:
+    return f" ({error.place})" if error.place else ""
 
 
 def _draw_dataset(records: Sequence[DatasetRecord]) -> DatasetRecord:
@@ -135,7 +139,11 @@ def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: St
     changed = forms.draw_essential(recommended, shown, reasons, key=key, choices=choices)
     with st.expander("All options", icon=":material/tune:"):
         changed |= forms.draw_rest(recommended, shown, reasons, key=key, choices=choices)
-    config, _ = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe, values=changed)
+    as_uploaded = {
+        name: place for name, place in start.places.items() if name in changed and changed[name] == start.values.get(name)
+    }
+    with pointing_at(as_uploaded):
+        config, _ = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe, values=changed)
     return Prepared(record=record, config=config, plan=_plan(config, dataset, info), model=info, changed=changed)
 
 

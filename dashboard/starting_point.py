@@ -36,12 +36,14 @@ class StartingPoint:
         key: another one for other settings; empty where there is nothing but the recipe.
         recipe, model: as named there, if they are.
         values: dotted name -> value of every other field that is set there.
+        places: dotted name -> the line on which it is set.
     """
 
     key: str = ""
     recipe: str | None = None
     model: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 def draw_starting_point() -> StartingPoint:
@@ -80,7 +82,8 @@ def starting_point(text: str) -> StartingPoint:
         raise ConfigError("config", "holds something that is no setting. Start from a config downloaded from a run.") from None
     raw.pop("data", None)
     recipe = raw.get("recipe")
-    with pointing_at(places_in_yaml(text)):
+    places = places_in_yaml(text)
+    with pointing_at(places):
         _check_plain(raw)
         config = RunConfig.from_dict({**raw, "data": _PLACE})
         if recipe is not None:
@@ -90,7 +93,7 @@ def starting_point(text: str) -> StartingPoint:
     }
     model = values.pop("model.model", None)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return StartingPoint(key=digest, recipe=None if recipe is None else str(recipe), model=model, values=values)
+    return StartingPoint(key=digest, recipe=None if recipe is None else str(recipe), model=model, values=values, places=places)
 
 
 def _like_run(run_id: str) -> StartingPoint:
