@@ -84,7 +84,7 @@ def draw_table(filters: Filters, just_read: list[Sequence[RunRecord]]) -> None:
         column_config={
             "status": st.column_config.MultiselectColumn(
                 "Status",
-                width="small",
+                width=100,
                 options=[*(look.title for look in widgets.STATE_LOOKS.values()), _STOPPING],
                 color=[*(look.chip for look in widgets.STATE_LOOKS.values()), widgets.STATE_LOOKS[RunState.CANCELLED].chip],
             ),
