@@ -83,9 +83,9 @@ class RunFeed:
 
     def _take(self, row: dict[str, Any]) -> None:
         """Add a line; where a resumed run went back to its checkpoint, the lines it leaves behind go."""
-        step = row.get("step")
-        if not isinstance(step, int | float):
+        if not is_whole(row):
             return
+        step = row["step"]
         is_validation = any(key.startswith("validation/") for key in row)
         lines = self._lines
         while lines and lines[-1].row["step"] >= step:
@@ -118,18 +118,23 @@ class _Line(NamedTuple):
     is_validation: bool
 
 
+def is_whole(row: Mapping[str, Any]) -> bool:
+    """Whether a line of figures is one: a step, and numbers only. A damaged file may hold anything."""
+    return "step" in row and all(isinstance(value, int | float) for value in row.values())
+
+
 def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Progress:
     """Where a run stands, from what it wrote."""
     plan: Mapping[str, Any] = next((event for event in reversed(events) if event.get("kind") == "plan"), {})
     phase = next((str(event.get("phase", "")) for event in reversed(events) if event.get("kind") == "phase"), "")
     last = rows[-1] if rows else {}
-    step, total = int(last.get("step", 0)), int(plan.get("total_steps") or 0)
+    step, total = int(last.get("step", 0)), int(_number(plan.get("total_steps")))
     elapsed = last.get("time_s")
     return Progress(
         step=step,
         total_steps=total,
         epoch=float(last.get("epoch", 0.0)),
-        epochs=float(plan.get("epochs") or 0),
+        epochs=_number(plan.get("epochs")),
         phase=phase,
         examples_per_s=_last(rows, "train/examples_per_s"),
         tokens_per_s=_last(rows, "train/tokens_per_s"),
@@ -155,3 +160,7 @@ def _remaining(rows: Sequence[Mapping[str, Any]], step: int, total: int, window:
 
 def _last(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
     return next((float(row[key]) for row in reversed(rows) if row.get(key) is not None), None)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -26,7 +26,7 @@ def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
     loss, labels = st.columns(2, gap="medium")
     with loss:
         st.markdown("**Loss**")
-        resumed_at = [int(event["step"]) for event in events if event.get("kind") == "resume" and "step" in event]
+        resumed_at = [event["step"] for event in events if event.get("kind") == "resume" and isinstance(event.get("step"), int)]
         widgets.live_chart(loss_curve(rows, resumed_at), key=f"loss-{run.id}", alt="Training and validation loss by step")
     with labels:
         draw_label_scores(rows, key=f"labels-{run.id}")

@@ -11,7 +11,7 @@ from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import LineReader
 from core.tasks import TASKS
 from dashboard import formats, state, widgets
-from dashboard.live import progress_of
+from dashboard.live import is_whole, progress_of
 from dashboard.queue_bar import draw_moves
 from dashboard.run_dialogs import ask_in_dialog
 
@@ -180,7 +180,7 @@ def _progress_now(run_id: str) -> int:
 def _progress_at_the_end(run_id: str, finished_at: datetime | None) -> int:  # noqa: ARG001  (a resumed run ends anew)
     run_dir = state.workspace().run_dir(run_id)
     events, metrics = LineReader(run_dir.events_file), LineReader.at_end(run_dir.metrics_file, 16_384)
-    return round(100 * progress_of(metrics.read_new(), events.read_new()).share)
+    return round(100 * progress_of([row for row in metrics.read_new() if is_whole(row)], events.read_new()).share)
 
 
 def _duration_s(run: RunRecord) -> float | None:

@@ -12,8 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets.dataset import Dataset, open_dataset
+from core.errors import RunError, UserError
 from core.runs.run_dir import RunDir
 from core.settings import Settings
+from core.tasks import get_task
 from core.workspace import Workspace
 from dashboard import identity
 from dashboard.live import RunFeed
@@ -109,11 +111,18 @@ def result_of(run_dir: RunDir) -> dict[str, Any] | None:
 
 
 def rows_of(run_dir: RunDir, dataset: Dataset, split: str) -> pd.DataFrame:
-    """A split's examples with ``gold``, ``predicted`` and ``probabilities`` beside the data set's columns."""
+    """A split's examples with ``gold``, ``predicted`` and ``probabilities`` beside the data set's columns.
+
+    Raises:
+        RunError: the predictions are there, but damaged.
+    """
     found = _when_unchanged(run_dir.predictions_file, lambda path, modified: _read_rows(path, modified, dataset.folder, split))
-    if found is None:
-        return dataset.examples(split).iloc[:0].assign(gold=None, predicted=None, probabilities=None)
-    return cast(pd.DataFrame, found)
+    return no_rows(dataset, split) if found is None else cast(pd.DataFrame, found)
+
+
+def no_rows(dataset: Dataset, split: str) -> pd.DataFrame:
+    """What ``rows_of`` gives where there are no predictions to look at."""
+    return dataset.examples(split).iloc[:0].assign(gold=None, predicted=None, probabilities=None)
 
 
 def examples_of(dataset: Dataset, split: str | None = None) -> pd.DataFrame:
@@ -130,12 +139,29 @@ def _when_unchanged(path: Path, read: Callable[[Path, float], Any]) -> Any:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _read_result(path: Path, modified: float) -> dict[str, Any] | None:  # noqa: ARG001 - the time is part of the cache's key
-    return RunDir(path.parent).result()
+    result = RunDir(path.parent).result()
+    return result if result is not None and _is_whole(result) else None
+
+
+def _is_whole(result: dict[str, Any]) -> bool:
+    """Whether a result holds what the pages draw, so that a damaged one is told apart before anything of it is drawn."""
+    try:
+        for split in ("test", "validation"):
+            get_task(result["task"]).flat_scores(result["splits"][split])
+        return all(isinstance(result[part], dict) for part in ("training", "model", "dataset"))
+    except (UserError, LookupError, TypeError, ValueError, AttributeError):
+        return False
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _read_rows(path: Path, modified: float, dataset_folder: Path, split: str) -> pd.DataFrame:  # noqa: ARG001 - part of the key
-    predictions = pd.read_parquet(path, filters=[("split", "==", split)]).drop(columns="split")
+    try:
+        predictions = pd.read_parquet(path, filters=[("split", "==", split)])[["id", "gold", "predicted", "probabilities"]]
+    except (OSError, ValueError, LookupError):
+        raise RunError(
+            "The predictions of this run are damaged (predictions.parquet), so its examples cannot be shown; the scores below "
+            "are whole. Launch the run again to have them back."
+        ) from None
     return open_dataset(dataset_folder).examples(split).merge(predictions, on="id", how="inner")
 
 

@@ -56,7 +56,10 @@ st.caption(
     f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · {training_sentence(result)}"
     + (" Validation chose the checkpoint, so its figures flatter a little." if split == "validation" else "")
 )
-rows = state.rows_of(run_dir, workspace.dataset(run.dataset_id), str(split))
+dataset = workspace.dataset(run.dataset_id)
+rows = state.no_rows(dataset, str(split))
+with widgets.errors_shown():
+    rows = state.rows_of(run_dir, dataset, str(split))
 screens = screens_of(run.task)
 screens.draw_scores(SplitView(key=f"{run.id}-{split}", split=str(split), scores=result["splits"][split], rows=rows))
 st.divider()
