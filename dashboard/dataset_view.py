@@ -91,7 +91,8 @@ def _draw_origin(dataset: Dataset) -> None:
             "splitting": dataset.splitting,
             "content_hash": dataset.content_hash,
             "test_hash": dataset.test_hash,
-        }
+        },
+        expanded=2,
     )
 
 

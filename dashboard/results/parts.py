@@ -169,7 +169,7 @@ def confusion_section(confusion: Confusion, *, key: str, note: str, fixed_tail: 
     shown = confusion.most_confused(most) if fixed_tail == 0 else confusion
     shown = shown.ordered(order, fixed_tail=fixed_tail)
     wide = size > _MANY_LABELS and most > _MANY_LABELS
-    left, right = (st.container(), st.container()) if wide else st.columns([6, 5], gap="medium")
+    left, right = (st.container(), st.container()) if wide else st.columns(2, gap="medium")
     with left:
         _clickable_matrix(shown, kind=shares, hide_right=bool(errors_only), key=f"matrix-{key}")
     with right:
