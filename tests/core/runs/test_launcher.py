@@ -394,6 +394,7 @@ def test_a_worker_gets_its_folders_a_session_of_its_own_and_quiet_surroundings(
     workspace, launcher_with, run_config, step_until_ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNEBOARD_DATABASE_URL", "postgresql://user:secret@host/db")
+    monkeypatch.setattr("core.runs.neighbours.somebody_trains", lambda: False)
     run = workspace.launch(run_config)
     step_until_ended(workspace, launcher_with("show-surroundings"), run.id)
 
