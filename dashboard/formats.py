@@ -55,6 +55,11 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     return aware(moment).strftime("%d %b %Y")
 
 
+def day_and_time(moment: datetime) -> str:
+    """When something was, by the clock of this machine: ``23 Nov 2026, 14:05``. Unlike an age it never changes."""
+    return aware(moment).astimezone().strftime("%d %b %Y, %H:%M")
+
+
 def aware(moment: datetime) -> datetime:
     """The same moment with its time zone; a moment without one is UTC."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

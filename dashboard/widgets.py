@@ -101,8 +101,12 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=key, config=TOOLBAR, alt=alt)
 
 
+MOST_RUNS_OFFERED = 200
+"""Runs to choose from in one list: a browser takes seconds for thousands, and nobody reads them."""
+
+
 def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
-    """Choose one of several runs; the choice is kept in the URL, so that the page can be passed on and refreshed."""
+    """Choose one of several runs, newest first; the choice is kept in the URL, so that the page can be passed on and refreshed."""
     by_id = {run.id: run for run in runs}
     wanted = state.remembered_id("run")
     current = wanted if wanted in by_id else runs[0].id
@@ -115,14 +119,24 @@ def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
     def picked() -> None:
         st.query_params["run"] = st.session_state[key]
 
-    st.selectbox(label, list(by_id), key=key, format_func=lambda run_id: run_title(by_id[run_id]), on_change=picked)
+    newest = list(by_id)[:MOST_RUNS_OFFERED]
+    st.selectbox(
+        label,
+        newest if current in newest else [*newest, current],
+        key=key,
+        format_func=lambda run_id: run_title(by_id[run_id]),
+        on_change=picked,
+        help=f"The newest {len(newest)} of {formats.count(len(by_id))}; older ones open from the Runs page."
+        if len(newest) < len(by_id)
+        else None,
+    )
     return by_id[current]
 
 
 def run_title(run: RunRecord) -> str:
-    """A run in one line of plain text: name, headline figure, age."""
+    """A run in one line of plain text: name, headline figure, when it was made."""
     figure = f" · {run.headline_name} {formats.score(run.headline)}" if run.headline is not None else ""
-    return f"{run.name}{figure} · {formats.ago(run.created_at)}"
+    return f"{run.name}{figure} · {formats.day_and_time(run.created_at)}"
 
 
 def guards_formulas(key: str) -> bool:

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.datasets.dataset import open_dataset
 from core.workspace import Workspace
-from dashboard import state
+from dashboard import state, widgets
 from dashboard.results import SCREENS, Focus, multi_label, single_label, token_classification
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenPage, button, id_in_address, words_on
@@ -88,6 +88,18 @@ def test_another_run_can_be_picked_and_stands_in_the_address(made: dict[str, str
     assert not app.exception
     assert id_in_address(app, "run") == made["multi_label"]
     assert "Exact match" in _figures(app)
+
+
+def test_of_many_runs_the_newest_are_offered_and_the_one_in_the_address(
+    made: dict[str, str], open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "MOST_RUNS_OFFERED", 1)
+    newest = open_page("results").selectbox(key="pick-Run")
+    (only,) = newest.options
+    older = next(run for run in made.values() if run != newest.value)
+    offered = open_page("results", run=older).selectbox(key="pick-Run")
+    assert (len(offered.options), offered.options[0], offered.value) == (2, only, older)
+    assert "older ones open from the Runs page" in offered.help
 
 
 def test_without_an_address_the_newest_finished_run_is_shown(made: dict[str, str], open_page: OpenPage) -> None:
