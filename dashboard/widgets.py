@@ -106,7 +106,7 @@ MOST_RUNS_OFFERED = 200
 
 
 def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
-    """Choose one of several runs, newest first; the choice is kept in the URL, so that the page can be passed on and refreshed."""
+    """Choose one of several runs, newest first; the choice is kept in the URL, so that the page can be passed on or refreshed."""
     by_id = {run.id: run for run in runs}
     wanted = state.remembered_id("run")
     current = wanted if wanted in by_id else runs[0].id
