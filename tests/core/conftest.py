@@ -1,5 +1,6 @@
 """A workspace with a small data set, and workers that only pretend, for everything that stands above single modules."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ import pytest
 
 from core.config import DataConfig, RunConfig
 from core.datasets.dataset import write_dataset
+from core.runs import processes
+from core.runs.launcher import Launcher
 from core.runs.records import DatasetRecord, RunState
 from core.settings import Settings
 from core.workspace import Workspace
@@ -80,6 +83,32 @@ def add_dataset(settings: Settings) -> Callable[..., DatasetRecord]:
         )
 
     return add
+
+
+@pytest.fixture
+def workspace(open_workspace: Callable[..., Workspace], add_dataset: Callable[..., DatasetRecord]) -> Workspace:
+    """A workspace with one data set."""
+    workspace = open_workspace()
+    add_dataset(workspace)
+    return workspace
+
+
+@pytest.fixture
+def keep_launcher(workspace: Workspace, wait_until: Callable[..., None]) -> Iterator[Callable[[Launcher], Launcher]]:
+    """Hand over a launcher to be stopped when the test is over; workers that still run then are killed."""
+    kept: list[Launcher] = []
+
+    def keep(launcher: Launcher) -> Launcher:
+        kept.append(launcher)
+        return launcher
+
+    yield keep
+    for launcher in kept:
+        launcher.stop()
+    for record in workspace.store.running():
+        if record.worker is not None:
+            processes.send(record.worker, signal.SIGKILL)
+            wait_until(lambda worker=record.worker: not processes.is_alive(worker))
 
 
 @pytest.fixture

@@ -35,14 +35,6 @@ def command(settings: Settings, fake_worker, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture
-def workspace(open_workspace, add_dataset) -> Workspace:
-    """What another process would see of the same workspace."""
-    workspace = open_workspace()
-    add_dataset(workspace)
-    return workspace
-
-
-@pytest.fixture
 def tickets(tmp_path: Path) -> Path:
     file = tmp_path / "tickets.csv"
     rows = [f"{number},the {'parcel' if number % 2 else 'bill'} is wrong {number},{number % 2}" for number in range(40)]

@@ -16,13 +16,6 @@ from core.settings import Settings
 from core.workspace import Workspace
 
 
-@pytest.fixture
-def workspace(open_workspace, add_dataset) -> Workspace:
-    workspace = open_workspace()
-    add_dataset(workspace)
-    return workspace
-
-
 def leave_checkpoint(workspace: Workspace, run_id: str) -> None:
     (workspace.run_dir(run_id).checkpoints / "step-3").mkdir(parents=True)
 

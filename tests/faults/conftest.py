@@ -5,11 +5,13 @@ import pytest
 from tests.core.conftest import (  # noqa: F401  (fixtures)
     add_dataset,
     fake_worker,
+    keep_launcher,
     open_workspace,
     run_config,
     settings,
     step_until_ended,
     wait_until,
+    workspace,
 )
 
 

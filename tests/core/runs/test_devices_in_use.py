@@ -1,13 +1,11 @@
 """Runs side by side on several GPUs: each gets as many as it asks for, nobody's are taken, and the order is kept."""
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from core.config import ComputeConfig, RunConfig
-from core.runs import processes
 from core.runs.devices_in_use import Shortage, assign, gpus_of
 from core.runs.launcher import Launcher
 from core.runs.queue_desk import QueueDesk
@@ -78,23 +76,11 @@ def test_what_is_missing_is_said_in_words(shortage: Shortage, said: str) -> None
 
 
 @pytest.fixture
-def workspace(open_workspace, add_dataset) -> Workspace:
-    workspace = open_workspace()
-    add_dataset(workspace)
-    return workspace
-
-
-@pytest.fixture
-def launcher(workspace: Workspace, fake_worker, wait_until) -> Iterator[Launcher]:
+def launcher(workspace: Workspace, fake_worker, keep_launcher) -> Launcher:
     """A launcher on a machine with two GPUs, whose workers go on until they are told."""
     command = fake_worker("succeed-when-told")
-    made = Launcher(workspace.store, workspace.settings, command, resident=Resident(command, delay_s=0.0), gpu_ids=("0", "1"))
-    yield made
-    made.stop()
-    for record in workspace.store.running():
-        if record.worker is not None:
-            processes.send(record.worker, signal.SIGKILL)
-            wait_until(lambda worker=record.worker: not processes.is_alive(worker))
+    resident = Resident(command, delay_s=0.0)
+    return keep_launcher(Launcher(workspace.store, workspace.settings, command, resident=resident, gpu_ids=("0", "1")))
 
 
 @pytest.fixture

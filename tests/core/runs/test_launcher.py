@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,28 +21,13 @@ AT_ONCE = StopTimes(unheard_s=0.0, terminate_s=0.0, kill_s=60.0)
 
 
 @pytest.fixture
-def workspace(open_workspace, add_dataset) -> Workspace:
-    workspace = open_workspace()
-    add_dataset(workspace)
-    return workspace
-
-
-@pytest.fixture
-def launcher_with(workspace: Workspace, fake_worker, wait_until) -> Iterator[Callable[..., Launcher]]:
-    """Make a launcher whose workers behave in a certain way; what still runs at the end is killed."""
-    made = []
+def launcher_with(workspace: Workspace, fake_worker, keep_launcher) -> Callable[..., Launcher]:
+    """Make a launcher whose workers behave in a certain way."""
 
     def make(behaviour: str, **options) -> Launcher:
-        made.append(Launcher(workspace.store, workspace.settings, fake_worker(behaviour), **options))
-        return made[-1]
+        return keep_launcher(Launcher(workspace.store, workspace.settings, fake_worker(behaviour), **options))
 
-    yield make
-    for launcher in made:
-        launcher.stop()
-    for record in workspace.store.running():
-        if record.worker is not None:
-            processes.send(record.worker, signal.SIGKILL)
-            wait_until(lambda worker=record.worker: not processes.is_alive(worker))
+    return make
 
 
 @pytest.fixture

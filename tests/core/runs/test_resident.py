@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,30 +19,15 @@ from core.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(open_workspace, add_dataset) -> Workspace:
-    workspace = open_workspace()
-    add_dataset(workspace)
-    return workspace
-
-
-@pytest.fixture
-def launcher_with(workspace: Workspace, fake_worker, wait_until) -> Iterator[Callable[..., Launcher]]:
-    """Make a launcher that keeps a waiting worker as soon as somebody is there; what still runs at the end is killed."""
-    made = []
+def launcher_with(workspace: Workspace, fake_worker, keep_launcher) -> Callable[..., Launcher]:
+    """Make a launcher that keeps a waiting worker as soon as somebody is there."""
 
     def make(behaviour: str, *, idle_s: float = 60.0, **settings) -> Launcher:
         command = fake_worker(behaviour)
         chosen = dataclasses.replace(workspace.settings, **settings)
-        made.append(Launcher(workspace.store, chosen, command, resident=Resident(command, delay_s=0.0, idle_s=idle_s)))
-        return made[-1]
+        return keep_launcher(Launcher(workspace.store, chosen, command, resident=Resident(command, delay_s=0.0, idle_s=idle_s)))
 
-    yield make
-    for launcher in made:
-        launcher.stop()
-    for record in workspace.store.running():
-        if record.worker is not None:
-            processes.send(record.worker, signal.SIGKILL)
-            wait_until(lambda worker=record.worker: not processes.is_alive(worker))
+    return make
 
 
 def waiting_worker(launcher: Launcher) -> WorkerIdentity:
