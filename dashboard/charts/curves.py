@@ -186,7 +186,7 @@ def _spec(layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: l
                 "type": "quantitative",
                 "title": "Step",
                 "scale": {"zero": True, "nice": False, "padding": 8},
-                "axis": {"grid": False, "tickCount": 6, "format": ",d"},
+                "axis": {"grid": False, "tickCount": 6, "tickMinStep": 1, "format": ",d"},
             },
             "y": y,
         },

@@ -36,7 +36,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     visitor.expect_cell("Rows of the data set", re.compile("谢谢$"))
     assert [visitor.chosen(label) for label in ("Task", "Text column", "Label column")] == ["One label per text", "留言", "主题"]
     visitor.save_dataset()
-    (as_read,) = server.workspace.dataset_records()
+    as_read = server.workspace.dataset_records()[0]
     assert server.workspace.dataset(as_read.id).num_unlabelled == 8
 
     visitor.tab("Repair")
