@@ -17,28 +17,25 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
 
-from core.devices import memory_in_use_mib
 from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
 from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
-from core.training.device_use import DeviceUse
 from core.training.learning_rate import LearningRate
 from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder, is_out_of_memory
 from core.training.observations import Observer
 from core.training.optimizers import add_l1_gradient
-from core.training.plain_state import read_state, write_state
-from core.training.progress import Progress, Report, Validation
+from core.training.progress import Progress, Validation
 from core.training.recorder import Recorder
+from core.training.report import Report
 from core.training.sharing import ALONE, Sharing
+from core.training.training_state import TrainingState, Weights, mean_of, random_state, set_random_state, weights_of
 from core.training.weight_average import WeightAverage
 
-Weights = dict[str, torch.Tensor]
 T = TypeVar("T")
 
 
@@ -114,8 +111,7 @@ class Loop:
         progress = self.progress
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
-        self._report = Report()
-        self._device_use = DeviceUse(self.accelerator.device)
+        self._report = Report(self.accelerator.device)
         self.observer = Observer()
         self.memory = MemoryLadder(self.batch_size)
         self._rehearse_largest_step()
@@ -135,7 +131,7 @@ class Loop:
         best = self.progress.kept[: len(self.kept_weights)]
         if len(best) < 2:
             return self.kept_weights[0] if best else None
-        together = _mean(self.kept_weights)
+        together = mean_of(self.kept_weights)
         self.accelerator.unwrap_model(self.classifier).load_state_dict(together)
         score = self.validate().scores[self.selection_metric]
         is_kept = score >= best[0]["score"] - self.tie
@@ -300,21 +296,7 @@ class Loop:
         progress.epoch_units += units
 
     def _write_report(self, epoch: float) -> None:
-        age_s = max(1e-9, self._report.age_s)
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        figures = {
-            "train/loss": self._report.mean_loss,
-            "train/learning_rate": min(rates),
-            "train/head_learning_rate": max(rates),
-            "train/examples_per_s": self._report.num_inputs / age_s,
-            "train/tokens_per_s": self._report.num_tokens / age_s,
-            "train/gradient_norm": self._report.gradient_norm,
-            "system/memory_mib": float(memory_in_use_mib()),
-            "system/device_use": self._device_use.since_last_time(),
-        }
-        if _on_gpu(self.accelerator):
-            figures["system/gpu_memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
-        self._line(epoch, figures)
+        self._line(epoch, self._report.figures([group["lr"] for group in self.optimizer.param_groups]))
         self._report.restart()
 
     def _line(self, epoch: float, figures: dict[str, float]) -> None:
@@ -345,61 +327,39 @@ class Loop:
         return nullcontext() if self.average is None else self.average.applied_to(self._trained())
 
     def _weights(self) -> Weights:
-        """A copy of the weights in main memory."""
-        state = self.accelerator.unwrap_model(self.classifier).state_dict()
-        return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()}
+        return weights_of(self.accelerator.unwrap_model(self.classifier))
 
     # --- checkpoints -------------------------------------------------------------------------------------------------------
 
     def save_checkpoint(self) -> None:
         """Leave everything from which training goes on exactly as it would have."""
         self.progress.time_s = time.monotonic() - self._clock
-        random = self.sharing.gather((torch.get_rng_state(), torch.cuda.get_rng_state() if _on_gpu(self.accelerator) else None))
+        random = self.sharing.gather(random_state(self.accelerator.device))
         if self.sharing.is_first:
-            self.checkpoints.save(self.progress.step, partial(self._write_checkpoint, random), asdict(self.progress))
+            state = TrainingState(
+                weights=self._weights(),
+                kept=self.kept_weights,
+                optimizer=self.optimizer.state_dict(),
+                learning_rate=self.learning_rate.state_dict(),
+                average=self.average.values if self.average is not None else [],
+                random=random,
+            )
+            self.checkpoints.save(self.progress.step, state.write, asdict(self.progress))
         self._last_checkpoint = time.monotonic()
-
-    def _write_checkpoint(self, random: list[tuple[torch.Tensor, torch.Tensor | None]], folder: Path) -> None:
-        save_file(self._weights(), folder / "model.safetensors")
-        for place, weights in enumerate(self.kept_weights):
-            save_file(weights, folder / f"kept-{place}.safetensors")
-        state = {
-            "optimizer": self.optimizer.state_dict(),
-            "learning_rate": self.learning_rate.state_dict(),
-            "average": self.average.values if self.average is not None else [],
-            "random": [processor for processor, _ in random],
-            "random_cuda": [gpu for _, gpu in random if gpu is not None],
-        }
-        write_state(state, folder)
 
     def load_checkpoint(self, folder: Path, progress: dict[str, Any]) -> None:
         """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
         self.progress = Progress(**progress)
-        self.accelerator.unwrap_model(self.classifier).load_state_dict(load_file(folder / "model.safetensors"))
-        self.kept_weights = [load_file(folder / f"kept-{place}.safetensors") for place in range(len(self.progress.kept))]
-        state = read_state(folder)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.learning_rate.load_state_dict(state["learning_rate"])
-        if state["average"]:
-            self.average = WeightAverage(state["average"], self.averaging_steps)
+        state = TrainingState.read(folder, num_kept=len(self.progress.kept))
+        self.accelerator.unwrap_model(self.classifier).load_state_dict(state.weights)
+        self.kept_weights = state.kept
+        self.optimizer.load_state_dict(state.optimizer)
+        self.learning_rate.load_state_dict(state.learning_rate)
+        if state.average:
+            self.average = WeightAverage(state.average, self.averaging_steps)
             self.average.to(self.accelerator.device)
-        if len(state["random"]) != self.sharing.size:
+        if len(state.random) == self.sharing.size:
+            set_random_state(state.random[self.sharing.rank], self.accelerator.device)
+        else:
             # Other processes than before: none can go on with another's numbers, and no two may draw the same.
             torch.manual_seed(self.seed + self.progress.step + self.sharing.rank)
-            return
-        torch.set_rng_state(state["random"][self.sharing.rank])
-        if state["random_cuda"] and _on_gpu(self.accelerator):
-            torch.cuda.set_rng_state(state["random_cuda"][self.sharing.rank])
-
-
-def _on_gpu(accelerator: Accelerator) -> bool:
-    return bool(accelerator.device.type == "cuda")
-
-
-def _mean(weights: list[Weights]) -> Weights:
-    """The mean of each tensor over several sets of weights; what is not a fraction is taken from the first."""
-    first = weights[0]
-    return {
-        name: torch.stack([each[name] for each in weights]).mean(dim=0) if first[name].is_floating_point() else first[name]
-        for name in first
-    }

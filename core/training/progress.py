@@ -1,8 +1,7 @@
-"""Where a training run stands, what a validation found, and what a line of figures sums up."""
+"""Where a training run stands, and what a validation found."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -69,33 +68,3 @@ class Progress:
     def best_epoch(self) -> int:
         """The epoch whose weights were best on validation; 0 before the first validation."""
         return self.kept[0]["epoch"] if self.kept else 0
-
-
-class Report:
-    """What happened since the last line of training figures."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin a new line."""
-        self.started = time.monotonic()
-        self.loss, self.units, self.num_inputs, self.num_tokens, self.gradient_norm = 0.0, 0, 0, 0, 0.0
-
-    def add(self, loss: float, units: int, num_inputs: int, num_tokens: int, gradient_norm: float) -> None:
-        """Take in a step: summed loss, units it sums over, inputs, their tokens, and the norm of the gradient."""
-        self.loss += loss
-        self.units += units
-        self.num_inputs += num_inputs
-        self.num_tokens += num_tokens
-        self.gradient_norm = gradient_norm
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since the line was begun."""
-        return time.monotonic() - self.started
-
-    @property
-    def mean_loss(self) -> float:
-        """Loss per unit since then."""
-        return self.loss / max(1, self.units)
