@@ -18,8 +18,9 @@ from typing import Any
 MANIFEST = "manifest.json"
 KEPT = 2
 
-LAYOUT = 2
-"""Number of what a checkpoint's files are and hold. The first one had a ``state.pt``, which this version does not open."""
+LAYOUT = 3
+"""Number of what a checkpoint's files are and hold. The first had a ``state.pt``; the second did not tell
+a score from the highest of its ties."""
 
 
 class Checkpoints:

@@ -59,7 +59,6 @@ class LearningRate:
         self._start = [float(group["lr"]) for group in optimizer.param_groups]
         self._step = 0
         self._reduction = 1.0
-        self._best = -math.inf
         self._without_gain = 0
         self._apply()
 
@@ -68,10 +67,10 @@ class LearningRate:
         self._step += 1
         self._apply()
 
-    def after_validation(self, score: float) -> bool:
-        """Take note of a validation score, higher is better; whether the rate was reduced because of it."""
-        if score > self._best:
-            self._best, self._without_gain = score, 0
+    def after_validation(self, *, gained: bool) -> bool:
+        """Take note of whether a validation was a gain; whether the rate was reduced because it was not."""
+        if gained:
+            self._without_gain = 0
             return False
         self._without_gain += 1
         if self._schedule.name != "plateau" or self._without_gain < self._schedule.plateau_patience:
@@ -86,14 +85,13 @@ class LearningRate:
         return {
             "step": self._step,
             "reduction": self._reduction,
-            "best": self._best,
             "without_gain": self._without_gain,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where ``state_dict`` was taken."""
         self._step, self._reduction = int(state["step"]), float(state["reduction"])
-        self._best, self._without_gain = float(state["best"]), int(state["without_gain"])
+        self._without_gain = int(state["without_gain"])
         self._apply()
 
     def _apply(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -26,17 +26,15 @@ from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
 from core.training.masking import TokenMasking
-from core.training.memory import MemoryLadder, is_out_of_memory
-from core.training.observations import Observer
+from core.training.memory import MemoryLadder
+from core.training.observations import Observer, averaged, not_finite, stopped_early
 from core.training.optimizers import add_l1_gradient
-from core.training.progress import Progress, Validation
+from core.training.progress import Progress, Rule, Validation
 from core.training.recorder import Recorder
-from core.training.report import Report
+from core.training.report import Rates, Report, Step
 from core.training.sharing import ALONE, Sharing
 from core.training.training_state import TrainingState, Weights, mean_of, random_state, set_random_state, weights_of
 from core.training.weight_average import WeightAverage
-
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -58,8 +56,8 @@ class Loop:
         loss_options: how the loss departs from the plain one.
         sampling_weights: how often each input is drawn; nothing draws each once an epoch.
         l1: strength of the pull of small weights to zero.
-        patience: validations without a gain of more than ``minimum_gain`` after which training ends; 0 never ends it.
-        tie: validation scores closer than this are no different, and the later weights, which have settled more, are kept.
+        patience: validations without a gain after which training ends; 0 never ends it.
+        minimum_gain, tie: what counts as a gain, and as no difference; see ``Rule``.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
     """
@@ -97,6 +95,9 @@ class Loop:
     kept_weights: list[Weights] = field(default_factory=list)
     average: WeightAverage | None = None
 
+    def __post_init__(self) -> None:
+        self._rule = Rule(tie=self.tie, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+
     # --- when things happen ------------------------------------------------------------------------------------------------
 
     def run(self) -> bool:
@@ -106,14 +107,14 @@ class Loop:
             Whether training came to its end; if not, a checkpoint was left from which it goes on.
 
         Raises:
-            RunError: the loss is no finite number any more.
+            RunError: loss or gradient is no finite number any more; what was learned before is left in a checkpoint.
         """
         progress = self.progress
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
         self._report = Report(self.accelerator.device)
-        self.observer = Observer()
-        self.memory = MemoryLadder(self.batch_size)
+        self._rates = Rates(self.optimizer, self._model.fresh_parameters())
+        self.memory = MemoryLadder(self.batch_size, tell=partial(self.recorder.event, "warning"))
         self._rehearse_largest_step()
         if self.average is None and self.averaging_steps > 1:
             self.average = WeightAverage(self._trained(), self.averaging_steps)
@@ -132,15 +133,10 @@ class Loop:
         if len(best) < 2:
             return self.kept_weights[0] if best else None
         together = mean_of(self.kept_weights)
-        self.accelerator.unwrap_model(self.classifier).load_state_dict(together)
+        self._model.load_state_dict(together)
         score = self.validate().scores[self.selection_metric]
-        is_kept = score >= best[0]["score"] - self.tie
-        epochs = ", ".join(str(entry["epoch"]) for entry in sorted(best, key=lambda entry: entry["epoch"]))
-        self.recorder.event(
-            "info",
-            f"The average of the weights of epochs {epochs} reaches {score:.4f} on validation, the best of them alone "
-            f"{best[0]['score']:.4f}: {'the average' if is_kept else 'the best alone'} is kept.",
-        )
+        is_kept = not self._rule.is_better(best[0]["reached"], score)
+        self.recorder.event("info", averaged(best, score, is_kept=is_kept))
         return together if is_kept else self.kept_weights[0]
 
     def _train_epoch(self) -> bool:
@@ -157,9 +153,9 @@ class Loop:
         for positions in batches[self.progress.batch :]:
             if self.sharing.any(self.recorder.stop_requested()):
                 return False
-            loss, units, gradient_norm = self._train_step(positions)
-            self._count(positions, loss, units)
-            self._report.add(loss, units, len(positions), sum(lengths[i] for i in positions), gradient_norm)
+            step = self._train_step(positions)
+            self._count(positions, step)
+            self._report.add(step, len(positions), sum(lengths[i] for i in positions))
             if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
                 self._write_report(self.progress.epoch + self.progress.batch / len(batches))
         return True
@@ -172,8 +168,10 @@ class Loop:
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
         with self._averaged_weights():
             validation = self.validate()
-            score = validation.scores[self.selection_metric]
-            self._keep_if_best(score)
+            place = progress.take_in(validation.scores[self.selection_metric], self._rule)
+            if place is not None:
+                self.kept_weights.insert(place, weights_of(self._model))
+                del self.kept_weights[self.average_best :]
         figures = {
             "validation/loss": validation.loss,
             **{f"validation/{name}": value for name, value in validation.scores.items()},
@@ -182,49 +180,61 @@ class Loop:
         }
         progress.epoch_loss, progress.epoch_units = 0.0, 0
         self._line(progress.epoch, figures)
-        for sentence in self.observer.look(validation.loss, score, validation.labels):
-            self.recorder.event("warning", sentence)
-        if self.learning_rate.after_validation(score):
+        self._say_what_is_remarkable(validation)
+        if self.learning_rate.after_validation(gained=not progress.epochs_without_gain):
             self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
         self._report.restart()
         if progress.epoch < self.epochs:
             self.recorder.event("phase", "Training.", phase="training")
 
+    def _say_what_is_remarkable(self, validation: Validation) -> None:
+        progress = self.progress
+        observer = Observer(**progress.observed)
+        for sentence in observer.look(
+            validation.loss,
+            validation.labels,
+            best_epoch=progress.best_epoch,
+            epochs_without_gain=progress.epochs_without_gain,
+        ):
+            self.recorder.event("warning", sentence)
+        progress.observed = asdict(observer)
+
     def _ran_out_of_patience(self) -> bool:
-        if not self.patience or self.progress.epochs_without_gain < self.patience:
+        progress = self.progress
+        if not self.patience or progress.epochs_without_gain < self.patience:
             return False
-        self.recorder.event(
-            "info",
-            f"Stopped early: {self.progress.epochs_without_gain} epochs without a better validation figure, "
-            f"the best was epoch {self.progress.best_epoch}.",
-        )
+        self.recorder.event("info", stopped_early(progress, self._rule))
         return True
 
     # --- how they happen ---------------------------------------------------------------------------------------------------
 
-    def _train_step(self, positions: list[int]) -> tuple[float, int, float]:
-        """One optimizer step; summed loss, units it sums over, and the norm of the gradient.
+    def _train_step(self, positions: list[int]) -> Step:
+        """One optimizer step.
 
         Portions that are accumulated, here or in other processes, weigh by what they hold, so that a step is the same however it
         is divided.
         """
         own = list(self.sharing.own(positions))
         num_units = round(self.sharing.sum([self._count_units(own)])[0])
-        own_loss = self._within_memory(partial(self._add_up_gradients, own, num_units))
+        own_loss = self.memory.within(partial(self._add_up_gradients, own, num_units), classifier=self._model)
         loss = self.sharing.sum([own_loss])[0]
         if not math.isfinite(loss):
-            raise RunError(self._not_finite(positions))
+            self._end_not_finite("loss", positions)
         self.sharing.add_gradients(self._trained())
         if self.l1:
             add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
         gradient_norm = float(self.accelerator.clip_grad_norm_(self.classifier.parameters(), limit))
+        # In float16 a gradient too large is expected now and then: the scaler leaves out that step and scales less.
+        if not math.isfinite(gradient_norm) and self.accelerator.scaler is None:
+            self._end_not_finite("gradient", positions)
+        step = Step(loss, num_units, gradient_norm, *self._rates.now())
         self.optimizer.step()
         self.learning_rate.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update(self._trained(), self.progress.step)
-        return loss, num_units, gradient_norm
+        return step
 
     def _count_units(self, positions: list[int]) -> int:
         if not positions:
@@ -254,20 +264,7 @@ class Loop:
             self.optimizer.zero_grad(set_to_none=True)
 
         self.classifier.train()
-        self._within_memory(rehearse)
-
-    def _within_memory(self, compute: Callable[[], T]) -> T:
-        """Compute, and again in smaller portions as long as memory runs out."""
-        while True:
-            random = torch.get_rng_state()
-            try:
-                return compute()
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            self.optimizer.zero_grad(set_to_none=True)
-            torch.set_rng_state(random)
-            self.recorder.event("warning", self.memory.step_down(self.accelerator.unwrap_model(self.classifier)))
+        self.memory.within(rehearse, classifier=self._model)
 
     def _batch(self, positions: list[int]) -> Batch:
         batch = collate(self.encoded, positions, self.task, self.pad_token_id)
@@ -278,25 +275,25 @@ class Loop:
         logits = self.forward(*batch.inputs).float()
         return self.task.loss(logits, batch.targets, self.loss_options)
 
-    def _not_finite(self, positions: list[int]) -> str:
+    def _end_not_finite(self, what: str, positions: list[int]) -> NoReturn:
+        """Leave the weights of the last step that was finite in a checkpoint, and say which batch ended training."""
+        self.optimizer.zero_grad(set_to_none=True)
         rows = sorted({int(self.encoded.example[i]) + 1 for i in positions})
-        shown = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
-        kept = f" The best weights so far, of epoch {self.progress.best_epoch}, are kept." if self.kept_weights else ""
-        return (
-            f"The training loss stopped being a finite number at step {self.progress.step + 1}, on training examples {shown}. "
-            f"Lower the learning rate, or choose precision float32, and run again.{kept}"
-        )
+        is_kept = self.progress.step > 0 and all(bool(parameter.isfinite().all()) for parameter in self._trained())
+        if is_kept:
+            self.save_checkpoint()
+        raise RunError(not_finite(what, rows, self.progress, is_kept=is_kept))
 
-    def _count(self, positions: list[int], loss: float, units: int) -> None:
+    def _count(self, positions: list[int], step: Step) -> None:
         progress = self.progress
         progress.step += 1
         progress.batch += 1
         progress.num_inputs += len(positions)
-        progress.epoch_loss += loss
-        progress.epoch_units += units
+        progress.epoch_loss += step.loss
+        progress.epoch_units += step.units
 
     def _write_report(self, epoch: float) -> None:
-        self._line(epoch, self._report.figures([group["lr"] for group in self.optimizer.param_groups]))
+        self._line(epoch, self._report.figures())
         self._report.restart()
 
     def _line(self, epoch: float, figures: dict[str, float]) -> None:
@@ -304,20 +301,10 @@ class Loop:
         line = {"step": self.progress.step, "epoch": round(epoch, 4), "time_s": round(self.progress.time_s, 3)}
         self.recorder.metrics({**line, **{name: value for name, value in figures.items() if math.isfinite(value)}})
 
-    def _keep_if_best(self, score: float) -> None:
-        progress = self.progress
-        enough = progress.score_to_beat is None or score > progress.score_to_beat + self.minimum_gain
-        progress.epochs_without_gain = 0 if enough else progress.epochs_without_gain + 1
-        if enough:
-            progress.score_to_beat = score
-        # Behind those that are better by more than a tie; before those that are no different, which have settled less.
-        place = sum(entry["score"] > score + self.tie for entry in progress.kept)
-        if place >= self.average_best:
-            return
-        best_so_far = max([score, *(entry["score"] for entry in progress.kept[place:])])
-        progress.kept.insert(place, {"score": best_so_far, "step": progress.step, "epoch": progress.epoch})
-        self.kept_weights.insert(place, self._weights())
-        del progress.kept[self.average_best :], self.kept_weights[self.average_best :]
+    @property
+    def _model(self) -> Classifier:
+        model: Classifier = self.accelerator.unwrap_model(self.classifier)
+        return model
 
     def _trained(self) -> list[torch.nn.Parameter]:
         return [parameter for parameter in self.classifier.parameters() if parameter.requires_grad]
@@ -325,9 +312,6 @@ class Loop:
     def _averaged_weights(self) -> AbstractContextManager[None]:
         """For as long as it lasts, the model has the averaged weights, if there are any."""
         return nullcontext() if self.average is None else self.average.applied_to(self._trained())
-
-    def _weights(self) -> Weights:
-        return weights_of(self.accelerator.unwrap_model(self.classifier))
 
     # --- checkpoints -------------------------------------------------------------------------------------------------------
 
@@ -337,7 +321,7 @@ class Loop:
         random = self.sharing.gather(random_state(self.accelerator.device))
         if self.sharing.is_first:
             state = TrainingState(
-                weights=self._weights(),
+                weights=weights_of(self._model),
                 kept=self.kept_weights,
                 optimizer=self.optimizer.state_dict(),
                 learning_rate=self.learning_rate.state_dict(),
@@ -351,7 +335,7 @@ class Loop:
         """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
         self.progress = Progress(**progress)
         state = TrainingState.read(folder, num_kept=len(self.progress.kept))
-        self.accelerator.unwrap_model(self.classifier).load_state_dict(state.weights)
+        self._model.load_state_dict(state.weights)
         self.kept_weights = state.kept
         self.optimizer.load_state_dict(state.optimizer)
         self.learning_rate.load_state_dict(state.learning_rate)

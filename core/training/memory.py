@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 
 from core.errors import RunError
 from core.models.heads import Classifier
+
+T = TypeVar("T")
 
 ALLOCATION_FAILURES = ("out of memory", "can't allocate memory", "not enough memory", "defaultcpuallocator")
 
@@ -45,11 +50,30 @@ class MemoryLadder:
 
     Args:
         batch_size: inputs computed together at first. The step stays what it is: smaller portions are accumulated.
+        tell: is given a sentence for each step down.
     """
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, tell: Callable[[str], None]) -> None:
         self.portion = batch_size
+        self._tell = tell
         self._checkpointing = False
+
+    def within(self, compute: Callable[[], T], *, classifier: Classifier) -> T:
+        """Compute gradients; as long as memory runs out, again in smaller portions, on the processor with equal random numbers.
+
+        Raises:
+            RunError: there is no smaller portion.
+        """
+        while True:
+            random = torch.get_rng_state()
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            classifier.zero_grad(set_to_none=True)
+            torch.set_rng_state(random)
+            self._tell(self.step_down(classifier))
 
     def step_down(self, classifier: Classifier) -> str:
         """Take the next step down.

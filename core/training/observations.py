@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from core.training.progress import Kept, Progress, Rule
 
 EPOCHS_TO_WAIT = 3
 """Validations after which a label that is still at zero is worth a word."""
@@ -15,38 +18,54 @@ SWALLOWING_SHARE = 0.9
 """Share of all predictions from which one label counts as swallowing everything."""
 
 
+RISE_WORTH_A_WORD = 1.1
+"""Validation loss against its lowest from which a rise is worth a word where the score holds; less is chance."""
+
+
+@dataclass
 class Observer:
-    """Looks at one validation after the other and says what is remarkable."""
+    """Looks at one validation after the other and says what is remarkable.
 
-    def __init__(self) -> None:
-        self._losses: list[float] = []
-        self._scores: list[float] = []
-        self._told: set[str] = set()
+    Attributes:
+        losses: of the validations so far.
+        never_right: labels with examples enough that no validation so far has found.
+        told: kinds of sentences said already.
+    """
 
-    def look(self, loss: float, score: float, labels: Sequence[Mapping[str, Any]]) -> list[str]:
+    losses: list[float] = field(default_factory=list)
+    never_right: list[str] | None = None
+    told: list[str] = field(default_factory=list)
+
+    def look(self, loss: float, labels: Sequence[Mapping[str, Any]], *, best_epoch: int, epochs_without_gain: int) -> list[str]:
         """Sentences about a validation that have not been said before.
 
         Args:
             loss: of the validation split.
-            score: by which the best checkpoint is chosen.
             labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
+            best_epoch: the one whose weights are the best so far.
+            epochs_without_gain: validations since the score last counted as a gain.
         """
-        self._losses.append(loss)
-        self._scores.append(score)
-        found = {"zero": self._at_zero(labels), "swallow": self._swallowing(labels), "turned": self._turned()}
-        sentences = [sentence for kind, sentence in found.items() if sentence and kind not in self._told]
-        self._told |= {kind for kind, sentence in found.items() if sentence}
-        return sentences
+        self.losses.append(loss)
+        at_zero = [str(row["label"]) for row in labels if row["support"] >= SMALLEST_SUPPORT and row["f1"] == 0]
+        before = self.never_right
+        self.never_right = at_zero if before is None else [name for name in before if name in set(at_zero)]
+        found = {
+            "zero": self._at_zero(),
+            "swallow": self._swallowing(labels),
+            "turned": self._turned(best_epoch),
+            "surer": self._surer(best_epoch, epochs_without_gain),
+        }
+        said = {kind: sentence for kind, sentence in found.items() if sentence and kind not in self.told}
+        self.told.extend(said)
+        return list(said.values())
 
-    def _at_zero(self, labels: Sequence[Mapping[str, Any]]) -> str:
-        if len(self._scores) < EPOCHS_TO_WAIT:
-            return ""
-        names = [str(row["label"]) for row in labels if row["support"] >= SMALLEST_SUPPORT and row["f1"] == 0]
-        if not names:
+    def _at_zero(self) -> str:
+        names = self.never_right
+        if len(self.losses) < EPOCHS_TO_WAIT or not names:
             return ""
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         return (
-            f"Still never predicted rightly after {len(self._scores)} epochs: {shown}. More examples help most; "
+            f"Still never predicted rightly after {len(self.losses)} epochs: {shown}. More examples help most; "
             "weights for rare labels or more epochs may."
         )
 
@@ -61,14 +80,61 @@ class Observer:
                 return f"Nearly everything is predicted as {name}. A lower learning rate, or weights for rare labels, may help."
         return ""
 
-    def _turned(self) -> str:
-        if len(self._losses) < EPOCHS_TO_WAIT + 1:
-            return ""
-        best = self._scores.index(max(self._scores))
-        rising = self._losses[-1] > self._losses[-2] > self._losses[-3]
-        if not rising or len(self._scores) - 1 - best < 2:
+    def _turned(self, best_epoch: int) -> str:
+        if not self._is_rising() or len(self.losses) - best_epoch < 2:
             return ""
         return (
-            f"Validation has turned: its loss rises and epoch {best + 1} is still the best. The model begins to learn its "
+            f"Validation has turned: its loss rises and epoch {best_epoch} is still the best. The model begins to learn its "
             "training texts by heart; the best weights are kept."
         )
+
+    def _surer(self, best_epoch: int, epochs_without_gain: int) -> str:
+        held = len(self.losses) - best_epoch < 2 <= epochs_without_gain
+        if not held or not self._is_rising() or self.losses[-1] < RISE_WORTH_A_WORD * min(self.losses):
+            return ""
+        return (
+            "The validation loss rises while the score stays where it is: the model grows surer of its mistakes, not better. "
+            "Fewer epochs would do as well. Of epochs that are no different, the latest counts as the best."
+        )
+
+    def _is_rising(self) -> bool:
+        """Whether the loss has risen twice in a row."""
+        return len(self.losses) > EPOCHS_TO_WAIT and self.losses[-1] > self.losses[-2] > self.losses[-3]
+
+
+def stopped_early(progress: Progress, rule: Rule) -> str:
+    """Why training ended before its last epoch."""
+    by_gain = rule.minimum_gain > rule.tie
+    too_little = f"less than the smallest gain of {rule.minimum_gain:g}" if by_gain else "no more than one example makes"
+    ending = "; of epochs that are no different, the latest counts." if progress.best_is_a_tie else "."
+    return (
+        f"Stopped early: in {progress.epochs_without_gain} epochs validation has gained {too_little}. "
+        f"Epoch {progress.best_epoch} is the best{ending}"
+    )
+
+
+def averaged(best: Sequence[Kept], score: float, *, is_kept: bool) -> str:
+    """What became of the average of the best epochs' weights, which reached a score."""
+    epochs = ", ".join(str(epoch) for epoch in sorted(entry["epoch"] for entry in best))
+    return (
+        f"The average of the weights of epochs {epochs} reaches {score:.4f} on validation, the best of them alone "
+        f"{best[0]['score']:.4f}: {'the average' if is_kept else 'the best alone'} is kept."
+    )
+
+
+def not_finite(what: str, rows: Sequence[int], progress: Progress, *, is_kept: bool) -> str:
+    """Why training cannot go on, which batch it was, and what is left.
+
+    Args:
+        what: loss or gradient.
+        rows: numbers of the batch's training examples.
+        progress: up to the step before.
+        is_kept: whether that step's weights are finite and in a checkpoint.
+    """
+    shown = ", ".join(map(str, rows[:5])) + (" …" if len(rows) > 5 else "")
+    best = f", and the best ones, of epoch {progress.best_epoch}," if progress.kept else ""
+    left = f" The weights of the step before{best} are kept: finish the run to test them." if is_kept else ""
+    return (
+        f"The training {what} stopped being a finite number at step {progress.step + 1}, on training examples {shown}. "
+        f"Lower the learning rate, or choose precision float32, and run again.{left}"
+    )

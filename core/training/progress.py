@@ -24,13 +24,42 @@ class Validation:
 class Kept(TypedDict):
     """A validation whose weights are kept: after which step and epoch, and its score.
 
-    Where it took the place of one that was no different, the score is the higher of the two, so that ties cannot add up to
-    a descent.
+    ``reached`` is the highest score among those it took the place of because they were no different, so that ties cannot add up
+    to a descent.
     """
 
     score: float
+    reached: float
     step: int
     epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What counts as better: the one rule for the weights that are kept, early stopping, the plateau and what a person is told.
+
+    Attributes:
+        tie: scores no further apart than this are no different, and of equals the later weights, which have settled more, are
+            the best.
+        minimum_gain: what a score must gain at least for training to count as getting on.
+        num_kept: how many of the best validations' weights are kept.
+    """
+
+    tie: float = 0.0
+    minimum_gain: float = 0.0
+    num_kept: int = 1
+
+    def is_better(self, score: float, than: float) -> bool:
+        """Whether a score is more than a tie above another."""
+        return score - than > self.tie + ROUNDING
+
+    def is_gain(self, score: float, than: float) -> bool:
+        """Whether it is also the smallest gain above it."""
+        return self.is_better(score, than) and score - than >= self.minimum_gain - ROUNDING
+
+
+ROUNDING = 1e-9
+"""Differences of scores below this come from how numbers are stored: 0.94 - 0.93 is more than 0.01, 0.58 - 0.57 is not."""
 
 
 @dataclass
@@ -46,6 +75,7 @@ class Progress:
         score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
         time_s: seconds spent in the loop, earlier attempts included.
         num_inputs: inputs learned from.
+        observed: what the observer of the run has seen and said.
     """
 
     step: int = 0
@@ -58,6 +88,26 @@ class Progress:
     epochs_without_gain: int = 0
     time_s: float = 0.0
     num_inputs: int = 0
+    observed: dict[str, Any] = field(default_factory=dict)
+
+    def take_in(self, score: float, rule: Rule) -> int | None:
+        """Take in the score of the validation after the epoch just done.
+
+        Returns:
+            Its place among those whose weights are kept, 0 for the best; nothing if it is not one of them.
+        """
+        if self.score_to_beat is None or rule.is_gain(score, self.score_to_beat):
+            self.score_to_beat, self.epochs_without_gain = score, 0
+        else:
+            self.epochs_without_gain += 1
+        # Behind those that are better; before those that are no different.
+        place = sum(rule.is_better(entry["reached"], score) for entry in self.kept)
+        if place >= rule.num_kept:
+            return None
+        reached = max([score, *(entry["reached"] for entry in self.kept[place:])])
+        self.kept.insert(place, {"score": score, "reached": reached, "step": self.step, "epoch": self.epoch})
+        del self.kept[rule.num_kept :]
+        return place
 
     @property
     def best_step(self) -> int:
@@ -68,3 +118,8 @@ class Progress:
     def best_epoch(self) -> int:
         """The epoch whose weights were best on validation; 0 before the first validation."""
         return self.kept[0]["epoch"] if self.kept else 0
+
+    @property
+    def best_is_a_tie(self) -> bool:
+        """Whether the best epoch was no gain but no worse than those before, so that the latest of equals counts."""
+        return self.best_epoch > self.epoch - self.epochs_without_gain

@@ -11,8 +11,10 @@ from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, Opti
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, ModelError, RunError
 from core.inference import Predictor
+from core.models.building import open_classifier
 from core.training.fine_tune import Places, TrainingStopped, fine_tune
 from core.training.loop import Loop
+from core.training.report import Report
 from core.training.sharing import ALONE, Sharing
 from tests.tiny import (
     tiny_dataset,
@@ -200,9 +202,14 @@ def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset
     result = fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
 
     scores = recorder.values("validation/macro_f1")
-    last_gain = 1 + scores.index(max(scores))
+    one_example = 1 / colours.num_examples["validation"]
+    to_beat, last_gain = -1.0, 0
+    for epoch, score in enumerate(scores, start=1):
+        if score > to_beat + one_example:
+            to_beat, last_gain = score, epoch
     assert result["training"]["epochs"] == len(scores) == last_gain + 2
-    assert any(kind == "info" and "Stopped early" in message for kind, message, _ in recorder.events)
+    (said,) = [message for kind, message, _ in recorder.events if kind == "info" and "Stopped early" in message]
+    assert f"Epoch {result['training']['best_epoch']} is the best" in said
 
 
 def test_finishing_a_stopped_run_tests_what_was_learned_without_another_step(
@@ -241,6 +248,46 @@ def test_a_loss_that_is_no_number_fails_with_advice(colours: Dataset, tiny_model
 
     with pytest.raises(RunError, match="finite number at step 1"):
         fine_tune(config.with_values({"model.model": str(broken)}), colours, places_in(tmp_path / "run"), ListRecorder())
+
+
+def test_a_step_that_is_not_finite_is_not_taken_and_what_was_learned_before_can_be_finished(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, config = places_in(tmp_path / "run"), config_for(colours, tiny_model, epochs=20)
+    backward, computed = torch.Tensor.backward, 0
+
+    def spoilt(self: torch.Tensor, **more: Any) -> None:
+        nonlocal computed
+        computed += 1
+        backward(self * float("inf") if computed == 30 else self, **more)  # the first one is the rehearsal
+
+    monkeypatch.setattr(torch.Tensor, "backward", spoilt)
+    with pytest.raises(RunError) as error:
+        fine_tune(config, colours, places, ListRecorder())
+    monkeypatch.undo()
+    result = fine_tune(config, colours, places, ListRecorder(), finish_now=True)
+
+    assert "gradient stopped being a finite number at step 29, on training examples " in str(error.value)
+    assert f"the best ones, of epoch {result['training']['best_epoch']}, are kept" in str(error.value)
+    assert result["training"]["steps"] == 28
+    assert result["splits"]["test"]["accuracy"] > 0.9
+    assert all(tensor.isfinite().all() for tensor in open_classifier(places.model)[0].state_dict().values())
+
+
+def test_every_line_names_the_learning_rates_of_its_own_step(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Report, "age_s", property(lambda _: 10.0))  # so that every step has its line
+    config = config_for(colours, tiny_model, epochs=2).with_values(
+        {"learning_rate": 0.02, "head_learning_rate": 0.01, "layer_decay": 0.5, "schedule": "linear", "warmup_steps": 2}
+    )
+    recorder = ListRecorder()
+
+    fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
+
+    factors = [1 / 3, 2 / 3, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    assert recorder.values("train/learning_rate") == pytest.approx([0.02 * factor for factor in factors])
+    assert recorder.values("train/head_learning_rate") == pytest.approx([0.01 * factor for factor in factors])
 
 
 def _copy_with_infinite_weights(model: Path, target: Path) -> None:

@@ -143,7 +143,7 @@ def test_no_room_to_read_a_single_text_says_what_to_do(
 
 
 def test_on_a_gpu_the_advice_is_about_the_gpu() -> None:
-    ladder, on_gpu = MemoryLadder(1), _OnGpu()
+    ladder, on_gpu = MemoryLadder(1, tell=print), _OnGpu()
     ladder.step_down(on_gpu)  # a stand-in: there may be no GPU here
 
     with pytest.raises(RunError) as met:

@@ -1,6 +1,10 @@
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from core.training.observations import Observer
+from core.training.observations import Observer, stopped_early
+from core.training.progress import Progress, Rule
 
 
 def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int = 10) -> dict[str, Any]:
@@ -8,25 +12,37 @@ def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int
     return {"label": label, "precision": precision, "recall": recall, "f1": f1, "support": support}
 
 
+def look(
+    observer: Observer, loss: float = 1.0, labels: Sequence[dict[str, Any]] = (), *, best: int = 1, without: int = 0
+) -> list[str]:
+    return observer.look(loss, labels, best_epoch=best, epochs_without_gain=without)
+
+
 def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
     observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
 
-    said = [observer.look(1.0 - 0.1 * i, 0.5 + 0.1 * i, labels) for i in range(5)]
+    said = [look(observer, 1.0 - 0.1 * i, labels) for i in range(5)]
 
     assert [len(sentences) for sentences in said] == [0, 0, 1, 0, 0]
-    assert "b" in said[2][0]
+    assert "after 3 epochs: b." in said[2][0]
+
+
+def test_a_label_that_was_right_once_is_not_said_to_have_never_been() -> None:
+    observer, lost = Observer(), row("b", precision=0, recall=0)
+
+    assert [look(observer, labels=[row("a"), b, row("c")]) for b in (row("b"), lost, lost, lost)] == [[], [], [], []]
 
 
 def test_a_label_with_hardly_any_examples_is_not_called_out() -> None:
     observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0, support=2)]
 
-    assert [observer.look(1.0, 0.5, labels) for _ in range(4)] == [[], [], [], []]
+    assert [look(observer, labels=labels) for _ in range(4)] == [[], [], [], []]
 
 
 def test_one_label_that_swallows_everything_is_named_at_once() -> None:
     labels = [row("a", precision=0.1, recall=1.0, support=10), row("b", precision=0, recall=0, support=90)]
 
-    (sentence,) = Observer().look(2.0, 0.1, labels)
+    (sentence,) = look(Observer(), 2.0, labels)
 
     assert "predicted as a" in sentence
 
@@ -34,15 +50,63 @@ def test_one_label_that_swallows_everything_is_named_at_once() -> None:
 def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
     labels = [row("a", precision=0.95, recall=1.0, support=95), row("b", precision=1.0, recall=0.2, support=5)]
 
-    assert Observer().look(2.0, 0.9, labels) == []
+    assert look(Observer(), 2.0, labels) == []
+
+
+def told(losses: Sequence[float], scores: Sequence[float], rule: Rule) -> tuple[Progress, list[str]]:
+    """What is said of these validations, and where the run stands after them."""
+    progress, observer, sentences = Progress(), Observer(), []
+    for epoch, (loss, score) in enumerate(zip(losses, scores, strict=True), start=1):
+        progress.step, progress.epoch = 10 * epoch, epoch
+        progress.take_in(score, rule)
+        sentences += look(observer, loss, best=progress.best_epoch, without=progress.epochs_without_gain)
+    return progress, sentences
 
 
 def test_validation_that_turns_is_noticed_and_validation_that_gains_is_not() -> None:
-    labels = [row("a"), row("b")]
-    turning, gaining = Observer(), Observer()
+    _, turned = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.6, 0.6], Rule(tie=0.01))
+    _, gained = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.72, 0.75], Rule(tie=0.01))
 
-    turned = [turning.look(loss, score, labels) for loss, score in ((1, 0.6), (0.8, 0.7), (0.9, 0.69), (1.0, 0.69))]
-    gained = [gaining.look(loss, score, labels) for loss, score in ((1, 0.6), (0.8, 0.7), (0.9, 0.72), (1.0, 0.75))]
+    (sentence,) = turned
+    assert "epoch 2 is still the best" in sentence
+    assert gained == []
 
-    assert "epoch 2 is still the best" in turned[-1][0]
-    assert gained == [[], [], [], []]
+
+def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
+    """The third of 40 epochs is the highest, but by less than an example: the last one is kept, and nothing else is said."""
+    losses = [0.5, 0.4, 0.3, *(0.3 + 0.01 * i for i in range(37))]
+    progress, sentences = told(losses, [0.8, 0.9, 0.953, *[0.95] * 37], Rule(tie=1 / 200))
+
+    assert progress.best_epoch == 40
+    (sentence,) = sentences
+    assert "epoch 3" not in sentence
+    assert "the latest counts as the best" in sentence
+
+
+def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() -> None:
+    assert told([0.5, 0.3, 0.301, 0.302, 0.303], [0.8, 0.9, 0.9, 0.9, 0.9], Rule(tie=0.01))[1] == []
+
+
+def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
+    worse, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.8, 0.8], Rule(tie=0.01))
+    tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.905], Rule(tie=0.01))
+    small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], Rule(tie=0.01, minimum_gain=0.05))
+
+    assert stopped_early(worse, Rule(tie=0.01)) == (
+        "Stopped early: in 2 epochs validation has gained no more than one example makes. Epoch 2 is the best."
+    )
+    assert stopped_early(tied, Rule(tie=0.01)).endswith(
+        "Epoch 4 is the best; of epochs that are no different, the latest counts."
+    )
+    assert "less than the smallest gain of 0.05" in stopped_early(small, Rule(tie=0.01, minimum_gain=0.05))
+
+
+def test_what_was_said_before_a_stop_is_not_said_again_after_it() -> None:
+    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
+    before = [sentence for _ in range(3) for sentence in look(observer, labels=labels)]
+
+    resumed = Observer(**json.loads(json.dumps(asdict(observer))))
+
+    assert len(before) == 1
+    assert look(resumed, labels=labels) == []
+    assert len(resumed.losses) == 4

@@ -62,9 +62,8 @@ def test_plateau_reduces_after_its_patience_and_not_before(classifier: Classifie
     chosen = Schedule(name="plateau", total_steps=100, steps_per_epoch=10, decay_rate=0.1, plateau_patience=2)
     rate = LearningRate(optimizer, chosen)
 
-    assert [rate.after_validation(score) for score in (0.5, 0.4, 0.6, 0.6, 0.5, 0.5, 0.4)] == [
-        False, False, False, False, True, False, True,
-    ]  # fmt: skip
+    gains = (True, False, True, False, False, False, False)
+    assert [rate.after_validation(gained=gained) for gained in gains] == [False, False, False, False, True, False, True]
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
 
 
