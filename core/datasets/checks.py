@@ -48,7 +48,7 @@ def check_examples(
     Raises:
         DatasetError: says why and what would help.
     """
-    task.check_trainable(examples[examples["split"] == "train"])
+    task.check_trainable(examples.loc[examples["split"] == "train", list(task.target_columns)])
     if len(labels) > max_labels:
         raise DatasetError(
             f"There are {len(labels):,} different labels; at most {max_labels:,} are allowed. The label column may hold ids or "
@@ -69,11 +69,12 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
     Raises:
         DatasetError: a split has no example left.
     """
-    known = set(task.label_names(examples[examples["split"] == "train"]))
+    answers = examples[["split", "record", "part", *task.target_columns]]  # without the texts, which would be copied
+    known = set(task.label_names(answers[answers["split"] == "train"]))
     unknown: list[tuple[str, SetAside]] = []
     dropped: list[int] = []
     for name in SPLITS[1:]:
-        rows = examples[examples["split"] == name]
+        rows = answers[answers["split"] == name]
         found = _rows_with_other_labels(rows, known, task)
         if found and len(found) == len(rows):
             labels = sorted(set(task.label_names(rows)) - known)
@@ -87,7 +88,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
             entry = SetAside(int(record), Reason.UNKNOWN_LABEL, f"No training example has the label {quoted(labels, 5)}.")
             unknown.append((str(part), entry))
         dropped += found
-    return examples.drop(index=dropped), unknown
+    return examples.drop(index=dropped) if dropped else examples, unknown
 
 
 def _rows_with_other_labels(rows: pd.DataFrame, known: set[str], task: Task) -> list[int]:

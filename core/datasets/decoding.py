@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
+from itertools import chain, count, islice
 
 from core.datasets.encoding_guess import guess_encoding, telling_lines
 from core.errors import InputFileError
@@ -85,12 +86,17 @@ class Decoded:
         raw.seek(self.start)
         wrapper = TextIOWrapper(raw, encoding=self.codec, errors=self._errors, newline="")
         if at is None:
-            yield from wrapper
-            return
-        for number, line in enumerate(wrapper):
-            if number % 20_000 == 0:
-                at(raw.tell() / len(self.data))
-            yield line
+            return wrapper
+
+        def some_at_a_time() -> Iterator[list[str]]:
+            for number in count():
+                if number % 100 == 0:
+                    at(raw.tell() / len(self.data))
+                if not (lines := list(islice(wrapper, 200))):
+                    return
+                yield lines
+
+        return chain.from_iterable(some_at_a_time())
 
     @property
     def _errors(self) -> str:

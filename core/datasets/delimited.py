@@ -159,8 +159,7 @@ def _parse(decoded: Decoded, delimiter: str, *, num_above: int, progress: Progre
 
     def lines(begin: float, end: float) -> Iterator[str]:
         read = decoded.lines(lambda share: progress(begin + (end - begin) * share, "Reading the file"))
-        yield from ("\n" for _ in islice(read, num_above))
-        yield from read
+        return chain(("\n" for _ in islice(read, num_above)), read)
 
     parsed = None
     try:

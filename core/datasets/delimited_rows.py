@@ -15,10 +15,13 @@ from core.tasks.reasons import Reason
 if TYPE_CHECKING:
     import _csv
 
-_CHUNK = 20_000
+_CHUNK = 200
+"""Rows that are held as lists at a time: fewer than the number of new lists (700) at which Python looks for garbage among all
+that it holds, which would take longer than the reading."""
 _LONGEST_CELL = 2**31 - 1
+_TELLING_ROWS = 20_000
 _FEW_VALUES = 0.5
-"""Share of different values in the first rows up to which equal cells of a column share one string."""
+"""Equal cells of a column share one string, unless more than this share of so many rows turn out to be different."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,15 @@ class ParsedRows:
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
         """Take in rows; those without any cell are blank lines between records."""
         width = len(self.first)
-        if not all(rows):
+        widths = set(map(len, rows))
+        if 0 in widths:
             filled = [place for place, cells in enumerate(rows) if cells]
             rows, lines = [rows[place] for place in filled], [lines[place] for place in filled]
+            widths.remove(0)
         first_record = len(self.lines) + 1
         self.lines.extend(lines)
         records: Iterable[int] = range(first_record, first_record + len(rows))
-        if any(len(cells) != width for cells in rows):
+        if widths - {width}:
             fitting = [trimmed(cells, width) for cells in rows]
             numbered = list(enumerate(fitting, start=first_record))
             self.odd += [OddRow(record, cells) for record, cells in numbered if len(cells) != width]
@@ -84,11 +89,16 @@ class ParsedRows:
         self.odd.append(OddRow(len(self.lines), None, content, kind))
 
     def _extend_columns(self, rows: Sequence[list[str]]) -> None:
-        by_column = list(zip(*rows, strict=True))
         if not self._shared:
-            self._shared = [{} if len(set(cells)) <= _FEW_VALUES * len(cells) else None for cells in by_column]
-        for column, cells, shared in zip(self.columns, by_column, self._shared, strict=True):
-            column.extend(cells if shared is None else map(shared.setdefault, cells, cells))
+            self._shared = [{} for _ in self.first]
+        for place, (column, cells) in enumerate(zip(self.columns, zip(*rows, strict=True), strict=True)):
+            shared = self._shared[place]
+            if shared is None:
+                column.extend(cells)
+                continue
+            column.extend(map(shared.setdefault, cells, cells))
+            if len(column) >= _TELLING_ROWS and len(shared) > _FEW_VALUES * len(column):
+                self._shared[place] = None
 
 
 def parse_rows(

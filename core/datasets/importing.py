@@ -94,7 +94,8 @@ def prepare(
     if all(part.empty for part in parts):
         raise DatasetError(_nothing_left(set_aside))
     check_sizes(parts, max_rows, max_text_characters)
-    examples = pd.concat([part for part in parts if not part.empty], ignore_index=True)
+    filled = [part for part in parts if not part.empty]
+    examples = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0].reset_index(drop=True)
 
     progress(0.3, "Making the splits")
     split = assign_splits(examples, tables, plan, task)
@@ -102,7 +103,9 @@ def prepare(
     set_aside += [_located(entry, "main", tables["main"]) for entry in split.set_aside]
     notes += split.notes
     examples["split"] = pd.Series(split.names, dtype=object)
-    examples, unknown = without_unknown_labels(examples.dropna(subset="split"), task)
+    if None in split.names:
+        examples = examples.dropna(subset="split")
+    examples, unknown = without_unknown_labels(examples, task)
     set_aside += [_located(entry, part, tables[part]) for part, entry in unknown]
     if unknown:
         notes.append(
@@ -175,7 +178,8 @@ def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside
     examples = examples.reset_index(drop=True)
     examples.insert(0, "id", np.arange(len(examples)))
     columns = ["id", "split", "record", "text", *task.target_columns]
-    by_split = {name: examples[examples["split"] == name] for name in SPLITS}
+    answers = examples[["split", *task.target_columns]]  # without the texts, which would be copied
+    by_split = {name: answers[answers["split"] == name] for name in SPLITS}
     label_counts = {name: task.label_counts(rows) for name, rows in by_split.items()}
     return Prepared(
         task=task.name,
@@ -192,6 +196,12 @@ def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: 
     """What the file says of the examples beside their texts and answers, ids of the examples as index."""
     used = {name for names in plan.roles.values() for name in names} | {plan.split_column}
     ids = pd.Series(np.arange(len(examples)), index=examples.index)
+    if len(tables) == 1:
+        rows = tables["main"].rows
+        if len(rows) != len(examples):
+            rows = rows.loc[examples["record"]]
+        rows = rows[[name for name in rows.columns if name not in used]].set_axis(ids, axis="index")
+        return rows[rows.columns[rows.notna().any().to_numpy()]]
     parts = []
     for part, table in tables.items():
         own = examples["part"] == part

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from core.datasets.column_splits import ColumnSplits, split_by_group, split_by_time
@@ -62,8 +61,9 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
         return _by_group_or_time(examples, tables["main"], plan, task, given)
     if plan.split_column is not None and not given:
         return _by_column(examples, tables["main"], plan, task)
-    parts = examples["part"].where(~in_main, "train") if given else ["train"] * len(examples)
-    names: list[str | None] = [str(part) for part in parts]
+    names: list[str | None] = ["train"] * len(examples)
+    if given:
+        names = [str(part) for part in examples["part"].where(~in_main, "train")]
     assigned = Assigned(names=names, description={"method": "files" if given else "stratified"})
     if plan.split_column is not None:
         assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since separate files give them.")
@@ -120,13 +120,14 @@ def _draw_missing(assigned: Assigned, examples: pd.DataFrame, plan: ImportPlan, 
     missing = [name for name in SPLITS[1:] if name not in assigned.names]
     if not missing:
         return
-    places = np.array([place for place, name in enumerate(assigned.names) if name == "train"])
-    rows = examples.iloc[places]
+    places = [place for place, name in enumerate(assigned.names) if name == "train"]
+    rows = examples if len(places) == len(examples) else examples.iloc[places]
     shares = {name: plan.fractions[SPLITS.index(name)] for name in missing}
     fractions = (1 - sum(shares.values()), shares.get("validation", 0.0), shares.get("test", 0.0))
     groups = pd.factorize(rows["text"])[0]
-    for place, name in zip(places, stratified_split(task.strata(rows), fractions, plan.seed, groups=groups), strict=True):
-        assigned.names[place] = str(name)
+    drawn = stratified_split(task.strata(rows), fractions, plan.seed, groups=groups).tolist()
+    for place, name in zip(places, drawn, strict=True):
+        assigned.names[place] = name
     assigned.description |= {"seed": plan.seed, "fractions": [round(share, 6) for share in fractions], "drawn": missing}
     if len(missing) == 1:
         assigned.notes.append(

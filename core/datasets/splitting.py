@@ -6,7 +6,6 @@ split that lacks most of that label. It treats one label a text, several labels 
 Source: Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +16,8 @@ _FIRST_IN_NEED = (0, 2, 1)
 """Splits in the order in which a rare label reaches them: train learns it, test measures it, validation comes last."""
 _BY_PREFERENCE = _FIRST_IN_NEED
 """The same order decides between splits that need an example equally."""
+_DONE = 2**62
+"""Stands for the number of examples left of a label that was dealt out."""
 
 
 def stratified_split(
@@ -37,70 +38,116 @@ def stratified_split(
         Names of the splits, ``(num_examples,)``, dtype object.
     """
     num_examples = len(strata)
-    group_of = np.arange(num_examples) if groups is None else np.unique(groups, return_inverse=True)[1]
+    group_of = np.arange(num_examples) if groups is None else _numbered(groups)
     num_groups = int(group_of.max()) + 1 if num_examples else 0
-    sizes: list[int] = np.bincount(group_of, minlength=num_groups).tolist()
+    sizes = np.bincount(group_of, minlength=num_groups)
     random = np.random.default_rng(seed)
     rank = random.permutation(num_groups)
+    order = np.argsort(rank)
+    labels = _Labels(strata, group_of, rank, order)
 
-    labels_of = _labels_of_groups(strata, group_of, num_groups)
-    members = _members(labels_of, strata.shape[1], rank)
-    wanted = [_quota(len(group), fractions, random) for group in members]
-    # Lists of plain numbers: a million rows are dealt out one by one, and numpy's own numbers are slow to take up singly.
+    wanted = np.array([_quota(len(members), fractions, random) for members in labels.members], dtype=int).reshape(-1, 3)
     room = [float(fraction) * num_examples for fraction in fractions]
     open_splits = [split for split in _BY_PREFERENCE if fractions[split] > 0]
-    place = [-1] * num_groups
+    place = np.full(num_groups, -1)
 
-    def assign(group: int, split: int) -> None:
+    left = np.array([len(members) or _DONE for members in labels.members], dtype=int)
+    while len(left) and left.min() < _DONE // 2:
+        label = int(left.argmin())
+        dealt = labels.members[label]
+        dealt = dealt[place[dealt] < 0]
+        place[dealt] = _deal_out(sizes[dealt], wanted[label].tolist(), room, fractions, open_splits)
+        counts = labels.counts(dealt, place[dealt])
+        wanted -= counts
+        left -= counts.sum(axis=1)
+        left[label] = _DONE
+    without = order[place[order] < 0]
+    for group, size in zip(without.tolist(), sizes[without].tolist(), strict=True):
+        split = _neediest([0, 0, 0], room, fractions, open_splits)
         place[group] = split
-        room[split] -= sizes[group]
-        for label in labels_of[group]:
-            wanted[label][split] -= 1
-
-    left = {label: len(group) for label, group in enumerate(members) if group}
-    while left:
-        label = min(left, key=lambda name: (left[name], name))
-        for group in members[label]:
-            if place[group] < 0:
-                assign(group, _neediest(wanted[label], room, fractions, open_splits))
-                for other in labels_of[group]:
-                    left[other] -= 1
-        del left[label]
-    order = np.argsort(rank).tolist()
-    for group in order:
-        if place[group] < 0:
-            assign(group, _neediest([0, 0, 0], room, fractions, open_splits))
-    _bring_missing_labels(place, labels_of, members, fractions)
-    _fill_empty_splits(place, labels_of, fractions, order)
-    names: np.ndarray = np.array(SPLITS, dtype=object)[np.array(place, dtype=int)[group_of]]
+        room[split] -= size
+    _bring_missing_labels(place, labels, fractions)
+    _fill_empty_splits(place, labels, fractions, order)
+    names: np.ndarray = np.array(SPLITS, dtype=object)[place[group_of]]
     return names
 
 
-def _labels_of_groups(strata: np.ndarray, group_of: np.ndarray, num_groups: int) -> list[tuple[int, ...]]:
-    """For each group the labels its examples have, in ascending order; equal ones share one tuple."""
-    examples, labels = np.nonzero(strata)
-    num_labels = max(1, strata.shape[1])
-    pairs = np.unique(group_of[examples] * num_labels + labels)
-    groups, labels = np.divmod(pairs, num_labels)
-    ends = np.searchsorted(groups, np.arange(1, num_groups + 1)).tolist()
-    in_order = labels.tolist()
-    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
-    found = []
-    begin = 0
-    for end in ends:
-        key = tuple(in_order[begin:end])
-        found.append(shared.setdefault(key, key))
-        begin = end
-    return found
+def _numbered(groups: np.ndarray) -> np.ndarray:
+    """The groups by numbers from 0 without a gap, in ascending order."""
+    if groups.size and groups.min() == 0 and groups.max() < groups.size and np.bincount(groups).all():
+        return groups
+    return np.unique(groups, return_inverse=True)[1]
 
 
-def _members(labels_of: Sequence[Sequence[int]], num_labels: int, rank: np.ndarray) -> list[list[int]]:
-    """For each label its groups, in random order."""
-    members: list[list[int]] = [[] for _ in range(num_labels)]
-    for group in np.argsort(rank).tolist():
-        for label in labels_of[group]:
-            members[label].append(group)
-    return members
+class _Labels:
+    """Which groups have which labels, as flat arrays, since a million groups with an object each take seconds.
+
+    Args:
+        strata: labels of the examples, ``(num_examples, num_labels)``.
+        group_of: group of each example.
+        rank: place of each group in the random order.
+        order: the groups in this order.
+
+    Attributes:
+        members: for each label its groups, in random order.
+    """
+
+    def __init__(self, strata: np.ndarray, group_of: np.ndarray, rank: np.ndarray, order: np.ndarray) -> None:
+        num_groups, self._num_labels = len(rank), strata.shape[1]
+        examples, labels = np.nonzero(strata)
+        pairs = np.sort(group_of[examples] * max(1, self._num_labels) + labels)
+        pairs = pairs[np.diff(pairs, prepend=-1) != 0]
+        self.group, self.label = np.divmod(pairs, max(1, self._num_labels))
+        """Every group with each of its labels, in ascending order."""
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(self.group, minlength=num_groups))])
+        by_label = np.sort(self.label * num_groups + rank[self.group])
+        ends = np.cumsum(np.bincount(self.label, minlength=self._num_labels))
+        self.members = np.split(order[by_label % max(1, num_groups)], ends[:-1]) if self._num_labels else []
+
+    def of(self, group: int) -> list[int]:
+        """The labels of a group, in ascending order."""
+        labels: list[int] = self.label[self._starts[group] : self._starts[group + 1]].tolist()
+        return labels
+
+    def counts(self, groups: np.ndarray, splits: np.ndarray) -> np.ndarray:
+        """How many of the groups in each split have each label, ``(num_labels, 3)``.
+
+        Args:
+            groups: some groups.
+            splits: split of each.
+        """
+        begins = self._starts[groups]
+        lengths = self._starts[groups + 1] - begins
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begins - (ends - lengths), lengths)
+        keys = self.label[places] * 3 + np.repeat(splits, lengths)
+        return np.bincount(keys, minlength=self._num_labels * 3).reshape(-1, 3)
+
+
+def _deal_out(
+    sizes: np.ndarray, lacking: list[int], room: list[float], fractions: Sequence[float], open_splits: Sequence[int]
+) -> np.ndarray:
+    """The split of each group that has a certain label; takes their sizes from the room, in place.
+
+    Args:
+        sizes: of the groups.
+        lacking: how many groups with the label each split lacks.
+        room: how many examples each split still takes.
+        fractions: shares of the splits.
+        open_splits: those with a share.
+    """
+    first = _neediest(lacking, room, fractions, open_splits)
+    lead = lacking[first] - max((lacking[split] for split in open_splits if split != first), default=-len(sizes))
+    # Until its lead is used up, every group goes to the split that lacks most.
+    splits = [first] * min(lead, len(sizes))
+    lacking[first] -= len(splits)
+    room[first] -= int(sizes[: len(splits)].sum())
+    for size in sizes[len(splits) :].tolist():
+        split = _neediest(lacking, room, fractions, open_splits)
+        lacking[split] -= 1
+        room[split] -= size
+        splits.append(split)
+    return np.array(splits, dtype=int)
 
 
 def _quota(count: int, fractions: Sequence[float], random: np.random.Generator) -> list[int]:
@@ -131,39 +178,34 @@ def _neediest(wanted: Sequence[int], room: Sequence[float], fractions: Sequence[
     return best
 
 
-def _bring_missing_labels(
-    place: list[int], labels_of: Sequence[Sequence[int]], members: Sequence[Sequence[int]], fractions: Sequence[float]
-) -> None:
+def _bring_missing_labels(place: np.ndarray, labels: _Labels, fractions: Sequence[float]) -> None:
     """Move single groups so that a label absent from a split gets there, without taking the last one where it matters more."""
-    counts = [[0, 0, 0] for _ in members]
-    for labels, split in zip(labels_of, place, strict=True):
-        for label in labels:
-            counts[label][split] += 1
+    counts = labels.counts(np.arange(len(place)), place)
     for needed, split in enumerate(_FIRST_IN_NEED, start=1):
         matters_more = _FIRST_IN_NEED[:needed]
-        for label, groups in enumerate(members):
-            if fractions[split] <= 0 or counts[label][split] or len(groups) < needed:
+        for label, groups in enumerate(labels.members):
+            if fractions[split] <= 0 or counts[label, split] or len(groups) < needed:
                 continue
-            for group in groups:
-                source = place[group]
-                if source not in matters_more or all(counts[other][source] > 1 for other in labels_of[group]):
-                    for other in labels_of[group]:
-                        counts[other][source] -= 1
-                        counts[other][split] += 1
+            for group in groups.tolist():
+                source, own = int(place[group]), labels.of(group)
+                if source not in matters_more or all(counts[other, source] > 1 for other in own):
+                    counts[own, source] -= 1
+                    counts[own, split] += 1
                     place[group] = split
                     break
 
 
-def _fill_empty_splits(
-    place: list[int], labels_of: Sequence[Sequence[int]], fractions: Sequence[float], order: Sequence[int]
-) -> None:
+def _fill_empty_splits(place: np.ndarray, labels: _Labels, fractions: Sequence[float], order: np.ndarray) -> None:
     """Give a split that should have examples but got none one from training that training can spare, so that small files work."""
-    in_training = Counter(label for labels, split in zip(labels_of, place, strict=True) if split == 0 for label in labels)
     for split in _FIRST_IN_NEED[1:]:
-        if fractions[split] <= 0 or split in place:
+        if fractions[split] <= 0 or (place == split).any():
             continue
-        spare = [group for group in order if place[group] == 0 and all(in_training[label] > 1 for label in labels_of[group])]
-        if len(spare) > 0 and place.count(0) > 1:
-            chosen = max(spare, key=lambda group: min((in_training[label] for label in labels_of[group]), default=len(place)))
+        in_training = labels.counts(np.arange(len(place)), place)[:, 0]
+        spare = [
+            group for group in order[place[order] == 0].tolist() if all(in_training[label] > 1 for label in labels.of(group))
+        ]
+        if spare and np.count_nonzero(place == 0) > 1:
+            chosen = max(
+                spare, key=lambda group: min((int(in_training[label]) for label in labels.of(group)), default=len(place))
+            )
             place[chosen] = split
-            in_training.subtract(labels_of[chosen])

@@ -1,17 +1,20 @@
 """From tables to a data set: plans, splits, checks and the account of every record."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.datasets.dataset import open_dataset
+from core.datasets.dataset import hash_examples, open_dataset
 from core.datasets.importing import ImportPlan, guess_plan, guess_task, prepare, write
 from core.datasets.table import Table
 from core.errors import DatasetError
@@ -275,6 +278,15 @@ def test_the_hashes_depend_on_the_rows_and_on_nothing_else(tmp_path: Path) -> No
     assert hashes("two", rows) == first
     assert changed[0] != first[0]
     assert hashes("four", rows, seed=1)[0] != first[0]
+
+
+def test_the_hash_is_that_of_the_rows_as_lists_in_json() -> None:
+    texts = ['a "quoted" \\ text', "two\nlines\r\nand\u2028more\x85", "größer 你好 😀\t\x01", "half \ud800"]
+    rows = pd.DataFrame({"split": ["train"] * 4, "text": texts, "labels": [["a", "b"], [], ["ü"], np.array(["c"])]}, dtype=object)
+    lines = [json.dumps([split, text, list(labels)], ensure_ascii=False) + "\n" for split, text, labels in rows.to_numpy()]
+
+    expected = hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    assert hash_examples(rows, ["split", "text", "labels"]) == expected
 
 
 def test_a_file_with_ragged_rows_is_accounted_for_from_bytes_to_data_set(read: Read) -> None:

@@ -1,5 +1,7 @@
 """Stratified splits."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +57,19 @@ def test_the_same_seed_gives_the_same_splits_and_another_seed_others() -> None:
 
     assert stratified_split(strata, FRACTIONS, 3).tolist() == stratified_split(strata, FRACTIONS, 3).tolist()
     assert stratified_split(strata, FRACTIONS, 3).tolist() != stratified_split(strata, FRACTIONS, 4).tolist()
+
+
+def test_a_seed_gives_the_splits_it_gave_in_earlier_versions() -> None:
+    random = np.random.default_rng(7)
+    strata = random.random((3000, 12)) < random.random(12) * 0.3
+    groups = random.integers(0, 2000, 3000)
+    found = [
+        "".join(name[1] for name in stratified_split(strata, fractions, 5, groups=own))
+        for fractions in (FRACTIONS, (0.9, 0.1, 0.0), (0.6, 0.2, 0.2))
+        for own in (None, groups)
+    ]
+
+    assert hashlib.sha256("\n".join(found).encode()).hexdigest()[:16] == "34c061bac6b77c60"
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=1, max_size=80))
