@@ -12,9 +12,7 @@ from dashboard import formats, state, widgets
 
 def draw_list(records: Sequence[DatasetRecord]) -> None:
     """Every data set with what can be done with the one chosen."""
-    num_runs: dict[str, int] = {}
-    for run in state.workspace().runs():
-        num_runs[run.dataset_id] = num_runs.get(run.dataset_id, 0) + 1
+    num_runs = state.workspace().lists.num_of_datasets()
     families = _families(records)
     everything = len(records)
     if len(families) < everything:
@@ -23,6 +21,9 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
             if not st.toggle(f"Also {formats.plural(older, 'earlier version')}", key="datasets-all"):
                 records = [family[0] for family in families]
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
+    columns = ["name", "change", "task", "examples", "labels", "runs", "created"]
+    if all(record.parent_id is None for record in records):
+        columns.remove("change")
     picked = st.dataframe(
         pd.DataFrame(
             [
@@ -43,6 +44,7 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         on_select="rerun",
         selection_mode="single-row",
         height=min(40 + 35 * max(len(records), 2), 420),
+        column_order=columns,
         column_config={
             "name": st.column_config.TextColumn("Data set", width="large"),
             "change": st.column_config.TextColumn("What was done", width="medium", help="For repaired versions."),
