@@ -21,6 +21,7 @@ from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.queue_desk import QueueDesk
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
+from core.runs.run_lists import RunLists
 from core.runs.store import Store
 from core.settings import Settings
 
@@ -219,7 +220,7 @@ class Workspace:
         run_id = new_id()
         record = RunRecord(
             id=run_id,
-            name=_clean_name(name, RunError) if name else f"{dataset_name} {len(self.runs_of_dataset(dataset.id)) + 1}",
+            name=_clean_name(name, RunError) if name else f"{dataset_name} {self.lists.num_of_datasets().get(dataset.id, 0) + 1}",
             dataset_id=dataset.id,
             task=dataset.task,
             model=config.model.model,
@@ -255,6 +256,11 @@ class Workspace:
     def runs(self) -> list[RunRecord]:
         """Every run, newest first."""
         return self.store.runs()
+
+    @property
+    def lists(self) -> RunLists:
+        """The newest runs that fit, and how many there are of which kind, for pages that do not show every run."""
+        return self.store.lists
 
     def queue(self) -> list[RunRecord]:
         """Runs that wait, in the order in which they will start."""

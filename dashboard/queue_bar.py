@@ -1,11 +1,10 @@
 """The queue above the table of runs: how many wait, whether it is paused, how many work at once, and who looks after it."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from core.runs.queue_order import MOST_AT_ONCE, Step
 from core.runs.records import RunRecord, RunState
+from core.runs.run_lists import RunsOverview
 from dashboard import formats, state, widgets
 from dashboard.escaping import markdown_text
 
@@ -17,12 +16,11 @@ _MOVES: dict[Step, tuple[str, str]] = {
 }
 
 
-def draw_queue(runs: Sequence[RunRecord]) -> None:
+def draw_queue(overview: RunsOverview) -> None:
     """What can be said and done about the queue as a whole; nothing where nothing waits or works and all is as usual."""
     desk = state.workspace().desk
     switches = desk.switches()
-    waiting = sum(run.state is RunState.QUEUED for run in runs)
-    working = sum(run.state is RunState.RUNNING for run in runs)
+    waiting, working = (overview.by_state.get(run_state, 0) for run_state in (RunState.QUEUED, RunState.RUNNING))
     if desk.watches() and (waiting or working):
         st.info(
             "Another Tuneboard on this machine looks after the runs of this workspace. What you do here is passed on to it; "

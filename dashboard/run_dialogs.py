@@ -1,10 +1,12 @@
 """Small windows that change a run: its name, its tags, or its being there at all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, NoReturn
 
 import streamlit as st
 
+from core.errors import NotFoundError
 from core.runs.records import RunRecord
 from dashboard import formats, state, widgets
 
@@ -17,10 +19,13 @@ def ask_in_dialog(question: Literal["rename", "tag", "delete"], runs: Sequence[R
     st.rerun()
 
 
-def show_dialog_asked_for(runs: Sequence[RunRecord]) -> None:
+def show_dialog_asked_for() -> None:
     """Open the dialog that ``ask_in_dialog`` asked for, once."""
     question, ids = st.session_state.pop(_ASKED, ("", []))
-    chosen = [run for run in runs if run.id in ids]
+    chosen = []
+    for run_id in ids:
+        with suppress(NotFoundError):  # somebody may have deleted it meanwhile
+            chosen.append(state.workspace().run(run_id))
     if not chosen:
         return
     if question == "rename":
@@ -46,7 +51,7 @@ def rename_dialog(run: RunRecord) -> None:
 def tag_dialog(run: RunRecord) -> None:
     """Choose among the tags there are, or write new ones."""
     workspace = state.workspace()
-    known = sorted({tag for other in workspace.runs() for tag in other.tags})
+    known = sorted({*workspace.lists.overview().tags, *run.tags})
     tags = st.multiselect(
         "Tags",
         known,

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import LineReader
+from core.runs.run_lists import RunFilter, RunsOverview
 from core.tasks import TASKS
 from dashboard import formats, state, widgets
 from dashboard.live import is_whole, progress_of
@@ -23,20 +24,11 @@ _ROWS = 300
 _SHOWN = "runs-shown"
 
 
-class Filters(NamedTuple):
-    """Which runs to show; an empty part lets everything through."""
-
-    states: frozenset[RunState]
-    tasks: frozenset[str]
-    words: str
-    tags: frozenset[str]
-
-
-def draw_filters(runs: Sequence[RunRecord]) -> Filters:
+def draw_filters(overview: RunsOverview) -> RunFilter:
     """Choices that fit the runs there are."""
-    present = [run_state for run_state in RunState if any(run.state is run_state for run in runs)]
-    tasks = [name for name in TASKS if any(run.task == name for run in runs)]
-    tags = sorted({tag for run in runs for tag in run.tags})
+    present = [run_state for run_state in RunState if run_state in overview.by_state]
+    tasks = [name for name in TASKS if name in overview.tasks]
+    tags = list(overview.tags)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(
             "Search", key="runs-words", placeholder="Name, data set, model", icon=":material/search:", width=260
@@ -53,25 +45,20 @@ def draw_filters(runs: Sequence[RunRecord]) -> Filters:
                 "Task", tasks, selection_mode="multi", format_func=lambda name: TASKS[name].title, key="runs-tasks"
             )
             chosen_tags = st.multiselect("Tags", tags, key="runs-tags", placeholder="Any", disabled=not tags)
-    return Filters(frozenset(states), frozenset(chosen_tasks), words.strip().casefold(), frozenset(chosen_tags))
+    return RunFilter(
+        states=frozenset(states), tasks=frozenset(chosen_tasks), words=tuple((words or "").split()), tags=frozenset(chosen_tags)
+    )
 
 
-def draw_table(filters: Filters, just_read: list[Sequence[RunRecord]]) -> None:
-    """The runs that fit, with their progress; drawn again every few seconds while one is at work.
-
-    Args:
-        filters: which runs to show.
-        just_read: all runs as the page has just read them, for its first drawing; emptied, so that the next one reads anew.
-    """
+def draw_table(wanted: RunFilter) -> None:
+    """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
     workspace = state.workspace()
     names = widgets.dataset_names()
-    everything = just_read.pop() if just_read else workspace.runs()
-    runs = [run for run in everything if _fits(run, filters, names)]
+    found = workspace.lists.newest(wanted, limit=st.session_state.get(_SHOWN, _ROWS))
+    runs, num_fitting = found.newest, found.num_fitting
     if not runs:
         st.info("No run fits these filters.", icon=":material/filter_alt_off:")
         return
-    num_fitting = len(runs)
-    runs = runs[: st.session_state.get(_SHOWN, _ROWS)]
     places = {run.id: place for place, run in enumerate(workspace.queue(), start=1)}
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
     picked = st.dataframe(
@@ -132,16 +119,6 @@ def _draw_actions(chosen: Sequence[RunRecord]) -> None:
             draw_moves(run)
     if st.button("Delete", icon=":material/delete:"):
         ask_in_dialog("delete", chosen)
-
-
-def _fits(run: RunRecord, filters: Filters, names: Mapping[str, str]) -> bool:
-    searched = " ".join([run.name, names.get(run.dataset_id, ""), run.model, run.recipe, *run.tags]).casefold()
-    return (
-        (not filters.states or run.state in filters.states)
-        and (not filters.tasks or run.task in filters.tasks)
-        and (not filters.tags or filters.tags <= set(run.tags))
-        and all(word in searched for word in filters.words.split())
-    )
 
 
 def _row(run: RunRecord, names: Mapping[str, str], places: Mapping[str, int]) -> dict[str, Any]:

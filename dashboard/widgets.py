@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.errors import UserError
+from core.errors import NotFoundError, UserError
 from core.models.catalogue import BUNDLED, BUNDLED_TITLE
 from core.runs.records import RunRecord, RunState
+from core.runs.run_lists import RunFilter, RunsFound
 from core.training.recipes import RECIPES
 from dashboard import formats, state
 from dashboard.charts.base import TOOLBAR
@@ -105,11 +106,27 @@ MOST_RUNS_OFFERED = 200
 """Runs to choose from in one list: a browser takes seconds for thousands, and nobody reads them."""
 
 
-def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
-    """Choose one of several runs, newest first; the choice is kept in the URL, so that the page can be passed on or refreshed."""
-    by_id = {run.id: run for run in runs}
+def finished_runs() -> RunsFound:
+    """The runs that have succeeded, as many as ``run_picker`` offers."""
+    succeeded = RunFilter(states=frozenset({RunState.SUCCEEDED}))
+    return state.workspace().lists.newest(succeeded, limit=MOST_RUNS_OFFERED)
+
+
+def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
+    """Choose one of the finished runs, newest first; the choice is kept in the URL: the page can be passed on or refreshed.
+
+    Args:
+        found: the finished runs, at least one.
+        label: what the list is called.
+    """
+    by_id = {run.id: run for run in found.newest}
+    newest = list(by_id)
     wanted = state.remembered_id("run")
-    current = wanted if wanted in by_id else runs[0].id
+    if wanted is not None and wanted not in by_id:
+        with suppress(NotFoundError):  # deleted, or of another workspace
+            older = state.workspace().run(wanted)
+            by_id |= {older.id: older} if older.state is RunState.SUCCEEDED else {}
+    current = wanted if wanted in by_id else newest[0]
     state.remember_id("run", current)
     if state.id_in_url("run") != current:
         st.query_params["run"] = current
@@ -119,15 +136,14 @@ def run_picker(runs: Sequence[RunRecord], *, label: str = "Run") -> RunRecord:
     def picked() -> None:
         st.query_params["run"] = st.session_state[key]
 
-    newest = list(by_id)[:MOST_RUNS_OFFERED]
     st.selectbox(
         label,
-        newest if current in newest else [*newest, current],
+        list(by_id),
         key=key,
         format_func=lambda run_id: run_title(by_id[run_id]),
         on_change=picked,
-        help=f"The newest {len(newest)} of {formats.count(len(by_id))}; older ones open from the Runs page."
-        if len(newest) < len(by_id)
+        help=f"The newest {len(newest)} of {formats.count(found.num_fitting)}; older ones open from the Runs page."
+        if len(newest) < found.num_fitting
         else None,
     )
     return by_id[current]

@@ -24,6 +24,7 @@ from core.errors import DatasetError, RunError
 from core.runs.database import changing, open_database, reading
 from core.runs.queue_order import QueueOrder
 from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
+from core.runs.run_lists import RunLists
 from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
 from core.runs.views import EVERYTHING, View
 
@@ -146,6 +147,11 @@ class Store:
     def running(self) -> list[RunRecord]:
         """Runs at work, in the order in which they were queued."""
         return self._in_state(RunState.RUNNING)
+
+    @property
+    def lists(self) -> RunLists:
+        """Looks at the runs where there may be very many."""
+        return RunLists(self._engine, self._view)
 
     @property
     def order(self) -> QueueOrder:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.runs.records import RunState
 from core.tasks import get_task
 from dashboard import state, widgets
 from dashboard.predicting import draw_answer, draw_question
@@ -10,13 +9,14 @@ from dashboard.predicting import draw_answer, draw_question
 workspace = state.workspace()
 widgets.page_head("Predict", "Give new texts to a trained model: paste them, one a line, or upload a file.")
 
-finished = [run for run in workspace.runs() if run.state is RunState.SUCCEEDED]
-if not finished:
+finished = widgets.finished_runs()
+if not finished.newest:
+    has_runs = workspace.lists.overview().num_runs > 0
     widgets.empty_state(
         "No trained model yet",
         "As soon as a run is finished, its model can be used here.",
-        button="Train a model" if not workspace.runs() else "See the runs",
-        page=state.TRAIN_PAGE if not workspace.runs() else state.RUNS_PAGE,
+        button="See the runs" if has_runs else "Train a model",
+        page=state.RUNS_PAGE if has_runs else state.TRAIN_PAGE,
         icon=":material/edit_note:",
     )
     st.stop()

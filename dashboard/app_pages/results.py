@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.runs.records import RunState
 from core.tasks import get_task
 from dashboard import state, widgets
 from dashboard.escaping import markdown_text
@@ -17,9 +16,9 @@ widgets.page_head(
     "Results", "How good a finished run is on texts it has not seen, label by label, with the examples behind every figure."
 )
 
-finished = [run for run in workspace.runs() if run.state is RunState.SUCCEEDED]
-if not finished:
-    if workspace.runs():
+finished = widgets.finished_runs()
+if not finished.newest:
+    if workspace.lists.overview().num_runs:
         widgets.empty_state(
             "No run is finished yet",
             "Results appear here as soon as a run has trained and was tested.",

@@ -10,8 +10,8 @@ from dashboard.runs_table import draw_filters, draw_table
 workspace = state.workspace()
 widgets.page_head("Runs", "Every training run, newest first. A run goes on in the background, whether or not a page is open.")
 
-runs = workspace.runs()
-if not runs:
+overview = workspace.lists.overview()
+if not overview.num_runs:
     if workspace.dataset_records():
         line, button, page = "Choose a data set and a model; the defaults are good.", "Train a model", state.TRAIN_PAGE
     else:
@@ -19,8 +19,8 @@ if not runs:
     widgets.empty_state("No run yet", line, button=button, page=page, icon=":material/list_alt:")
     st.stop()
 
-draw_queue(runs)
-chosen = draw_filters(runs)
-active = any(not run.state.is_final for run in runs)
-st.fragment(draw_table, run_every=2.0 if active else None)(chosen, [runs])
-show_dialog_asked_for(runs)
+draw_queue(overview)
+chosen = draw_filters(overview)
+active = any(not state_of_some.is_final for state_of_some in overview.by_state)
+st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
+show_dialog_asked_for()
