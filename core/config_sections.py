@@ -375,7 +375,7 @@ class TrainingConfig:
     selection_metric: str | None = option(
         None,
         title="Best checkpoint by",
-        help="Validation figure by which the checkpoint to keep is chosen. Automatic: the task's usual F1.",
+        help="Validation figure that decides which checkpoint is the best, and on stopping early. Automatic: the task's F1.",
     )
     thresholds: str = option(
         "tuned",
@@ -393,7 +393,7 @@ class TrainingConfig:
     minimum_gain: float = option(
         0.0,
         title="Smallest gain",
-        help="Gains smaller than this do not keep training from stopping early.",
+        help="Gains smaller than this, or than one example makes, do not keep training from stopping early.",
         minimum=0.0,
         maximum=1.0,
     )

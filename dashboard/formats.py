@@ -19,6 +19,13 @@ def plural(number: int, singular: str, many: str | None = None) -> str:
     return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
 
 
+def percent(share: float) -> str:
+    """A share from 0 to 1, such as ``83 %`` or ``0.4 %``; what is there is never shown as nothing."""
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
+
+
 def duration(seconds: float | None) -> str:
     """A span of time in its two largest units, such as ``4 min 12 s``; a dash where it is not known."""
     if seconds is None:

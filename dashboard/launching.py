@@ -16,6 +16,7 @@ from core.runs.records import DatasetRecord
 from core.tasks import get_task
 from core.training.preparing import TrainingPlan, new_run_config, plan
 from core.training.recipes import RECIPES
+from core.training.token_limits import Cut, usual_cuts
 from dashboard import formats, forms, state, widgets
 from dashboard.charts.labels import token_lengths_figure
 from dashboard.escaping import markdown_text
@@ -134,7 +135,7 @@ def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: St
     recommended, reasons = new_run_config(dataset, hub_folder=hub_folder, model=reference, recipe=recipe)
     shown = recommended.with_values(start.values)
     key = f"option-{record.id}-{reference}-{recipe}-{start.key}"
-    choices = {"selection_metric": {metric: metric.replace("_", " ") for metric in get_task(dataset.task).metric_names}}
+    choices = {"selection_metric": {metric: metric.replace("_", " ") for metric in get_task(dataset.task).selection_metrics}}
     st.subheader("Settings", anchor=False)
     changed = forms.draw_essential(recommended, shown, reasons, key=key, choices=choices)
     with st.expander("All options", icon=":material/tune:"):
@@ -178,7 +179,7 @@ def draw_launch(prepared: Prepared) -> None:
             f"checkpoint is kept; at the end it is tested once on {formats.count(examples['test'])} test examples."
         )
         st.caption(f"Computed on: {markdown_text(foreseen.device)}, in {markdown_text(foreseen.precision)}.")
-        _draw_lengths(foreseen)
+        _draw_lengths(foreseen, loses_ends=get_task(prepared.record.task).head_level == "text")
         draw_warnings(state.workspace().dataset(prepared.record.id), prepared.model)
         for note in foreseen.notes:
             st.warning(markdown_text(note, longest=600), icon=":material/info:")
@@ -209,15 +210,30 @@ def _launches() -> list[tuple[str, float]]:
     return launches
 
 
-def _draw_lengths(foreseen: TrainingPlan) -> None:
-    """How long the texts are in the model's tokens, and whether all of them fit."""
+def _draw_lengths(foreseen: TrainingPlan, *, loses_ends: bool) -> None:
+    """How long the texts are in the model's tokens, whether all of them fit, and what other limits would cut.
+
+    Args:
+        foreseen: the plan.
+        loses_ends: whether a text that is too long loses its end, and is not read in windows.
+    """
     lengths, limit = foreseen.token_lengths, foreseen.max_length
     if not lengths:
         return
-    widgets.chart(token_lengths_figure(lengths, limit), key="train-lengths", alt="Texts by number of tokens, and the limit")
+    figure = token_lengths_figure(lengths, limit, tells_cuts=loses_ends)
+    widgets.chart(figure, key="train-lengths", alt="Texts by number of tokens, and the limit")
     typical, longest = formats.plural(foreseen.median_tokens or 0, "token"), formats.count(foreseen.longest_tokens or 0)
     fit = "" if foreseen.num_cut else ", so all fit"
-    st.caption(f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}.")
+    others = [cut for cut in usual_cuts(lengths) if cut.limit != limit] if loses_ends else []
+    st.caption(
+        f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}."
+        + (f" Other limits would cut: {'; '.join(map(_cut_in_words, others))}." if others else "")
+    )
+
+
+def _cut_in_words(cut: Cut) -> str:
+    texts = f"{formats.plural(cut.num_texts, 'text')} ({formats.percent(cut.share_of_texts)})"
+    return f"{formats.count(cut.limit)} tokens: {texts}, {formats.percent(cut.share_of_tokens)} of all tokens"
 
 
 def _launch(prepared: Prepared, name: str | None) -> str | None:

@@ -24,6 +24,7 @@ from core.config import SECTIONS, RunConfig, locate, mapping_from_yaml
 from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError
 from core.models.catalogue import BUNDLED, describe
+from core.options import option_of
 from core.runs.records import RunRecord, RunState
 from core.workspace import Workspace
 
@@ -58,13 +59,14 @@ def train(
         overrides, places = overrides | assigned, places | dict.fromkeys(assigned, "--set")
         set_model, set_recipe = overrides.pop("model.model", None), overrides.pop("recipe", None)
         with pointing_at(places):
-            run_config, _ = new_run_config(
+            run_config, reasons = new_run_config(
                 chosen_dataset,
                 hub_folder=workspace.settings.hub_models_folder,
                 model=_resolved(model or str(set_model or BUNDLED)),
                 recipe=recipe or str(set_recipe or "automatic"),
                 values=overrides,
             )
+        _announce_recipe(run_config, {name: why for name, why in reasons.items() if ".".join(locate(name)) not in overrides})
         _announce(workspace, run_config, chosen_dataset)
         record = workspace.launch(run_config, name=name)
         remark(f"Run {one_line(record.name)} ({record.id})")
@@ -116,6 +118,16 @@ def _outcome(record: RunRecord) -> str:
     return str(record.state) if record.state in (RunState.SUCCEEDED, RunState.FAILED) else f"been {record.state}"
 
 
+def _announce_recipe(config: RunConfig, reasons: Mapping[str, str]) -> None:
+    """Say what the recipe has chosen, in the form ``--set`` takes, and why."""
+    remark(f"Recipe {config.recipe}:")
+    for name, reason in reasons.items():
+        section, field = locate(name)
+        needs = option_of(SECTIONS[section], field).needs
+        if needs is None or getattr(getattr(config, section), needs[0]) in needs[1]:
+            remark(f"  {field}={getattr(getattr(config, section), field)}  {reason}")
+
+
 def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> None:
     """Say before the launch what will happen."""
     from core.training.preparing import plan
@@ -123,11 +135,16 @@ def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> No
     planned = plan(config, dataset, describe(config.model.model, workspace.settings.hub_models_folder))
     duration = "" if planned.estimated_s is None else f", about {duration_in_words(planned.estimated_s)}"
     remark(
-        f"{planned.num_examples['train']:,} examples, {planned.epochs} epochs of {planned.steps_per_epoch:,} steps "
+        f"{planned.num_examples['train']:,} examples, {_counted(planned.epochs, 'epoch')} of "
+        f"{_counted(planned.steps_per_epoch, 'step')} "
         f"on {planned.device} in {planned.precision}{duration}."
     )
     for note in planned.notes:
         remark(one_line(note))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _read_config(file: Path, dataset: "Dataset") -> tuple[dict[str, Any], dict[str, str]]:

@@ -35,6 +35,11 @@ POOLING_MODES = {
     "pooling_mode_max_tokens": "max",
 }
 
+TOKENIZERS_WITHOUT_DEFAULTS = {"TokenizersBackend", "PreTrainedTokenizerFast"}
+"""transformers' classes that have no special tokens but those a model's files declare."""
+
+UNDECLARED = "undeclared"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
@@ -51,6 +56,8 @@ class ModelInfo:
         max_length: longest input in tokens.
         pooling: how it declares that tokens become a text's vector: mean, first, max, or nothing.
         cased: whether its tokenizer tells upper from lower case; nothing where that is not known.
+        can_hide_tokens: whether its tokenizer has a token to put in the place of a hidden one; taken to be so where its files are
+            not here.
         commit: which commit of its hub repository its files are of, where it came from the hub.
     """
 
@@ -64,6 +71,7 @@ class ModelInfo:
     max_length: int = 512
     pooling: str | None = None
     cased: bool | None = None
+    can_hide_tokens: bool = True
     commit: str | None = None
 
     @property
@@ -199,7 +207,17 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
         max_length=_max_length(config, tokenizer),
         pooling=_declared_pooling(folder),
         cased=None if lower is None else not lower,
+        can_hide_tokens=_can_hide_tokens(folder, tokenizer),
     )
+
+
+def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
+    """Whether a mask token or one for unknown words is declared, or comes with the tokenizer's class."""
+    declared = {**(_read_json(folder / "special_tokens_map.json") or {}), **tokenizer}
+    values = [declared.get(name, UNDECLARED) for name in ("mask_token", "unk_token")]
+    if any(value not in (None, "", UNDECLARED) for value in values):
+        return True
+    return UNDECLARED in values and tokenizer.get("tokenizer_class") not in TOKENIZERS_WITHOUT_DEFAULTS
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:

@@ -51,7 +51,8 @@ def choose_trainable(
     elif trainable == "lora":
         from peft import LoraConfig, inject_adapter_in_model  # takes seconds to load, and only this choice needs it
 
-        config = LoraConfig(r=lora_rank, lora_alpha=int(lora_alpha), lora_dropout=0.0, target_modules="all-linear")
+        # peft declares alpha as a whole number and only divides by the rank; below 1 a rounded one would switch the adapters off.
+        config = LoraConfig(r=lora_rank, lora_alpha=lora_alpha, lora_dropout=0.0, target_modules="all-linear")
         inject_adapter_in_model(config, pretrained)
 
 

@@ -29,6 +29,9 @@ Roles = Mapping[str, tuple[str, ...]]
 
 SPLITS = ("train", "validation", "test")
 
+LOSS = "loss"
+"""Name of the loss among the figures of a validation; of all others, higher is better."""
+
 Decision = Mapping[str, Any]
 """How probabilities become predictions, as learned on the validation split; JSON-ready and saved with the model."""
 
@@ -147,6 +150,11 @@ class Task(ABC):
     """Keys of ``flat_scores`` drawn while a run trains -> their titles."""
 
     # --- from a table to examples ------------------------------------------------------------------------------------------
+
+    @property
+    def selection_metrics(self) -> tuple[str, ...]:
+        """Validation figures a checkpoint can be chosen by: ``metric_names``, and the loss, of which lower is better."""
+        return (*self.metric_names, LOSS)
 
     @property
     def roles(self) -> tuple[Role, ...]:

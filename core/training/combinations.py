@@ -29,11 +29,24 @@ def check_combinations(config: RunConfig, task: Task, machine: Machine, *, total
     _check_head(config, pooled_head)
     _check_frozen(config, pooled_head)
     _check_machine(config, machine)
+    if config.training.minimum_gain and not config.training.early_stopping_patience and config.schedule.schedule != "plateau":
+        raise ConfigError(
+            "training.minimum_gain",
+            f"is {config.training.minimum_gain:g}, but training neither stops early nor reduces its learning rate on a plateau. "
+            "Leave it out, or say after how many epochs to stop early.",
+        )
     warmup = config.schedule.warmup_steps
     if warmup is not None and warmup >= total_steps:
         raise ConfigError(
             "schedule.warmup_steps",
             f"is {warmup:,}, but the run has {total_steps:,} steps, so the learning rate would never be reached. Choose fewer.",
+        )
+    share = config.schedule.warmup_fraction
+    if warmup is None and share and round(share * total_steps) >= total_steps:
+        raise ConfigError(
+            "schedule.warmup_fraction",
+            f"is {share:g}, which is all of the run's {total_steps:,} steps, so the learning rate would never be reached. "
+            "Choose less.",
         )
 
 
@@ -80,6 +93,11 @@ def _check_frozen(config: RunConfig, pooled_head: bool) -> None:
         raise ConfigError(
             "learning.layer_decay",
             f"is {config.learning.layer_decay:g}, but only the head learns and no layer does. Set it to 1.",
+        )
+    if config.compute.gradient_checkpointing:
+        raise ConfigError(
+            "compute.gradient_checkpointing",
+            "is true, but only the head learns, so nothing of the encoder is kept for the way back. Leave it off.",
         )
     if config.model.encoder_dropout and pooled_head:
         raise ConfigError(

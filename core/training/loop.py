@@ -20,7 +20,7 @@ from accelerate import Accelerator
 
 from core.errors import RunError
 from core.models.heads import Classifier
-from core.tasks.base import Encoded, Task
+from core.tasks.base import LOSS, Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
 from core.training.batches import Batch, collate, training_batches
 from core.training.checkpoints import Checkpoints
@@ -47,7 +47,7 @@ class Loop:
         learning_rate: moves the optimizer's rates.
         encoded: inputs of the training split.
         validate: measures the validation split.
-        selection_metric: the score of a validation by which the best weights are chosen; higher is better.
+        selection_metric: the score of a validation by which the best weights are chosen, or ``loss``.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
         average_best: how many of the best validations' weights are kept and averaged at the end.
         masking: which tokens are hidden while training.
@@ -57,7 +57,7 @@ class Loop:
         sampling_weights: how often each input is drawn; nothing draws each once an epoch.
         l1: strength of the pull of small weights to zero.
         patience: validations without a gain after which training ends; 0 never ends it.
-        minimum_gain, tie: what counts as a gain, and as no difference; see ``Rule``.
+        minimum_gain, tie: what counts as a gain, and as no difference of scores; see ``Rule``.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
     """
@@ -96,7 +96,8 @@ class Loop:
     average: WeightAverage | None = None
 
     def __post_init__(self) -> None:
-        self._rule = Rule(tie=self.tie, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+        tie = 0.0 if self.selection_metric == LOSS else self.tie
+        self._rule = Rule(tie=tie, minimum_gain=self.minimum_gain, num_kept=self.average_best)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class Loop:
             return self.kept_weights[0] if best else None
         together = mean_of(self.kept_weights)
         self._model.load_state_dict(together)
-        score = self.validate().scores[self.selection_metric]
+        score = self.validate().score(self.selection_metric)
         is_kept = not self._rule.is_better(best[0]["reached"], score)
         self.recorder.event("info", averaged(best, score, is_kept=is_kept))
         return together if is_kept else self.kept_weights[0]
@@ -168,7 +169,7 @@ class Loop:
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
         with self._averaged_weights():
             validation = self.validate()
-            place = progress.take_in(validation.scores[self.selection_metric], self._rule)
+            place = progress.take_in(validation.score(self.selection_metric), self._rule)
             if place is not None:
                 self.kept_weights.insert(place, weights_of(self._model))
                 del self.kept_weights[self.average_best :]

@@ -29,11 +29,14 @@ class Observer:
     Attributes:
         losses: of the validations so far.
         never_right: labels with examples enough that no validation so far has found.
+        swallower, swallowed_before: the label that nearly everything was predicted as, in the last validation and the one before.
         told: kinds of sentences said already.
     """
 
     losses: list[float] = field(default_factory=list)
     never_right: list[str] | None = None
+    swallower: str | None = None
+    swallowed_before: str | None = None
     told: list[str] = field(default_factory=list)
 
     def look(self, loss: float, labels: Sequence[Mapping[str, Any]], *, best_epoch: int, epochs_without_gain: int) -> list[str]:
@@ -49,9 +52,10 @@ class Observer:
         at_zero = [str(row["label"]) for row in labels if row["support"] >= SMALLEST_SUPPORT and row["f1"] == 0]
         before = self.never_right
         self.never_right = at_zero if before is None else [name for name in before if name in set(at_zero)]
+        self.swallowed_before, self.swallower = self.swallower, _swallower(labels)
         found = {
             "zero": self._at_zero(),
-            "swallow": self._swallowing(labels),
+            "swallow": self._swallowing(),
             "turned": self._turned(best_epoch),
             "surer": self._surer(best_epoch, epochs_without_gain),
         }
@@ -69,23 +73,20 @@ class Observer:
             "weights for rare labels or more epochs may."
         )
 
-    def _swallowing(self, labels: Sequence[Mapping[str, Any]]) -> str:
-        predicted = {
-            str(row["label"]): row["recall"] * row["support"] / row["precision"] if row["precision"] else 0.0 for row in labels
-        }
-        total, support = sum(predicted.values()), sum(row["support"] for row in labels)
-        for row in labels:
-            name = str(row["label"])
-            if total and predicted[name] / total > SWALLOWING_SHARE and row["support"] / support < SWALLOWING_SHARE - 0.2:
-                return f"Nearly everything is predicted as {name}. A lower learning rate, or weights for rare labels, may help."
-        return ""
+    def _swallowing(self) -> str:
+        if self.swallower is None or self.swallowed_before != self.swallower:
+            return ""
+        return (
+            f"After epoch {len(self.losses)} nearly everything is predicted as {self.swallower}. A lower learning rate, or "
+            "weights for rare labels, may help."
+        )
 
     def _turned(self, best_epoch: int) -> str:
         if not self._is_rising() or len(self.losses) - best_epoch < 2:
             return ""
         return (
-            f"Validation has turned: its loss rises and epoch {best_epoch} is still the best. The model begins to learn its "
-            "training texts by heart; the best weights are kept."
+            f"Validation has turned: after epoch {len(self.losses)} its loss rises and epoch {best_epoch} is still the best. The "
+            "model begins to learn its training texts by heart; the best weights are kept."
         )
 
     def _surer(self, best_epoch: int, epochs_without_gain: int) -> str:
@@ -102,10 +103,24 @@ class Observer:
         return len(self.losses) > EPOCHS_TO_WAIT and self.losses[-1] > self.losses[-2] > self.losses[-3]
 
 
+def _swallower(labels: Sequence[Mapping[str, Any]]) -> str | None:
+    """The label that nearly everything is predicted as while it is far from being everything, if there is one."""
+    predicted = {
+        str(row["label"]): row["recall"] * row["support"] / row["precision"] if row["precision"] else 0.0 for row in labels
+    }
+    total, support = sum(predicted.values()), sum(row["support"] for row in labels)
+    for row in labels:
+        name = str(row["label"])
+        if total and predicted[name] / total > SWALLOWING_SHARE and row["support"] / support < SWALLOWING_SHARE - 0.2:
+            return name
+    return None
+
+
 def stopped_early(progress: Progress, rule: Rule) -> str:
     """Why training ended before its last epoch."""
-    by_gain = rule.minimum_gain > rule.tie
-    too_little = f"less than the smallest gain of {rule.minimum_gain:g}" if by_gain else "no more than one example makes"
+    too_little = "no more than one example makes" if rule.tie else "nothing"
+    if rule.minimum_gain > rule.tie:
+        too_little = f"less than the smallest gain of {rule.minimum_gain:g}"
     ending = "; of epochs that are no different, the latest counts." if progress.best_is_a_tie else "."
     return (
         f"Stopped early: in {progress.epochs_without_gain} epochs validation has gained {too_little}. "
@@ -114,11 +129,11 @@ def stopped_early(progress: Progress, rule: Rule) -> str:
 
 
 def averaged(best: Sequence[Kept], score: float, *, is_kept: bool) -> str:
-    """What became of the average of the best epochs' weights, which reached a score."""
+    """What became of the average of the best epochs' weights, which reached a score; a loss is negative."""
     epochs = ", ".join(str(epoch) for epoch in sorted(entry["epoch"] for entry in best))
     return (
-        f"The average of the weights of epochs {epochs} reaches {score:.4f} on validation, the best of them alone "
-        f"{best[0]['score']:.4f}: {'the average' if is_kept else 'the best alone'} is kept."
+        f"The average of the weights of epochs {epochs} reaches {abs(score):.4f} on validation, the best of them alone "
+        f"{abs(best[0]['score']):.4f}: {'the average' if is_kept else 'the best alone'} is kept."
     )
 
 

@@ -16,7 +16,7 @@ from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
 from core.training.combinations import check_combinations
-from core.training.recipes import Facts, batch_size_of, get_recipe
+from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 
 LENGTH_SAMPLE = 2000
 """Texts whose tokens are counted to foresee lengths and times."""
@@ -97,11 +97,21 @@ def new_run_config(
     info = describe(model, hub_folder)
     if info.folder is not None and Path(model).expanduser().is_dir():
         model = str(info.folder)  # a relative path means another folder to the worker
-    recommendation = get_recipe(recipe).recommend(facts_of(dataset, info))
+    recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info)
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
     check_config(config, dataset, info)
     return config, recommendation.reasons
+
+
+def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
+    """What a recipe chose, without what the model cannot do."""
+    if info.can_hide_tokens:
+        return recommendation
+    values, reasons = dict(recommendation.values), dict(recommendation.reasons)
+    values.pop("token_masking", None)
+    reasons.pop("token_masking", None)
+    return Recommendation(values=values, reasons=reasons)
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
@@ -121,8 +131,13 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         raise ConfigError(
             "head.head", "is cosine, which needs one pooled vector a text. Choose pooling mean, first or max, or head linear."
         )
+    if config.model.token_masking and not info.can_hide_tokens:
+        raise ConfigError(
+            "model.token_masking",
+            f"is {config.model.token_masking:g}, but {info.title} has no token to put in the place of a hidden one. Set it to 0.",
+        )
     metric = config.training.selection_metric
-    known = task.metric_names
+    known = task.selection_metrics
     if metric is not None and metric not in known:
         raise ConfigError("training.selection_metric", f"is {metric!r}; for this task expected one of {', '.join(known)}.")
     longest = config.model.max_length

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from core.tasks.base import LOSS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
@@ -19,6 +21,10 @@ class Validation:
     loss: float
     scores: dict[str, float]
     labels: list[dict[str, Any]]
+
+    def score(self, metric: str) -> float:
+        """A score by its name, or minus the loss: higher is better."""
+        return -self.loss if metric == LOSS else self.scores[metric]
 
 
 class Kept(TypedDict):

@@ -5,6 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.training.token_limits import cut_at
+from dashboard import formats
 from dashboard.charts.base import FAINT, ORANGE, SPLIT_COLOURS, TEAL, height_of_rows, new_figure
 from dashboard.escaping import distinct_plotly_texts
 
@@ -54,8 +56,12 @@ def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
     return figure
 
 
-def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 150) -> go.Figure:
-    """How many texts have how many tokens, and from where on they are cut; a limit far beyond the longest is only pointed at."""
+def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 150, tells_cuts: bool = False) -> go.Figure:
+    """How many texts have how many tokens, and from where on they are cut; a limit far beyond the longest is only pointed at.
+
+    Args:
+        tells_cuts: whether each bar says what a limit at its end would cut off.
+    """
     longest = max(lengths)
     size = max(1, -(-longest // 40))
     starts = range(1, longest + 1, size)
@@ -68,8 +74,13 @@ def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 15
         y=counts,
         width=size * 0.92,
         marker={"color": [ORANGE if start + size - 1 > limit else TEAL for start in starts]},
-        customdata=[f"{start} to {start + size - 1}" if size > 1 else str(start) for start in starts],
-        hovertemplate="%{customdata} tokens<br>%{y} texts<extra></extra>",
+        customdata=[
+            [f"{start} to {start + size - 1}" if size > 1 else str(start), _cut_in_words(lengths, start + size - 1)]
+            for start in starts
+        ],
+        hovertemplate="%{customdata[0]} tokens<br>%{y} texts"
+        + ("<br>%{customdata[1]}" if tells_cuts else "")
+        + "<extra></extra>",
     )
     end = max(longest, limit if limit <= 1.6 * longest else 0) + size
     if limit <= end:
@@ -89,6 +100,16 @@ def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 15
     figure.update_xaxes(range=[0, end], title={"text": "Tokens in a text", "standoff": 4}, nticks=6)
     figure.update_yaxes(showticklabels=False, showgrid=False)
     return figure
+
+
+def _cut_in_words(lengths: Sequence[int], limit: int) -> str:
+    cut = cut_at(lengths, limit)
+    if not cut.num_texts:
+        return f"a limit of {limit} cuts nothing"
+    return (
+        f"a limit of {limit} cuts {formats.plural(cut.num_texts, 'text')} ({formats.percent(cut.share_of_texts)}), "
+        f"{formats.percent(cut.share_of_tokens)} of all tokens"
+    )
 
 
 def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:

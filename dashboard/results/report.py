@@ -23,8 +23,10 @@ def training_sentence(result: Mapping[str, Any]) -> str:
     )
     if device:
         sentence += f" on {_DEVICES.get(device, device)} ({training.get('precision', 'float32')})"
-    best = training.get("best_step")
-    return f"{sentence}; best checkpoint at step {formats.count(best)}." if best is not None else f"{sentence}."
+    step, epoch = training.get("best_step"), training.get("best_epoch")
+    if not step:
+        return f"{sentence}."
+    return f"{sentence}; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
 
 
 def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screens: TaskScreens, rows: pd.DataFrame) -> None:

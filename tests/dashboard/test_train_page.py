@@ -158,3 +158,11 @@ def test_the_lengths_of_the_texts_are_drawn_with_the_limit(open_page: OpenPage, 
     assert "At most 10 tokens are read" in words
     assert "lose their end" in words
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_what_other_limits_would_cut_is_said_before_launch(workspace: Workspace, open_page: OpenPage) -> None:
+    examples = made_workspace.single_label_examples()
+    dataset = made_workspace.make_dataset(workspace, "single_label", "Long", examples.assign(text="word " * 38))
+    app = open_page("train", dataset=dataset.id)
+    number = workspace.dataset(dataset.id).num_examples["train"]
+    assert f"Other limits would cut: 16 tokens: {number} texts (100 %), 60 % of all tokens; 32 tokens:" in words_on(app)

@@ -32,6 +32,45 @@ def test_local_folder_is_described_without_loading_it(tiny_model: Path, tmp_path
     assert 10_000 < info.num_parameters < 100_000
 
 
+UNKNOWN = {
+    "__type": "AddedToken",
+    "content": "[UNK]",
+    "lstrip": False,
+    "normalized": False,
+    "rstrip": False,
+    "single_word": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"mask_token": None}, True),
+        ({"mask_token": None, "unk_token": None}, False),
+        ({"mask_token": "gone", "unk_token": "gone"}, False),
+        ({"mask_token": "gone", "unk_token": UNKNOWN}, True),
+        ({"mask_token": "gone", "unk_token": "gone", "tokenizer_class": "BertTokenizer"}, True),
+        ({"mask_token": None, "unk_token": None, "tokenizer_class": "BertTokenizer"}, False),
+    ],
+)
+def test_whether_tokens_can_be_hidden_is_read_as_transformers_reads_it(
+    tiny_model: Path, tmp_path: Path, changed: dict[str, object], expected: bool
+) -> None:
+    """``gone`` stands for a token that the file does not name."""
+    from core.models.building import load_tokenizer
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    file = folder / "tokenizer_config.json"
+    values = {**json.loads(file.read_text()), **changed}
+    file.write_text(json.dumps({name: value for name, value in values.items() if value != "gone"}))
+
+    assert describe(str(folder), tmp_path).can_hide_tokens is expected
+    tokenizer = load_tokenizer(folder)
+    assert ((tokenizer.mask_token_id, tokenizer.unk_token_id) != (None, None)) is expected
+
+
 def test_hub_id_is_only_a_promise_until_it_is_downloaded(tmp_path: Path) -> None:
     assert describe("google-bert/bert-base-uncased", tmp_path).needs_download
 

@@ -91,6 +91,15 @@ def test_adapters_are_merged_into_a_model_that_answers_the_same(tiny_model: Path
     assert torch.allclose(classifier(ids, mask), adapted, atol=1e-5)
 
 
+def test_adapters_act_at_a_strength_below_one_too(tiny_model: Path, tmp_path: Path) -> None:
+    classifier = build_classifier(
+        describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()
+    )
+    choose_trainable(classifier, "lora", lora_rank=4, lora_alpha=0.5)
+    scales = [module.scaling["default"] for module in classifier.modules() if hasattr(module, "lora_A")]
+    assert set(scales) == {0.125}
+
+
 def test_more_top_layers_than_there_are_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     classifier = build_classifier(
         describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()

@@ -212,6 +212,24 @@ def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset
     assert f"Epoch {result['training']['best_epoch']} is the best" in said
 
 
+def test_the_best_epoch_can_be_the_one_of_the_lowest_loss(tiny_model: Path, tmp_path: Path) -> None:
+    examples, other = tiny_dataset(), {"blue": "green", "green": "blue"}
+    wrong = examples["split"] == "validation"
+    examples.loc[wrong, "label"] = examples.loc[wrong, "label"].map(
+        other
+    )  # so that the loss rises as soon as anything is learned
+    dataset, recorder = write_tiny_dataset(tmp_path / "contrary", examples), ListRecorder()
+    config = config_for(dataset, tiny_model, epochs=20, early_stopping_patience=2, selection_metric="loss", average_best=2)
+
+    result = fine_tune(config, dataset, places_in(tmp_path / "run"), recorder)
+
+    losses = recorder.values("validation/loss")
+    assert result["training"]["best_epoch"] == 1 + losses.index(min(losses))
+    assert result["training"]["epochs"] == len(losses) == result["training"]["best_epoch"] + 2
+    (said,) = [message for _, message, _ in recorder.events if message.startswith("The average")]
+    assert f"{min(losses):.4f}: the best alone is kept." in said
+
+
 def test_finishing_a_stopped_run_tests_what_was_learned_without_another_step(
     colours: Dataset, tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -39,18 +39,21 @@ def test_a_label_with_hardly_any_examples_is_not_called_out() -> None:
     assert [look(observer, labels=labels) for _ in range(4)] == [[], [], [], []]
 
 
-def test_one_label_that_swallows_everything_is_named_at_once() -> None:
-    labels = [row("a", precision=0.1, recall=1.0, support=10), row("b", precision=0, recall=0, support=90)]
+def test_one_label_that_swallows_everything_twice_in_a_row_is_named_with_the_epoch() -> None:
+    swallowing = [row("a", precision=0.1, recall=1.0, support=10), row("b", precision=0, recall=0, support=90)]
+    recovered, observer = [row("a"), row("b")], Observer()
 
-    (sentence,) = look(Observer(), 2.0, labels)
+    said = [look(observer, 1.0, labels) for labels in (swallowing, recovered, swallowing, swallowing, recovered)]
 
-    assert "predicted as a" in sentence
+    assert [len(sentences) for sentences in said] == [0, 0, 0, 1, 0]
+    assert "After epoch 4 nearly everything is predicted as a." in said[3][0]
 
 
 def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
     labels = [row("a", precision=0.95, recall=1.0, support=95), row("b", precision=1.0, recall=0.2, support=5)]
 
-    assert look(Observer(), 2.0, labels) == []
+    observer = Observer()
+    assert [look(observer, 2.0, labels) for _ in range(2)] == [[], []]
 
 
 def told(losses: Sequence[float], scores: Sequence[float], rule: Rule) -> tuple[Progress, list[str]]:
@@ -90,6 +93,7 @@ def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() ->
 def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
     worse, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.8, 0.8], Rule(tie=0.01))
     tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.905], Rule(tie=0.01))
+    loss, _ = told([0.3, 0.3, 0.4], [-0.3, -0.3, -0.4], Rule())
     small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], Rule(tie=0.01, minimum_gain=0.05))
 
     assert stopped_early(worse, Rule(tie=0.01)) == (
@@ -98,6 +102,7 @@ def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
     assert stopped_early(tied, Rule(tie=0.01)).endswith(
         "Epoch 4 is the best; of epochs that are no different, the latest counts."
     )
+    assert stopped_early(loss, Rule()).startswith("Stopped early: in 2 epochs validation has gained nothing. Epoch 2 is the best")
     assert "less than the smallest gain of 0.05" in stopped_early(small, Rule(tie=0.01, minimum_gain=0.05))
 
 

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_many_texts_are_learned_with_words_hidden_and_the_lowest_layer_of_a_deep
     assert choices(task="multi_label", exclusive_labels=False) == (0.0, "all_but_embeddings")
 
 
+def test_a_recipe_hides_no_words_where_the_model_has_nothing_to_put_in_their_place(tiny_model: Path, tmp_path: Path) -> None:
+    texts = write_tiny_dataset(tmp_path / "many", tiny_dataset(6000))
+    maskless = tmp_path / "maskless"
+    shutil.copytree(tiny_model, maskless)
+    tokenizer = json.loads((maskless / "tokenizer_config.json").read_text())
+    (maskless / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "mask_token": None, "unk_token": None}))
+
+    chosen, _ = new_run_config(texts, hub_folder=tmp_path, model=str(tiny_model))
+    config, reasons = new_run_config(texts, hub_folder=tmp_path, model=str(maskless))
+
+    assert (chosen.model.token_masking, config.model.token_masking) == (0.1, 0.0)
+    assert "token_masking" not in reasons
+
+
 def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
     automatic = RECIPES["automatic"].recommend
 
@@ -102,7 +118,10 @@ def test_a_large_model_takes_small_steps() -> None:
         ({"pooling": "architecture", "head": "feed_forward"}, "head.head: is feed_forward, which takes the place of"),
         ({"trainable": "head", "layer_decay": 0.9}, "layer_decay: is 0.9, but only the head learns"),
         ({"trainable": "head", "encoder_dropout": 0.2}, "encoder_dropout: is 0.2, but the encoder is frozen"),
+        ({"trainable": "head", "gradient_checkpointing": True}, "gradient_checkpointing: is true, but only the head learns"),
+        ({"minimum_gain": 0.01}, "minimum_gain: is 0.01, but training neither stops early nor reduces"),
         ({"warmup_steps": 400, "epochs": 2}, "warmup_steps: is 400, but the run has 4 steps"),
+        ({"warmup_fraction": 0.9, "epochs": 2}, "warmup_fraction: is 0.9, which is all of the run's 4 steps"),
     ],
 )
 def test_settings_that_do_not_fit_task_model_or_machine_are_refused(
