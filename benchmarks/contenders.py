@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from transformers import (
     TrainingArguments,
 )
 
+from core.config_sections import LearningConfig
 from core.datasets.dataset import hash_examples, write_dataset
 from core.models.building import load_tokenizer
 from core.models.catalogue import describe
 from core.training.fine_tune import Places, fine_tune
-from core.training.preparing import new_run_config
+from core.training.preparing import facts_of, new_run_config
+from core.training.recipes import get_recipe
 
 WARM_UP = 0.15
 """Share of the rows that are trained on before the clock starts."""
@@ -37,28 +40,30 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def main(name: str, data: str, model: str, rows: str, workplace: str) -> None:
     """Run one contender, and print what came of it as JSON."""
     folder = Path(workplace)
-    texts, labels = _rows(Path(data), int(rows))
+    texts, labels, num_rows = _rows(Path(data), int(rows))
     reference = str(_base_sized_model(folder)) if model == "base" else model
     run: dict[str, Callable[[], dict[str, float]]] = {
         "peak": _peak,
         "a": lambda: _tutorial(texts, labels, reference),
         "b": lambda: _trainer(texts, labels, reference, folder, tuned=False),
         "c": lambda: _trainer(texts, labels, reference, folder, tuned=True),
-        "ours": lambda: _ours(texts, labels, reference, folder),
+        "ours": lambda: _ours(texts, labels, num_rows, reference, folder),
     }
     print(json.dumps(run[name]()))
 
 
-def _rows(file: Path, rows: int) -> tuple[list[str], list[int]]:
+def _rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
+    """Texts and labels of some rows, from all over the file, and how many it has."""
     with file.open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
         names = list(reader.fieldnames or [])
         label = next(name for name in ("label", "category") if name in names)
         text = next(name for name in names if name != label)
         pairs = [(record[text], record[label]) for record in reader]
+    num_rows = len(pairs)
     pairs = (pairs * (rows // len(pairs) + 1))[:: max(1, len(pairs) // rows)][:rows]
     ids = {name: i for i, name in enumerate(sorted({name for _, name in pairs}))}
-    return [text for text, _ in pairs], [ids[name] for _, name in pairs]
+    return [text for text, _ in pairs], [ids[name] for _, name in pairs], num_rows
 
 
 def _peak() -> dict[str, float]:
@@ -148,7 +153,8 @@ def _trainer(texts: list[str], labels: list[int], reference: str, folder: Path, 
     return {"rows_per_s": (last - step) * batch_size / (end - start), "memory_mib": _memory_mib()}
 
 
-def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> dict[str, float]:
+def _ours(texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path) -> dict[str, float]:
+    """The Automatic recipe as it is for the whole file, on some of its rows."""
     num_labels = max(labels) + 1
     held_out = [f"label {i}" for i in range(num_labels)]
     examples = pd.DataFrame(
@@ -174,7 +180,9 @@ def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> 
         "created_at": "",
     }
     dataset = write_dataset(folder / "dataset", examples, description)
-    config, _ = new_run_config(dataset, hub_folder=folder, model=reference, values={"epochs": 1})
+    facts = replace(facts_of(dataset, describe(reference, folder)), num_train=num_rows)
+    recommended = get_recipe("automatic").recommend(facts).values
+    config, _ = new_run_config(dataset, hub_folder=folder, model=reference, values={**recommended, "epochs": 1})
     lines: list[dict[str, float]] = []
 
     class Lines:
@@ -200,11 +208,11 @@ def _ours(texts: list[str], labels: list[int], reference: str, folder: Path) -> 
         "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
         "memory_mib": _memory_mib(),
         "tokens_per_row": sum(lengths) / len(lengths),
-        "flops_per_row": _flops_per_row(_model_folder(reference), lengths, config.learning.trainable),
+        "flops_per_row": _flops_per_row(_model_folder(reference), lengths, config.learning),
     }
 
 
-def _flops_per_row(folder: Path, lengths: list[int], trainable: str) -> float:
+def _flops_per_row(folder: Path, lengths: list[int], learning: LearningConfig) -> float:
     """Arithmetic that training on a row takes, padding and recomputation not counted.
 
     Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and
@@ -213,7 +221,8 @@ def _flops_per_row(folder: Path, lengths: list[int], trainable: str) -> float:
     """
     model = AutoModel.from_pretrained(folder, local_files_only=True)
     layers = model.config.num_hidden_layers
-    at_work = layers - 2 / 3 * (trainable == "all_but_lowest_layer")
+    only_read = layers - learning.top_layers if learning.trainable == "top_layers" else 0
+    at_work = layers - 2 / 3 * only_read
     weights = sum(parameter.numel() for parameter in model.encoder.parameters()) / layers
     per_layer = sum(6 * weights * length + 12 * model.config.hidden_size * length**2 for length in lengths) / len(lengths)
     return float(at_work * per_layer)

@@ -30,7 +30,7 @@ CONTENDERS = {
 def speed(
     data: Annotated[Path, typer.Option(help="CSV file with texts and labels.")] = ROOT / "data" / "support_tickets.csv",
     model: Annotated[str, typer.Option(help="Model reference, or base for a BERT-base with random weights.")] = "bundled",
-    rows: Annotated[int, typer.Option(help="Rows of each contender; from 3,000 up the recipe is that of large data.")] = 3200,
+    rows: Annotated[int, typer.Option(help="Rows of each contender; ours takes the recipe of the whole file.")] = 3200,
     rounds: Annotated[int, typer.Option(help="How often all of them take their turn.")] = 2,
     only: Annotated[list[str] | None, typer.Option(help="a, b, c or ours; repeatable.")] = None,
 ) -> None:

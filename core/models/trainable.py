@@ -20,8 +20,8 @@ def choose_trainable(
 
     Args:
         classifier: changed in place.
-        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained),
-            ``all_but_lowest_layer`` (all that feeds the second layer does), ``top_layers``, ``lora`` or ``head``.
+        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained), ``top_layers`` (all
+            that feeds the lowest of them does), ``lora`` or ``head``.
         top_layers: how many of the last layers learn, where only they do.
         lora_rank, lora_alpha: size and strength of the adapters.
 
@@ -36,13 +36,7 @@ def choose_trainable(
         return
     _freeze(pretrained)
     total = num_layers(pretrained)
-    if trainable == "all_but_lowest_layer":
-        if total < 2:
-            raise ConfigError(
-                "learning.trainable", f"is {trainable}, but the model has a single layer. Choose all_but_embeddings."
-            )
-        _unfreeze_layers(pretrained, range(1, total))
-    elif trainable == "top_layers":
+    if trainable == "top_layers":
         if top_layers > total:
             raise ConfigError(
                 "learning.top_layers", f"is {top_layers}, but the model has {total} layers. Choose at most {total}."

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.config import SECTIONS, RunConfig, field_names, locate
@@ -57,18 +58,37 @@ def _check_used(config: RunConfig, task: Task) -> None:
         value, default, _ = _declared(config, section, field)
         if value != default:
             raise ConfigError(f"{section}.{field}", f"is {value!r}, which does nothing for {task.title.lower()}. Leave it out.")
+    for section, field in unread_settings(config):
+        value, _, declared = _declared(config, section, field)
+        assert declared.needs is not None
+        needed, values = declared.needs
+        raise ConfigError(
+            f"{section}.{field}",
+            f"is {value!r}, which only {needed} {' or '.join(values)} reads, and {needed} is "
+            f"{getattr(getattr(config, section), needed)}. Leave it out, or choose another {needed}.",
+        )
+
+
+def unread_settings(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Section and field of every setting that is not as it would be by itself and that another setting leaves unread."""
     for section, field in field_names():
         value, default, declared = _declared(config, section, field)
-        if declared.needs is None or value == default:
-            continue
-        needed, values = declared.needs
-        chosen = getattr(getattr(config, section), needed)
-        if chosen not in values:
-            raise ConfigError(
-                f"{section}.{field}",
-                f"is {value!r}, which only {needed} {' or '.join(values)} reads, and {needed} is {chosen}. "
-                f"Leave it out, or choose another {needed}.",
-            )
+        if declared.needs is not None and value != default:
+            needed, values = declared.needs
+            if getattr(getattr(config, section), needed) not in values:
+                yield section, field
+
+
+def without_unread(config: RunConfig, chosen: Iterable[str]) -> RunConfig:
+    """A config in which what a recipe chose goes with the choice of the recipe's it depends on, once a person chose otherwise.
+
+    Args:
+        config: a recipe's settings, and over them a person's.
+        chosen: the person's fields, dotted or bare, which stay and are refused later if nothing reads them.
+    """
+    kept = {locate(name) for name in chosen}
+    given_up = [place for place in unread_settings(config) if place not in kept]
+    return config.with_values({f"{section}.{field}": _declared(config, section, field)[1] for section, field in given_up})
 
 
 def _declared(config: RunConfig, section: str, field: str) -> tuple[Any, Any, Option]:

@@ -15,7 +15,7 @@ from core.devices import machine
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
-from core.training.combinations import check_combinations
+from core.training.combinations import check_combinations, without_unread
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 
 LENGTH_SAMPLE = 2000
@@ -100,6 +100,7 @@ def new_run_config(
     recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info)
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
+    config = without_unread(config, values)
     check_config(config, dataset, info)
     return config, recommendation.reasons
 

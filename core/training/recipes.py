@@ -50,6 +50,13 @@ class Recommendation:
         """The same with one setting changed."""
         return Recommendation(values={**self.values, name: value}, reasons={**self.reasons, name: reason})
 
+    def without(self, name: str) -> "Recommendation":
+        """The same with one setting left as it would be by itself."""
+        return Recommendation(
+            values={key: value for key, value in self.values.items() if key != name},
+            reasons={key: reason for key, reason in self.reasons.items() if key != name},
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -70,11 +77,16 @@ SMALL_DATASET = 1000
 LARGE_DATASET = 3000
 """Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
 
-DEEP = 6
-"""Layers from which the lowest one can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+MANY_TEXTS = 6000
+"""Training examples from which batches of 64 leave steps enough (benchmarks/RESULTS.md)."""
 
-STEPS_WANTED = 500
-"""Optimizer steps a run should have so that a small data set, too, is learned well."""
+DEEP = 6
+"""Layers from which the lower half can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+
+STEPS_WANTED = {16: 500, 32: 500, 64: 1100}
+"""Optimizer steps a run should have so that a small data set, too, is learned well, for each batch size."""
+
+FEWEST_EPOCHS, MOST_EPOCHS = 6, 20
 
 
 def batch_size_of(config: RunConfig, num_train: int) -> int:
@@ -101,13 +113,7 @@ def automatic(facts: Facts) -> Recommendation:
             else f"batches of {batch_size} are fast and still precise."
         ),
     )
-    steps_per_epoch = -(-facts.num_train // batch_size)
-    epochs = min(20, max(6, round(STEPS_WANTED / steps_per_epoch)))
-    recommendation = recommendation.but(
-        "epochs",
-        epochs,
-        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
-    )
+    recommendation = _enough_epochs(recommendation, facts, batch_size)
     large = (facts.num_parameters or 0) > LARGE_MODEL
     learning_rate = 5e-5 if large else 3e-4 if facts.head_level == "token" else 2e-4
     recommendation = recommendation.but(
@@ -130,6 +136,16 @@ def automatic(facts: Facts) -> Recommendation:
     )
 
 
+def _enough_epochs(recommendation: Recommendation, facts: Facts, batch_size: int) -> Recommendation:
+    steps_per_epoch = -(-facts.num_train // batch_size)
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS_WANTED[batch_size] / steps_per_epoch)))
+    return recommendation.but(
+        "epochs",
+        epochs,
+        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
+    )
+
+
 def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:
     """What suits an encoder that was trained to give one vector a text."""
     if not facts.exclusive_labels:
@@ -138,23 +154,38 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
             3e-3,
             f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
         )
-    if facts.num_train >= LARGE_DATASET:
-        recommendation = recommendation.but(
-            "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
-        )
-        if recommendation.values.get("trainable") == "all_but_embeddings" and (facts.num_layers or 0) >= DEEP:
-            recommendation = recommendation.but(
-                "trainable",
-                "all_but_lowest_layer",
-                "Word vectors and the lowest layer know words, not labels; leaving them alone saves a tenth of the time.",
-            )
-    return (
+    recommendation = (
         recommendation.but(
             "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
         )
         .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
         .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
     )
+    return recommendation if facts.num_train < LARGE_DATASET else _many_texts(recommendation, facts)
+
+
+def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
+    """What suits where there is so much to read that learning by heart is the danger and time the price."""
+    recommendation = recommendation.but(
+        "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
+    )
+    small_and_deep = recommendation.values.get("trainable") == "all_but_embeddings" and (facts.num_layers or 0) >= DEEP
+    if not small_and_deep or facts.num_layers is None:
+        return recommendation
+    top_layers = facts.num_layers - facts.num_layers // 2
+    recommendation = recommendation.but(
+        "trainable", "top_layers", "The lower layers know words, not labels; leaving them alone saves a third of the time."
+    ).but("top_layers", top_layers, f"The upper half of the model's {facts.num_layers} layers is where labels are learned.")
+    if facts.num_train < MANY_TEXTS:
+        return recommendation
+    recommendation = (
+        recommendation.but(
+            "batch_size", 64, f"{facts.num_train:,} training examples: batches of 64 are fast and leave steps enough."
+        )
+        .but("learning_rate", 3e-4, "A small encoder learns best with large steps, and a larger batch allows for larger ones.")
+        .but("head_learning_rate", 1.5e-3, "The head starts close to where it should be and needs no large steps.")
+    )
+    return _enough_epochs(recommendation, facts, 64)
 
 
 def quick_look(facts: Facts) -> Recommendation:
@@ -184,6 +215,7 @@ def frozen_encoder(facts: Facts) -> Recommendation:
     base = (
         automatic(facts)
         .but("trainable", "head", "The encoder stays as pretrained, so every text is read only once.")
+        .without("top_layers")
         .but("batch_size", 64, "Steps of the head alone cost nothing.")
         .but("token_masking", 0.0, "Texts that are read only once are read whole.")
         .but("epochs", 40, "Passes over texts that have been read take a moment.")

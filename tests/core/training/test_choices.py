@@ -52,7 +52,6 @@ def fresh_state(model: Path, folder: Path) -> dict[str, torch.Tensor]:
                 *("encoder.encoder.layer.0.", "encoder.encoder.layer.1.", "head."),
             ),
         ),
-        ({"trainable": "all_but_lowest_layer"}, ("encoder.encoder.layer.1.", "head.")),
         ({"trainable": "top_layers", "top_layers": 1}, ("encoder.encoder.layer.1.", "head.")),
         ({"trainable": "head"}, ("head.",)),
         ({"trainable": "lora"}, ("encoder.encoder.layer.0.", "encoder.encoder.layer.1.", "head.")),
