@@ -131,7 +131,6 @@ class LearningConfig:
         choices={
             "everything": "Everything",
             "all_but_embeddings": "All but the word vectors",
-            "all_but_lowest_layer": "All but the word vectors and the lowest layer",
             "top_layers": "The top layers and the head",
             "lora": "Small adapters (LoRA) and the head",
             "head": "The head alone",
