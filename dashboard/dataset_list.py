@@ -43,7 +43,7 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         key=widgets.key_of_rows("datasets", [record.id for record in records]),
         on_select="rerun",
         selection_mode="single-row",
-        height=min(40 + 35 * max(len(records), 2), 420),
+        height=min(37 + 35 * max(len(records), 2), 420),
         column_order=columns,
         column_config={
             "name": st.column_config.TextColumn("Data set", width="large"),

@@ -15,7 +15,7 @@ _MOST_ROWS = 5000
 
 def draw_rows(dataset: Dataset) -> None:
     """The rows with their three filters."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         split = st.segmented_control(
             "Split", [*SPLITS], default="train", required=True, format_func=str.capitalize, key="dataset-split"
         )

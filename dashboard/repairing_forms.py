@@ -100,7 +100,7 @@ def _mapping(parameter: Parameter, labels: Sequence[str], key: str) -> dict[str,
         hide_index=True,
         key=key,
         disabled=["label"],
-        height=min(40 + 35 * len(labels), 320),
+        height=min(37 + 35 * len(labels), 320),
         column_config={
             "label": st.column_config.TextColumn("Label", help=parameter.help),
             "new name": st.column_config.TextColumn("New name", max_chars=200),

@@ -19,6 +19,8 @@ from dashboard.results.token_classification import highlighted
 
 _ROWS_A_PAGE = 50
 _MOST_FOUND = 5000
+_NO_TYPE = "–"
+"""Beside a word outside every entity; an empty cell would say "None" on screen."""
 
 
 def draw_correction(record: DatasetRecord, dataset: Dataset) -> None:
@@ -44,12 +46,12 @@ def corrections_of(dataset_id: str) -> dict[int, dict[str, Any]]:
 
 
 def _chosen_rows(dataset: Dataset) -> pd.DataFrame:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         split = st.segmented_control(
             "Split", [*SPLITS], default="train", required=True, format_func=str.capitalize, key=f"correct-split-{dataset.id}"
         )
         label = st.selectbox(
-            "Label", [None, *labels_of(dataset)], format_func=lambda name: "All" if name is None else name,
+            "Label", [None, *labels_of(dataset)], format_func=lambda name: "Any" if name is None else name,
             key=f"correct-label-{dataset.id}", width=240,
         )  # fmt: skip
         words = st.text_input(
@@ -106,7 +108,7 @@ def _draw_table(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, 
         hide_index=True,
         key=f"correct-table-{dataset.id}-{identity}",
         disabled=["record", "text"],
-        height=min(40 + 35 * len(shown), 460),
+        height=min(37 + 35 * len(shown), 460),
         column_config={
             "record": st.column_config.NumberColumn("Record", width=70),
             "text": st.column_config.TextColumn("Text", width="large"),
@@ -163,13 +165,13 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
     old = [str(tag) for tag in row["tags"]]
     tags: Sequence[str] = made.get(chosen, {}).get("tags", old)
     new = st.text_input("Another type", key=f"correct-type-{dataset.id}", placeholder="A type that is not there yet", width=300)
-    options = list(dict.fromkeys(["", *types, *(tag[2:] for tag in tags if tag != "O"), *([new.strip()] if new else [])]))
+    options = list(dict.fromkeys([_NO_TYPE, *types, *(tag[2:] for tag in tags if tag != "O"), *([new.strip()] if new else [])]))
     starts, ends = [int(start) for start in row["starts"]], [int(end) for end in row["ends"]]
     words = [row["text"][start:end] for start, end in zip(starts, ends, strict=True)]
     table = pd.DataFrame(
         {
             "word": words,
-            "type": [tag[2:] if tag != "O" else "" for tag in tags],
+            "type": [tag[2:] if tag != "O" else _NO_TYPE for tag in tags],
             "begins": [tag.startswith("B-") for tag in tags],
         }
     )
@@ -180,7 +182,7 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
             hide_index=True,
             key=f"correct-tags-{dataset.id}-{chosen}-{hash((tuple(tags), tuple(options)))}",
             disabled=["word"],
-            height=min(40 + 35 * len(table), 460),
+            height=min(37 + 35 * len(table), 460),
             column_config={
                 "word": st.column_config.TextColumn("Word"),
                 "type": st.column_config.SelectboxColumn("Type", options=options),
@@ -189,7 +191,7 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
                 ),
             },
         )
-    corrected = tags_of_table(edited["type"].tolist(), edited["begins"].tolist())
+    corrected = tags_of_table([None if kind == _NO_TYPE else kind for kind in edited["type"]], edited["begins"].tolist())
     with right:
         spans = [(starts[first], ends[last], kind) for first, last, kind in entities(corrected)]
         st.caption("As it will be")

@@ -67,7 +67,7 @@ def draw_table(wanted: RunFilter) -> None:
         key=widgets.key_of_rows("runs", [run.id for run in runs]),
         on_select="rerun",
         selection_mode="multi-row",
-        height=min(40 + 35 * max(len(runs), 3), 900),
+        height=min(37 + 35 * max(len(runs), 3), 900),
         column_config={
             "status": st.column_config.MultiselectColumn(
                 "Status",
