@@ -26,6 +26,7 @@ DELIMITERS = ("\t", ",", ";", "|")
 ONE_COLUMN = "\x1f"
 """Stands for "no delimiter": a control character made for this, which no text holds."""
 
+_NAMED = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 _SAMPLE_CHARACTERS = 200_000
 _SAMPLE_ROWS = 200
 
@@ -123,9 +124,9 @@ def _chosen(delimiter: str | None) -> str | None:
     Raises:
         InputFileError: it is not one character, or one that cannot part cells.
     """
-    named = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
+    named = _NAMED.get((delimiter or "").casefold(), delimiter)
     if named and (len(named) > 1 or named in '"\r\n\x00'):
-        raise InputFileError(f"{delimiter!r} cannot part cells. Give one character such as a comma, semicolon or tab.")
+        raise InputFileError(f"{delimiter!r} cannot part cells. Give one character such as ',' or ';', or say tab.")
     return named or None
 
 

@@ -57,6 +57,8 @@ _FOREIGN = (
     (b"{\\rtf", "a rich text document"),
 )
 _TAR = (257, b"ustar")
+OFTEN_TEXT = ".xls"
+"""The one ending of a binary format that many programs give to a table of text, so that a spreadsheet opens it."""
 
 
 def binary_format(data: bytes, file_name: str) -> str | None:
@@ -67,7 +69,7 @@ def binary_format(data: bytes, file_name: str) -> str | None:
     """
     named = SUFFIXES.get(suffix_of(file_name))
     found = _signature(data, file_name)
-    if found is None and named in _ENDINGS:
+    if found is None and named in _ENDINGS and suffix_of(file_name) != OFTEN_TEXT:
         raise InputFileError(
             f"{shown(file_name)} is named like {TITLES[named]}, but its content is not one. It may be damaged or misnamed; "
             "export it again, or give it the right ending."

@@ -17,7 +17,7 @@ from core.datasets.conll import looks_like_conll, read_conll
 from core.datasets.decoding import Decoded, decode
 from core.datasets.delimited import read_delimited
 from core.datasets.encodings import encoding_title
-from core.datasets.formats import SUFFIXES, binary_format, shown, suffix_of
+from core.datasets.formats import OFTEN_TEXT, SUFFIXES, binary_format, shown, suffix_of
 from core.datasets.isolation import read_isolated
 from core.datasets.json_tables import read_json, read_json_lines
 from core.datasets.progress import SILENT, Progress
@@ -170,6 +170,8 @@ def _read_text(source: _Source) -> Table:
         table = read_json_lines(decoded, progress=source.progress, **options)
     if table.rows.empty:
         raise InputFileError(f"No record of {shown(name)} can be used; the first: {table.set_aside[0].reason}")
+    if suffix_of(name) == OFTEN_TEXT:
+        table = replace(table, notes=["Named like an Excel workbook, but a table of text; it was read as such.", *table.notes])
     return _with_remarks(table)
 
 

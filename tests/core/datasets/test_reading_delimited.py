@@ -106,8 +106,10 @@ def test_a_tab_is_preferred_where_commas_in_the_texts_fit_as_well(read: Read) ->
     assert cells(read("a.csv", "label, x\ttext\nham\tyes, ok\n")) == [["ham", "yes, ok"]]
 
 
-def test_a_delimiter_that_cannot_part_cells_is_refused_and_a_typed_tab_is_a_tab(read: Read) -> None:
+def test_a_delimiter_that_cannot_part_cells_is_refused_and_one_can_be_called_by_its_name(read: Read) -> None:
     assert cells(read("a.csv", "text\tlabel\na,b\tx\n", delimiter="\\t")) == [["a,b", "x"]]
+    for name, delimiter in {"semicolon": ";", "Comma": ",", "tab": "\t", "pipe": "|"}.items():
+        assert cells(read("a.csv", f"text{delimiter}label\na{delimiter}x\n", delimiter=name)) == [["a", "x"]]
     for delimiter in ("||", '"', "\n"):
         with pytest.raises(InputFileError, match="cannot part cells"):
             read("a.csv", "text,label\na,b\n", delimiter=delimiter)

@@ -222,6 +222,15 @@ def test_an_excel_workbook_that_is_empty_damaged_or_old_is_refused(read: Read) -
             read("a.xlsx", content)
 
 
+def test_a_table_of_text_that_calls_itself_a_workbook_is_read_and_said(read: Read) -> None:
+    table = read("tickets.xls", "text\tlabel\nthe parcel, at last\tdelivery\n".encode("utf-16"))
+
+    assert cells(table) == [["the parcel, at last", "delivery"]]
+    assert table.notes == ["Named like an Excel workbook, but a table of text; it was read as such."]
+    with pytest.raises(InputFileError, match="not a text file"):
+        read("tickets.xls", bytes(range(256)) * 20)
+
+
 # --- CoNLL --------------------------------------------------------------------------------------------------------------------
 
 
