@@ -95,7 +95,7 @@ def check_entity_consistency(material: Material) -> list[Finding]:
                 severity=Severity.WARNING
                 if number >= 0.05 * sum(sum(types.values()) for types in tagged.values())
                 else Severity.NOTE,
-                title=f"{counted(len(missed), 'name is', 'names are')} mostly tagged, but {counted(number, 'time')} not",
+                title=f"{counted(len(missed), 'name is', 'names are')} mostly tagged, but not in {counted(number, 'place')}",
                 count=number,
                 unit="occurrence",
                 effect="If these were overlooked, the model learns to overlook them, and what it finds there counts as a "

@@ -34,7 +34,7 @@ from core.tasks import get_task
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Goes up with every change of what is found, so that reports of earlier versions are not taken for today's."""
 
 CHECKS: Mapping[str, tuple[Check, str]] = {

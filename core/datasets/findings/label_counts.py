@@ -53,14 +53,19 @@ def check_rare_labels(material: Material) -> list[Finding]:
 
 def check_imbalance(material: Material) -> list[Finding]:
     """One label far more frequent than another, or than all others together."""
-    counts = {label: number for label, number in material.label_counts["train"].items() if number >= FEW}
-    if len(counts) < 2:
+    counts = {label: number for label, number in material.label_counts["train"].items() if number}
+    largest = max(counts, key=lambda label: counts[label], default="")
+    if len(counts) < 2 or counts[largest] < FEW:
         return []
-    largest, smallest = max(counts, key=lambda label: counts[label]), min(counts, key=lambda label: counts[label])
+    # A label with hardly any examples is told of as such; beside one that crowds it out, it is told of here, too.
+    smallest = min((label for label in counts if counts[label] >= FEW), key=lambda label: counts[label])
     ratio = counts[largest] / counts[smallest]
     share = counts[largest] / sum(counts.values())
     if ratio < _UNEQUAL and share < _CROWDING:
         return []
+    if smallest == largest:
+        smallest = min(counts, key=lambda label: counts[label])
+        ratio = counts[largest] / counts[smallest]
     return [
         Finding(
             check="imbalance",

@@ -26,7 +26,7 @@ def check_leakage(material: Material) -> list[Finding]:
                 exact,
                 check="leaked_texts",
                 much=_MUCH,
-                what="also stand in training",
+                what="also {stand} in training",
                 effect="The model has seen the answer, so the scores are too good. Keep each text in one split.",
                 examples=tuple(
                     material.example(material.ids[place], detail=_standing(material, int(place)))
@@ -51,7 +51,7 @@ def check_leakage(material: Material) -> list[Finding]:
                 nearly,
                 check="leaked_near_duplicates",
                 much=_MUCH_NEARLY,
-                what="stand in training nearly word for word",
+                what="{stand} in training nearly word for word",
                 effect="The model has seen almost the same text, so the scores are somewhat too good. Keep such texts in one "
                 "split.",
                 examples=tuple(_pair(near, int(place)) for place in np.flatnonzero(nearly)[:5]),
@@ -72,11 +72,12 @@ def _finding(
 ) -> Finding:
     counts = {split: int((is_leaked & (material.splits == split)).sum()) for split in ("validation", "test")}
     largest = max(number / max(1, int((material.splits == split).sum())) for split, number in counts.items())
+    stand = "stands" if sum(counts.values()) == 1 else "stand"
     where = " and ".join(f"{counted(number, 'row')} of {split}" for split, number in counts.items() if number)
     return Finding(
         check=check,
         severity=Severity.SERIOUS if largest >= much and sum(counts.values()) > 1 else Severity.WARNING,
-        title=f"{where} {what}",
+        title=f"{where} {what.format(stand=stand)}",
         count=sum(counts.values()),
         unit="row",
         effect=effect,

@@ -132,7 +132,8 @@ def test_one_leak_among_many_rows_is_a_warning_and_not_serious() -> None:
     texts = sentences(600)
     material = texts_with_labels([(text, "a") for text in [*texts, texts[0]]], splits=["train"] * 400 + ["test"] * 201)
 
-    assert only(check_leakage(material), "leaked_texts").severity == "warning"
+    finding = only(check_leakage(material), "leaked_texts")
+    assert (finding.severity, finding.title) == ("warning", "1 row of test also stands in training")
 
 
 def test_repetitions_within_training_are_no_leak() -> None:

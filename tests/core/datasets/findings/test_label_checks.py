@@ -119,6 +119,14 @@ def test_a_label_that_crowds_out_the_others_is_named() -> None:
     assert "60 times" in finding.title
 
 
+def test_a_label_beside_which_all_others_are_rare_is_named_too() -> None:
+    finding = only(check_imbalance(counted_labels({"usual": 900, "seldom": 6, "never": 3})), "imbalance")
+
+    assert finding.severity == "warning"
+    assert "'usual' is 300 times as frequent as 'never'" in finding.title
+    assert check_imbalance(counted_labels({"a": 9, "b": 1})) == []
+
+
 def test_labels_of_a_test_file_that_training_does_not_know_are_told_with_their_reason() -> None:
     material = counted_labels({"a": 30, "b": 30}, {"a": 10, "b": 10})
     reason = "No training example has the label 'B'."
