@@ -6,6 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from core.errors import UserError
+
 
 def has_content(folder: Path) -> bool:
     """Whether a folder is there and holds anything that is not hidden."""
@@ -23,6 +25,23 @@ def remove_folder(folder: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(hidden, ignore_errors=True)
+
+
+def make_folders(home: Path, *below: Path) -> None:
+    """Make the folders of a workspace where they are not there yet, and see that each can be written to.
+
+    Raises:
+        UserError: one cannot.
+    """
+    try:
+        for folder in (home, *below):
+            folder.mkdir(parents=True, exist_ok=True)
+            check_writable(folder)
+    except OSError as error:
+        raise UserError(
+            f"The workspace {home} cannot be written to ({error.strerror}). "
+            "Give this user write access, or set TUNEBOARD_HOME to another folder."
+        ) from None
 
 
 def check_writable(folder: Path) -> None:

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import NotFoundError
-from core.runs.ids import new_id
+from core.names import LONGEST_NAME
+from core.runs.ids import new_folder
 from core.runs.records import DatasetRecord
-from core.workspace import LONGEST_NAME, Workspace
+from core.workspace import Workspace
 
 if TYPE_CHECKING:  # pandas takes half a second to import
     from core.datasets.dataset import Dataset
@@ -62,13 +63,12 @@ def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> Datas
 
     parent = workspace.dataset_record(made.parent.id)
     number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
-    dataset_id = new_id()
-    folder = workspace.settings.datasets_folder / dataset_id
-    dataset = write_version(made, folder, version=number)
+    folder = new_folder(workspace.settings.datasets_folder)
     try:
+        dataset = write_version(made, folder, version=number)
         return workspace.store.add_dataset(
             DatasetRecord(
-                id=dataset_id,
+                id=folder.name,
                 name=name or name_of_version(parent.name, number),
                 task=dataset.task,
                 num_examples=sum(dataset.num_examples.values()),

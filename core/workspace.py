@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from core.admission import check_agreement, check_room
 from core.config import RunConfig
-from core.errors import ConfigError, DatasetError, RunError, UserError
-from core.folders import check_writable, has_content, remove_folder
+from core.errors import DatasetError, RunError
+from core.folders import has_content, make_folders, remove_folder
+from core.names import clean_name
 from core.paths import inside
-from core.runs.ids import new_id
+from core.runs.ids import new_folder
 from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.queue_desk import QueueDesk
 from core.runs.records import DatasetRecord, RunRecord, RunState
@@ -28,8 +30,6 @@ from core.settings import Settings
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
     from core.datasets.dataset import Dataset
     from core.datasets.importing import Prepared
-
-LONGEST_NAME = 120
 
 
 class Workspace:
@@ -51,15 +51,7 @@ class Workspace:
         Raises:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
         """
-        try:
-            for folder in (settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder):
-                folder.mkdir(parents=True, exist_ok=True)
-                check_writable(folder)
-        except OSError as error:
-            raise UserError(
-                f"The workspace {settings.home} cannot be written to ({error.strerror}). "
-                "Give this user write access, or set TUNEBOARD_HOME to another folder."
-            ) from None
+        make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
         self.settings = settings
         self.store = Store(settings.database_url)
         self.launcher: Launcher | None = None
@@ -117,14 +109,13 @@ class Workspace:
         """
         from core.datasets.importing import write
 
-        name = _clean_name(name, DatasetError)
-        dataset_id = new_id()
-        folder = self.settings.datasets_folder / dataset_id
-        dataset = write(prepared, folder)
+        name = clean_name(name, DatasetError)
+        folder = new_folder(self.settings.datasets_folder)
         try:
+            dataset = write(prepared, folder)
             return self.store.add_dataset(
                 DatasetRecord(
-                    id=dataset_id,
+                    id=folder.name,
                     name=name,
                     task=dataset.task,
                     num_examples=sum(dataset.num_examples.values()),
@@ -166,7 +157,7 @@ class Workspace:
             DatasetError: the name is empty, too long or taken.
             NotFoundError: there is no such data set.
         """
-        return self.store.rename_dataset(dataset_id, _clean_name(name, DatasetError))
+        return self.store.rename_dataset(dataset_id, clean_name(name, DatasetError))
 
     def delete_dataset(self, dataset_id: str, *, with_runs: bool = False) -> None:
         """Delete a data set; its runs too if asked.
@@ -201,26 +192,18 @@ class Workspace:
             RunError: as many runs wait as may.
         """
         self.check_model(config.model.model)
-        waiting = len(self.store.everybodys().queue())
-        if waiting >= self.settings.max_queue:
-            raise RunError(
-                f"{waiting:,} runs wait already, which is as many as may. Wait for some to end, cancel some, "
-                "or raise TUNEBOARD_MAX_QUEUE."
-            )
+        check_room(self.store, self.settings)
         dataset = self.dataset(config.data.dataset)
         dataset_name = self.store.dataset(dataset.id).name
-        if config.data.dataset_hash != dataset.content_hash:
-            raise ConfigError(
-                "data.dataset_hash",
-                f"does not agree with data set {dataset_name!r}, so this config was made for other rows. "
-                "Leave the 'data' section out of the config, or choose the data set it was made for.",
-            )
-        if config.data.task != dataset.task:
-            raise ConfigError("data.task", f"is {config.data.task!r}, but data set {dataset_name!r} is for {dataset.task}.")
-        run_id = new_id()
+        check_agreement(config, dataset, dataset_name)
+        called = clean_name(name, RunError) if name else f"{dataset_name} {self.lists.num_of_datasets().get(dataset.id, 0) + 1}"
+        try:
+            folder = new_folder(self.settings.runs_folder, lambda folder: RunDir(folder).create(config))
+        except OSError as error:
+            raise RunError(f"The run's folder cannot be made: {error.strerror}. Make room or check permissions.") from None
         record = RunRecord(
-            id=run_id,
-            name=_clean_name(name, RunError) if name else f"{dataset_name} {self.lists.num_of_datasets().get(dataset.id, 0) + 1}",
+            id=folder.name,
+            name=called,
             dataset_id=dataset.id,
             task=dataset.task,
             model=config.model.model,
@@ -228,17 +211,12 @@ class Workspace:
             state=RunState.QUEUED,
             created_at=datetime.now(UTC),
         )
-        run_dir = self.run_dir(run_id)
-        try:
-            run_dir.create(config)
-        except OSError as error:
-            raise RunError(f"The run's folder cannot be made: {error.strerror}. Make room or check permissions.") from None
         try:
             record = self.store.add_run(record)
         except BaseException:
-            shutil.rmtree(run_dir.folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
-        run_dir.note_about(name=record.name, created_at=record.created_at.isoformat(), owner=record.owner)
+        RunDir(folder).note_about(name=record.name, created_at=record.created_at.isoformat(), owner=record.owner)
         self._wake()
         return record
 
@@ -328,7 +306,7 @@ class Workspace:
             RunError: the name is empty, too long or taken.
             NotFoundError: there is no such run.
         """
-        record = self.store.rename_run(run_id, _clean_name(name, RunError))
+        record = self.store.rename_run(run_id, clean_name(name, RunError))
         self.run_dir(record.id).note_about(name=record.name)
         return record
 
@@ -339,7 +317,7 @@ class Workspace:
             RunError: a tag is too long.
             NotFoundError: there is no such run.
         """
-        cleaned = [_clean_name(tag, RunError) for tag in tags if tag.strip()]
+        cleaned = [clean_name(tag, RunError) for tag in tags if tag.strip()]
         record = self.store.tag_run(run_id, tuple(dict.fromkeys(cleaned)))
         self.run_dir(record.id).note_about(tags=list(record.tags))
         return record
@@ -364,13 +342,3 @@ class Workspace:
     def _wake(self) -> None:
         if self.launcher is not None:
             self.launcher.wake()
-
-
-def _clean_name(name: str, kind: type[UserError]) -> str:
-    """A name on one line, without control characters or outer space."""
-    cleaned = " ".join("".join(character if character.isprintable() else " " for character in name).split())
-    if not cleaned:
-        raise kind("The name is empty. Give one or more visible characters.")
-    if len(cleaned) > LONGEST_NAME:
-        raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are kept. Choose a shorter one.")
-    return cleaned

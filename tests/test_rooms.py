@@ -53,7 +53,9 @@ ARROWS = {
         "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
-    "core.versioning": {"core.errors", "core.runs", "core.workspace", "core.datasets"},
+    "core.names": {"core.errors"},
+    "core.admission": {"core.errors", "core.config", "core.settings", "core.runs.store", "core.datasets.dataset"},
+    "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
         "core.errors", "core.config", "core.settings", "core.tasks", "core.models", "core.datasets.dataset", "core.training"
     },

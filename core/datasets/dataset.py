@@ -139,7 +139,7 @@ def write_dataset(
     """Write a data set beside its final place and move it there in one step, so that no half-written one is ever seen.
 
     Args:
-        folder: final place; must not exist.
+        folder: final place; must not exist, or be empty.
         examples: columns ``id, split, record, text`` and the targets.
         description: the fields of ``Dataset`` but ``folder``.
         unlabelled: rows without an answer; see ``Dataset.unlabelled``.

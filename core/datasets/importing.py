@@ -136,7 +136,7 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
 
     Args:
         prepared: what ``prepare`` gave.
-        folder: where it is to lie; must not exist.
+        folder: where it is to lie; must not exist, or be empty.
     """
     targets = list(get_task(prepared.task).target_columns)
     examples = prepared.examples

@@ -232,7 +232,7 @@ def write_version(draft: Draft, folder: Path, *, version: int) -> Dataset:
 
     Args:
         draft: what ``draft_version`` gave.
-        folder: where it is to lie; must not exist.
+        folder: where it is to lie; must not exist, or be empty.
         version: its number within the family.
 
     Raises:

@@ -12,22 +12,19 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
-from core.config import ComputeConfig
-from core.errors import NotFoundError, RunError, UserError
-from core.models.catalogue import BUNDLED
-from core.runs import neighbours, processes
-from core.runs.devices_in_use import VISIBLE, Shortage, assign, gpus, gpus_of
-from core.runs.endings import has_announced_itself, headline, read_ending
-from core.runs.environment import worker_environment
-from core.runs.records import RunRecord, RunState, WorkerIdentity
+from core.errors import NotFoundError, RunError
+from core.runs import processes
+from core.runs.devices_in_use import VISIBLE, Shortage
+from core.runs.endings import headline, read_ending
+from core.runs.placement import Placement
+from core.runs.records import RunRecord, RunState
 from core.runs.resident import Resident
 from core.runs.run_dir import RunDir
+from core.runs.stopping import Stops, StopTimes
 from core.runs.store import Store
 from core.runs.waiting import disk_is_short, why_to_end
 from core.settings import PROJECT_ROOT, Settings
@@ -40,29 +37,6 @@ WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
 PERIOD_S = 0.3
 LONGEST_PAUSE_S = 10.0
 """How long the thread rests after rounds that failed again and again, for instance because the disk is full."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StopTimes:
-    """How long a worker that was asked to stop is waited for, in seconds since it was asked.
-
-    Attributes:
-        unheard_s: how long SIGINT is held back while the worker has not said that it is up; before, it would not hear it.
-        terminate_s: when a worker that goes on regardless gets SIGTERM.
-        kill_s: when it gets SIGKILL.
-    """
-
-    unheard_s: float = 20.0
-    terminate_s: float = 60.0
-    kill_s: float = 90.0
-
-
-@dataclass
-class _Stop:
-    """A stop under way: when it was asked for, by the monotonic clock, and the last signal sent."""
-
-    asked_at: float
-    sent: signal.Signals | None = None
 
 
 class Launcher:
@@ -82,11 +56,9 @@ class Launcher:
         self._store = store
         self._settings = settings
         self._worker_command = tuple(worker_command)
-        self._max_running = max_running
-        self._stop_times = stop_times or StopTimes()
+        self._placement = Placement(store, settings, max_running=max_running, gpu_ids=gpu_ids)
+        self._stops = Stops(stop_times or StopTimes())
         self.resident = resident or Resident(worker_command)
-        self._gpu_ids = gpu_ids
-        self._stops: dict[str, _Stop] = {}
         self._ended_for: dict[str, str] = {}
         self.watches = False
         """Whether another process was found to look after the queue."""
@@ -191,10 +163,8 @@ class Launcher:
                     self._fail(record, "The run could not be started because of a fault in the program; the server's log has it.")
 
     def at_once(self) -> int:
-        """How many runs may work at a time: as people set it, else as settings say, else one for each device."""
-        return (
-            self._max_running or self._store.order.switches().at_once or self._settings.max_running or max(1, len(self._gpus()))
-        )
+        """How many runs may work at a time."""
+        return self._placement.at_once()
 
     def shortage(self, record: RunRecord) -> Shortage | None:
         """The GPUs that a run whose turn it is still waits for; nothing if it has all it asks for."""
@@ -219,26 +189,10 @@ class Launcher:
         if record.worker is None or not processes.is_alive(record.worker):
             self._settle(record, run_dir)
         elif record.stop_requested:
-            self._press(record, run_dir, record.worker)
+            self._stops.press(record, run_dir, record.worker)
         elif record.id not in self._ended_for and (reason := why_to_end(self._settings, processes.age_s(record.worker))):
             self._ended_for[record.id] = reason
             processes.send(record.worker, signal.SIGTERM)
-
-    def _press(self, record: RunRecord, run_dir: RunDir, worker: WorkerIdentity) -> None:
-        """Ask the worker to stop, and insist if it does not."""
-        stop = self._stops.setdefault(record.id, _Stop(asked_at=time.monotonic()))
-        waited_s = time.monotonic() - stop.asked_at
-        if waited_s >= self._stop_times.kill_s:
-            due = signal.SIGKILL
-        elif waited_s >= self._stop_times.terminate_s:
-            due = signal.SIGTERM
-        elif waited_s >= self._stop_times.unheard_s or has_announced_itself(record, run_dir):
-            due = signal.SIGINT
-        else:
-            return
-        if due is not stop.sent:
-            stop.sent = due
-            processes.send(worker, due)
 
     def _settle(self, record: RunRecord, run_dir: RunDir) -> None:
         """Bring the end of a worker that is gone into the catalogue."""
@@ -258,7 +212,7 @@ class Launcher:
             headline_name=title,
             headline=score,
         )
-        self._stops.pop(record.id, None)
+        self._stops.forget(record.id)
         if record.worker is not None:
             processes.forget(record.worker)
 
@@ -279,7 +233,7 @@ class Launcher:
             self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
             return
 
-        environment = self._environment(record.model, devices)
+        environment = self._placement.environment(record.model, devices)
         # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
         waiting = self.resident.take(environment)
         try:
@@ -300,34 +254,11 @@ class Launcher:
         else:
             self._store.set_worker(record.id, worker)
 
-    def _environment(self, model: str, devices: tuple[str, ...]) -> dict[str, str]:
-        is_alone = self.at_once() == 1 and not neighbours.somebody_trains()
-        # With one GPU or none there is no choice to make.
-        choice = {VISIBLE: ",".join(devices)} if len(self._gpus()) > 1 else {}
-        return worker_environment(self._settings, model, is_alone=is_alone) | choice
+    def _devices(self, record: RunRecord) -> tuple[str, ...] | Shortage:
+        return self._placement.devices(record, first=self.resident.environment.get(VISIBLE, ""))
 
     def _environment_to_expect(self) -> dict[str, str]:
-        """What the next run will most likely be given: the bundled model, one device."""
-        devices = self._assigned(ComputeConfig())
-        return self._environment(BUNDLED, () if isinstance(devices, Shortage) else devices)
-
-    def _devices(self, record: RunRecord) -> tuple[str, ...] | Shortage:
-        """The GPUs for a run that is to start now, or those it lacks."""
-        if len(self._gpus()) < 2:
-            return ()
-        try:
-            compute = self._run_dir(record).config().compute
-        except (OSError, UserError):
-            return ()  # it will not start, and say why
-        return self._assigned(compute)
-
-    def _assigned(self, compute: ComputeConfig) -> tuple[str, ...] | Shortage:
-        workers = [run.worker for run in self._store.running() if run.worker is not None]
-        expected = self.resident.environment.get(VISIBLE, "")
-        return assign(compute, self._gpus(), gpus_of(workers), at_once=self.at_once(), first=expected)
-
-    def _gpus(self) -> Sequence[str]:
-        return gpus() if self._gpu_ids is None else self._gpu_ids
+        return self._placement.environment_to_expect(first=self.resident.environment.get(VISIBLE, ""))
 
     def _arguments(self, record: RunRecord) -> list[str]:
         """What every worker of a run has on its command line, and nobody else."""

@@ -104,8 +104,10 @@ def _opened(settings: Settings, account: Account) -> sa.Engine:
 
 
 def _folders(parent: Path, known: set[str]) -> list[Path]:
+    """Folders that are not in the catalogue; an empty one is left of a making that was cut short, and holds nothing."""
     found = parent.iterdir() if parent.is_dir() else iter(())
-    return sorted(folder for folder in found if folder.is_dir() and not folder.name.startswith(".") and folder.name not in known)
+    visible = (folder for folder in found if folder.is_dir() and not folder.name.startswith("."))
+    return sorted(folder for folder in visible if folder.name not in known and any(folder.iterdir()))
 
 
 def _dataset_of(folder: Path) -> dict[str, Any] | None:

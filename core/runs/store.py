@@ -5,8 +5,7 @@ who works on it and how it ended. ``switches`` has what is set for the queue. Bu
 losing results.
 
 Every change is one transaction that holds the write lock from its start, so that what was read in it is still true when it
-writes. A run's state changes in ``_apply`` and nowhere else; it refuses every step that ``NEXT_STATES`` does not name. Times are
-kept in UTC.
+writes. A run's state changes in ``transitions.apply_step`` and nowhere else. Times are kept in UTC.
 
 Where people sign in, each has a view of the catalogue: what belongs to others is not there, neither to be seen nor to be changed.
 """
@@ -23,9 +22,10 @@ import sqlalchemy as sa
 from core.errors import DatasetError, RunError
 from core.runs.database import changing, open_database, reading
 from core.runs.queue_order import QueueOrder
-from core.runs.records import NEXT_STATES, DatasetRecord, RunRecord, RunState, WorkerIdentity
+from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.run_lists import RunLists
 from core.runs.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
+from core.runs.transitions import apply_step, columns_of, locked_run, next_position
 from core.runs.views import EVERYTHING, View
 
 
@@ -172,7 +172,7 @@ class Store:
             self._view.find(connection, datasets, record.dataset_id)
             name = self._view.free_name(connection, runs, record.name)
             record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
-            connection.execute(runs.insert().values(**row_of_run(record), queue_position=_next_position(connection)))
+            connection.execute(runs.insert().values(**row_of_run(record), queue_position=next_position(connection)))
         return record
 
     def start_run(self, run_id: str, *, events_offset: int, worker: WorkerIdentity | None = None) -> RunRecord:
@@ -190,13 +190,13 @@ class Store:
         started = {
             "started_at": datetime.now(UTC),
             "events_offset": events_offset,
-            **({} if worker is None else _columns_of(worker)),
+            **({} if worker is None else columns_of(worker)),
         }
         return self._move(run_id, RunState.RUNNING, lambda _: started)
 
     def set_worker(self, run_id: str, worker: WorkerIdentity) -> RunRecord:
         """Note which process works on a running run."""
-        return self._update(run_id, **_columns_of(worker))
+        return self._update(run_id, **columns_of(worker))
 
     def end_run(
         self,
@@ -241,13 +241,13 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(self._view, connection, run_id)
+            record = locked_run(self._view, connection, run_id)
             if record.state is RunState.QUEUED:
                 ended = {"finished_at": datetime.now(UTC), "message": "Cancelled before it started."}
-                return _apply(connection, record, RunState.CANCELLED, ended)
+                return apply_step(connection, record, RunState.CANCELLED, ended)
             if record.state is RunState.RUNNING:
                 connection.execute(runs.update().where(runs.c.id == record.id).values(stop_requested=True))
-                return _locked_run(self._view, connection, record.id)
+                return locked_run(self._view, connection, record.id)
             if record.state is not RunState.CANCELLED:
                 raise RunError(f"Run {record.name!r} has already ended: it is {record.state}. There is nothing to stop.")
             return record
@@ -260,11 +260,11 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(self._view, connection, run_id)
+            record = locked_run(self._view, connection, run_id)
             if record.name != name and self._view.is_taken(connection, runs, name, record.owner):
                 raise RunError(f"Another run is called {name!r}. Choose another name.")
             connection.execute(runs.update().where(runs.c.id == record.id).values(name=name))
-            return _locked_run(self._view, connection, record.id)
+            return locked_run(self._view, connection, record.id)
 
     def tag_run(self, run_id: str, tags: tuple[str, ...]) -> RunRecord:
         """Give a run these tags in place of those it has."""
@@ -278,7 +278,7 @@ class Store:
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
-            record = _locked_run(self._view, connection, run_id)
+            record = locked_run(self._view, connection, run_id)
             if record.state is RunState.RUNNING:
                 raise RunError(f"Run {record.name!r} is running. Stop it first, then delete it.")
             connection.execute(runs.delete().where(runs.c.id == record.id))
@@ -287,14 +287,14 @@ class Store:
 
     def _move(self, run_id: str, state: RunState, values: Callable[[RunRecord], dict[str, Any]]) -> RunRecord:
         with self._change() as connection:
-            record = _locked_run(self._view, connection, run_id)
-            return _apply(connection, record, state, values(record))
+            record = locked_run(self._view, connection, run_id)
+            return apply_step(connection, record, state, values(record))
 
     def _update(self, run_id: str, **values: Any) -> RunRecord:
         with self._change() as connection:
-            record = _locked_run(self._view, connection, run_id)
+            record = locked_run(self._view, connection, run_id)
             connection.execute(runs.update().where(runs.c.id == record.id).values(**values))
-            return _locked_run(self._view, connection, record.id)
+            return locked_run(self._view, connection, record.id)
 
     def _in_state(self, state: RunState) -> list[RunRecord]:
         query = (
@@ -313,41 +313,3 @@ class Store:
 
     def _change(self) -> AbstractContextManager[sa.Connection]:
         return changing(self._engine)
-
-
-def _apply(connection: sa.Connection, record: RunRecord, state: RunState, values: dict[str, Any]) -> RunRecord:
-    """Make one transition of a run that this transaction has locked: the only place where a state changes."""
-    if state not in NEXT_STATES[record.state]:
-        raise RunError(_refusal(record, state))
-    changes: dict[str, Any] = {"state": state.value, "stop_requested": False, **_NO_WORKER, **values}
-    if state is RunState.QUEUED:
-        changes |= {"queue_position": _next_position(connection), "message": None}
-    connection.execute(runs.update().where(runs.c.id == record.id).values(**changes))
-    return _run_of(connection, record.id)
-
-
-def _columns_of(worker: WorkerIdentity) -> dict[str, Any]:
-    return {"worker_pid": worker.pid, "worker_started_at": worker.started_at, "worker_boot_id": worker.boot_id}
-
-
-_NO_WORKER = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": None}
-
-
-def _refusal(record: RunRecord, state: RunState) -> str:
-    if state is RunState.QUEUED and record.state is RunState.SUCCEEDED:
-        return f"Run {record.name!r} has succeeded, so there is nothing to resume. Launch a new run to train further."
-    if state is RunState.QUEUED:
-        return f"Run {record.name!r} is {record.state} already. Wait for it to end, or stop it, before you resume it."
-    return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; it has moved on."
-
-
-def _locked_run(view: View, connection: sa.Connection, run_id: str) -> RunRecord:
-    return run_from_row(view.find(connection, runs, run_id, lock=True))
-
-
-def _run_of(connection: sa.Connection, run_id: str) -> RunRecord:
-    return run_from_row(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
-
-
-def _next_position(connection: sa.Connection) -> int:
-    return (connection.execute(sa.select(sa.func.max(runs.c.queue_position))).scalar() or 0) + 1

@@ -1,6 +1,7 @@
 """The workspace: what a person can do with data sets and runs, and what is refused with a reason."""
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from core.config import RunConfig
 from core.datasets.importing import guess_plan, prepare
 from core.datasets.reading import read_table
 from core.errors import ConfigError, DatasetError, NotFoundError, RunError, UserError
+from core.runs import ids
 from core.runs.ids import new_id
 from core.runs.records import RunState
 from core.settings import Settings
@@ -236,3 +238,43 @@ def test_ids_are_safe_as_names_of_folders_and_sort_by_time() -> None:
     assert first == os.path.basename(first) == first.lower()  # noqa: PTH119 (pathlib would normalise what is tested)
     assert len({new_id() for _ in range(100)}) == 100
     assert first[:15] <= new_id()[:15]
+
+
+def test_two_that_draw_the_same_id_at_once_get_different_folders(
+    workspace: Workspace, run_config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["20260101-000000-aaaaa", "20260101-000000-bbbbb", "20260101-000000-bbbbb", "20260101-000000-ccccc"])
+    monkeypatch.setattr(ids, "new_id", lambda: next(drawn))
+    (workspace.settings.runs_folder / "20260101-000000-aaaaa").mkdir()  # another process has just made it
+
+    first, second = workspace.launch(run_config), workspace.launch(run_config)
+
+    assert [run.id for run in (first, second)] == ["20260101-000000-bbbbb", "20260101-000000-ccccc"]
+    assert not list((workspace.settings.runs_folder / "20260101-000000-aaaaa").iterdir())
+    assert workspace.run_dir(first.id).config() == run_config
+
+
+def test_two_that_draw_the_same_id_at_once_never_write_into_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, found = threading.Barrier(8), []
+    drawn = iter([f"20260101-000000-{letter}" for letter in "abcdefgh" for _ in range(8)])
+    monkeypatch.setattr(ids, "new_id", lambda: next(drawn))
+
+    def make() -> None:
+        start.wait()
+        found.append(ids.new_folder(tmp_path / "datasets"))
+
+    makers = [threading.Thread(target=make) for _ in range(8)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+
+    assert len(set(found)) == 8
+    assert all(folder.is_dir() for folder in found)
+
+
+def test_a_run_that_cannot_be_called_so_leaves_no_folder(workspace: Workspace, run_config: RunConfig) -> None:
+    with pytest.raises(RunError, match="at most"):
+        workspace.launch(run_config, name="n" * 500)
+
+    assert not list(workspace.settings.runs_folder.iterdir())

@@ -11,8 +11,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from core.errors import RunError
 from core.runs import processes
-from core.runs.launcher import Launcher, StopTimes
+from core.runs.launcher import Launcher
 from core.runs.records import RunState, WorkerIdentity
+from core.runs.stopping import StopTimes
 from core.settings import Settings
 from core.workspace import Workspace
 from tests.core.conftest import DATASET_ID

@@ -12,8 +12,9 @@ import pytest
 
 from core.config import RunConfig
 from core.runs import processes
-from core.runs.launcher import Launcher, StopTimes
+from core.runs.launcher import Launcher
 from core.runs.records import RunRecord, RunState
+from core.runs.stopping import StopTimes
 from core.settings import PROJECT_ROOT
 from core.workspace import Workspace
 

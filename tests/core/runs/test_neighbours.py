@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import neighbours
-from core.runs.launcher import Launcher
+from core.runs.placement import Placement
 from core.settings import PROJECT_ROOT
 from core.workspace import Workspace
 
@@ -75,8 +75,8 @@ def policy(open_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyP
 
     def ask(*, somebody_trains: bool, at_once: int | None = None) -> str:
         monkeypatch.setattr(neighbours, "somebody_trains", lambda: somebody_trains)
-        launcher = Launcher(workspace.store, workspace.settings, max_running=at_once, gpu_ids=())
-        return launcher._environment("bundled", ())["OMP_WAIT_POLICY"]
+        placement = Placement(workspace.store, workspace.settings, max_running=at_once, gpu_ids=())
+        return placement.environment("bundled", ())["OMP_WAIT_POLICY"]
 
     return ask
 
