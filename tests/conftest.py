@@ -13,7 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TUNEBOARD_THREADS"] = "1"
 
-from tests import postgresql
+from tests import postgresql, undertaker
 from tests.tiny import tiny_dataset, write_tiny_model
 
 # How long an example takes says more about the machine than about the code.
@@ -40,6 +40,11 @@ def _no_workspace_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """No test ever touches a real workspace."""
     monkeypatch.setenv("TUNEBOARD_HOME", str(tmp_path / "workspace"))
     monkeypatch.delenv("TUNEBOARD_DATABASE_URL", raising=False)
+
+
+def pytest_sessionstart() -> None:
+    """Whatever the tests start ends with them, even where they are killed."""
+    undertaker.engage()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

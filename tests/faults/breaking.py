@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from core.datasets.dataset import Dataset
 from core.runs.run_dir import RunDir
+from tests.undertaker import die_with_parent
 
 Kind = Literal["kill", "full once", "full from then on"]
 
@@ -96,6 +97,7 @@ def start_worker(run_dir: RunDir, dataset: Dataset, *, at: int = 0, kind: Kind =
     pid = os.fork()
     if pid == 0:
         os.close(read)
+        die_with_parent()
         code = 99
         try:
             gc.freeze()  # what the tests hold is none of this process's business
