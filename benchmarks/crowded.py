@@ -1,7 +1,7 @@
 """How long pages take in a workspace that has been used for years: 10,000 runs in the catalogue, one of 100,000 logged steps.
 
-Twice: by Streamlit's own test harness, which counts the server's work alone, and in a real Chromium, from the address being
-entered until the table or curve is on screen.
+Twice: by Streamlit's own test harness, which counts the server's work alone, and in a real Chromium (``painting``), with a
+workspace without runs beside it, which shows what the application takes by itself.
 """
 
 import json
@@ -10,12 +10,8 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,24 +19,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.launching import SAMPLE
+from benchmarks.painting import Painted, paint
 from benchmarks.quality import ROOT, _import, app
 
 if TYPE_CHECKING:
     from core.config import RunConfig
     from core.datasets.dataset import Dataset
     from core.workspace import Workspace
-
-PORT = 8687
-START_S = 60.0
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-
-ON_SCREEN = {
-    "runs": '[data-testid="stDataFrame"] canvas',
-    "run": '[class*="st-key-loss-"] svg.marks path',
-    "results": '[class*="st-key-matrix-"] .js-plotly-plot .xtick text, [data-testid="stDataFrame"] canvas',
-    "predict": '[data-testid="stTextArea"] textarea',
-}
-"""What a person waits for on a page."""
 
 
 @app.command()
@@ -56,13 +41,25 @@ def crowded(
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
         finished, long = _fill(dataset_id, num_runs, num_steps)
         addresses = {"runs": {}, "run": {"run": long}, "results": {"run": finished}, "predict": {"run": finished}}
-        typer.echo(f"{num_runs:,} runs, one of them with {num_steps:,} logged steps; seconds, first and median of {repeats}.\n")
-        typer.echo("| page | harness: first | harness: then | Chromium: first | Chromium: then |\n|---|---|---|---|---|")
+        typer.echo(f"{num_runs:,} runs, one of them with {num_steps:,} logged steps; medians of {repeats}, in seconds.\n")
+        typer.echo("| page | server: first | server: then | cold: painted | drawn | warm: painted | drawn | from another page |")
+        typer.echo("|---|---|---|---|---|---|---|---|")
         harness = {page: _by_harness(page, query, repeats) for page, query in addresses.items()}
-        chromium = _in_chromium(addresses, repeats) if browser and shutil.which("chromium") else {}
-        for page in addresses:
-            cells = [f"{seconds:.2f}" for seconds in (*harness[page], *chromium.get(page, ()))]
-            typer.echo(f"| {page} | {' | '.join([*cells, *['–'] * (4 - len(cells))])} |")
+        in_browser = browser and shutil.which("chromium") is not None
+        for page, query in addresses.items():
+            _tell(page, harness[page], paint(page, query, repeats) if in_browser else None)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["TUNEBOARD_HOME"] = home
+        _tell("runs, none there", None, paint("runs", {}, repeats, wanted="no run") if in_browser else None)
+
+
+def _tell(page: str, server: tuple[float, float] | None, painted: Painted | None) -> None:
+    """Print a line of the table."""
+    seconds: list[float | None] = [*(server or (None, None))]
+    if painted is not None:
+        seconds += [painted.cold.painted, painted.cold.drawn, painted.warm.painted, painted.warm.drawn, painted.within]
+    cells = ["–" if value is None else f"{value:.2f}" for value in seconds]
+    typer.echo(f"| {page} | {' | '.join([*cells, *['–'] * (7 - len(cells))])} |")
 
 
 # --- the workspace ---------------------------------------------------------------------------------------------------------
@@ -163,7 +160,7 @@ def _write_log(file: Path, num_steps: int) -> None:
                 lines.write(json.dumps({**when, "validation/loss": loss, **scores}) + "\n")
 
 
-# --- the two ways of looking -----------------------------------------------------------------------------------------------
+# --- the server's part -----------------------------------------------------------------------------------------------
 
 
 def _by_harness(page: str, query: dict[str, str], repeats: int) -> tuple[float, float]:
@@ -183,52 +180,3 @@ def _by_harness(page: str, query: dict[str, str], repeats: int) -> tuple[float, 
         if tab.exception or tab.error:
             raise typer.Exit(1)
     return seconds[0], statistics.median(seconds[1:])
-
-
-def _in_chromium(addresses: dict[str, dict[str, str]], repeats: int) -> dict[str, tuple[float, float]]:
-    """The same in a browser; each page is first opened on a server that has not drawn any yet."""
-    from playwright.sync_api import sync_playwright
-
-    found = {}
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        for page, query in addresses.items():
-            server = _start_server()
-            try:
-                address = f"http://127.0.0.1:{PORT}/{page}?" + "&".join(f"{name}={value}" for name, value in query.items())
-                seconds = [_seconds_until_drawn(chromium, address, ON_SCREEN[page]) for _ in range(repeats + 1)]
-            finally:
-                server.terminate()
-                server.wait()
-            found[page] = (seconds[0], statistics.median(seconds[1:]))
-        chromium.close()
-    return found
-
-
-def _seconds_until_drawn(chromium: Any, address: str, what: str) -> float:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    began = time.perf_counter()
-    tab.goto(address)
-    tab.wait_for_selector(what, state="attached", timeout=60_000)
-    seconds = time.perf_counter() - began
-    context.close()
-    return seconds
-
-
-def _start_server() -> "subprocess.Popen[bytes]":
-    server = subprocess.Popen(
-        [sys.executable, "-m", "dashboard", "--port", str(PORT), "--headless"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/_stcore/health", timeout=1.0):
-                return server
-        except (urllib.error.URLError, OSError):
-            if time.monotonic() > deadline or server.poll() is not None:
-                raise
-            time.sleep(0.1)  # between two looks
