@@ -31,11 +31,13 @@ def draw_rows(dataset: Dataset) -> None:
     examples = state.examples_of(dataset, str(split))
     if label is not None:
         examples = examples[[label in labels for labels in get_task(dataset.task).row_labels(examples)]]
-    rows = screens_of(dataset.task).preview(examples)
-    rows = holding(rows, (words or "").split())
-    st.caption(
-        formats.plural(len(rows), "row") + (f", the first {formats.count(_MOST_ROWS)} shown" if len(rows) > _MOST_ROWS else "")
-    )
+    preview = screens_of(dataset.task).preview
+    if words and words.strip():
+        rows = holding(preview(examples), words.split())
+        number = len(rows)
+    else:
+        rows, number = preview(examples.head(_MOST_ROWS)), len(examples)
+    st.caption(formats.plural(number, "row") + (f", the first {formats.count(_MOST_ROWS)} shown" if number > _MOST_ROWS else ""))
     draw_rows_table(rows.head(_MOST_ROWS), key=f"dataset-rows-{split}")
 
 
@@ -44,8 +46,9 @@ def holding(rows: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
     if not words or rows.empty:
         return rows
     wanted = [word.casefold() for word in words]
-    found = rows.astype(str).agg(" ".join, axis=1).str.casefold()
-    return rows[found.map(lambda row: all(word in row for word in wanted))]
+    columns = [rows[name].tolist() for name in rows.columns]
+    found = (" ".join(map(str, cells)).casefold() for cells in zip(*columns, strict=True))
+    return rows[[all(word in row for word in wanted) for row in found]]
 
 
 def draw_rows_table(rows: pd.DataFrame, *, key: str, text_width: int = 560) -> None:

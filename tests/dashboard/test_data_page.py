@@ -1,15 +1,18 @@
 """The Data page: from a file to a data set, and what can be done with those there are."""
 
 import io
+import time
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.tasks.reasons import Reason
 from core.workspace import Workspace
 from dashboard import kept, uploads
+from dashboard.dataset_rows import holding
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
 
@@ -254,3 +257,21 @@ def test_what_was_set_aside_can_be_downloaded_from_a_saved_data_set(workspace: W
     assert any("61 records read: 60 kept, 1 set aside." in text.value for text in app.text)
     counts = next(frame.value for frame in app.dataframe if "why" in frame.value.columns)
     assert counts[["why", "number"]].to_numpy().tolist() == [[Reason.RAGGED_ROW.sentence, 1]]
+
+
+def test_a_search_finds_words_in_any_column_and_does_not_take_long_on_many_rows() -> None:
+    number = 50_000
+    rows = pd.DataFrame(
+        {
+            "record": range(1, number + 1),
+            "text": ["the Parcel is late", "das Päckchen kam an"] * (number // 2),
+            "labels": [["delivery"], []] * (number // 2),
+        }
+    )
+
+    began = time.process_time()
+    assert holding(rows, ["PARCEL", "Delivery"])["record"].tolist() == list(range(1, number, 2))
+    assert holding(rows, ["49998", "päckchen"])["record"].tolist() == [49_998]
+    assert holding(rows, ["parcel", "päckchen"]).empty
+    assert holding(rows, []) is rows
+    assert time.process_time() - began < 2.0  # some 0.2 s; cell by cell through pandas it was 8
