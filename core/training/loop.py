@@ -27,7 +27,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
 from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder
-from core.training.observations import Observer, averaged, not_finite, stopped_early
+from core.training.observations import averaged, not_finite, stopped_early, what_is_remarkable
 from core.training.optimizers import add_l1_gradient
 from core.training.progress import Progress, Rule, Validation
 from core.training.recorder import Recorder
@@ -181,24 +181,13 @@ class Loop:
         }
         progress.epoch_loss, progress.epoch_units = 0.0, 0
         self._line(progress.epoch, figures)
-        self._say_what_is_remarkable(validation)
+        for sentence in what_is_remarkable(validation, progress, epochs=self.epochs):
+            self.recorder.event("warning", sentence)
         if self.learning_rate.after_validation(gained=not progress.epochs_without_gain):
             self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
         self._report.restart()
         if progress.epoch < self.epochs:
             self.recorder.event("phase", "Training.", phase="training")
-
-    def _say_what_is_remarkable(self, validation: Validation) -> None:
-        progress = self.progress
-        observer = Observer(**progress.observed)
-        for sentence in observer.look(
-            validation.loss,
-            validation.labels,
-            best_epoch=progress.best_epoch,
-            epochs_without_gain=progress.epochs_without_gain,
-        ):
-            self.recorder.event("warning", sentence)
-        progress.observed = asdict(observer)
 
     def _ran_out_of_patience(self) -> bool:
         progress = self.progress

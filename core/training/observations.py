@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from core.training.progress import Kept, Progress, Rule
+from core.training.progress import Kept, Progress, Rule, Validation
 
 EPOCHS_TO_WAIT = 3
-"""Validations after which a label that is still at zero is worth a word."""
+"""Validations after which a label that is still at zero is worth a word, in a run of few epochs."""
+
+SHARE_TO_WAIT = 0.2
+"""The same as a share of all epochs, in a run of many: rare labels come last, and the learning rate only rises at first."""
 
 SMALLEST_SUPPORT = 3
 """Validation examples below which a label's score says nothing."""
@@ -39,7 +42,15 @@ class Observer:
     swallowed_before: str | None = None
     told: list[str] = field(default_factory=list)
 
-    def look(self, loss: float, labels: Sequence[Mapping[str, Any]], *, best_epoch: int, epochs_without_gain: int) -> list[str]:
+    def look(
+        self,
+        loss: float,
+        labels: Sequence[Mapping[str, Any]],
+        *,
+        best_epoch: int,
+        epochs_without_gain: int,
+        epochs: int,
+    ) -> list[str]:
         """Sentences about a validation that have not been said before.
 
         Args:
@@ -47,6 +58,7 @@ class Observer:
             labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
             best_epoch: the one whose weights are the best so far.
             epochs_without_gain: validations since the score last counted as a gain.
+            epochs: of the whole run.
         """
         self.losses.append(loss)
         at_zero = [str(row["label"]) for row in labels if row["support"] >= SMALLEST_SUPPORT and row["f1"] == 0]
@@ -54,7 +66,7 @@ class Observer:
         self.never_right = at_zero if before is None else [name for name in before if name in set(at_zero)]
         self.swallowed_before, self.swallower = self.swallower, _swallower(labels)
         found = {
-            "zero": self._at_zero(),
+            "zero": self._at_zero(max(EPOCHS_TO_WAIT, round(SHARE_TO_WAIT * epochs))),
             "swallow": self._swallowing(),
             "turned": self._turned(best_epoch),
             "surer": self._surer(best_epoch, epochs_without_gain),
@@ -63,9 +75,9 @@ class Observer:
         self.told.extend(said)
         return list(said.values())
 
-    def _at_zero(self) -> str:
+    def _at_zero(self, epochs_to_wait: int) -> str:
         names = self.never_right
-        if len(self.losses) < EPOCHS_TO_WAIT or not names:
+        if len(self.losses) < epochs_to_wait or not names:
             return ""
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         return (
@@ -99,7 +111,7 @@ class Observer:
         )
 
     def _is_rising(self) -> bool:
-        """Whether the loss has risen twice in a row."""
+        """Whether the loss has risen twice in a row, and not at the very start."""
         return len(self.losses) > EPOCHS_TO_WAIT and self.losses[-1] > self.losses[-2] > self.losses[-3]
 
 
@@ -114,6 +126,20 @@ def _swallower(labels: Sequence[Mapping[str, Any]]) -> str | None:
         if total and predicted[name] / total > SWALLOWING_SHARE and row["support"] / support < SWALLOWING_SHARE - 0.2:
             return name
     return None
+
+
+def what_is_remarkable(validation: Validation, progress: Progress, *, epochs: int) -> list[str]:
+    """Sentences about the validation after the epoch just done that this run has not told before, resumed or not."""
+    observer = Observer(**progress.observed)
+    sentences = observer.look(
+        validation.loss,
+        validation.labels,
+        best_epoch=progress.best_epoch,
+        epochs_without_gain=progress.epochs_without_gain,
+        epochs=epochs,
+    )
+    progress.observed = asdict(observer)
+    return sentences
 
 
 def stopped_early(progress: Progress, rule: Rule) -> str:

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from core.training.observations import Observer, stopped_early
-from core.training.progress import Progress, Rule
+from core.training.observations import Observer, stopped_early, what_is_remarkable
+from core.training.progress import Progress, Rule, Validation
 
 
 def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int = 10) -> dict[str, Any]:
@@ -13,9 +13,15 @@ def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int
 
 
 def look(
-    observer: Observer, loss: float = 1.0, labels: Sequence[dict[str, Any]] = (), *, best: int = 1, without: int = 0
+    observer: Observer,
+    loss: float = 1.0,
+    labels: Sequence[dict[str, Any]] = (),
+    *,
+    best: int = 1,
+    without: int = 0,
+    epochs: int = 6,
 ) -> list[str]:
-    return observer.look(loss, labels, best_epoch=best, epochs_without_gain=without)
+    return observer.look(loss, labels, best_epoch=best, epochs_without_gain=without, epochs=epochs)
 
 
 def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
@@ -25,6 +31,14 @@ def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
 
     assert [len(sentences) for sentences in said] == [0, 0, 1, 0, 0]
     assert "after 3 epochs: b." in said[2][0]
+
+
+def test_in_a_long_run_a_label_has_longer_to_be_found() -> None:
+    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
+
+    said = [look(observer, labels=labels, epochs=40) for _ in range(9)]
+
+    assert [epoch for epoch, sentences in enumerate(said, start=1) if sentences] == [8]
 
 
 def test_a_label_that_was_right_once_is_not_said_to_have_never_been() -> None:
@@ -107,11 +121,12 @@ def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
 
 
 def test_what_was_said_before_a_stop_is_not_said_again_after_it() -> None:
-    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
-    before = [sentence for _ in range(3) for sentence in look(observer, labels=labels)]
+    validation = Validation(loss=1.0, scores={}, labels=[row("a"), row("b", precision=0, recall=0), row("c")])
+    progress = Progress()
+    before = [sentence for _ in range(3) for sentence in what_is_remarkable(validation, progress, epochs=6)]
 
-    resumed = Observer(**json.loads(json.dumps(asdict(observer))))
+    resumed = Progress(**json.loads(json.dumps(asdict(progress))))
 
     assert len(before) == 1
-    assert look(resumed, labels=labels) == []
-    assert len(resumed.losses) == 4
+    assert what_is_remarkable(validation, resumed, epochs=6) == []
+    assert len(resumed.observed["losses"]) == 4
