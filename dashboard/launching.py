@@ -224,16 +224,18 @@ def _draw_lengths(foreseen: TrainingPlan, *, loses_ends: bool) -> None:
     widgets.chart(figure, key="train-lengths", alt="Texts by number of tokens, and the limit")
     typical, longest = formats.plural(foreseen.median_tokens or 0, "token"), formats.count(foreseen.longest_tokens or 0)
     fit = "" if foreseen.num_cut else ", so all fit"
+    st.caption(f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}.")
     others = [cut for cut in usual_cuts(lengths) if cut.limit != limit] if loses_ends else []
-    st.caption(
-        f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}."
-        + (f" Other limits would cut: {'; '.join(map(_cut_in_words, others))}." if others else "")
-    )
+    if others:
+        cuts = "  \n".join(map(_cut_in_words, others))
+        st.caption(f"What other limits would cut:  \n{cuts}")
 
 
 def _cut_in_words(cut: Cut) -> str:
-    texts = f"{formats.plural(cut.num_texts, 'text')} ({formats.percent(cut.share_of_texts)})"
-    return f"{formats.count(cut.limit)} tokens: {texts}, {formats.percent(cut.share_of_tokens)} of all tokens"
+    return (
+        f"{formats.count(cut.limit)} tokens: {formats.percent(cut.share_of_texts)} of texts, "
+        f"{formats.percent(cut.share_of_tokens)} of all tokens"
+    )
 
 
 def _launch(prepared: Prepared, name: str | None) -> str | None:
