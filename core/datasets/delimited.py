@@ -205,16 +205,18 @@ def _without_empty_end(parsed: ParsedRows | None) -> ParsedRows | None:
     beyond = chain(chain.from_iterable(parsed.columns[width:]), *((row.cells or [])[width:] for row in parsed.odd))
     if any(cell.strip() for cell in beyond):
         return parsed
-    rows = list(zip(parsed.records, *parsed.columns[:width], strict=True))
-    odd = []
+    fitting, odd = [], []
     for row in parsed.odd:
         cells = trimmed(row.cells, width) if row.cells is not None else []
         if len(cells) == width:
-            rows.append((row.record, *cells))
+            fitting.append((row.record, *cells))
         else:
             odd.append(replace(row, cells=cells) if row.cells is not None else row)
+    if not fitting:
+        return replace(parsed, first=first, columns=parsed.columns[:width], odd=odd)
+    rows = [*zip(parsed.records, *parsed.columns[:width], strict=True), *fitting]
     rows.sort(key=itemgetter(0))
-    records, *columns = map(list, zip(*rows, strict=True)) if rows else [[] for _ in range(width + 1)]
+    records, *columns = map(list, zip(*rows, strict=True))
     return ParsedRows(first, parsed.first_line, columns, array("I", records), parsed.lines, odd)
 
 
