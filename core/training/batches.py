@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,6 +17,14 @@ from core.tasks.base import Encoded, Task
 
 POOL_BATCHES = 100
 """Batches' worth of shuffled inputs that are sorted by length together: enough to pad little, few enough to stay random."""
+
+
+PORTION_START_TOKENS = 250
+"""Tokens that could be computed on a processor in the time that starting one more portion takes: weights are cast once more and
+gradients added up. Model and precision change both alike (benchmarks/RESULTS.md)."""
+
+UNDIVIDED = 10**9
+"""A cost of starting that no padding is worth, so that there are no more portions than memory asks for."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,34 @@ def training_batches(
         by_length = shuffled[np.argsort(np.asarray(lengths)[shuffled], kind="stable")]
         batches.extend(by_length[i : i + batch_size].tolist() for i in range(0, len(by_length), batch_size))
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+def portions(positions: Sequence[int], lengths: Sequence[int], limit: int, *, start_cost: int) -> list[list[int]]:
+    """Divide a batch so that the tokens computed, padding included, and what starting each portion costs, are the fewest.
+
+    Args:
+        positions: of the batch's inputs.
+        lengths: tokens of each input.
+        limit: inputs in a portion, at most.
+        start_cost: what starting one more portion costs, in tokens that could be computed in that time.
+
+    Returns:
+        Positions of each portion's inputs, shortest first.
+    """
+    rows = sorted(positions, key=lambda position: lengths[position])
+    padding = sum(lengths[rows[-1]] - lengths[row] for row in rows) if rows else 0
+    if len(rows) <= limit and padding <= start_cost:
+        return [rows] if rows else []
+    fewest, starts = [0.0], [0]
+    for end in range(1, len(rows) + 1):
+        longest, first = lengths[rows[end - 1]], max(0, end - limit)
+        costs = [fewest[start] + (end - start) * longest for start in range(first, end)]
+        fewest.append(min(costs) + start_cost)
+        starts.append(first + costs.index(min(costs)))
+    cuts = [len(rows)]
+    while cuts[0]:
+        cuts.insert(0, starts[cuts[0]])
+    return [rows[start:end] for start, end in pairwise(cuts)]
 
 
 def evaluation_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:

@@ -22,7 +22,7 @@ from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import LOSS, Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
-from core.training.batches import Batch, collate, training_batches
+from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
 from core.training.masking import TokenMasking
@@ -97,6 +97,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         tie = 0.0 if self.selection_metric == LOSS else self.tie
+        self._lengths = [len(row) for row in self.encoded.input_ids]
         self._rule = Rule(tie=tie, minimum_gain=self.minimum_gain, num_kept=self.average_best)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
@@ -142,9 +143,8 @@ class Loop:
 
     def _train_epoch(self) -> bool:
         """The rest of the epoch under way; whether it was finished."""
-        lengths = [len(row) for row in self.encoded.input_ids]
         batches = training_batches(
-            lengths,
+            self._lengths,
             self.batch_size * self.gradient_accumulation,
             seed=self.seed,
             epoch=self.progress.epoch,
@@ -156,7 +156,7 @@ class Loop:
                 return False
             step = self._train_step(positions)
             self._count(positions, step)
-            self._report.add(step, len(positions), sum(lengths[i] for i in positions))
+            self._report.add(step, len(positions), sum(self._lengths[i] for i in positions))
             if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
                 self._write_report(self.progress.epoch + self.progress.batch / len(batches))
         return True
@@ -235,8 +235,11 @@ class Loop:
     def _add_up_gradients(self, positions: list[int], num_units: int) -> float:
         """Add the gradients of the mean loss over ``num_units`` for some of its inputs; their summed loss."""
         loss = 0.0
-        for first in range(0, len(positions), self.memory.portion):
-            total, _ = self._loss(self._batch(positions[first : first + self.memory.portion]))
+        # A GPU computes padding beside the rest, and what has been read already has none.
+        is_padding_dear = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
+        start_cost = PORTION_START_TOKENS if is_padding_dear else UNDIVIDED
+        for portion in portions(positions, self._lengths, self.memory.portion, start_cost=start_cost):
+            total, _ = self._loss(self._batch(portion))
             loss += total.item()
             if not math.isfinite(loss):
                 break

@@ -65,6 +65,14 @@ def test_dropout_keeps_the_share_and_the_mean_and_its_gradient_is_its_mask() -> 
     assert torch.equal(gradient, dropped)
 
 
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.998])
+def test_a_share_between_two_steps_is_met_by_many_calls_together(share: float) -> None:
+    torch.manual_seed(3)
+    dropped = torch.stack([dropout_on_processor(torch.ones(1000), share) for _ in range(4000)])
+    assert (dropped == 0).float().mean().item() == pytest.approx(share, abs=5e-4)
+    assert dropped.mean().item() == pytest.approx(1.0, rel=0.05)
+
+
 def test_neighbouring_values_are_dropped_independently() -> None:
     torch.manual_seed(2)
     dropped = (dropout_on_processor(torch.ones(400_000), 0.5) == 0).double() - 0.5

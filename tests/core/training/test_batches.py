@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.training.batches import evaluation_batches, training_batches
+from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, evaluation_batches, portions, training_batches
 
 lengths = st.lists(st.integers(1, 100), min_size=1, max_size=300)
 
@@ -38,3 +40,36 @@ def test_evaluation_reads_every_input_once_longest_first(lengths: list[int], bat
 
     assert sorted(order) == list(range(len(lengths)))
     assert [lengths[i] for i in order] == sorted(lengths, reverse=True)
+
+
+@given(lengths, st.integers(1, 40), st.integers(0, 400))
+def test_portions_hold_every_input_of_a_batch_once_and_no_more_than_fit(lengths: list[int], limit: int, start_cost: int) -> None:
+    batch = list(range(0, len(lengths), 2))
+
+    divided = portions(batch, lengths, limit, start_cost=start_cost)
+
+    assert sorted(i for portion in divided for i in portion) == batch
+    assert all(len(portion) <= limit for portion in divided)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(1, 8), st.integers(0, 40))
+def test_no_other_division_of_a_batch_costs_less(lengths: list[int], limit: int, start_cost: int) -> None:
+    def cost(groups: list[list[int]]) -> int:
+        return sum(start_cost + len(group) * max(lengths[i] for i in group) for group in groups)
+
+    rows = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    cuts = [[0, *(i for i in range(1, len(rows)) if mask >> i & 1), len(rows)] for mask in range(0, 2 ** len(rows), 2)]
+    divisions = [[rows[start:end] for start, end in pairwise(cut)] for cut in cuts]
+    fitting = [groups for groups in divisions if max(map(len, groups)) <= limit]
+
+    assert cost(portions(range(len(lengths)), lengths, limit, start_cost=start_cost)) == min(map(cost, fitting))
+
+
+def test_a_batch_is_not_divided_for_padding_that_costs_less_than_another_portion() -> None:
+    lengths = [8] * 31 + [9 + PORTION_START_TOKENS // 31]
+
+    assert len(portions(range(32), lengths, 32, start_cost=PORTION_START_TOKENS)) == 2
+    assert len(portions(range(32), lengths, 32, start_cost=10 * PORTION_START_TOKENS)) == 1
+    assert len(portions(range(32), [1] * 16 + [500] * 16, 32, start_cost=UNDIVIDED)) == 1
+    assert len(portions(range(32), [1] * 16 + [500] * 16, 16, start_cost=UNDIVIDED)) == 2
+    assert portions([], [], 4, start_cost=1) == []

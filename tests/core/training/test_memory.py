@@ -7,6 +7,7 @@ from core.datasets.dataset import Dataset
 from core.errors import RunError
 from core.inference import Predictor
 from core.models.heads import PooledClassifier
+from core.training import loop
 from core.training.fine_tune import fine_tune
 from core.training.memory import MemoryLadder, is_out_of_memory, no_room_to_read, ran_out
 from tests.core.training.test_fine_tune import ListRecorder, config_for, places_in
@@ -52,6 +53,26 @@ def test_smaller_portions_give_the_same_result_and_say_so(
         "Memory ran out with 4 inputs at a time",
     ]
     assert not [event for event in roomy.events if event[0] == "warning" and "Memory" in event[1]]
+
+
+def test_portions_of_like_length_give_the_same_result_as_the_whole_batch(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room_for: list[int]
+) -> None:
+    examples = tiny_dataset()
+    examples["text"] = [f"{text} " * (1 + place % 4) for place, text in enumerate(examples["text"])]
+    colours = write_tiny_dataset(tmp_path / "colours", examples)
+    config = config_for(colours, tiny_model, epochs=2, batch_size=8).with_values({"encoder_dropout": 0})
+    whole, divided = ListRecorder(), ListRecorder()
+    monkeypatch.setattr(loop, "PORTION_START_TOKENS", loop.UNDIVIDED)
+    fine_tune(config, colours, places_in(tmp_path / "whole"), whole)
+
+    monkeypatch.setattr(loop, "PORTION_START_TOKENS", 0)
+    monkeypatch.setattr(loop.Loop, "_rehearse_largest_step", lambda _loop: None)
+    room_for[0] = 7  # no portion may be the whole batch
+    fine_tune(config, colours, places_in(tmp_path / "divided"), divided)
+
+    assert divided.values("train/epoch_loss") == pytest.approx(whole.values("train/epoch_loss"), rel=1e-3)
+    assert divided.values("validation/loss") == pytest.approx(whole.values("validation/loss"), rel=1e-3)
 
 
 def test_no_room_for_a_single_text_ends_with_what_to_change(
