@@ -165,6 +165,7 @@ def _in_words(table: Table) -> str:
     parts = [
         _TITLES.get(table.format, table.format),
         f"in a {table.reading['archive']} archive" if "archive" in table.reading else "",
+        f"sheet {table.reading['sheet']!r}" if len(table.reading.get("sheets") or []) > 1 else "",
         encoding_title(str(encoding)) if encoding else "",
         _DELIMITERS.get(str(delimiter), str(delimiter)).lower() if delimiter else "",
         formats.plural(table.num_records, "record"),

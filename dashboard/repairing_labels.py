@@ -193,13 +193,11 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
         )
     corrected = tags_of_table([None if kind == _NO_TYPE else kind for kind in edited["type"]], edited["begins"].tolist())
     with right:
-        spans = [(starts[first], ends[last], kind) for first, last, kind in entities(corrected)]
-        st.caption("As it will be")
-        st.markdown(highlighted(row["text"], spans, types))
-        if corrected != old:
-            spans = [(starts[first], ends[last], kind) for first, last, kind in entities(old)]
-            st.caption("As it is")
-            st.markdown(highlighted(row["text"], spans, types))
+        for title, shown in (("As it will be", corrected), ("As it is", old)):
+            if shown is old or corrected != old:
+                spans = [(starts[first], ends[last], kind) for first, last, kind in entities(shown)]
+                st.caption(title)
+                st.markdown(highlighted(row["text"], spans, types))
     if corrected != list(tags):
         if corrected == old:
             made.pop(chosen, None)

@@ -41,10 +41,8 @@ def draw_splits(columns: list[str], guessed: ImportPlan, going: dict[str, Any]) 
         guessed: the plan as guessed.
         going: the import at work, which remembers the uploads of further files.
     """
-    default = "column" if guessed.split_column else "random"
-    way = st.segmented_control(
-        "Splits", list(_WAYS), format_func=_WAYS.__getitem__, default=default, required=True, key="import-splits"
-    )
+    guess = list(_WAYS).index("column" if guessed.split_column else "random")
+    way = st.selectbox("Splits", list(_WAYS), index=guess, format_func=_WAYS.__getitem__, key="import-splits")
     if way == "column":
         index = columns.index(guessed.split_column) if guessed.split_column in columns else None
         column = st.selectbox("Split column", columns, index=index, key="import-split-column", placeholder="Choose a column")
@@ -70,7 +68,7 @@ def draw_splits(columns: list[str], guessed: ImportPlan, going: dict[str, Any]) 
             key="import-time-order",
         )
         missing = "" if fields["time_column"] else "Time column"
-    return SplitChoice(fields | _fractions(guessed, str(way)), {}, missing)
+    return SplitChoice(fields | _fractions(guessed, way), {}, missing)
 
 
 def _column(title: str, columns: list[str], key: str, example: str) -> str | None:

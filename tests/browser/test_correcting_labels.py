@@ -56,7 +56,7 @@ def test_a_type_given_to_a_word_in_the_table_is_kept_in_a_new_version(visitor: V
 
     _open_corrections(visitor, record)
     _choose_in_cell(visitor, _cell(visitor, row=word, from_left=0.5), "LOC")
-    expect(visitor.text("As it is")).to_be_visible()
+    expect(visitor.text("As it will be")).to_be_visible()
     _keep(visitor, record)
 
     assert list(_answers(server, _newest(server, record), "tags")[0]) == [*before[:word], "B-LOC", *before[word + 1 :]]

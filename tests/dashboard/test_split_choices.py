@@ -30,7 +30,7 @@ def test_splits_by_group_or_time_are_chosen_before_saving(
     workspace: Workspace, open_page: OpenPage, way: str, key: str, column: str
 ) -> None:
     app = _upload(open_page("data"))
-    app.button_group(key="import-splits").set_value(way).run()
+    app.selectbox(key="import-splits").set_value(way).run()
     assert f"{way.capitalize()} column" in words_on(app), "what is missing is named"
     assert not [one for one in app.button if one.label == "Save data set"]
     app.selectbox(key=key).set_value(column).run()
@@ -42,7 +42,7 @@ def test_splits_by_group_or_time_are_chosen_before_saving(
 
 def test_a_column_without_dates_is_refused_in_plain_words(open_page: OpenPage) -> None:
     app = _upload(open_page("data"))
-    app.button_group(key="import-splits").set_value("time").run()
+    app.selectbox(key="import-splits").set_value("time").run()
     app.selectbox(key="import-time-column").set_value("customer").run()
     assert not app.exception
     assert "cannot be read as a date" in words_on(app)
