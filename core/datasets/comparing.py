@@ -74,13 +74,23 @@ def compare_rows(before: pd.DataFrame, after: pd.DataFrame, targets: Sequence[st
         found: np.ndarray = common[odd]
         return found
 
+    texts, answers = differing(["text"]), differing(targets)
+    if "tags" in targets:  # an edited text has its words in other places, and more or fewer of them; its entities may be the same
+        edited = np.intersect1d(texts, answers, assume_unique=True)
+        old_tags, new_tags = (rows.set_index("id")["tags"].loc[edited] for rows in (before, after))
+        same = [_kinds(old) == _kinds(new) for old, new in zip(old_tags, new_tags, strict=True)]
+        answers = np.setdiff1d(answers, edited[np.array(same, dtype=bool)], assume_unique=True)
     return Compared(
         added=np.setdiff1d(new_ids, common, assume_unique=True),
         removed=np.setdiff1d(old_ids, common, assume_unique=True),
-        texts=differing(["text"]),
-        answers=differing(targets),
+        texts=texts,
+        answers=answers,
         splits=differing(["split"]),
     )
+
+
+def _kinds(tags: Sequence[str]) -> list[str]:
+    return [tag for tag in tags if tag.startswith("B-")]
 
 
 def sample_changes(

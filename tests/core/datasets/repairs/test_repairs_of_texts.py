@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.datasets.comparing import plain
+from core.datasets.comparing import compare_rows, plain
 from core.datasets.repairs import REPAIRS, RepairResult
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import Edit, apply_edits, edit_texts, layout_of
@@ -146,6 +146,22 @@ def test_words_of_raw_text_are_found_anew_and_keep_their_entities() -> None:
     assert masked["text"][0] == "Ask Ada Lovelace, ([EMAIL])."
     assert layout_of(masked) == "raw"
     assert entity_texts(masked)[0] == [("Ada Lovelace", "PER"), ("[EMAIL]", "ORG")]
+
+
+def test_an_edited_text_whose_entities_are_the_same_has_no_other_answer() -> None:
+    rows = [
+        {"words": ["Mail", "ada@x.org", "to", "Ada", "Stone"], "tags": ["O", "O", "O", "B-PER", "I-PER"]},
+        {"words": ["Regards", "from", "Bob"], "tags": ["B-MISC", "O", "B-PER"]},
+        {"words": ["Nothing", "here"], "tags": ["O", "O"]},
+    ]
+    before = rows_of(ENTITIES, rows)
+    after = repaired("cut_boilerplate", before, ENTITIES, phrases=["ada@x.org", "Regards"]).examples
+    moved = after.assign(tags=[*after["tags"][:2], ["B-PER", "O"]])
+
+    compared = compare_rows(before, moved, get_task(ENTITIES).target_columns)
+
+    assert after["text"].tolist() == ["Mail to Ada Stone", "from Bob", "Nothing here"]
+    assert (compared.texts.tolist(), compared.answers.tolist()) == ([0, 1], [1, 2])
 
 
 def test_an_entity_whose_words_are_cut_out_is_gone_and_does_not_join_its_neighbours() -> None:
