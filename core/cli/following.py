@@ -80,7 +80,7 @@ class Progress:
                 self._total_steps = event.get("total_steps")
             elif event.get("kind") == "phase":
                 self._phase = str(event.get("phase"))
-            elif event.get("kind") == "warning":
+            elif event.get("kind") in {"warning", "info", "resume"}:
                 self._print(one_line(str(event.get("message"))))
         for values in self._metrics.read_new():
             self._first = self._first or values

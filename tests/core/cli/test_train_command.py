@@ -33,6 +33,7 @@ def test_train_shows_progress_on_standard_error(settings: Settings, fake_worker,
 
     said = capsys.readouterr()
     assert "epoch 1: validation loss 0.2000, macro_f1 0.5000" in said.err
+    assert "Stopped early." in said.err
     assert "has succeeded" in said.out
 
 

@@ -58,6 +58,7 @@ def succeed() -> NoReturn:
         values = {"step": step, "epoch": step / 4, "time_s": step / 10, "train/loss": 1 / step, "train/examples_per_s": 40.0}
         append("metrics.jsonl", values)
     append("metrics.jsonl", {"step": 4, "epoch": 1.0, "time_s": 0.5, "validation/loss": 0.2, "validation/macro_f1": 0.5})
+    append("events.jsonl", {"kind": "info", "message": "Stopped early."})
     (run_folder / "result.json").write_text(json.dumps(RESULT))
     end("succeeded", "Done.", 0)
 
