@@ -21,7 +21,7 @@ _PHASES = {
     "saving": "Saving the model",
 }
 _SHOWN_EVENTS = 60
-_SHOWN_WARNINGS = 3
+_SHOWN_WARNINGS = 4
 
 
 def draw_head(run: RunRecord) -> None:
@@ -87,7 +87,9 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
     steps = f"step {formats.count(progress.step)} of {formats.count(progress.total_steps)}" if progress.total_steps else ""
     if run.finish_early and run.state is RunState.RUNNING:
         phase = f"{phase} (finishing with what was learned)"
-    st.progress(share, text=" · ".join(part for part in (phase, steps, f"{share:.0%}" if steps else "") if part))
+    ended_early = done and progress.step < progress.total_steps
+    percent = f"{share:.0%}" if steps and not ended_early else ""
+    st.progress(share, text=" · ".join(part for part in (phase, steps, percent) if part))
     plan = progress.plan
     figures = {
         "Epoch": f"{progress.epoch:.1f} of {progress.epochs:g}" if progress.epochs else "–",
@@ -122,8 +124,10 @@ def _device(plan: Mapping[str, Any]) -> str:
 
 def _draw_warnings(events: Sequence[Mapping[str, Any]]) -> None:
     """What its reader should act upon, above the curves that show it."""
-    for event in [event for event in events if event.get("kind") == "warning"][-_SHOWN_WARNINGS:]:
-        st.warning(markdown_text(str(event.get("message", "")), longest=600), icon=":material/warning:")
+    # A resumed run says some of them again.
+    told = list(dict.fromkeys(str(event.get("message", "")) for event in events if event.get("kind") == "warning"))
+    for message in told[-_SHOWN_WARNINGS:]:
+        st.warning(markdown_text(message, longest=600), icon=":material/warning:")
 
 
 def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
