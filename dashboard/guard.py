@@ -1,8 +1,9 @@
 """What stands between the network and Streamlit: which requests are let through, and what every answer tells the browser.
 
-Streamlit checks the origin of its WebSocket and a token on uploads. This adds what it leaves open: the ``Host`` of every request
-(a foreign name that somebody made to point here is refused), the proxy behind which users are known, routes nobody needs here,
-and headers that keep the browser from fetching anything from elsewhere.
+Streamlit checks a token on uploads. This adds what it leaves open: the ``Host`` of every request (a foreign name that somebody
+made to point here is refused), the ``Origin`` of its WebSocket (Streamlit would ask a server on the internet for this machine's
+address to judge one it does not know), the proxy behind which users are known, routes nobody needs here, and headers that keep
+the browser from fetching anything from elsewhere.
 """
 
 import base64
@@ -74,7 +75,7 @@ class Guard:
                 message["headers"] = [*kept, *self._headers, *self._freshness(scope["path"])]
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await self._app(_as_same_origin(scope), receive, send_with_headers)
 
     def verdict(self, scope: Scope) -> tuple[int, str]:
         """Whether a request is let through.
@@ -87,6 +88,8 @@ class Guard:
                 "This address is not one the dashboard answers to.\n"
                 "Whoever runs it can add the name in the address bar to TUNEBOARD_ALLOWED_HOSTS."
             )
+        if scope["type"] == "websocket" and not self._is_origin_ours(scope):
+            return 403, "Another site asked for this connection."
         path = scope["path"]
         if any(path == route or path.startswith(f"{route}/") for route in SHUT_ROUTES):
             return 404, "There is nothing here."
@@ -122,6 +125,24 @@ class Guard:
             return False
         if not name or "@" in sent[0] or parts.path or parts.query or parts.fragment:
             return False
+        return self._is_ours(name)
+
+    def _is_origin_ours(self, scope: Scope) -> bool:
+        """Whether a page of this server asks for a WebSocket; programs other than browsers do not say where they are."""
+        sent = _values(scope, "origin")
+        if not sent:
+            return True
+        try:
+            origin, host = urlsplit(sent[0]), urlsplit(f"//{_values(scope, 'host')[0]}")
+            name, port = origin.hostname, origin.port
+        except ValueError:
+            return False
+        if len(sent) != 1 or origin.scheme not in {"http", "https"} or not name or not self._is_ours(name):
+            return False
+        # Another program of this machine that serves pages is another site; a proxy may leave out the port.
+        return name != host.hostname or host.port is None or port == host.port
+
+    def _is_ours(self, name: str) -> bool:
         name = name.lower().rstrip(".")
         return name in self._hosts or any(
             pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[2:] for pattern in self._hosts
@@ -137,6 +158,15 @@ class Guard:
         content = (b"content-type", b"text/plain; charset=utf-8")
         await send({"type": "http.response.start", "status": status, "headers": [content, *self._headers]})
         await send({"type": "http.response.body", "body": f"{reason}\n".encode()})
+
+
+def _as_same_origin(scope: Scope) -> Scope:
+    """A connection whose origin was found to be ours, said so that Streamlit sees it at once, without a look-up of its own."""
+    origin = _values(scope, "origin") if scope["type"] == "websocket" else []
+    if not origin:
+        return scope
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
+    return {**scope, "headers": [*kept, (b"host", urlsplit(origin[0]).netloc.encode("latin-1"))]}
 
 
 def security_headers() -> dict[str, str]:

@@ -58,11 +58,13 @@ def train(
         assigned = _assignments(values or [])
         overrides, places = overrides | assigned, places | dict.fromkeys(assigned, "--set")
         set_model, set_recipe = overrides.pop("model.model", None), overrides.pop("recipe", None)
+        reference = _resolved(model or str(set_model or BUNDLED))
+        workspace.check_model(reference)  # before anything of it is read
         with pointing_at(places):
             run_config, reasons = new_run_config(
                 chosen_dataset,
                 hub_folder=workspace.settings.hub_models_folder,
-                model=_resolved(model or str(set_model or BUNDLED)),
+                model=reference,
                 recipe=recipe or str(set_recipe or "automatic"),
                 values=overrides,
             )

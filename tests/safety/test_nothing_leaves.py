@@ -1,5 +1,6 @@
 """From a file to predictions with the network closed: nobody asks for it, and no log holds a text, a token or a password."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from core.access import Access
 from core.settings import PROJECT_ROOT, Settings
 from core.training.preparing import new_run_config
 from core.workspace import Workspace
+from dashboard.guard import Guard, Scope
 from tests.safety.knocking import serving, surroundings
 
 WATCHING = Path(__file__).parent / "watching"
@@ -79,6 +82,38 @@ def test_from_file_to_prediction_nothing_asks_for_the_network_and_no_log_holds_a
     kept = [path for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
     assert [path for path in kept if TOKEN.encode() in path.read_bytes()] == []
     assert TOKEN not in server_log
+
+
+def test_another_site_that_knocks_does_not_make_the_server_ask_around(tmp_path: Path) -> None:
+    """Streamlit would ask a server on the internet for this machine's address, to compare it with where the knock came from."""
+    with serving(tmp_path, ["dashboard", "--headless", "--port", "PORT"], **watched(tmp_path)) as server:
+        for origin in ("https://evil.example", "http://127.0.0.1:1", "http://127.0.0.1", "null", "http://[", "file://"):
+            assert server.page(origin=origin) == 403, origin
+        assert isinstance(server.page(origin=f"http://127.0.0.1:{server.port}"), str)
+
+    seen = (tmp_path / "connections").read_text().splitlines()
+    assert any("dashboard" in line for line in seen if line.startswith("started"))
+    assert [line for line in seen if line.startswith("ELSEWHERE")] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [("b.example", "https://b.example"), ("b.example", "https://b.example:8443"), ("127.0.0.1:8501", "https://b.example")],
+)
+def test_every_name_of_the_server_is_one_streamlit_takes_without_a_look_up(host: str, origin: str) -> None:
+    passed: list[Scope] = []
+
+    async def streamlit(scope: Scope, *_: object) -> None:
+        passed.append(scope)
+
+    guard = Guard(streamlit, Access(allowed_hosts=("a.example", "b.example", "127.0.0.1")))
+    headers = [(b"host", host.encode()), (b"origin", origin.encode())]
+    asyncio.run(guard({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, None, None))
+
+    (scope,) = passed
+    said = dict(scope["headers"])
+    assert said[b"origin"].decode() == origin
+    assert said[b"host"].decode() == origin.removeprefix("https://")
 
 
 def test_a_password_in_the_database_url_is_never_shown(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.cli import main
 from core.config import DataConfig, RunConfig
 from core.errors import ModelError, NotFoundError
 from core.models.allowed import check_allowed
@@ -106,6 +107,23 @@ def test_launching_asks_whether_the_model_is_allowed(
     with pytest.raises(ModelError, match="no folder"):
         workspace.for_user("ada").launch(run_config(str(tmp_path)))
     assert workspace.runs() == []
+
+
+def test_the_command_line_reads_nothing_of_a_folder_that_may_not_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"text number {number},{'ab'[number % 2]}" for number in range(40)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    settings = Settings.from_environment(
+        {"TUNEBOARD_HOME": str(tmp_path / "home"), "TUNEBOARD_MODEL_ROOTS": str(tmp_path / "models")}
+    )
+    assert main(["import", str(tmp_path / "rows.csv"), "--name", "rows"], settings=settings) == 0
+
+    assert main(["train", "rows", "--model", str(elsewhere)], settings=settings) != 0
+
+    assert "TUNEBOARD_MODEL_ROOTS" in capsys.readouterr().err
 
 
 @pytest.fixture
