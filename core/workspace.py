@@ -21,6 +21,7 @@ from core.paths import inside
 from core.runs.ids import new_folder
 from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.queue_desk import QueueDesk
+from core.runs.rebuilding import num_lost_folders
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.runs.run_lists import RunLists
@@ -98,6 +99,10 @@ class Workspace:
                 launcher.supervise()
         finally:
             launcher.disown()
+
+    def num_lost_folders(self) -> int:
+        """How many folders of data sets and runs the catalogue knows nothing of any more; ``doctor --repair`` enters them."""
+        return num_lost_folders(self.settings, self.store.everybodys())
 
     # --- data sets ---------------------------------------------------------------------------------------------------------
 

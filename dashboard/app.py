@@ -1,6 +1,5 @@
 """Tuneboard's front door: the menu, and whether who knocks may come in. ``python -m dashboard`` starts it."""
 
-import logging
 from pathlib import Path
 
 import streamlit as st
@@ -44,13 +43,5 @@ except UserError as error:
     widgets.show_error(str(error), title="The workspace cannot be opened")
     st.stop()
 
-try:
+with widgets.whatever_happens_said():
     page.run()
-except UserError as error:
-    widgets.show_error(str(error))
-except Exception:
-    logging.getLogger("tuneboard.dashboard").exception("A page failed.")
-    widgets.show_error(
-        "Nothing that was saved is harmed. Open the page again; if it happens again, the terminal says where: please report it.",
-        title=widgets.UNFORESEEN,
-    )

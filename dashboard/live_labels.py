@@ -67,6 +67,7 @@ def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
                 "Change", format="%+.3f", width="small", help="Since the validation before, one epoch earlier."
             ),
         },
+        placeholder="",
         alt="F1 of each label on validation",
     )
     st.caption(f"On validation, as of epoch {scores.epoch}, the lowest first.")

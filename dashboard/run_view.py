@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.errors import NotFoundError
+from core.runs.missing_parts import missing_parts
 from core.runs.records import RunRecord, RunState
 from core.tasks import get_task
 from dashboard import formats, state, widgets
@@ -44,10 +46,20 @@ def draw_head(run: RunRecord) -> None:
 
 def draw_live(run_id: str, drawn_state: RunState) -> None:
     """Everything that moves. When the run has changed its state since the page was drawn, the whole page is drawn again."""
+    with widgets.whatever_happens_said():
+        _draw_live(run_id, drawn_state)
+
+
+def _draw_live(run_id: str, drawn_state: RunState) -> None:
     workspace = state.workspace()
-    run = workspace.run(run_id)
+    try:
+        run = workspace.run(run_id)
+    except NotFoundError:
+        st.rerun()  # deleted in another tab; the page says so
     if run.state is not drawn_state:
         st.rerun()
+    if run.state.is_final:
+        _draw_losses(run)
     rows, events = state.run_feed(workspace.run_dir(run_id).folder).refresh()
     progress = progress_of(rows, events)
     _draw_outcome(run)
@@ -55,6 +67,12 @@ def draw_live(run_id: str, drawn_state: RunState) -> None:
     _draw_warnings(events)
     draw_curves(run, rows, events)
     _draw_log(run, events)
+
+
+def _draw_losses(run: RunRecord) -> None:
+    """What of the run's folder is gone or damaged, so that nobody looks for it in vain."""
+    for sentence in missing_parts(state.workspace().run_dir(run.id), run.state):
+        st.warning(markdown_text(sentence), icon=":material/heart_broken:")
 
 
 def _draw_outcome(run: RunRecord) -> None:

@@ -31,7 +31,7 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
     tags = list(overview.tags)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(
-            "Search", key="runs-words", placeholder="Name, data set, model", icon=":material/search:", width=260
+            "Search", key="runs-words", placeholder="Name, data set, model", icon=":material/search:", width=210
         )
         states = st.pills(
             "Status",
@@ -52,6 +52,11 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
 
 def draw_table(wanted: RunFilter) -> None:
     """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
+    with widgets.whatever_happens_said():
+        _draw_table(wanted)
+
+
+def _draw_table(wanted: RunFilter) -> None:
     workspace = state.workspace()
     names = widgets.dataset_names()
     found = workspace.lists.newest(wanted, limit=st.session_state.get(_SHOWN, _ROWS))

@@ -52,7 +52,11 @@ def keep(uploaded: Uploaded) -> Upload:
         if found is not None:
             return found
     upload = _new_upload(uploaded.name)
-    upload.path.write_bytes(uploaded.getbuffer())
+    try:
+        upload.path.write_bytes(uploaded.getbuffer())
+    except OSError:
+        discard(upload.id)  # half a file takes up room that is wanting already
+        raise
     known[uploaded.file_id] = upload.id
     return upload
 

@@ -1,6 +1,7 @@
 """Pieces that several pages show: the state of a run, a run picker, facts in a row, empty states, and errors in plain words."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
@@ -10,6 +11,7 @@ import streamlit as st
 
 from core.errors import NotFoundError, UserError
 from core.models.catalogue import BUNDLED, BUNDLED_TITLE
+from core.runs.disk import storage_sentence
 from core.runs.records import RunRecord, RunState
 from core.runs.run_lists import RunFilter, RunsFound
 from core.training.recipes import RECIPES
@@ -79,9 +81,41 @@ def errors_shown() -> Iterator[None]:
 UNFORESEEN = "Something happened that nobody foresaw"
 
 
+@contextmanager
+def whatever_happens_said() -> Iterator[None]:
+    """Round a page, or a part of one that is drawn by itself: what goes wrong is said in words, and no traceback is shown."""
+    try:
+        yield
+    except UserError as error:
+        show_error(str(error))
+    except Exception as error:
+        said = storage_sentence(error) if isinstance(error, OSError) else None
+        if said is not None:
+            show_error(said)
+            return
+        logging.getLogger("tuneboard.dashboard").exception("A page failed.")
+        show_error(
+            "Nothing that was saved is harmed. Open the page again; if it happens again, the terminal says where: "
+            "please report it.",
+            title=UNFORESEEN,
+        )
+
+
 def show_error(message: str, *, title: str = "That did not work") -> None:
     """An error whose message may hold somebody's text."""
     st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)
+
+
+def say_lost_folders() -> None:
+    """On a page that has nothing to list: whether that is because the catalogue was lost, and how to have it back."""
+    number = state.workspace().num_lost_folders()
+    if number:
+        st.warning(
+            f"{formats.plural(number, 'folder')} of data sets and runs lie in this workspace, but its catalogue has none of "
+            "them. Run python -m core doctor --repair with the same TUNEBOARD_HOME, then open this page again.",
+            icon=":material/find_in_page:",
+            title="The catalogue is empty",
+        )
 
 
 def facts(values: Mapping[str, str], *, gap: Literal["small", "medium"] = "medium") -> None:
@@ -106,6 +140,10 @@ MOST_RUNS_OFFERED = 200
 """Runs to choose from in one list: a browser takes seconds for thousands, and nobody reads them."""
 
 
+_REPLACED = "run-shown-instead"
+"""Key of the run that is shown in the place of one that is gone; said until another is chosen."""
+
+
 def finished_runs() -> RunsFound:
     """The runs that have succeeded, as many as ``run_picker`` offers."""
     succeeded = RunFilter(states=frozenset({RunState.SUCCEEDED}))
@@ -127,6 +165,13 @@ def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
             older = state.workspace().run(wanted)
             by_id |= {older.id: older} if older.state is RunState.SUCCEEDED else {}
     current = wanted if wanted in by_id else newest[0]
+    if state.id_in_url("run") not in (None, current):
+        st.session_state[_REPLACED] = current
+    if st.session_state.get(_REPLACED) == current:
+        st.info(
+            "The run in the address is not there any more or has no results, so this is the newest one that has.",
+            icon=":material/swap_horiz:",
+        )
     state.remember_id("run", current)
     if state.id_in_url("run") != current:
         st.query_params["run"] = current
@@ -134,6 +179,7 @@ def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
     st.session_state[key] = current
 
     def picked() -> None:
+        st.session_state.pop(_REPLACED, None)
         st.query_params["run"] = st.session_state[key]
 
     st.selectbox(

@@ -129,6 +129,12 @@ def send(worker: WorkerIdentity, number: signal.Signals) -> bool:
     return True
 
 
+def identity(pid: int) -> WorkerIdentity | None:
+    """Who has this pid now; nothing if nobody has."""
+    started_at = _start_time(pid, ignore_ended=True)
+    return None if started_at is None else WorkerIdentity(pid=pid, started_at=started_at, boot_id=boot_id())
+
+
 def find(arguments: Sequence[str]) -> WorkerIdentity | None:
     """The process other than this one with these arguments, side by side, on its command line; nothing if there is none.
 
@@ -139,9 +145,9 @@ def find(arguments: Sequence[str]) -> WorkerIdentity | None:
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and _holds(process.cmdline(), wanted):
-                started_at = _start_time(process.pid, ignore_ended=True)
-                if started_at is not None:
-                    return WorkerIdentity(pid=process.pid, started_at=started_at, boot_id=boot_id())
+                found = identity(process.pid)
+                if found is not None:
+                    return found
         except psutil.Error:
             continue
     return None

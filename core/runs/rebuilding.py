@@ -16,8 +16,9 @@ from core.errors import UserError
 from core.runs import processes
 from core.runs.database import NotNowError, changing, open_database
 from core.runs.endings import headline
-from core.runs.records import DatasetRecord, RunRecord, RunState
+from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.run_dir import RunDir, read_json
+from core.runs.store import Store
 from core.runs.tables import datasets, row_of_dataset, row_of_run, runs
 from core.settings import Settings
 
@@ -76,6 +77,13 @@ def rebuild(settings: Settings) -> Account:
     finally:
         engine.dispose()
     return account
+
+
+def num_lost_folders(settings: Settings, store: Store) -> int:
+    """How many folders of data sets and runs lie in a workspace whose catalogue knows of nothing at all; 0 where it does."""
+    if store.lists.overview().num_runs or store.datasets():
+        return 0
+    return sum(len(_folders(parent, set())) for parent in (settings.datasets_folder, settings.runs_folder))
 
 
 def _opened(settings: Settings, account: Account) -> sa.Engine:
@@ -149,7 +157,7 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         "owner": about.get("owner"),
         "worker": None,
     }
-    at_work = processes.find([str(folder), "--dataset", str(settings.datasets_folder / config.data.dataset)])
+    at_work = _worker_of(run_dir, settings.datasets_folder / config.data.dataset)
     times = [event.get("time") for event in run_dir.events()]
     if times:
         run["started_at"], run["finished_at"] = _moment(times[0], folder), _moment(times[-1], folder)
@@ -163,6 +171,18 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         return {**run, "state": RunState.FAILED, "message": str(error.get("message"))}
     message = "Brought back from its folder after the catalogue was lost. Resume goes on from its last checkpoint, if any."
     return {**run, "state": RunState.INTERRUPTED, "message": message}
+
+
+def _worker_of(run_dir: RunDir, dataset_folder: Path) -> WorkerIdentity | None:
+    """The process at work on a run: the one with its folder on the command line, or else the one that holds its lock.
+
+    A worker that had waited for a run was told it on its standard input, and has nothing on its command line.
+    """
+    found = processes.find([str(run_dir.folder), "--dataset", str(dataset_folder)])
+    if found is not None or not run_dir.has_worker():
+        return found
+    said = [event.get("pid") for event in run_dir.events() if event.get("kind") == "state"]
+    return processes.identity(said[-1]) if said and isinstance(said[-1], int) else None
 
 
 def _name_of_file(source: Any) -> str:

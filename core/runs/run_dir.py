@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from core.config import RunConfig
 
@@ -39,6 +39,7 @@ class RunDir:
         self.error_file = folder / "error.json"
         self.about_file = folder / "about.json"
         self._reserve_file = folder / ".reserve"
+        self._lock_file = folder / ".worker.lock"
 
     # --- written once by whoever makes the run ----------------------------------------------------------------------------
 
@@ -73,7 +74,19 @@ class RunDir:
 
     def only_worker(self) -> FileLock:
         """The lock a worker holds for as long as it lives, so that a run never has two, whatever went wrong elsewhere."""
-        return FileLock(self.folder / ".worker.lock")
+        return FileLock(self._lock_file)
+
+    def has_worker(self) -> bool:
+        """Whether a worker holds the lock now."""
+        if not self._lock_file.exists():
+            return False
+        lock = self.only_worker()
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        lock.release()
+        return False
 
     def make_reserve(self) -> None:
         """Put aside a little room on the disk, so that why a run failed can be written down even where the disk is full."""

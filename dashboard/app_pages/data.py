@@ -21,6 +21,7 @@ def draw_home() -> None:
         draw_list(records)
         st.subheader("Add a data set", anchor=False)
     else:
+        widgets.say_lost_folders()
         st.subheader("Start with your own file, or with a sample", anchor=False)
     draw_upload()
     st.caption("No file at hand? The samples were written for Tuneboard.")

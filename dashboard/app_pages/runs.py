@@ -12,6 +12,7 @@ widgets.page_head("Runs", "Every training run, newest first. A run goes on in th
 
 overview = workspace.lists.overview()
 if not overview.num_runs:
+    widgets.say_lost_folders()
     if workspace.dataset_records():
         line, button, page = "Choose a data set and a model; the defaults are good.", "Train a model", state.TRAIN_PAGE
     else:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import psutil
 
+from core.runs.processes import is_alive
 from core.settings import PROJECT_ROOT, Settings
 from core.workspace import Workspace
 
@@ -85,11 +86,12 @@ class Server:
         self.workspace.close()
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that work on a run of this workspace; each has its folder on its command line."""
+        """The processes that work on a run of this workspace: with its folder on the command line, or told it as they waited."""
+        known = {run.worker.pid for run in self.workspace.store.running() if run.worker and is_alive(run.worker)}
         found = []
         for process in psutil.process_iter():
             try:
-                if any(argument.startswith(f"{self.home}{os.sep}") for argument in process.cmdline()):
+                if process.pid in known or any(one.startswith(f"{self.home}{os.sep}") for one in process.cmdline()):
                     found.append(process)
             except psutil.Error:  # it has ended meanwhile, or is none of ours
                 continue

@@ -46,3 +46,53 @@ def test_every_page_of_a_damaged_run_draws_what_is_whole(
         assert not app.exception, page
         assert UNFORESEEN not in words_on(app), page
         assert page != "results" or said in words_on(app)
+
+
+LOSSES: dict[str, tuple[Callable[[RunDir], object], str]] = {
+    "folder": (lambda run: shutil.rmtree(run.folder), "The folder of this run is gone"),
+    "config": (lambda run: run.config_file.write_text("\x00 ["), "The config of this run is gone or damaged"),
+    "result": (lambda run: run.result_file.unlink(), "The result of this run is gone or damaged"),
+    "model": (lambda run: shutil.rmtree(run.model), "The model of this run is gone"),
+}
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_the_page_of_a_run_says_what_of_it_is_lost(
+    workspace: Workspace, made: dict[str, str], open_page: OpenPage, lost: str
+) -> None:
+    run_dir = workspace.run_dir(made["single_label"])
+    run_dir.model.mkdir(exist_ok=True)
+    (run_dir.model / "config.json").write_text("{}")
+    said = {part: sentence for part, (_, sentence) in LOSSES.items()}
+    assert not any(sentence in words_on(open_page("run", run=run_dir.folder.name)) for sentence in said.values())
+
+    LOSSES[lost][0](run_dir)
+
+    words = words_on(open_page("run", run=run_dir.folder.name))
+    assert [part for part, sentence in said.items() if sentence in words] == [lost]
+
+
+def test_results_of_a_run_that_is_gone_are_never_quietly_those_of_another(
+    workspace: Workspace, made: dict[str, str], open_page: OpenPage
+) -> None:
+    workspace.delete_run(made["single_label"])
+
+    assert "this is the newest one" in words_on(open_page("results", run=made["single_label"]))
+    assert "this is the newest one" in words_on(open_page("predict", run="20260101-000000-zzzzz"))
+    assert "this is the newest one" not in words_on(open_page("results", run=made["multi_label"]))
+    assert "this is the newest one" not in words_on(open_page("results"))
+
+
+@pytest.mark.parametrize("page", ["runs", "data"])
+def test_an_empty_catalogue_over_full_folders_says_how_to_have_it_back(
+    workspace: Workspace, open_page: OpenPage, page: str
+) -> None:
+    assert "The catalogue is empty" not in words_on(open_page(page))
+    folder = workspace.settings.runs_folder / "20260101-000000-aaaaa"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("lost")
+
+    words = words_on(open_page(page))
+
+    assert "The catalogue is empty" in words
+    assert "doctor --repair" in words

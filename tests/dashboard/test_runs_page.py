@@ -4,7 +4,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.runs.records import RunState
+from core.runs.store import Store
 from core.workspace import Workspace
+from dashboard import widgets
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenDialog, OpenPage, button, id_in_address, words_on
 
@@ -223,3 +225,30 @@ def test_a_waiting_run_can_be_moved_to_the_front(made: dict[str, str], open_dial
 def test_a_dashboard_that_only_watches_says_so(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runs.queue_desk.QueueDesk.watches", lambda _: True)
     assert "takes over by itself" in words_on(open_page("runs"))
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("page", ["data", "runs", "results", "predict"])
+def test_no_page_reads_every_run_there_is(page: str, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("with ten thousand runs this takes a third of a second")
+
+    monkeypatch.setattr(Store, "runs", refuse)
+
+    app = open_page(page)
+
+    assert not app.exception
+    assert not app.error
+
+
+def test_an_older_run_opens_by_its_address_though_the_list_offers_only_the_newest(
+    made: dict[str, str], open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "MOST_RUNS_OFFERED", 1)
+    newest, older = made["token_classification"], made["single_label"]
+
+    app = open_page("results", run=older)
+
+    assert app.selectbox[0].value == older
+    assert len(app.selectbox[0].options) == 2
+    assert open_page("results", run=made["failed"]).selectbox[0].value == newest

@@ -1,6 +1,13 @@
-import pytest
+import errno
+import os
 
-from tests.dashboard.conftest import OpenPage
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.runs.database import NotNowError
+from core.workspace import Workspace
+from dashboard import uploads
+from tests.dashboard.conftest import OpenPage, words_on
 
 
 def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +22,51 @@ def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: Op
     (error,) = app.error
     assert "Nothing that was saved is harmed" in error.value
     assert "somebody" not in error.value
+
+
+def test_a_full_disk_under_a_page_is_said_with_what_to_do(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somebody/s/text")
+
+    monkeypatch.setattr("dashboard.uploads.prune", fail)
+
+    app = open_page("data")
+
+    assert not app.exception
+    assert "There was no room on the disk" in words_on(app)
+    assert "somebody" not in words_on(app)
+
+
+def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    del workspace
+
+    def fail(*_: object) -> None:
+        raise NotNowError("Another process has held the catalogue for more than 60 seconds.")
+
+    monkeypatch.setattr(Workspace, "run", fail)
+
+    def script() -> None:  # runs on its own, without the imports of this file
+        from core.runs.records import RunState
+        from dashboard.run_view import draw_live
+
+        draw_live("20260101-000000-aaaaa", RunState.RUNNING)
+
+    app = AppTest.from_function(script, default_timeout=30).run()
+
+    assert not app.exception
+    assert "held the catalogue" in words_on(app)
+
+
+def test_an_upload_that_found_no_room_leaves_nothing_behind(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoRoom:
+        name, file_id = "big.csv", "1"
+
+        def getbuffer(self) -> memoryview:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("dashboard.uploads.state.workspace", lambda: workspace)
+
+    with pytest.raises(OSError, match="No space"):
+        uploads.keep(NoRoom())
+
+    assert list(workspace.settings.uploads_folder.iterdir()) == []

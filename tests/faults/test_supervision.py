@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from core.config import RunConfig
 from core.errors import UserError
 from core.runs import database, processes
 from core.runs.launcher import Launcher
@@ -347,6 +348,23 @@ def test_a_damaged_catalogue_is_set_aside_and_made_anew_from_the_folders(
     assert again.resume(early.id).state is RunState.QUEUED
     assert rebuild(workspace.settings).num_runs == 0
     again.close()
+
+
+def test_a_rebuilt_catalogue_knows_the_worker_that_had_waited_for_its_run(workspace: Workspace, run_config: RunConfig) -> None:
+    run = workspace.launch(run_config)
+    run_dir = workspace.run_dir(run.id)
+    run_dir.append_event("state", "The worker has started.", state="running", pid=os.getpid())
+    workspace.close()
+    (workspace.settings.home / "tuneboard.db").unlink()
+
+    with run_dir.only_worker():  # as such a worker does; its command line says nothing of the run
+        rebuild(workspace.settings)
+
+    again = Workspace(workspace.settings)
+    found = again.run(run.id)
+    again.close()
+    assert found.state is RunState.RUNNING
+    assert found.worker == processes.identity(os.getpid())
 
 
 def test_where_nothing_can_be_written_that_is_what_is_said(tmp_path: Path) -> None:
