@@ -52,9 +52,9 @@ def _root() -> None:
 
 @app.command()
 def quality(
-    data: Annotated[Path, typer.Option(help="Folder with banking77/, nlupp_banking/ and wnut17/.")] = ROOT.parent
-    / "shared"
-    / "data",
+    data: Annotated[Path, typer.Option(help="Folder with banking77/, nlupp_banking/ and wnut17/; what it lacks is left out.")] = (
+        ROOT / "benchmark-data"
+    ),
     only: Annotated[list[str] | None, typer.Option(help="Names of the data sets to measure; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="Runs per data set.")] = 1,
     first_seed: Annotated[int, typer.Option(help="Seed of the first run; each further one is one higher.")] = 0,
