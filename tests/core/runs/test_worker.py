@@ -24,7 +24,7 @@ pytestmark = pytest.mark.training
 ROOT = Path(__file__).resolve().parents[3]
 DEADLINE_S = 60.0
 
-KNOWN_LOSSES = [1.0881, 0.6666, 0.6424]
+KNOWN_LOSSES = [1.0872, 0.5074, 0.2474]
 """Training losses of three epochs on the tiny model; another order of batches or another update would give others."""
 
 
@@ -36,7 +36,7 @@ def colours(tmp_path: Path) -> Dataset:
 def new_run(tmp_path: Path, dataset: Dataset, model: Path, *, epochs: int) -> RunDir:
     config = RunConfig(
         data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task),
-        model=ModelConfig(model=str(model)),
+        model=ModelConfig(model=str(model), encoder_dropout=0.0),  # which numbers dropout draws is its own affair
         head=HeadConfig(dropout=0.0),
         optimizer=OptimizerConfig(learning_rate=5e-3),
         training=TrainingConfig(epochs=epochs, batch_size=8),

@@ -125,15 +125,16 @@ def _stored(value: Any, row: Any) -> Any:
 
 def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
     recorder = ListRecorder()
+    config = config_for(colours, tiny_model).with_values({"encoder_dropout": 0})  # which numbers dropout draws is its own affair
 
-    fine_tune(config_for(colours, tiny_model), colours, places_in(tmp_path / "run"), recorder)
+    fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
 
     assert recorder.values("train/epoch_loss") == pytest.approx(KNOWN_TRAINING_LOSSES, rel=2e-2)
     assert recorder.values("validation/loss") == pytest.approx(KNOWN_VALIDATION_LOSSES, rel=2e-2, abs=1e-4)
 
 
-KNOWN_TRAINING_LOSSES = [0.7259, 0.5983, 0.4222, 0.2630]
-KNOWN_VALIDATION_LOSSES = [0.6344, 0.5244, 0.3122, 0.2375]
+KNOWN_TRAINING_LOSSES = [0.7346, 0.6036, 0.4210, 0.2782]
+KNOWN_VALIDATION_LOSSES = [0.6432, 0.5461, 0.3298, 0.2666]
 
 
 @pytest.mark.parametrize("stop_after", [1, 6, 11])
