@@ -19,24 +19,25 @@ def ask_in_dialog(question: Literal["rename", "tag", "delete"], runs: Sequence[R
     st.rerun()
 
 
-def show_dialog_asked_for() -> None:
-    """Open the dialog that ``ask_in_dialog`` asked for, once."""
+def show_dialog_asked_for() -> bool:
+    """Open the dialog that ``ask_in_dialog`` asked for, once; whether there was one."""
     question, ids = st.session_state.pop(_ASKED, ("", []))
     chosen = []
     for run_id in ids:
         with suppress(NotFoundError):  # somebody may have deleted it meanwhile
             chosen.append(state.workspace().run(run_id))
     if not chosen:
-        return
+        return False
     if question == "rename":
         rename_dialog(chosen[0])
     elif question == "tag":
         tag_dialog(chosen[0])
     else:
         delete_dialog(chosen)
+    return True
 
 
-@st.dialog("Rename run", icon=":material/edit:")
+@st.dialog("Rename run", icon=":material/edit:", on_dismiss="rerun")
 def rename_dialog(run: RunRecord) -> None:
     """Ask for another name."""
     name = st.text_input("Name", run.name, max_chars=120)
@@ -47,7 +48,7 @@ def rename_dialog(run: RunRecord) -> None:
             st.rerun()
 
 
-@st.dialog("Tags", icon=":material/sell:")
+@st.dialog("Tags", icon=":material/sell:", on_dismiss="rerun")
 def tag_dialog(run: RunRecord) -> None:
     """Choose among the tags there are, or write new ones."""
     workspace = state.workspace()
@@ -67,7 +68,7 @@ def tag_dialog(run: RunRecord) -> None:
             st.rerun()
 
 
-@st.dialog("Delete", icon=":material/delete:")
+@st.dialog("Delete", icon=":material/delete:", on_dismiss="rerun")
 def delete_dialog(runs: Sequence[RunRecord]) -> None:
     """Say what will be lost, and ask once more."""
     st.text("\n".join(run.name for run in runs[:12]) + (f"\nand {len(runs) - 12} more" if len(runs) > 12 else ""))

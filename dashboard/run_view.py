@@ -50,6 +50,17 @@ def draw_live(run_id: str, drawn_state: RunState) -> None:
         _draw_live(run_id, drawn_state)
 
 
+def notice_change(run_id: str, drawn_state: RunState) -> None:
+    """Draw the page again where another tab, or a command, has resumed or deleted a run that had ended; else nothing."""
+    with widgets.whatever_happens_said():
+        try:
+            changed = state.workspace().run(run_id).state is not drawn_state
+        except NotFoundError:
+            changed = True
+        if changed:
+            st.rerun()
+
+
 def _draw_live(run_id: str, drawn_state: RunState) -> None:
     workspace = state.workspace()
     try:

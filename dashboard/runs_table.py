@@ -50,6 +50,13 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
     )
 
 
+def notice_change(drawn: RunsOverview) -> None:
+    """Draw the page again where runs have come, gone or changed their state since, in whatever tab or process; else nothing."""
+    with widgets.whatever_happens_said():
+        if state.workspace().lists.overview() != drawn:
+            st.rerun()
+
+
 def draw_table(wanted: RunFilter) -> None:
     """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
     with widgets.whatever_happens_said():

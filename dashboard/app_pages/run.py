@@ -5,7 +5,7 @@ import streamlit as st
 from core.errors import NotFoundError
 from dashboard import state, widgets
 from dashboard.run_actions import draw_actions
-from dashboard.run_view import draw_head, draw_live
+from dashboard.run_view import draw_head, draw_live, notice_change
 
 workspace = state.workspace()
 run_id = state.remembered_id("run")
@@ -31,3 +31,5 @@ except NotFoundError:
 draw_head(run)
 draw_actions(run)
 st.fragment(draw_live, run_every=None if run.state.is_final else 1.0)(run.id, run.state)
+if run.state.is_final:
+    st.fragment(notice_change, run_every=5.0)(run.id, run.state)

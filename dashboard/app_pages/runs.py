@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import state, widgets
 from dashboard.queue_bar import draw_queue
 from dashboard.run_dialogs import show_dialog_asked_for
-from dashboard.runs_table import draw_filters, draw_table
+from dashboard.runs_table import draw_filters, draw_table, notice_change
 
 workspace = state.workspace()
 widgets.page_head("Runs", "Every training run, newest first. A run goes on in the background, whether or not a page is open.")
@@ -24,4 +24,5 @@ draw_queue(overview)
 chosen = draw_filters(overview)
 active = any(not state_of_some.is_final for state_of_some in overview.by_state)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
-show_dialog_asked_for()
+if not show_dialog_asked_for():  # drawing the page again would take away what somebody is writing in it
+    st.fragment(notice_change, run_every=5.0)(overview)

@@ -1,5 +1,7 @@
 """The Runs page and the page of one run, in every state a run can be in."""
 
+from collections.abc import Callable
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -252,3 +254,48 @@ def test_an_older_run_opens_by_its_address_though_the_list_offers_only_the_newes
     assert app.selectbox[0].value == older
     assert len(app.selectbox[0].options) == 2
     assert open_page("results", run=made["failed"]).selectbox[0].value == newest
+
+
+def _drawn_again(script: Callable[..., None], *arguments: object) -> bool:
+    """Whether a part of a page that looks for changes has the page drawn again."""
+    return AppTest.from_function(script, default_timeout=30, args=arguments).run().session_state["drawn"] > 1
+
+
+def test_a_list_left_open_notices_what_other_tabs_do(made: dict[str, str], workspace: Workspace) -> None:
+    def script(overview):  # runs on its own, without the imports of this file
+        import streamlit as st
+
+        from dashboard.runs_table import notice_change
+
+        st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+        if st.session_state["drawn"] == 1:
+            notice_change(overview)
+
+    before = workspace.lists.overview()
+    assert not _drawn_again(script, before)
+
+    workspace.resume(made["stopped"])
+
+    assert _drawn_again(script, before)
+    assert not _drawn_again(script, workspace.lists.overview())
+
+
+def test_the_page_of_a_run_that_had_ended_notices_that_it_goes_on_or_is_gone(made: dict[str, str], workspace: Workspace) -> None:
+    def script(run_id):  # runs on its own, without the imports of this file
+        import streamlit as st
+
+        from core.runs.records import RunState
+        from dashboard.run_view import notice_change
+
+        st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+        if st.session_state["drawn"] == 1:
+            notice_change(run_id, RunState.CANCELLED)
+
+    assert not _drawn_again(script, made["stopped"])
+
+    workspace.resume(made["stopped"])
+    assert _drawn_again(script, made["stopped"])
+
+    workspace.stop(made["stopped"])
+    workspace.delete_run(made["stopped"])
+    assert _drawn_again(script, made["stopped"])
