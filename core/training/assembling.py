@@ -161,6 +161,7 @@ def assemble_loop(
         learning_rate=learning_rate,
         task=task,
         encoded=encoded,
+        records=splits["train"].examples["record"].to_numpy(),
         pad_token_id=_pad_token_id(tokenizer),
         validate=lambda: predictor.validate(splits["validation"]),
         checkpoints=checkpoints,
@@ -176,7 +177,7 @@ def assemble_loop(
         max_gradient_norm=settings.max_gradient_norm,
         patience=training.early_stopping_patience,
         minimum_gain=training.minimum_gain,
-        tie=1 / max(1, len(splits["validation"].examples)),  # what one example more or less could make
+        num_validation=len(splits["validation"].examples),
         averaging_steps=training.weight_averaging * schedule.total_steps,
         average_best=training.average_best,
         masking=TokenMasking.of(tokenizer, config.model.token_masking),

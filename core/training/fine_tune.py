@@ -134,7 +134,7 @@ def fine_tune(
             "There is no checkpoint to finish from: the run ended before its first one. Resume it, or start a new run."
         )
     trained: Classifier = accelerator.unwrap_model(loop.classifier)
-    weights = loop.settle()
+    weights, from_epochs = loop.settle()
     if not sharing.is_first:
         return {}  # what is left to do is done by the first process alone
     if weights is not None:
@@ -185,6 +185,7 @@ def fine_tune(
             "examples_per_s": round(progress.num_inputs / max(1e-9, progress.time_s), 2),
             "best_step": progress.best_step,
             "best_epoch": progress.best_epoch,
+            "from_epochs": from_epochs,
             "selection_metric": loop.selection_metric,
             "device": accelerator.device.type,
             "precision": precision_name(accelerator),
@@ -216,17 +217,15 @@ def _encode_splits(
     dataset: Dataset, task: Task, tokenizer: PreTrainedTokenizerBase, outputs: list[str], max_length: int, recorder: Recorder
 ) -> dict[str, Split]:
     label2id = {name: i for i, name in enumerate(outputs)}
-    splits = {}
+    splits, cut = {}, []
     for name in ("train", "validation", "test"):
         examples = dataset.examples(name)
         encoded = task.encode(examples, tokenizer, label2id, max_length)
         splits[name] = Split(examples=examples, encoded=encoded)
         if encoded.num_cut:
-            recorder.event(
-                "warning",
-                f"{encoded.num_cut} of {len(examples)} texts of the {name} split are longer than {max_length} tokens "
-                "and lose their end.",
-            )
+            cut.append(f"{encoded.num_cut} of {len(examples)} texts of the {name} split")
+    if cut:
+        recorder.event("warning", f"Longer than {max_length} tokens, and read without their end: {', '.join(cut)}.")
     if not len(splits["train"].examples):
         raise DatasetError("The training split is empty. Import the data again with a share for training.")
     return splits

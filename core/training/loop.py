@@ -46,6 +46,7 @@ class Loop:
         forward: the classifier, or its compiled form.
         learning_rate: moves the optimizer's rates.
         encoded: inputs of the training split.
+        records: number of each example of the training split in the file it came from.
         validate: measures the validation split.
         selection_metric: the score of a validation by which the best weights are chosen, or ``loss``.
         averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
@@ -57,7 +58,7 @@ class Loop:
         sampling_weights: how often each input is drawn; nothing draws each once an epoch.
         l1: strength of the pull of small weights to zero.
         patience: validations without a gain after which training ends; 0 never ends it.
-        minimum_gain, tie: what counts as a gain, and as no difference of scores; see ``Rule``.
+        minimum_gain, num_validation: what counts as a gain, and how many examples validation has; see ``Rule``.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
     """
@@ -69,6 +70,7 @@ class Loop:
     learning_rate: LearningRate
     task: Task
     encoded: Encoded
+    records: np.ndarray
     pad_token_id: int
     validate: Callable[[], Validation]
     checkpoints: Checkpoints
@@ -85,7 +87,7 @@ class Loop:
     averaging_steps: float = 0.0
     patience: int = 0
     minimum_gain: float = 0.0
-    tie: float = 0.0
+    num_validation: int = 0
     report_interval_s: float = 1.0
     checkpoint_interval_s: float = 60.0
     average_best: int = 1
@@ -96,9 +98,10 @@ class Loop:
     average: WeightAverage | None = None
 
     def __post_init__(self) -> None:
-        tie = 0.0 if self.selection_metric == LOSS else self.tie
         self._lengths = [len(row) for row in self.encoded.input_ids]
-        self._rule = Rule(tie=tie, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+        num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is no share of examples
+        tie = 1 / num_examples if num_examples else 0.0  # what one example more or less could make
+        self._rule = Rule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
 
@@ -129,17 +132,20 @@ class Loop:
                 self.save_checkpoint()
         return True
 
-    def settle(self) -> Weights | None:
-        """The weights to go on with: the best ones, or the average of several where that is no worse on validation."""
+    def settle(self) -> tuple[Weights | None, list[int]]:
+        """The weights to go on with, the best ones or the average of several where that is no worse on validation, and the epochs
+        they are from; nothing before the first validation."""
         best = self.progress.kept[: len(self.kept_weights)]
         if len(best) < 2:
-            return self.kept_weights[0] if best else None
+            return (self.kept_weights[0], [best[0]["epoch"]]) if best else (None, [])
         together = mean_of(self.kept_weights)
         self._model.load_state_dict(together)
         score = self.validate().score(self.selection_metric)
         is_kept = not self._rule.is_better(best[0]["reached"], score)
         self.recorder.event("info", averaged(best, score, is_kept=is_kept))
-        return together if is_kept else self.kept_weights[0]
+        if not is_kept:
+            return self.kept_weights[0], [best[0]["epoch"]]
+        return together, sorted(entry["epoch"] for entry in best)
 
     def _train_epoch(self) -> bool:
         """The rest of the epoch under way; whether it was finished."""
@@ -271,11 +277,11 @@ class Loop:
     def _end_not_finite(self, what: str, positions: list[int]) -> NoReturn:
         """Leave the weights of the last step that was finite in a checkpoint, and say which batch ended training."""
         self.optimizer.zero_grad(set_to_none=True)
-        rows = sorted({int(self.encoded.example[i]) + 1 for i in positions})
+        records = sorted({int(self.records[self.encoded.example[i]]) for i in positions})
         is_kept = self.progress.step > 0 and all(bool(parameter.isfinite().all()) for parameter in self._trained())
         if is_kept:
             self.save_checkpoint()
-        raise RunError(not_finite(what, rows, self.progress, is_kept=is_kept))
+        raise RunError(not_finite(what, records, self.progress, is_kept=is_kept))
 
     def _count(self, positions: list[int], step: Step) -> None:
         progress = self.progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -45,19 +46,30 @@ class Rule:
     """What counts as better: the one rule for the weights that are kept, early stopping, the plateau and what a person is told.
 
     Attributes:
-        tie: scores no further apart than this are no different, and of equals the later weights, which have settled more, are
-            the best.
+        tie: scores no further apart than this are no different.
+        num_examples: validation examples; 0 where chance is not to be allowed for.
         minimum_gain: what a score must gain at least for training to count as getting on.
         num_kept: how many of the best validations' weights are kept.
     """
 
     tie: float = 0.0
+    num_examples: int = 0
     minimum_gain: float = 0.0
     num_kept: int = 1
 
     def is_better(self, score: float, than: float) -> bool:
         """Whether a score is more than a tie above another."""
         return score - than > self.tie + ROUNDING
+
+    def is_clearly_better(self, score: float, than: float) -> bool:
+        """Whether it is above another by more than chance: by more than its own standard error.
+
+        Of the others the later weights are kept, which have settled more. To take the highest score of many that are no different
+        would be to choose by chance, and for less settled weights.
+        Source: L. Breiman et al., Classification and regression trees, 1984, section 3.4.3.
+        """
+        error = math.sqrt(score * (1 - score) / self.num_examples) if self.num_examples and 0 < score < 1 else 0.0
+        return self.is_better(score, than) and score - than > error
 
     def is_gain(self, score: float, than: float) -> bool:
         """Whether it is also the smallest gain above it."""
@@ -107,7 +119,7 @@ class Progress:
         else:
             self.epochs_without_gain += 1
         # Behind those that are better; before those that are no different.
-        place = sum(rule.is_better(entry["reached"], score) for entry in self.kept)
+        place = sum(rule.is_clearly_better(entry["reached"], score) for entry in self.kept)
         if place >= rule.num_kept:
             return None
         reached = max([score, *(entry["reached"] for entry in self.kept[place:])])

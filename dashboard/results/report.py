@@ -26,6 +26,8 @@ def training_sentence(result: Mapping[str, Any]) -> str:
     step, epoch = training.get("best_step"), training.get("best_epoch")
     if not step:
         return f"{sentence}."
+    if len(averaged := training.get("from_epochs", [])) > 1:
+        return f"{sentence}; the average of the weights of epochs {', '.join(map(str, averaged))}."
     return f"{sentence}; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
 
 

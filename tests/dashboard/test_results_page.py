@@ -9,6 +9,7 @@ from core.datasets.dataset import open_dataset
 from core.workspace import Workspace
 from dashboard import state, widgets
 from dashboard.results import SCREENS, Focus, multi_label, single_label, token_classification
+from dashboard.results.report import training_sentence
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenPage, button, id_in_address, words_on
 
@@ -213,3 +214,11 @@ def test_highlighted_entities_escape_every_piece_of_the_text() -> None:
     assert ":blue-background[" in markdown
     for live in ("![](", "<b>", "$x$", "PER[]", "http:/"):
         assert live not in markdown
+
+
+def test_a_model_that_is_the_average_of_epochs_is_called_one() -> None:
+    alone = {"epochs": 6, "duration_s": 60.0, "best_step": 300, "best_epoch": 5, "from_epochs": [5]}
+
+    assert "best checkpoint at step 300, after epoch 5." in training_sentence({"training": alone})
+    together = training_sentence({"training": {**alone, "from_epochs": [3, 5, 6]}})
+    assert together.endswith("; the average of the weights of epochs 3, 5, 6.")

@@ -211,6 +211,7 @@ def test_the_average_of_the_best_epochs_is_kept_where_it_is_no_worse(
     mean = torch.stack([weights[name] for weights in kept]).mean(dim=0)
     assert not torch.allclose(mean, kept[0][name])
     assert said.endswith("the average is kept.")
+    assert f"epochs {', '.join(map(str, result['training']['from_epochs']))} reaches" in said
     assert torch.allclose(state[name], mean)
     best = max(recorder.values("validation/macro_f1"))
     assert result["splits"]["validation"]["macro"]["f1"] >= best - 1 / colours.num_examples["validation"]

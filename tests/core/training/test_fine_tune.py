@@ -286,7 +286,7 @@ def test_a_step_that_is_not_finite_is_not_taken_and_what_was_learned_before_can_
     monkeypatch.undo()
     result = fine_tune(config, colours, places, ListRecorder(), finish_now=True)
 
-    assert "gradient stopped being a finite number at step 29, on training examples " in str(error.value)
+    assert "gradient stopped being a finite number at step 29, on records " in str(error.value)
     assert f"the best ones, of epoch {result['training']['best_epoch']}, are kept" in str(error.value)
     assert result["training"]["steps"] == 28
     assert result["splits"]["test"]["accuracy"] > 0.9
@@ -323,14 +323,14 @@ def _copy_with_infinite_weights(model: Path, target: Path) -> None:
 
 def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
     examples = tiny_dataset()
-    examples.loc[0, "text"] = " ".join(["sky"] * 100)
+    examples.loc[[0, examples.index[-1]], "text"] = " ".join(["sky"] * 100)
     dataset = write_tiny_dataset(tmp_path / "dataset", examples)
     recorder = ListRecorder()
 
     fine_tune(config_for(dataset, tiny_model, epochs=1), dataset, places_in(tmp_path / "run"), recorder)
 
     assert [message for kind, message, _ in recorder.events if kind == "warning" and "tokens" in message] == [
-        "1 of 32 texts of the train split are longer than 64 tokens and lose their end."
+        "Longer than 64 tokens, and read without their end: 1 of 32 texts of the train split, 1 of 14 texts of the test split."
     ]
 
 

@@ -18,6 +18,14 @@ def test_a_score_one_example_away_is_no_different_and_the_later_weights_are_kept
     ]  # fmt: skip
 
 
+def test_of_scores_that_chance_tells_apart_the_latest_is_the_best() -> None:
+    rule = Rule(tie=0.01, num_examples=100)  # one standard error of 0.9 is 0.03
+
+    assert [after(scores, rule).best_epoch for scores in ([0.90, 0.88], [0.90, 0.86], [0.5, 0.9, 0.88, 0.89])] == [2, 1, 4]
+    assert after([0.90, 0.88, 0.875, 0.86], rule).best_epoch == 3
+    assert after([0.90, 0.92, 0.93], rule).epochs_without_gain == 0
+
+
 def test_ties_never_add_up_to_a_descent() -> None:
     progress = after([0.90, 0.895, 0.89, 0.885, 0.88], Rule(tie=0.01))
 
