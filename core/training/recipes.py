@@ -77,14 +77,11 @@ SMALL_DATASET = 1000
 LARGE_DATASET = 3000
 """Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
 
-MANY_TEXTS = 6000
-"""Training examples from which batches of 64 leave steps enough (benchmarks/RESULTS.md)."""
-
 DEEP = 6
-"""Layers from which the lower half can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+"""Layers from which the lowest sixth can stay as pretrained without harm (benchmarks/RESULTS.md)."""
 
-STEPS_WANTED = {16: 500, 32: 500, 64: 1100}
-"""Optimizer steps a run should have so that a small data set, too, is learned well, for each batch size."""
+STEPS_WANTED = 500
+"""Optimizer steps a run should have so that a small data set, too, is learned well."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 20
 
@@ -113,7 +110,13 @@ def automatic(facts: Facts) -> Recommendation:
             else f"batches of {batch_size} are fast and still precise."
         ),
     )
-    recommendation = _enough_epochs(recommendation, facts, batch_size)
+    steps_per_epoch = -(-facts.num_train // batch_size)
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS_WANTED / steps_per_epoch)))
+    recommendation = recommendation.but(
+        "epochs",
+        epochs,
+        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
+    )
     large = (facts.num_parameters or 0) > LARGE_MODEL
     learning_rate = 5e-5 if large else 3e-4 if facts.head_level == "token" else 2e-4
     recommendation = recommendation.but(
@@ -133,16 +136,6 @@ def automatic(facts: Facts) -> Recommendation:
         return _pooled_head(recommendation, facts)
     return recommendation.but(
         "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts from nothing and has to catch up."
-    )
-
-
-def _enough_epochs(recommendation: Recommendation, facts: Facts, batch_size: int) -> Recommendation:
-    steps_per_epoch = -(-facts.num_train // batch_size)
-    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS_WANTED[batch_size] / steps_per_epoch)))
-    return recommendation.but(
-        "epochs",
-        epochs,
-        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
     )
 
 
@@ -172,20 +165,10 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
     small_and_deep = recommendation.values.get("trainable") == "all_but_embeddings" and (facts.num_layers or 0) >= DEEP
     if not small_and_deep or facts.num_layers is None:
         return recommendation
-    top_layers = facts.num_layers - facts.num_layers // 2
-    recommendation = recommendation.but(
-        "trainable", "top_layers", "The lower layers know words, not labels; leaving them alone saves a third of the time."
-    ).but("top_layers", top_layers, f"The upper half of the model's {facts.num_layers} layers is where labels are learned.")
-    if facts.num_train < MANY_TEXTS:
-        return recommendation
-    recommendation = (
-        recommendation.but(
-            "batch_size", 64, f"{facts.num_train:,} training examples: batches of 64 are fast and leave steps enough."
-        )
-        .but("learning_rate", 3e-4, "A small encoder learns best with large steps, and a larger batch allows for larger ones.")
-        .but("head_learning_rate", 1.5e-3, "The head starts close to where it should be and needs no large steps.")
-    )
-    return _enough_epochs(recommendation, facts, 64)
+    top_layers = facts.num_layers - facts.num_layers // 6
+    return recommendation.but(
+        "trainable", "top_layers", "Word vectors and the lowest layers know words, not labels; leaving them alone saves time."
+    ).but("top_layers", top_layers, f"All but the lowest sixth of the model's {facts.num_layers} layers.")
 
 
 def quick_look(facts: Facts) -> Recommendation:
