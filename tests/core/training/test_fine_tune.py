@@ -323,7 +323,8 @@ def _copy_with_infinite_weights(model: Path, target: Path) -> None:
 
 def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
     examples = tiny_dataset()
-    examples.loc[[0, examples.index[-1]], "text"] = " ".join(["sky"] * 100)
+    long = [examples.index[examples["split"] == split][0] for split in ("train", "test")]
+    examples.loc[long, "text"] = " ".join(["sky"] * 100)
     dataset = write_tiny_dataset(tmp_path / "dataset", examples)
     recorder = ListRecorder()
 
