@@ -115,6 +115,7 @@ def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int,
     import core.runs.run_dir
     import core.training.loop
     import core.training.plain_state
+    import core.training.training_state
     from core.runs import worker
 
     log = os.open(run_dir.folder.parent / "worker-output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -124,7 +125,7 @@ def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int,
     worker.NICENESS = 0
     core.training.loop.Loop.__init__.__kwdefaults__["checkpoint_interval_s"] = 0.0  # a checkpoint after every epoch
     for module, name, path_at in (
-        (core.training.loop, "save_file", 1),
+        (core.training.training_state, "save_file", 1),
         (core.models.building, "save_file", 1),
         (core.training.plain_state, "save_file", 1),
         (core.runs.run_dir, "_append_line", 0),
