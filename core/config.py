@@ -95,6 +95,15 @@ class RunConfig:
         with pointing_at(places_in_yaml(text)):
             return cls.from_dict(raw)
 
+    def value(self, name: str) -> Any:
+        """What the field of a dotted or bare name is set to.
+
+        Raises:
+            ConfigError: no field has this name.
+        """
+        section, field_name = locate(name)
+        return getattr(getattr(self, section), field_name)
+
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """A copy in which the named fields, dotted or bare, have other values.
 

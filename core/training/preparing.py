@@ -100,19 +100,14 @@ def new_run_config(
     recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info)
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
-    config = without_unread(config, values)
-    check_config(config, dataset, info)
-    return config, recommendation.reasons
+    complete = without_unread(config, values)
+    check_config(complete, dataset, info)
+    return complete, {name: why for name, why in recommendation.reasons.items() if complete.value(name) == config.value(name)}
 
 
 def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
     """What a recipe chose, without what the model cannot do."""
-    if info.can_hide_tokens:
-        return recommendation
-    values, reasons = dict(recommendation.values), dict(recommendation.reasons)
-    values.pop("token_masking", None)
-    reasons.pop("token_masking", None)
-    return Recommendation(values=values, reasons=reasons)
+    return recommendation if info.can_hide_tokens else recommendation.without("token_masking")
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:

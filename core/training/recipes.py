@@ -51,7 +51,7 @@ class Recommendation:
         return Recommendation(values={**self.values, name: value}, reasons={**self.reasons, name: reason})
 
     def without(self, name: str) -> "Recommendation":
-        """The same with one setting left as it would be by itself."""
+        """The same with one setting left at its default."""
         return Recommendation(
             values={key: value for key, value in self.values.items() if key != name},
             reasons={key: reason for key, reason in self.reasons.items() if key != name},
