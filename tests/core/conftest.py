@@ -112,6 +112,16 @@ def keep_launcher(workspace: Workspace, wait_until: Callable[..., None]) -> Iter
 
 
 @pytest.fixture
+def launcher_with(workspace: Workspace, fake_worker, keep_launcher) -> Callable[..., Launcher]:
+    """Make a launcher whose workers behave in a certain way."""
+
+    def make(behaviour: str, **options) -> Launcher:
+        return keep_launcher(Launcher(workspace.store, workspace.settings, fake_worker(behaviour), **options))
+
+    return make
+
+
+@pytest.fixture
 def run_config() -> RunConfig:
     """A config for the data set that ``add_dataset`` makes."""
     return RunConfig(data=DataConfig(dataset=DATASET_ID, dataset_hash="c" * 64, task="single_label"))

@@ -6,6 +6,7 @@ from tests.core.conftest import (  # noqa: F401  (fixtures)
     add_dataset,
     fake_worker,
     keep_launcher,
+    launcher_with,
     open_workspace,
     run_config,
     settings,

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.runs.store import Store
 from tests import postgresql
+from tests.core.runs.made_records import DATASET
 
 SERVERS = ["sqlite", *(["postgresql"] if postgresql.programs() else [])]
 
@@ -24,3 +26,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'tuneboard.db'}"
     return request.getfixturevalue("postgresql_server").new_database()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    store = Store(url)
+    store.add_dataset(DATASET)
+    yield store
+    store.close()
