@@ -19,7 +19,7 @@ class Settings:
         database_url: SQLAlchemy URL of the catalogue; SQLite inside ``home`` unless set.
         max_upload_mib: largest file that is accepted, in MiB.
         max_rows: most rows one data set may have.
-        max_text_characters: longest text of a row, in characters.
+        max_text_characters: longest text of a row, in characters; a longer one is set aside at import.
         max_labels: most labels one data set may have.
         max_queue: most runs that may wait at a time.
         max_running: most runs at work at a time; 0 means one for each device.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.datasets.set_aside import shortened
 from core.datasets.table import Table
 from core.errors import InputFileError
 from core.tasks.reasons import Reason, SetAside
@@ -16,8 +17,6 @@ from core.tasks.reasons import Reason, SetAside
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_COLUMNS = 2000
 _CHUNK = 10_000
-_LONGEST_CONTENT = 20_000
-"""Characters of a record set aside that are kept; one that is never closed may be as long as the file."""
 
 
 def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
@@ -177,8 +176,7 @@ def _storable(content: str | None) -> str | None:
     """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
     if content is None:
         return None
-    text = _SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd")
-    return text if len(text) <= _LONGEST_CONTENT else f"{text[:_LONGEST_CONTENT]}… ({len(text):,} characters in all)"
+    return shortened(_SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd"))
 
 
 def _clean_name(name: str | None) -> str:

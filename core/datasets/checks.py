@@ -10,11 +10,11 @@ from core.tasks.columns.cells import counted, quoted
 from core.tasks.reasons import Reason, SetAside
 
 
-def check_sizes(parts: Sequence[pd.DataFrame], max_rows: int, max_text_characters: int) -> None:
-    """Refuse more rows, or a longer text, than this workspace takes.
+def check_num_rows(parts: Sequence[pd.DataFrame], max_rows: int) -> None:
+    """Refuse more rows than this workspace takes.
 
     Raises:
-        DatasetError: names the first text that is too long, or the number of rows.
+        DatasetError: says how many there are and what can be done.
     """
     num_rows = sum(len(part) for part in parts)
     if num_rows > max_rows:
@@ -22,15 +22,6 @@ def check_sizes(parts: Sequence[pd.DataFrame], max_rows: int, max_text_character
             f"There are {num_rows:,} rows; at most {max_rows:,} are taken. "
             "Import a part of the file, or raise TUNEBOARD_MAX_ROWS."
         )
-    for part in parts:
-        too_long = part.loc[part["text"].str.len() > max_text_characters]
-        if len(too_long):
-            first = too_long.iloc[0]
-            raise DatasetError(
-                f"{counted(len(too_long), 'text')} longer than {max_text_characters:,} characters, the most that is taken; "
-                f"that of record {first['record']} has {len(first['text']):,}. Check that the right column is read as text, "
-                "shorten the texts, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
-            )
 
 
 def check_examples(

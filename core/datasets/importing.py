@@ -4,7 +4,6 @@ Knows nothing of which task it serves; everything that differs is asked of the `
 """
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from core.datasets.account import Account, examples_to_json, take_account
-from core.datasets.checks import check_examples, check_sizes, without_unknown_labels
+from core.datasets.checks import check_examples, check_num_rows, without_unknown_labels
 from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
+from core.datasets.long_texts import without_long_texts
 from core.datasets.planning import ImportPlan, guess_plan, guess_task
 from core.datasets.progress import SILENT, Progress
 from core.datasets.set_aside import RecordSetAside, set_aside_rows, with_contents
@@ -25,7 +25,7 @@ from core.datasets.table import Table
 from core.datasets.unlabelled import unlabelled_rows
 from core.errors import DatasetError
 from core.settings import Settings
-from core.tasks import SPLITS, ReadExamples, SetAside, Task, get_task
+from core.tasks import SPLITS, ReadExamples, Reason, SetAside, Task, get_task
 from core.tasks.columns.cells import counted
 
 __all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
@@ -72,7 +72,7 @@ def prepare(
         tables: ``main`` and, where there are any, ``validation`` and ``test``.
         plan: task, columns and splits.
         max_rows: most rows a data set may have.
-        max_text_characters: longest text a row may have.
+        max_text_characters: longest text a row may have; one that is longer is set aside.
         max_labels: most labels a data set may have.
         progress: told how far it is.
 
@@ -85,15 +85,16 @@ def prepare(
     parts, set_aside, notes, unlabelled, num_mended = [], [], [], [], 0
     for part, table in tables.items():
         read = _read(task, table, plan, name_the_file=len(tables) > 1)
+        read, pool = without_long_texts(read, unlabelled_rows(table, plan.roles, read.set_aside), max_text_characters)
         parts.append(read.examples.assign(part=part))
         set_aside += [_located(entry, part, table) for entry in [*table.set_aside, *read.set_aside]]
         where = f"{table.file_name}: " if len(tables) > 1 else ""
         notes += [where + note for note in [*table.notes, *read.notes]]
         num_mended += read.num_mended
-        unlabelled.append(unlabelled_rows(table, plan.roles, read.set_aside))
+        unlabelled.append(pool)
     if all(part.empty for part in parts):
         raise DatasetError(_nothing_left(set_aside))
-    check_sizes(parts, max_rows, max_text_characters)
+    check_num_rows(parts, max_rows)
     filled = [part for part in parts if not part.empty]
     examples = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0].reset_index(drop=True)
 
@@ -218,9 +219,18 @@ def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
 
 
 def _nothing_left(set_aside: list[RecordSetAside]) -> str:
-    reasons = Counter(entry.reason for entry in set_aside).most_common(3)
-    shown = " ".join(f"{reason} ({counted(number, 'record')})" for reason, number in reasons)
-    return f"None of the {counted(len(set_aside), 'record')} can be used. {shown} Choose other columns or another file."
+    what_to_do = "Choose other columns or another file."
+    if len(set_aside) == 1:
+        return f"The only record cannot be used. {set_aside[0].reason} {what_to_do}"
+    reasons: dict[Reason, list[str]] = {}
+    for entry in set_aside:
+        reasons.setdefault(entry.kind, []).append(entry.reason)
+    shown = []
+    for kind, found in sorted(reasons.items(), key=lambda item: -len(item[1]))[:3]:
+        number = counted(len(found), "record")
+        is_same = len(set(found)) == 1
+        shown.append(f"{found[0]} ({number})" if is_same else f"{kind.sentence} ({number}, the first: {found[0]})")
+    return f"None of the {counted(len(set_aside), 'record')} can be used. {' '.join(shown)} {what_to_do}"
 
 
 def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from core.datasets.table import Table
 from core.tasks.reasons import SetAside
 
 COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
+_LONGEST_CONTENT = 20_000
+"""Characters of a record set aside, or of a cell of it, that are kept; one that is never closed may be as long as the file."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,22 @@ class RecordSetAside(SetAside):
     line: int | None = None
 
 
+def shortened(content: str) -> str:
+    """As much of a record, or of a cell, as a person needs to recognise it."""
+    if len(content) <= _LONGEST_CONTENT:
+        return content
+    return f"{content[:_LONGEST_CONTENT]}… ({len(content):,} characters in all)"
+
+
 def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]) -> list[RecordSetAside]:
-    """The entries, with the cells of those that did become a row of their table, as JSON by column."""
+    """The entries, with the cells of those that did become a row of their table, as JSON by column; very long cells shortened."""
     contents: dict[tuple[str, int], str] = {}
     for part, table in tables.items():
         records = pd.Index([entry.record for entry in entries if entry.part == part and entry.content is None])
         rows = table.rows.loc[records.intersection(table.rows.index)]
         names = [str(name) for name in rows.columns]
         for record, *cells in rows.itertuples(name=None):
-            filled = {name: cell for name, cell in zip(names, cells, strict=True) if isinstance(cell, str)}
+            filled = {name: shortened(cell) for name, cell in zip(names, cells, strict=True) if isinstance(cell, str)}
             contents[part, record] = json.dumps(filled, ensure_ascii=False)
     return [
         entry if entry.content is not None else replace(entry, content=contents.get((entry.part, entry.record)))

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     # --- what is missing
     NO_TEXT = "no_text", "There is no text."
     NO_LABEL = "no_label", "There is a text, but nobody gave it a label."
+    # --- what is too much
+    TEXT_TOO_LONG = "text_too_long", "The text is longer than a data set takes."
     # --- rows of a delimited file
     RAGGED_ROW = "ragged_row", "The row has more or fewer cells than the header."
     UNPAIRED_QUOTES = (

@@ -64,14 +64,16 @@ def test_more_rows_than_allowed_are_refused() -> None:
         prepare({"main": table([f"text {i}" for i in range(40)])}, PLAN, max_rows=39)
 
 
-def test_a_longer_text_than_allowed_is_refused_with_its_record() -> None:
+def test_a_longer_text_than_allowed_is_set_aside_with_its_record() -> None:
     texts = [f"text {i}" for i in range(40)]
     texts[6] = "x" * 101
 
-    with pytest.raises(DatasetError, match=r"record 7 has 101.*TUNEBOARD_MAX_TEXT_CHARACTERS") as refused:
-        prepare({"main": table(texts)}, PLAN, max_text_characters=100)
+    prepared = prepare({"main": table(texts)}, PLAN, max_text_characters=100)
 
-    assert "xxx" not in str(refused.value)
+    assert [entry.record for entry in prepared.set_aside] == [7]
+    assert "101 characters; at most 100 are taken" in prepared.set_aside[0].reason
+    assert "TUNEBOARD_MAX_TEXT_CHARACTERS" in prepared.set_aside[0].reason
+    assert 7 not in prepared.examples["record"].tolist()
 
 
 def test_at_the_limits_everything_is_taken() -> None:

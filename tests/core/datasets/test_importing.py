@@ -182,6 +182,7 @@ def test_shares_that_make_no_three_splits_are_refused(fractions: tuple[float, fl
         (labelled("a"), "only one label, 'a'"),
         (labelled("a", "b"), "needs at least 2|cannot fill"),
         ([{"text": None, "label": "a"}, {"text": "x", "label": None}], "None of the 2 records can be used"),
+        ([{"text": None, "label": "a"}], "The only record cannot be used. Nothing in column 'text'"),
         ([{"text": f"text {i}", "label": f"id-{i}"} for i in range(40)], "probably an id or free text"),
     ],
 )
