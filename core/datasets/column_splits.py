@@ -14,6 +14,7 @@ from core.datasets.times import parse_times, unreadable
 from core.errors import DatasetError
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted, short
+from core.tasks.strata import Strata
 
 _MOST_UNREADABLE = 0.05
 """Share of filled cells that may be no date; above it the column is taken for something else."""
@@ -37,7 +38,7 @@ class ColumnSplits:
 
 
 def split_by_group(
-    cells: Sequence[str | None], strata: np.ndarray, fractions: Sequence[float], seed: int, *, column: str
+    cells: Sequence[str | None], strata: Strata, fractions: Sequence[float], seed: int, *, column: str
 ) -> ColumnSplits:
     """Splits in which no group is in two, with sizes and labels as near to their shares as whole groups allow.
 
@@ -46,7 +47,7 @@ def split_by_group(
 
     Args:
         cells: the group of each row; a row without one is a group of its own.
-        strata: which label each row has, bool, ``(num_rows, num_labels)``.
+        strata: which labels each row has.
         fractions: shares of train, validation and test.
         seed: decides between groups of equal size.
         column: name of the column, for messages.
@@ -126,11 +127,10 @@ def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, co
     return ColumnSplits(names=names, description=description, problems=problems, notes=notes)
 
 
-def _label_counts(strata: np.ndarray, group_of: np.ndarray, num_groups: int) -> list[dict[int, int]]:
+def _label_counts(strata: Strata, group_of: np.ndarray, num_groups: int) -> list[dict[int, int]]:
     """For each group, how many of its rows have each label."""
     counts: list[dict[int, int]] = [{} for _ in range(num_groups)]
-    rows, labels = np.nonzero(strata)
-    for group, label in zip(group_of[rows].tolist(), labels.tolist(), strict=True):
+    for group, label in zip(group_of[strata.rows].tolist(), strata.labels.tolist(), strict=True):
         counts[group][label] = counts[group].get(label, 0) + 1
     return counts
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.tasks.base import SPLITS
+from core.tasks.strata import Strata
 
 _FIRST_IN_NEED = (0, 2, 1)
 """Splits in the order in which a rare label reaches them: train learns it, test measures it, validation comes last."""
@@ -20,16 +21,14 @@ _DONE = 2**62
 """Stands for the number of examples left of a label that was dealt out."""
 
 
-def stratified_split(
-    strata: np.ndarray, fractions: Sequence[float], seed: int, *, groups: np.ndarray | None = None
-) -> np.ndarray:
+def stratified_split(strata: Strata, fractions: Sequence[float], seed: int, *, groups: np.ndarray | None = None) -> np.ndarray:
     """Assign every example to a split.
 
     A label with one example goes to train, with two to train and test, with three or more to all splits with a fraction above
     zero, wherever the other labels of its examples allow.
 
     Args:
-        strata: which label each example has, bool, ``(num_examples, num_strata)``; rows without any are spread evenly.
+        strata: which labels each example has; those without any are spread evenly.
         fractions: shares of train, validation and test; they sum to 1.
         seed: the same seed and rows give the same splits.
         groups: examples with the same number stay together, ``(num_examples,)``; each on its own if not given.
@@ -37,7 +36,7 @@ def stratified_split(
     Returns:
         Names of the splits, ``(num_examples,)``, dtype object.
     """
-    num_examples = len(strata)
+    num_examples = strata.num_rows
     group_of = np.arange(num_examples) if groups is None else _numbered(groups)
     num_groups = int(group_of.max()) + 1 if num_examples else 0
     sizes = np.bincount(group_of, minlength=num_groups)
@@ -83,7 +82,7 @@ class _Labels:
     """Which groups have which labels, as flat arrays, since a million groups with an object each take seconds.
 
     Args:
-        strata: labels of the examples, ``(num_examples, num_labels)``.
+        strata: labels of the examples.
         group_of: group of each example.
         rank: place of each group in the random order.
         order: the groups in this order.
@@ -92,10 +91,9 @@ class _Labels:
         members: for each label its groups, in random order.
     """
 
-    def __init__(self, strata: np.ndarray, group_of: np.ndarray, rank: np.ndarray, order: np.ndarray) -> None:
-        num_groups, self._num_labels = len(rank), strata.shape[1]
-        examples, labels = np.nonzero(strata)
-        pairs = np.sort(group_of[examples] * max(1, self._num_labels) + labels)
+    def __init__(self, strata: Strata, group_of: np.ndarray, rank: np.ndarray, order: np.ndarray) -> None:
+        num_groups, self._num_labels = len(rank), strata.num_labels
+        pairs = np.sort(group_of[strata.rows] * max(1, self._num_labels) + strata.labels)
         pairs = pairs[np.diff(pairs, prepend=-1) != 0]
         self.group, self.label = np.divmod(pairs, max(1, self._num_labels))
         """Every group with each of its labels, in ascending order."""

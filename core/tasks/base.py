@@ -19,6 +19,7 @@ import pandas as pd
 
 from core.tasks.losses import PLAIN, LossOptions
 from core.tasks.reasons import SetAside
+from core.tasks.strata import Strata
 
 if TYPE_CHECKING:
     import torch
@@ -185,9 +186,9 @@ class Task(ABC):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         """The different labels of each example (for entities: the types that occur in it), sorted."""
 
-    @abstractmethod
-    def strata(self, examples: pd.DataFrame) -> np.ndarray:
-        """What a split should keep in proportion: boolean, shape ``(num_examples, num_strata)``."""
+    def strata(self, examples: pd.DataFrame) -> Strata:
+        """What a split should keep in proportion: which example has which labels."""
+        return Strata.of(self.row_labels(examples), self.label_names(examples))
 
     @abstractmethod
     def check_trainable(self, examples: pd.DataFrame) -> None:

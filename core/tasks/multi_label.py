@@ -49,9 +49,6 @@ class MultiLabel(Task):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         return [tuple(sorted(set(labels))) for labels in examples["labels"]]
 
-    def strata(self, examples: pd.DataFrame) -> np.ndarray:
-        return _indicators(examples["labels"], self.label_names(examples))
-
     def check_trainable(self, examples: pd.DataFrame) -> None:
         labels = self.label_names(examples)
         if not labels:

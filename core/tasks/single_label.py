@@ -15,6 +15,7 @@ from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headl
 from core.tasks.columns import single_label as columns
 from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.starting_biases import log_frequencies
+from core.tasks.strata import Strata
 from core.tasks.text_encoding import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
@@ -48,11 +49,10 @@ class SingleLabel(Task):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         return [(label,) for label in examples["label"]]
 
-    def strata(self, examples: pd.DataFrame) -> np.ndarray:
+    def strata(self, examples: pd.DataFrame) -> Strata:
         names = self.label_names(examples)
-        strata = np.zeros((len(examples), len(names)), dtype=bool)
-        strata[np.arange(len(examples)), pd.Index(names).get_indexer(pd.Index(examples["label"]))] = True
-        return strata
+        labels = pd.Index(names).get_indexer(pd.Index(examples["label"]))
+        return Strata(rows=np.arange(len(examples)), labels=labels, num_rows=len(examples), num_labels=len(names))
 
     def check_trainable(self, examples: pd.DataFrame) -> None:
         labels = self.label_names(examples)

@@ -66,11 +66,6 @@ class TokenClassification(Task):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         return [tuple(sorted({tag[2:] for tag in tags if tag != "O"})) for tags in examples["tags"]]
 
-    def strata(self, examples: pd.DataFrame) -> np.ndarray:
-        names = self.label_names(examples)
-        present = [{tag[2:] for tag in tags if tag != "O"} for tags in examples["tags"]]
-        return np.array([[name in kinds for name in names] for kinds in present], dtype=bool).reshape(len(present), len(names))
-
     def check_trainable(self, examples: pd.DataFrame) -> None:
         if not self.label_names(examples):
             raise DatasetError(

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from core.tasks.base import Encoded, Task
+from core.tasks.strata import Strata
 
 POOL_BATCHES = 100
 """Batches' worth of shuffled inputs that are sorted by length together: enough to pad little, few enough to stay random."""
@@ -143,17 +144,18 @@ def pad(rows: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
     return Batch(input_ids, attention_mask, targets=None)
 
 
-def balanced_weights(strata: np.ndarray) -> np.ndarray:
+def balanced_weights(strata: Strata) -> np.ndarray:
     """How often each example should be drawn so that every label is seen about alike.
 
     An example counts by the rarest of its labels; one without a label like one of the most frequent label.
 
     Args:
-        strata: which labels each example has, bool, ``(num_examples, num_labels)``.
+        strata: which labels each example has.
 
     Returns:
         float, ``(num_examples,)``.
     """
-    counts = np.maximum(strata.sum(axis=0), 1)
-    rarity = np.where(strata, 1.0 / counts, 0.0).max(axis=1, initial=0.0)
+    counts = np.maximum(strata.counts, 1)
+    rarity = np.zeros(strata.num_rows)
+    np.maximum.at(rarity, strata.rows, 1.0 / counts[strata.labels])
     return np.asarray(np.where(rarity > 0, rarity, 1.0 / counts.max(initial=1)))

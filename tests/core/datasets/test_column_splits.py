@@ -14,6 +14,7 @@ from core.datasets.importing import ImportPlan, prepare
 from core.datasets.table import Table
 from core.errors import DatasetError
 from core.tasks.reasons import Reason
+from tests.strata import pairs_of
 
 SHARES = (0.8, 0.1, 0.1)
 
@@ -43,7 +44,7 @@ PLAN: dict[str, Any] = {"task": "single_label", "roles": {"text": ("message",), 
 @settings(deadline=None)
 def test_no_group_is_ever_in_two_splits_and_every_split_has_rows(rows: list[tuple[int, int]], seed: int) -> None:
     groups = [f"g{group}" for group, _ in rows]
-    strata = np.eye(4, dtype=bool)[[label for _, label in rows]]
+    strata = pairs_of(np.eye(4, dtype=bool)[[label for _, label in rows]])
     if len(set(groups)) < 3:
         with pytest.raises(DatasetError, match="at least 3"):
             split_by_group(groups, strata, SHARES, seed, column="g")
@@ -57,14 +58,14 @@ def test_many_small_groups_meet_the_shares() -> None:
     random = np.random.default_rng(0)
     groups = [f"g{number}" for number in random.integers(0, 400, 2000)]
     labels = random.integers(0, 5, 2000)
-    names = np.array(split_by_group(groups, np.eye(5, dtype=bool)[labels], SHARES, 0, column="g").names)
+    names = np.array(split_by_group(groups, pairs_of(np.eye(5, dtype=bool)[labels]), SHARES, 0, column="g").names)
     for split, share in zip(("train", "validation", "test"), SHARES, strict=True):
         assert np.mean(names == split) == pytest.approx(share, abs=0.02)
         assert [np.mean(names[labels == label] == split) for label in range(5)] == pytest.approx([share] * 5, abs=0.05)
 
 
 def test_rows_without_a_group_are_groups_of_their_own() -> None:
-    found = split_by_group([None, " ", "a", "a", "b"], np.ones((5, 1), dtype=bool), SHARES, 0, column="g")
+    found = split_by_group([None, " ", "a", "a", "b"], pairs_of(np.ones((5, 1), dtype=bool)), SHARES, 0, column="g")
     assert found.names[2] == found.names[3]
     assert any("2 rows" in note for note in found.notes)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from core.models.building import load_tokenizer
 from core.tasks import Encoded, get_task
 from core.tasks.token_classification import IGNORED, entities_of
+from tests.strata import table_of
 from tests.tiny import WORDS, tiny_entities_dataset
 
 ENTITIES = get_task("token_classification")
@@ -111,4 +112,4 @@ def test_strata_of_entities_say_which_types_a_sentence_holds() -> None:
 
     strata = ENTITIES.strata(examples)
 
-    assert strata.tolist()[:2] == [[True, False, True], [True, True, True]]
+    assert table_of(strata).tolist()[:2] == [[True, False, True], [True, True, True]]

@@ -12,6 +12,7 @@ from core.tasks.losses import (
     softmax_loss,
 )
 from core.training.batches import balanced_weights, training_batches
+from tests.strata import pairs_of
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 3.0]])
 
@@ -66,7 +67,7 @@ def test_label_smoothing_aims_below_certainty() -> None:
 
 def test_balanced_sampling_shows_rare_labels_as_often_as_frequent_ones() -> None:
     labels = np.array([0] * 900 + [1] * 100)
-    weights = balanced_weights(labels[:, None] == np.array([0, 1])[None, :])
+    weights = balanced_weights(pairs_of(labels[:, None] == np.array([0, 1])[None, :]))
 
     drawn = [i for batch in training_batches([1] * 1000, 32, seed=0, epoch=0, weights=weights) for i in batch]
 
@@ -77,4 +78,4 @@ def test_balanced_sampling_shows_rare_labels_as_often_as_frequent_ones() -> None
 def test_example_without_a_label_is_drawn_like_one_of_the_most_frequent() -> None:
     strata = np.array([[True, False], [True, False], [True, True], [False, False]])
 
-    assert balanced_weights(strata) == pytest.approx([1 / 3, 1 / 3, 1.0, 1 / 3])
+    assert balanced_weights(pairs_of(strata)) == pytest.approx([1 / 3, 1 / 3, 1.0, 1 / 3])
