@@ -1,4 +1,5 @@
-"""What must hold before a run is made: there is room in the queue, and the config was made for the data set as it is now."""
+"""What must hold before a run is made: there is room in the queue, and the config was made for the data set as it is now; and
+before one is finished early: it has ended, and has learned something."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.config import RunConfig
 from core.errors import ConfigError, RunError
+from core.runs.records import RunRecord, RunState
 from core.runs.store import Store
 from core.settings import Settings
 
@@ -46,3 +48,31 @@ def check_agreement(config: RunConfig, dataset: Dataset, name: str) -> None:
         )
     if config.data.task != dataset.task:
         raise ConfigError("data.task", f"is {config.data.task!r}, but data set {name!r} is for {dataset.task}.")
+
+
+def check_finishable(record: RunRecord, *, has_checkpoint: bool) -> None:
+    """Refuse to take results from a run that has them already, may still get them by itself, or has learned nothing.
+
+    Args:
+        record: the run as it stands.
+        has_checkpoint: whether it has written one that is still there.
+
+    Raises:
+        RunError: says how the run stands and what can be done with it.
+    """
+    run = f"Run {record.name!r}"
+    if record.state is RunState.SUCCEEDED:
+        raise RunError(
+            f"{run} has succeeded, so there is nothing to finish: its results and its model are there. "
+            "Launch a new run to train further."
+        )
+    if record.state is RunState.RUNNING:
+        raise RunError(f"{run} is running. Stop it first; it can be finished once it has ended with a checkpoint.")
+    if record.state is RunState.QUEUED:
+        to_finish = " To finish it with what it has learned so far, take it out of the queue first." if has_checkpoint else ""
+        raise RunError(f"{run} is queued and starts when its turn comes, so it cannot be finished now.{to_finish}")
+    if not has_checkpoint:
+        raise RunError(
+            f"{run} ended before its first checkpoint, so there is nothing to finish it with. "
+            "Resume it, and it begins anew with the same settings."
+        )

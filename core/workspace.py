@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from core.admission import check_agreement, check_room
+from core.admission import check_agreement, check_finishable, check_room
 from core.config import RunConfig
 from core.errors import DatasetError, RunError
 from core.folders import has_content, make_folders, remove_folder
@@ -300,8 +300,7 @@ class Workspace:
             NotFoundError: there is no such run, or its data set is gone.
         """
         record = self.store.run(run_id)
-        if record.state.is_final and not has_content(self.run_dir(record.id).checkpoints):
-            raise RunError(f"Run {record.name!r} has no checkpoint to take results from. Resume it to train on.")
+        check_finishable(record, has_checkpoint=has_content(self.run_dir(record.id).checkpoints))
         return self._requeue(run_id, finish_early=True)
 
     def rename_run(self, run_id: str, name: str) -> RunRecord:

@@ -55,7 +55,14 @@ ARROWS = {
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
     "core.folders": {"core.errors"},
-    "core.admission": {"core.errors", "core.config", "core.settings", "core.runs.store", "core.datasets.dataset"},
+    "core.admission": {
+        "core.errors",
+        "core.config",
+        "core.settings",
+        "core.runs.records",
+        "core.runs.store",
+        "core.datasets.dataset",
+    },
     "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
         "core.errors", "core.config", "core.settings", "core.folders", "core.tasks", "core.models", "core.datasets.dataset",

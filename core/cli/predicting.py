@@ -7,6 +7,7 @@ import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
 from core.errors import InputFileError, RunError, UserError
+from core.folders import has_content
 from core.runs.records import RunRecord, RunState
 from core.workspace import Workspace
 
@@ -83,12 +84,18 @@ def _guess_text_column(record: RunRecord, rows: Any) -> str:
 
 def _model_folder(workspace: Workspace, record: RunRecord) -> Path:
     run_dir = workspace.run_dir(record.id)
-    if record.state is not RunState.SUCCEEDED or not run_dir.model.is_dir():
-        raise RunError(
-            f"Run {record.name!r} is {record.state} and has no finished model. "
-            f"Take a run that has succeeded, or finish this one with 'python -m core resume {record.id} --finish'."
-        )
-    return run_dir.model
+    if record.state is RunState.SUCCEEDED and run_dir.model.is_dir():
+        return run_dir.model
+    run = f"Run {record.name!r}"
+    if record.state is RunState.SUCCEEDED:
+        raise RunError(f"The model of run {record.name!r} is gone from its folder. Launch the run again to have it back.")
+    if not record.state.is_final:
+        raise RunError(f"{run} is {record.state} and has no finished model yet. Wait for it, or take a run that has succeeded.")
+    verb, option = ("finish", " --finish") if has_content(run_dir.checkpoints) else ("resume", "")
+    raise RunError(
+        f"{run} ended early ({record.state}) and has no finished model. "
+        f"Take a run that has succeeded, or {verb} this one with 'python -m core resume {record.id}{option}'."
+    )
 
 
 def _line(prediction: dict[str, Any]) -> str:

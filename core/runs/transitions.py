@@ -56,5 +56,6 @@ def _refusal(record: RunRecord, state: RunState) -> str:
     if state is RunState.QUEUED and record.state is RunState.SUCCEEDED:
         return f"Run {record.name!r} has succeeded, so there is nothing to resume. Launch a new run to train further."
     if state is RunState.QUEUED:
-        return f"Run {record.name!r} is {record.state} already. Wait for it to end, or stop it, before you resume it."
+        meanwhile = " and starts when its turn comes" if record.state is RunState.QUEUED else ""
+        return f"Run {record.name!r} is {record.state} already{meanwhile}, so there is nothing to resume."
     return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; it has moved on."

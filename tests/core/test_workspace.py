@@ -131,7 +131,7 @@ def test_finishing_needs_a_checkpoint(workspace, run_config: RunConfig) -> None:
     run = workspace.launch(run_config)
     workspace.stop(run.id)
 
-    with pytest.raises(RunError, match="no checkpoint"):
+    with pytest.raises(RunError, match="before its first checkpoint"):
         workspace.finish(run.id)
 
     leave_checkpoint(workspace, run.id)
