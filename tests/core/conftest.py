@@ -1,15 +1,18 @@
 """A workspace with a small data set, and workers that only pretend, for everything that stands above single modules."""
 
+import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.config import DataConfig, RunConfig
 from core.datasets.dataset import write_dataset
 from core.runs import processes
@@ -45,6 +48,20 @@ def open_workspace(settings: Settings, fake_worker: Callable[[str], tuple[str, .
     yield open_one
     for workspace in opened:
         workspace.close()
+
+
+@pytest.fixture
+def command(
+    settings: Settings, fake_worker: Callable[[str], tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run a command with ``--json``: its exit code and its one JSON object."""
+
+    def run(*words: str, behaviour: str = "succeed") -> tuple[int, dict[str, Any]]:
+        code = main([*words, "--json"], settings=settings, worker_command=fake_worker(behaviour))
+        (line,) = capsys.readouterr().out.splitlines()
+        return code, json.loads(line)
+
+    return run
 
 
 @pytest.fixture

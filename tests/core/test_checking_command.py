@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,9 @@ ROWS = "text,label\n" + "".join(f"sentence number {i} about {'ships' if i % 2 el
 
 
 @pytest.fixture
-def check(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Any]]:
+def check(command: Callable[..., tuple[int, Any]]) -> Callable[..., tuple[int, Any]]:
     """Run the command with ``--json``; gives the exit code and what it answered."""
-
-    def run(*words: str) -> tuple[int, Any]:
-        code = main(["check", *words, "--json"], settings=settings)
-        return code, json.loads(capsys.readouterr().out)
-
-    return run
+    return partial(command, "check")
 
 
 def test_a_file_is_checked_and_the_exit_code_is_0_whatever_is_found(check, tmp_path: Path) -> None:

@@ -8,24 +8,11 @@ from typing import Any
 import pytest
 
 from core import versioning
-from core.cli import main
 from core.datasets.repairs import parse_step
 from core.settings import Settings
 from core.workspace import Workspace
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
-
-
-@pytest.fixture
-def command(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command with ``--json``: its exit code and its one JSON object."""
-
-    def run(*words: str) -> tuple[int, dict[str, Any]]:
-        code = main([*words, "--json"], settings=settings)
-        (line,) = capsys.readouterr().out.splitlines()
-        return code, json.loads(line)
-
-    return run
 
 
 @pytest.fixture
