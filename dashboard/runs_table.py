@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ from dashboard.queue_bar import draw_moves
 from dashboard.run_dialogs import ask_in_dialog
 
 _STOPPING = "Stopping"
+_STATUS_HELP = "The number of a waiting run is its place in the queue. Waiting runs by themselves are listed in that order."
 
 _ROWS = 300
 """Runs shown at first: a table of thousands is neither drawn fast nor read."""
@@ -72,9 +74,15 @@ def _draw_table(wanted: RunFilter) -> None:
         st.info("No run fits these filters.", icon=":material/filter_alt_off:")
         return
     places = {run.id: place for place, run in enumerate(workspace.queue(), start=1)}
+    if wanted.states == {RunState.QUEUED}:
+        runs = sorted(runs, key=lambda run: places.get(run.id, 0))
+    rows = pd.DataFrame([_row(run, names, places) for run in runs])
+    chips = {look.title: look.chip for look in widgets.STATE_LOOKS.values()}
+    chips |= {_STOPPING: widgets.STATE_LOOKS[RunState.CANCELLED].chip}
+    chips |= {_waiting(place): widgets.STATE_LOOKS[RunState.QUEUED].chip for place in places.values()}
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
     picked = st.dataframe(
-        pd.DataFrame([_row(run, names, places) for run in runs]),
+        rows,
         hide_index=True,
         key=widgets.key_of_rows("runs", [run.id for run in runs]),
         on_select="rerun",
@@ -82,21 +90,16 @@ def _draw_table(wanted: RunFilter) -> None:
         height=min(37 + 35 * max(len(runs), 3), 900),
         column_config={
             "status": st.column_config.MultiselectColumn(
-                "Status",
-                width=100,
-                options=[*(look.title for look in widgets.STATE_LOOKS.values()), _STOPPING],
-                color=[*(look.chip for look in widgets.STATE_LOOKS.values()), widgets.STATE_LOOKS[RunState.CANCELLED].chip],
+                "Status", width=100, options=list(chips), color=list(chips.values()), help=_STATUS_HELP if places else None
             ),
-            "name": st.column_config.TextColumn("Run"),
-            "place": st.column_config.NumberColumn("Queue", width="small", help="Place in the queue") if places else None,
-            "dataset": st.column_config.TextColumn("Data set"),
-            "model": st.column_config.TextColumn("Model"),
-            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width="small"),
-            "score": st.column_config.NumberColumn("Test score", format="%.3f", width="small"),
-            "metric": st.column_config.TextColumn("Metric", width="small"),
-            "duration": st.column_config.TextColumn("Duration", width="small"),
-            "created": st.column_config.DatetimeColumn("Created", format="D MMM, HH:mm"),
-            "tags": st.column_config.ListColumn("Tags"),
+            "name": st.column_config.TextColumn("Run", width=150),
+            "dataset": st.column_config.TextColumn("Data set", width=105),
+            "model": st.column_config.TextColumn("Model", width=70),
+            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=75),
+            "score": st.column_config.TextColumn("Test score", width=110),
+            "duration": st.column_config.TextColumn("Duration", width=83),
+            "created": st.column_config.DatetimeColumn("Created", format="D MMM, HH:mm", width=95),
+            "tags": st.column_config.ListColumn("Tags", width=60),
         },
         placeholder="",
         alt="All runs",
@@ -134,20 +137,29 @@ def _draw_actions(chosen: Sequence[RunRecord]) -> None:
 
 
 def _row(run: RunRecord, names: Mapping[str, str], places: Mapping[str, int]) -> dict[str, Any]:
-    look = widgets.STATE_LOOKS[run.state]
     return {
-        "status": [_STOPPING if run.state is RunState.RUNNING and run.stop_requested else look.title],
+        "status": [_status(run, places)],
         "name": run.name,
-        "place": places.get(run.id),
         "dataset": names.get(run.dataset_id, "(deleted)"),
-        "model": run.model,
+        "model": PurePath(run.model).name if PurePath(run.model).is_absolute() else run.model,
         "progress": _progress(run),
-        "score": run.headline,
-        "metric": run.headline_name or "",
+        "score": None if run.headline is None else f"{formats.score(run.headline)} {run.headline_name or ''}".strip(),
         "duration": formats.duration(_duration_s(run)),
         "created": formats.aware(run.created_at).astimezone(),
         "tags": list(run.tags),
     }
+
+
+def _status(run: RunRecord, places: Mapping[str, int]) -> str:
+    if run.state is RunState.RUNNING and run.stop_requested:
+        return _STOPPING
+    if run.state is RunState.QUEUED and run.id in places:
+        return _waiting(places[run.id])
+    return widgets.STATE_LOOKS[run.state].title
+
+
+def _waiting(place: int) -> str:
+    return f"{widgets.STATE_LOOKS[RunState.QUEUED].title} · {place}"
 
 
 def _progress(run: RunRecord) -> int:

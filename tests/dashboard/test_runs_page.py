@@ -1,5 +1,6 @@
 """The Runs page and the page of one run, in every state a run can be in."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -33,8 +34,29 @@ def test_all_runs_are_listed_with_their_headline_figure(open_page: OpenPage) -> 
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == 7
-    assert {state for (state,) in table["status"]} == {"Done", "Failed", "Stopped", "Training", "Waiting"}
+    assert {state for (state,) in table["status"]} == {"Done", "Failed", "Stopped", "Training", "Waiting · 1"}
     assert table["score"].notna().sum() == 3
+
+
+@pytest.mark.usefixtures("made")
+def test_the_table_fits_a_window_of_1280_pixels_with_a_run_that_waits(open_page: OpenPage) -> None:
+    table = open_page("runs").dataframe[0]
+    widths = {name: column.get("width", "as wide as its cells") for name, column in json.loads(table.proto.columns).items()}
+    assert set(widths) >= set(table.value.columns)
+    # Beside the menu and the page's margins there are 898 pixels; the boxes to choose a row take 33, a bar to scroll down 17.
+    assert sum(widths[name] for name in table.value.columns) <= 898 - 33 - 17
+
+
+def test_waiting_runs_by_themselves_are_listed_as_they_will_start(
+    made: dict[str, str], open_page: OpenPage, workspace: Workspace
+) -> None:
+    for name in ("second", "third"):
+        made_workspace.make_run(workspace, workspace.dataset(workspace.run(made["queued"]).dataset_id), name)
+    app = open_page("runs")
+    app.button_group(key="runs-states").set_value([RunState.QUEUED]).run()
+    table = app.dataframe[0].value
+    assert [status for (status,) in table["status"]] == ["Waiting · 1", "Waiting · 2", "Waiting · 3"]
+    assert table["name"].tolist()[1:] == ["second", "third"]
 
 
 @pytest.mark.usefixtures("made")
