@@ -19,13 +19,12 @@ from core.folders import has_content, make_folders, remove_folder
 from core.names import clean_name
 from core.paths import inside
 from core.runs.ids import new_folder
+from core.runs.lasting import LastingCatalogue
 from core.runs.launcher import WORKER_COMMAND, Launcher
 from core.runs.queue_desk import QueueDesk
-from core.runs.rebuilding import num_lost_folders
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.runs.run_lists import RunLists
-from core.runs.store import Store
 from core.settings import Settings
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
@@ -38,7 +37,8 @@ class Workspace:
 
     Attributes:
         settings: where it is and which limits hold.
-        store: its catalogue.
+        catalogue: its catalogue, with what became of it.
+        store: the catalogue as whoever works here sees it.
         launcher: the supervisor of its runs in this process, once ``start_launcher`` was called.
     """
 
@@ -54,7 +54,8 @@ class Workspace:
         """
         make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
         self.settings = settings
-        self.store = Store(settings.database_url)
+        self.catalogue = LastingCatalogue(settings)
+        self.store = self.catalogue.store
         self.launcher: Launcher | None = None
         self._worker_command = tuple(worker_command)
         self._is_shared = False
@@ -99,10 +100,6 @@ class Workspace:
                 launcher.supervise()
         finally:
             launcher.disown()
-
-    def num_lost_folders(self) -> int:
-        """How many folders of data sets and runs the catalogue knows nothing of any more; ``doctor --repair`` enters them."""
-        return num_lost_folders(self.settings, self.store.everybodys())
 
     # --- data sets ---------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import UserError
 from dashboard import identity, state, widgets
+from dashboard.catalogue_news import say_made_anew
 
 ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220  # wide enough for five short titles; the rest of the window belongs to tables and charts
@@ -44,4 +45,5 @@ except UserError as error:
     st.stop()
 
 with widgets.whatever_happens_said():
+    say_made_anew()
     page.run()

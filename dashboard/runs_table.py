@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.runs.rebuilding import Account
 from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import LineReader
 from core.runs.run_lists import RunFilter, RunsOverview
@@ -52,10 +53,16 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
     )
 
 
-def notice_change(drawn: RunsOverview) -> None:
-    """Draw the page again where runs have come, gone or changed their state since, in whatever tab or process; else nothing."""
+def notice_change(drawn: RunsOverview, news: Account | None = None) -> None:
+    """Draw the page again where runs have come, gone or changed their state since, in whatever tab or process; else nothing.
+
+    Args:
+        drawn: what the page shows.
+        news: what was known of the catalogue itself.
+    """
     with widgets.whatever_happens_said():
-        if state.workspace().lists.overview() != drawn:
+        workspace = state.workspace()
+        if workspace.lists.overview() != drawn or workspace.catalogue.made_anew() is not news:
             st.rerun()
 
 
@@ -141,7 +148,7 @@ def _row(run: RunRecord, names: Mapping[str, str], places: Mapping[str, int]) ->
         "status": [_status(run, places)],
         "name": run.name,
         "dataset": names.get(run.dataset_id, "(deleted)"),
-        "model": PurePath(run.model).name if PurePath(run.model).is_absolute() else run.model,
+        "model": PurePath(run.model).name,  # the run's page has the whole of it
         "progress": _progress(run),
         "score": None if run.headline is None else f"{formats.score(run.headline)} {run.headline_name or ''}".strip(),
         "duration": formats.duration(_duration_s(run)),

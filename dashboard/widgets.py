@@ -106,18 +106,6 @@ def show_error(message: str, *, title: str = "That did not work") -> None:
     st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)
 
 
-def say_lost_folders() -> None:
-    """On a page that has nothing to list: whether that is because the catalogue was lost, and how to have it back."""
-    number = state.workspace().num_lost_folders()
-    if number:
-        st.warning(
-            f"{formats.plural(number, 'folder')} of data sets and runs lie in this workspace, but its catalogue has none of "
-            "them. Run python -m core doctor --repair with the same TUNEBOARD_HOME, then open this page again.",
-            icon=":material/find_in_page:",
-            title="The catalogue is empty",
-        )
-
-
 def facts(values: Mapping[str, str], *, gap: Literal["small", "medium"] = "medium") -> None:
     """A row of small named figures. Values are ours or escaped; a small gap is for many figures."""
     with st.container(horizontal=True, gap=gap):

@@ -16,6 +16,7 @@ from sqlalchemy import exc
 
 from core.errors import UserError
 from core.runs import migrations
+from core.runs.catalogue_file import CatalogueFile
 
 BUSY_TIMEOUT_S = 60.0
 """How long a change waits for another process that holds the database."""
@@ -28,16 +29,22 @@ class NotNowError(UserError):
     """The catalogue may be whole, but cannot be read or written at the moment."""
 
 
-def open_database(database_url: str) -> sa.Engine:
+def open_database(database_url: str, file: CatalogueFile | None = None) -> sa.Engine:
     """Open the catalogue's database, making its tables or bringing them to the current version where need be.
+
+    Args:
+        database_url: where it is.
+        file: looks at the database's file before every use, if given; closed by whoever made it.
 
     Raises:
         UserError: the URL leads nowhere, or to something that is not a catalogue, or to one of a later version.
     """
     try:
-        engine = _engine(database_url)
+        engine = _engine(database_url, file)
         try:
             _bring_up_to_date(engine)
+            if file is not None:
+                file.begin()
         except BaseException:
             engine.dispose()
             raise
@@ -94,7 +101,14 @@ def _said_plainly(engine: sa.Engine) -> Iterator[None]:
     """Say what a database in use may meet in a person's words; nothing of the change has happened then."""
     try:
         yield
-    except exc.OperationalError as error:
+    except exc.DatabaseError as error:
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            raise UserError(
+                f"The catalogue is damaged ({error.orig}). Run 'python -m core doctor --repair' with the same TUNEBOARD_HOME: it "
+                "sets the damaged file aside and makes a new one from the folders. Tuneboard may go on meanwhile."
+            ) from error
+        if not isinstance(error, exc.OperationalError):
+            raise
         engine.dispose()  # a connection that was opened while the file was read-only would stay so: the next try opens another
         raise NotNowError(_in_words(str(error.orig))) from error
 
@@ -128,7 +142,7 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
         migrations.upgrade(connection)
 
 
-def _engine(database_url: str) -> sa.Engine:
+def _engine(database_url: str, file: CatalogueFile | None) -> sa.Engine:
     if sa.make_url(database_url).get_backend_name() != "sqlite":
         return sa.create_engine(database_url, pool_pre_ping=True)
     engine = sa.create_engine(database_url, connect_args={"timeout": BUSY_TIMEOUT_S})
@@ -142,7 +156,27 @@ def _engine(database_url: str) -> sa.Engine:
         changes = connection.get_execution_options().get("changes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
 
+    if file is not None:
+        _look_at_file(engine, file)
     return engine
+
+
+def _look_at_file(engine: sa.Engine, file: CatalogueFile) -> None:
+    """Have a new connection and every one that is used again lead to the file that lies at the path now."""
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _before_opening(*_: Any) -> None:
+        file.check()
+
+    @sa.event.listens_for(engine, "connect")
+    def _after_opening(_: Any, record: Any) -> None:
+        record.info["file"] = file.opened
+
+    @sa.event.listens_for(engine, "checkout")
+    def _before_use(_connection: Any, record: Any, _proxy: Any) -> None:
+        file.check()
+        if record.info["file"] is not file.opened:
+            raise exc.InvalidatePoolError  # all that were opened before are closed, and a new one is opened
 
 
 def _use_wal(engine: sa.Engine) -> None:

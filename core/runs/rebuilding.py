@@ -5,16 +5,21 @@ database that cannot be read is set aside, never deleted. Lines the catalogue ha
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
 from core.errors import UserError
 from core.runs import processes
-from core.runs.database import NotNowError, changing, open_database
+from core.runs.carrying_over import carry_over
+from core.runs.catalogue_file import OpenFile
+from core.runs.database import BUSY_TIMEOUT_S, NotNowError, changing, open_database
 from core.runs.endings import headline
 from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.run_dir import RunDir, read_json
@@ -29,26 +34,62 @@ class Account:
 
     Attributes:
         set_aside: where the damaged database lies now; nothing if there was none.
-        num_datasets, num_runs: how many were entered.
+        num_carried: how many data sets and runs were entered as a catalogue that was lost in use had them.
+        num_datasets, num_runs: how many were entered from their folders.
         left_out: name of each folder that could not be entered, and why.
+        moment: when.
     """
 
     set_aside: Path | None = None
+    num_carried: int = 0
     num_datasets: int = 0
     num_runs: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
+    moment: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def rebuild(settings: Settings) -> Account:
-    """Enter into the catalogue whatever lies in the workspace and is not in it.
+def rebuild(settings: Settings, lost: OpenFile | None = None) -> Account:
+    """Enter into the catalogue whatever lies in the workspace and is not in it. Several processes may do so at once.
+
+    Args:
+        settings: where everything is.
+        lost: the catalogue's file as it was before it was deleted or replaced in use; what it knew is entered first.
 
     Raises:
         UserError: the database cannot be opened, and is not a file of this workspace that could be set aside.
     """
+    with _one_at_a_time(settings):
+        return _rebuild(settings, lost)
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    """While no other process sets files aside here: it could be the new one of this process."""
+    try:
+        lock = FileLock(settings.home / "catalogue.lock", timeout=BUSY_TIMEOUT_S)
+        lock.acquire()
+    except Timeout:
+        raise NotNowError("Another process has been making the catalogue anew for a minute; nothing was changed.") from None
+    except OSError as error:
+        raise UserError(
+            f"The workspace {settings.home} cannot be written to ({error.strerror}), so its catalogue cannot be made anew. "
+            "Give this user write access and try again."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _rebuild(settings: Settings, lost: OpenFile | None) -> Account:
     account = Account()
+    if lost is not None:
+        lost.remove_leftovers()
     engine = _opened(settings, account)
     try:
         with changing(engine) as connection:
+            if lost is not None:
+                account.num_carried = carry_over(connection, lost, settings)
             known = {row.id for table in (datasets, runs) for row in connection.execute(sa.select(table.c.id))}
             names = {row.name for table in (datasets, runs) for row in connection.execute(sa.select(table.c.name))}
             for folder in _folders(settings.datasets_folder, known):

@@ -20,6 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import DatasetError, RunError
+from core.runs.catalogue_file import CatalogueFile
 from core.runs.database import changing, open_database, reading
 from core.runs.queue_order import QueueOrder
 from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
@@ -32,17 +33,24 @@ from core.runs.views import EVERYTHING, View
 class Store:
     """One process's door to the catalogue; safe to use from several threads."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, file: CatalogueFile | None = None) -> None:
         """Open the catalogue, making its tables where they are not there yet.
+
+        Args:
+            database_url: where it is.
+            file: looks whether the catalogue's file was deleted or replaced while this is open; without it, nobody does.
 
         Raises:
             UserError: the URL leads nowhere, or to something that is not a catalogue.
         """
-        self._engine = open_database(database_url)
+        self._file = file
+        self._engine = open_database(database_url, file)
         self._view = EVERYTHING
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._file is not None:
+            self._file.close()
         self._engine.dispose()
 
     def for_user(self, owner: str, *, sees_all: bool) -> "Store":
@@ -63,6 +71,7 @@ class Store:
     def add_dataset(self, record: DatasetRecord) -> DatasetRecord:
         """Enter a data set; where its name is taken, it gets a number."""
         with self._change() as connection:
+            connection.execute(datasets.delete().where(datasets.c.id == record.id))  # a rebuilding may have met its folder
             name = self._view.free_name(connection, datasets, record.name)
             record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
             connection.execute(datasets.insert().values(row_of_dataset(record)))
@@ -170,6 +179,7 @@ class Store:
             raise ValueError(f"a new run is queued, not {record.state}")
         with self._change() as connection:
             self._view.find(connection, datasets, record.dataset_id)
+            connection.execute(runs.delete().where(runs.c.id == record.id))  # a rebuilding may have met its folder
             name = self._view.free_name(connection, runs, record.name)
             record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
             connection.execute(runs.insert().values(**row_of_run(record), queue_position=next_position(connection)))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import NotFoundError
 from dashboard import state, uploads, widgets
+from dashboard.catalogue_news import say_lost_folders
 from dashboard.data_import import IMPORT, draw_import, draw_upload
 from dashboard.dataset_list import draw_list
 from dashboard.dataset_view import draw_dataset
@@ -21,7 +22,7 @@ def draw_home() -> None:
         draw_list(records)
         st.subheader("Add a data set", anchor=False)
     else:
-        widgets.say_lost_folders()
+        say_lost_folders()
         st.subheader("Start with your own file, or with a sample", anchor=False)
     draw_upload()
     st.caption("No file at hand? The samples were written for Tuneboard.")

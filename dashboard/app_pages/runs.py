@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import state, widgets
+from dashboard.catalogue_news import say_lost_folders
 from dashboard.queue_bar import draw_queue
 from dashboard.run_dialogs import show_dialog_asked_for
 from dashboard.runs_table import draw_filters, draw_table, notice_change
@@ -12,7 +13,7 @@ widgets.page_head("Runs", "Every training run, newest first. A run goes on in th
 
 overview = workspace.lists.overview()
 if not overview.num_runs:
-    widgets.say_lost_folders()
+    say_lost_folders()
     if workspace.dataset_records():
         line, button, page = "Choose a data set and a model; the defaults are good.", "Train a model", state.TRAIN_PAGE
     else:
@@ -25,4 +26,4 @@ chosen = draw_filters(overview)
 active = any(not state_of_some.is_final for state_of_some in overview.by_state)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
 if not show_dialog_asked_for():  # drawing the page again would take away what somebody is writing in it
-    st.fragment(notice_change, run_every=5.0)(overview)
+    st.fragment(notice_change, run_every=5.0)(overview, workspace.catalogue.made_anew())
