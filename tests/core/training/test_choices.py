@@ -16,15 +16,9 @@ from core.models.trainable import choose_trainable, merge_adapters
 from core.tasks import get_task
 from core.training.fine_tune import TrainingStopped, fine_tune
 from core.training.loop import Loop
-from tests.core.training.test_fine_tune import ListRecorder, config_for, places_in
-from tests.tiny import tiny_dataset, write_tiny_dataset
+from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 
 pytestmark = pytest.mark.training
-
-
-@pytest.fixture
-def colours(tmp_path: Path) -> Dataset:
-    return write_tiny_dataset(tmp_path / "colours", tiny_dataset())
 
 
 def trained(config: RunConfig, dataset: Dataset, folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], ListRecorder]:

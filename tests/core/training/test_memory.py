@@ -10,15 +10,10 @@ from core.models.heads import PooledClassifier
 from core.training import loop
 from core.training.fine_tune import fine_tune
 from core.training.memory import MemoryLadder, is_out_of_memory, no_room_to_read, ran_out
-from tests.core.training.test_fine_tune import ListRecorder, config_for, places_in
+from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
 pytestmark = pytest.mark.training
-
-
-@pytest.fixture
-def colours(tmp_path: Path) -> Dataset:
-    return write_tiny_dataset(tmp_path / "colours", tiny_dataset())
 
 
 @pytest.fixture

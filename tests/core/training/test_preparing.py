@@ -16,11 +16,6 @@ from tests.tiny import tiny_dataset, tiny_entities_dataset, write_tiny_dataset
 
 
 @pytest.fixture
-def colours(tmp_path: Path) -> Dataset:
-    return write_tiny_dataset(tmp_path / "colours", tiny_dataset())
-
-
-@pytest.fixture
 def names(tmp_path: Path) -> Dataset:
     return write_tiny_dataset(tmp_path / "names", tiny_entities_dataset(), "token_classification")
 

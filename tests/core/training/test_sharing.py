@@ -16,7 +16,7 @@ from core.datasets.dataset import Dataset
 from core.runs.run_dir import RunDir
 from core.settings import PROJECT_ROOT
 from core.training.sharing import Sharing
-from tests.core.training.test_fine_tune import EXAMPLES, config_for
+from tests.core.training.tiny_runs import EXAMPLES, config_for
 from tests.tiny import write_tiny_dataset
 
 training = pytest.mark.training
