@@ -9,6 +9,7 @@ from dashboard.escaping import markdown_text
 
 _NEWS_FOR = timedelta(days=1)
 _SEEN = "catalogue-news-seen"
+_TITLE, _ICON = "The catalogue was made anew", ":material/restore_page:"
 
 
 def say_made_anew() -> None:
@@ -16,28 +17,25 @@ def say_made_anew() -> None:
     account = state.workspace().catalogue.made_anew()
     if account is None or st.session_state.get(_SEEN) == account.moment or datetime.now(UTC) - account.moment > _NEWS_FOR:
         return
-    sentences = [
-        f"On {formats.day_and_time(account.moment)} its file was found deleted or replaced. No folder of a data set or run was "
-        "touched."
-    ]
-    if account.num_datasets or account.num_runs:
-        sentences.append(
-            "What only the file knew could not all be had back: look at the names of your data sets, and resume runs "
-            "that had been waiting."
-        )
+    is_whole = account.num_carried > 0 or not (account.num_datasets or account.num_runs or account.left_out)
+    sentences = [f"On {formats.day_and_time(account.moment)} its file was found deleted or replaced."]
+    if is_whole:
+        sentences.append("Nothing is lost: every data set and run is as it was.")
     else:
-        sentences.append("Every data set and run is as it was.")
+        sentences.append(
+            "What lies in the folders was entered again, and nothing there was touched. What only the file knew is lost: look at "
+            "the names of your data sets, and resume runs that had been waiting."
+        )
+        if account.left_out:
+            number = formats.plural(len(account.left_out), "folder")
+            sentences.append(f"{number} could not be entered; python -m core doctor --repair says which, and why.")
     if account.set_aside is not None:
         sentences.append(f"What lay in its place could not be read and was kept as {account.set_aside.name}.")
-    if account.left_out:
-        sentences.append(
-            f"{formats.plural(len(account.left_out), 'folder')} could not be entered; python -m core doctor --repair says which "
-            "and why."
-        )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(
-            markdown_text(" ".join(sentences), longest=1000), icon=":material/restore_page:", title="The catalogue was made anew"
-        )
+    with st.container(horizontal=True):
+        if is_whole:
+            st.info(markdown_text(" ".join(sentences), longest=1000), icon=_ICON, title=_TITLE)
+        else:
+            st.warning(markdown_text(" ".join(sentences), longest=1000), icon=_ICON, title=_TITLE)
         if st.button("Understood", key="catalogue-news"):
             st.session_state[_SEEN] = account.moment
             st.rerun()

@@ -99,14 +99,14 @@ def _draw_table(wanted: RunFilter) -> None:
             "status": st.column_config.MultiselectColumn(
                 "Status", width=100, options=list(chips), color=list(chips.values()), help=_STATUS_HELP if places else None
             ),
-            "name": st.column_config.TextColumn("Run", width=150),
-            "dataset": st.column_config.TextColumn("Data set", width=105),
+            "name": st.column_config.TextColumn("Run", width=145),
+            "dataset": st.column_config.TextColumn("Data set", width=110),
             "model": st.column_config.TextColumn("Model", width=70),
-            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=75),
+            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=70),
             "score": st.column_config.TextColumn("Test score", width=110),
             "duration": st.column_config.TextColumn("Duration", width=83),
             "created": st.column_config.DatetimeColumn("Created", format="D MMM, HH:mm", width=95),
-            "tags": st.column_config.ListColumn("Tags", width=60),
+            "tags": st.column_config.ListColumn("Tags", width=65),
         },
         placeholder="",
         alt="All runs",

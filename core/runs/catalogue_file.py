@@ -32,7 +32,7 @@ def file_of(database_url: str) -> Path | None:
         url = sa.make_url(database_url)
     except sa.exc.ArgumentError:
         return None
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith((":memory:", "file:")):
         return None
     return Path(url.database).absolute()
 
@@ -42,18 +42,19 @@ class OpenFile:
 
     Attributes:
         connection: reads what the file holds; safe to use from several threads one after the other.
+        number: what tells it from every other file, in every process, for as long as one has it open.
     """
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, check_same_thread=False, isolation_level=None)
         self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens what lies beside the file, too
         self._path = path
-        self._number = _number(path)
+        self.number = _number(path)
         self._beside = {beside: _number(beside) for beside in (path.with_name(path.name + end) for end in _BESIDE)}
 
     def is_in_place(self) -> bool:
         """Whether the path still leads to this file."""
-        return _number(self._path, unknown=self._number) == self._number
+        return _number(self._path, unknown=self.number) == self.number
 
     def remove_leftovers(self) -> None:
         """Remove what SQLite kept beside this file and is still there: it would be taken for a part of the next file."""
@@ -124,7 +125,7 @@ class CatalogueFile:
             before, now = now, _look(self._path)
 
 
-def _number(path: Path, unknown: tuple[int, int] | None = None) -> tuple[int, int] | None:
+def _number(path: Path, unknown: str | None = None) -> str | None:
     """What tells a file from every other that there is: nothing where there is none, ``unknown`` where that cannot be said."""
     try:
         found = path.stat()
@@ -132,7 +133,7 @@ def _number(path: Path, unknown: tuple[int, int] | None = None) -> tuple[int, in
         return None
     except OSError:
         return unknown
-    return found.st_dev, found.st_ino
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 def _look(path: Path) -> tuple[int, ...]:

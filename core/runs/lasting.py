@@ -29,7 +29,7 @@ class LastingCatalogue:
         was_there = path is None or (path.is_file() and path.stat().st_size > 0)
         self._file = None if path is None else CatalogueFile(path, self._make_anew)
         self.store = Store(settings.database_url, self._file)
-        if not was_there and num_lost_folders(settings, self.store):
+        if not was_there and self.num_lost_folders():
             logger.warning("The workspace had folders, but no catalogue any more. It is made anew from them.")
             self._make_anew(None)
 

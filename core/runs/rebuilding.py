@@ -89,7 +89,7 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> Account:
     try:
         with changing(engine) as connection:
             if lost is not None:
-                account.num_carried = carry_over(connection, lost, settings)
+                account.num_carried = carry_over(connection, lost)
             known = {row.id for table in (datasets, runs) for row in connection.execute(sa.select(table.c.id))}
             names = {row.name for table in (datasets, runs) for row in connection.execute(sa.select(table.c.name))}
             for folder in _folders(settings.datasets_folder, known):

@@ -29,11 +29,23 @@ def test_a_page_says_that_the_catalogue_was_deleted_until_it_was_read(
 
     assert not app.exception
     assert NEWS in words_on(app)
-    assert "Every data set and run is as it was" in words_on(app)
+    assert "every data set and run is as it was" in words_on(app)
     assert rows_on(app) == shown
     button(app, "Understood").click().run()
     assert NEWS not in words_on(app)
     assert NEWS not in words_on(app.run())
+
+
+@pytest.mark.usefixtures("made")
+def test_what_could_only_be_had_back_from_the_folders_is_said_to_be(workspace: Workspace, open_page: OpenPage) -> None:
+    workspace.close()
+    (workspace.settings.home / "tuneboard.db").unlink()
+
+    words = words_on(open_page("data"))
+
+    assert NEWS in words
+    assert "look at the names of your data sets" in words
+    assert "Nothing is lost" not in words
 
 
 def test_something_that_cannot_be_read_in_its_place_is_named(workspace: Workspace, open_page: OpenPage) -> None:

@@ -98,23 +98,22 @@ def test_a_file_that_is_never_touched_is_never_made_anew(used: Workspace) -> Non
     assert used.catalogue.made_anew() is None
 
 
-def test_a_backup_put_in_its_place_holds_and_what_came_after_it_is_entered(
+def test_a_backup_put_in_its_place_brings_back_what_was_deleted_and_takes_nothing(
     used: Workspace, settings: Settings, run_config: RunConfig, open_workspace
 ) -> None:
     copy = backup(settings)
-    used.rename_run(used.run("waiting").id, "renamed after the backup")
+    used.rename_run(used.run("waiting").id, "renamed")
     used.store.end_run(used.run("working").id, RunState.SUCCEEDED, headline=0.5, headline_name="Macro F1")
-    later = used.launch(run_config, name="after the backup")
-    used.tag_run(later.id, ["new"])
+    used.tag_run(used.launch(run_config, name="new").id, ["new"])
+    used.store.delete_run("hers")
+    before = used.runs()
 
     copy.replace(settings.home / "tuneboard.db")  # while what SQLite keeps beside the old one is still there
 
-    assert {run.name for run in used.runs()} == {"working", "waiting", "later", "stopped", "hers", "after the backup"}
-    assert used.run("after the backup").tags == ("new",)
-    assert used.run("working").state is RunState.SUCCEEDED  # and does not work or wait again
-    assert [run.name for run in used.queue()] == ["later", "waiting", "hers", "after the backup"]
-    other = open_workspace()
-    assert everything(other) == everything(used)
+    assert [run for run in used.runs() if run.name != "hers"] == before
+    assert used.run("hers").state is RunState.QUEUED
+    assert [run.name for run in used.queue()] == ["later", "renamed", "hers", "new"]
+    assert everything(open_workspace()) == everything(used)
     with contextlib.closing(sqlite3.connect(settings.home / "tuneboard.db")) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -151,14 +150,17 @@ def test_what_the_lost_file_cannot_tell_any_more_comes_from_the_folders(
     assert (account.num_carried, account.num_datasets, account.num_runs) == (0, 1, 1)
 
 
-def test_a_process_that_notices_later_brings_nothing_back_that_was_deleted_meanwhile(
+def test_a_process_that_notices_later_undoes_nothing_that_was_done_meanwhile(
     used: Workspace, settings: Settings, open_workspace
 ) -> None:
     slow = open_workspace()
     slow.runs()
-    remove(settings, *FILES)
-    used.delete_run(used.run("stopped").id)
+    for name in ("stopped", "later"):
+        remove(settings, *FILES)
+        used.delete_run(used.run(name).id)
     used.rename_run(used.run("waiting").id, "renamed")
+    used.stop("hers")
+    used.store.requeue("hers", finish_early=False)
     expected = everything(used)
 
     assert everything(slow) == expected
@@ -191,6 +193,19 @@ def test_a_file_that_was_missing_at_the_start_is_made_from_the_folders(
     assert {run.name for run in again.runs()} == {"working", "waiting", "later", "stopped"}
     assert again.catalogue.made_anew() is not None
     assert again.catalogue.num_lost_folders() == 0
+
+
+def test_what_a_process_that_knew_only_the_folders_has_entered_gives_way(
+    used: Workspace, settings: Settings, open_workspace
+) -> None:
+    before = everything(used)
+    remove(settings, *FILES)
+
+    started = open_workspace()
+
+    assert started.run("waiting").state is RunState.INTERRUPTED
+    assert everything(used) == before
+    assert everything(started) == before
 
 
 def test_a_damaged_catalogue_in_use_is_said_with_what_to_do_and_that_helps(used: Workspace, settings: Settings) -> None:
@@ -246,38 +261,40 @@ from core.workspace import Workspace
 workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": sys.argv[1]}))
 print("up", flush=True)
 for line in sys.stdin:
-    run = workspace.run("common")
-    workspace.tag_run(run.id, [*run.tags, f"{sys.argv[2]}-{line.strip()}"])
+    run = workspace.run(sys.argv[2])
+    workspace.tag_run(run.id, [*run.tags, line.strip()])
     print("done", flush=True)
 workspace.close()
 """
 
 
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
 def test_several_processes_lose_nothing_however_often_the_file_is_deleted(
     workspace: Workspace, settings: Settings, run_config: RunConfig
 ) -> None:
-    workspace.launch(run_config, name="common")
+    for name in ("ada", "ben"):
+        workspace.launch(run_config, name=name)
     words = [sys.executable, "-c", WRITER, str(settings.home)]
-    writers = [
-        subprocess.Popen([*words, name], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for name in ("ada", "ben")
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "up\n"
-    expected = []
-    for number in range(3):
-        remove(settings, *FILES)
-        for name, writer in zip(("ada", "ben"), writers, strict=True):
-            assert writer.stdin is not None
-            assert writer.stdout is not None
-            writer.stdin.write(f"{number}\n")
-            writer.stdin.flush()
-            assert writer.stdout.readline() == "done\n"
-            expected.append(f"{name}-{number}")
-    for writer in writers:
-        writer.communicate()
-        assert writer.returncode == 0
+    with contextlib.ExitStack() as ended:
+        writers = {
+            name: ended.enter_context(
+                subprocess.Popen([*words, name], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for name in ("ada", "ben")
+        }
+        for writer in writers.values():
+            assert said(writer) == "up\n"
+        for number in range(5):
+            remove(settings, *FILES)
+            for writer in writers.values():  # both notice at the same time
+                assert writer.stdin is not None
+                writer.stdin.write(f"{number}\n")
+                writer.stdin.flush()
+            for writer in writers.values():
+                assert said(writer) == "done\n"
 
-    assert list(workspace.run("common").tags) == expected
-    assert len(workspace.runs()) == 1
+    assert {run.name: run.tags for run in workspace.runs()} == dict.fromkeys(("ada", "ben"), ("0", "1", "2", "3", "4"))
