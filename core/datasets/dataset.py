@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.errors import NotFoundError
+from core.errors import DatasetError, NotFoundError
 
 EXAMPLES_FILE = "examples.parquet"
 UNLABELLED_FILE = "unlabelled.parquet"
@@ -88,9 +88,13 @@ class Dataset:
         return self.family or self.id
 
     def examples(self, split: str | None = None) -> pd.DataFrame:
-        """Rows of one split, or of all, in file order with a fresh index."""
+        """Rows of one split, or of all, in file order with a fresh index.
+
+        Raises:
+            DatasetError: the file is gone or damaged.
+        """
         filters = None if split is None else [("split", "==", split)]
-        return pd.read_parquet(self.folder / EXAMPLES_FILE, filters=filters).reset_index(drop=True)
+        return _read_rows(self.folder / EXAMPLES_FILE, filters).reset_index(drop=True)
 
     def unlabelled(self) -> pd.DataFrame:
         """The pool of rows without an answer: ``record`` and ``text``."""
@@ -114,7 +118,19 @@ class Dataset:
 
     def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / name
-        return pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=columns)
+        return _read_rows(path) if path.is_file() else pd.DataFrame(columns=columns)
+
+
+def _read_rows(path: Path, filters: list[tuple[str, str, str]] | None = None) -> pd.DataFrame:
+    import pyarrow  # which takes a moment, and a page that only lists data sets reads no rows
+
+    try:
+        return pd.read_parquet(path, filters=filters)
+    except (OSError, pyarrow.ArrowException):
+        raise DatasetError(
+            f"The rows of this data set cannot be read: {path.name} in its folder is gone or damaged. "
+            "Put a copy of it back, or import the data again."
+        ) from None
 
 
 def cells_of_text(rows: pd.DataFrame) -> pd.DataFrame:
