@@ -1,19 +1,21 @@
 """What can be done with a run on its own page, in words that say what will happen."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
+from core.runs.missing_parts import has_config
 from core.runs.records import RunRecord, RunState
 from dashboard import state, widgets
 from dashboard.downloads import csv_bytes, file_stem
 from dashboard.live import RunFeed
 
 _STOP_HELP = "Ends after the current step and keeps what was learned; the run can be resumed or finished later."
-_RESUME_HELP = "Goes on from the last checkpoint."
+_RESUME_HELP = "Goes on from the last checkpoint, with the same settings."
 _BEGIN_HELP = "Begins anew with the same settings: it ended before its first checkpoint."
+_FAILED_HELP = " Put right what it failed at first, or it fails there again."
 _FINISH_HELP = "Trains no further: tests the best checkpoint so far and writes results and the model."
 _AGAIN_HELP = "Opens the Train page with this run's data set, model and settings, where each can be changed."
 
@@ -21,6 +23,7 @@ _AGAIN_HELP = "Opens the Train page with this run's data set, model and settings
 def draw_actions(run: RunRecord) -> None:
     """Buttons that fit the state of the run."""
     workspace = state.workspace()
+    can_be_read = has_config(workspace.run_dir(run.id))  # without its config a run can neither go on nor be trained again
     with st.container(horizontal=True, gap="small"), widgets.errors_shown():
         if run.state is RunState.SUCCEEDED:
             if st.button("See the results", type="primary", icon=":material/grid_on:"):
@@ -36,14 +39,10 @@ def draw_actions(run: RunRecord) -> None:
                 workspace.stop(run.id)
                 st.rerun()
         else:
-            resume_help = _RESUME_HELP if has_checkpoint(run) else _BEGIN_HELP
-            if st.button("Resume", type="primary", icon=":material/play_arrow:", help=resume_help):
-                workspace.resume(run.id)
-                st.rerun()
-            if has_checkpoint(run) and st.button("Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP):
-                workspace.finish(run.id)
-                st.rerun()
-        if st.button("Train again with changes", icon=":material/tune:", help=_AGAIN_HELP):
+            _draw_going_on(run, disabled=not can_be_read)
+        # What failed mostly fails again with the same settings.
+        kind: Literal["primary", "secondary"] = "primary" if run.state is RunState.FAILED else "secondary"
+        if st.button("Train again with changes", type=kind, icon=":material/tune:", help=_AGAIN_HELP, disabled=not can_be_read):
             state.go_to(state.TRAIN_PAGE, dataset=run.dataset_id, like=run.id)
         run_dir = workspace.run_dir(run.id)
         config_file = run_dir.config_file
@@ -67,6 +66,22 @@ def draw_actions(run: RunRecord) -> None:
                 on_click="ignore",
                 help="Everything measured while it trained, one line a measurement, as CSV.",
             )
+
+
+def _draw_going_on(run: RunRecord, *, disabled: bool) -> None:
+    """Buttons for a run that ended early."""
+    workspace = state.workspace()
+    has_failed = run.state is RunState.FAILED
+    resume_help = (_RESUME_HELP if has_checkpoint(run) else _BEGIN_HELP) + (_FAILED_HELP if has_failed else "")
+    kind: Literal["primary", "secondary"] = "secondary" if has_failed else "primary"
+    if st.button("Resume", type=kind, icon=":material/play_arrow:", help=resume_help, disabled=disabled):
+        workspace.resume(run.id)
+        st.rerun()
+    if has_checkpoint(run) and st.button(
+        "Finish with what was learned", icon=":material/flag:", help=_FINISH_HELP, disabled=disabled
+    ):
+        workspace.finish(run.id)
+        st.rerun()
 
 
 def figures_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

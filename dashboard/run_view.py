@@ -14,6 +14,7 @@ from dashboard import formats, state, widgets
 from dashboard.escaping import markdown_text
 from dashboard.live import Progress, progress_of
 from dashboard.live_curves import draw_curves
+from dashboard.run_log import readable_tail
 
 _PHASES = {
     "preparing": "Preparing texts and model",
@@ -24,6 +25,9 @@ _PHASES = {
 }
 _SHOWN_EVENTS = 60
 _SHOWN_WARNINGS = 4
+_SHOWN_LINES = 20
+_READ_LINES = 200
+"""Lines of the log that are looked at: most of a failure may be a traceback, which is not shown."""
 
 
 def draw_head(run: RunRecord) -> None:
@@ -114,6 +118,8 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
     if run.state.is_final and not done:
         phase = "Ended"
     steps = f"step {formats.count(progress.step)} of {formats.count(progress.total_steps)}" if progress.total_steps else ""
+    if steps and run.state in (RunState.FAILED, RunState.INTERRUPTED):
+        steps = f"last figures at {steps}"  # it may have come a little further before it could write again
     if run.finish_early and run.state is RunState.RUNNING:
         phase = f"{phase} (finishing with what was learned)"
     ended_early = done and progress.step < progress.total_steps
@@ -168,7 +174,7 @@ def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
             st.markdown("  \n".join(_sentence(event) for event in told) or ":gray[:small[Nothing yet.]]")
     with log:
         st.markdown("**Last lines of the log**")
-        lines = state.workspace().run_dir(run.id).log_tail(20)
+        lines = readable_tail(state.workspace().run_dir(run.id).log_tail(_READ_LINES), _SHOWN_LINES)
         with st.container(height=260, autoscroll=True, border=False):
             st.code("\n".join(lines) or "The log is empty.", language=None, wrap_lines=True)
 

@@ -19,9 +19,7 @@ def missing_parts(run_dir: RunDir, state: RunState) -> list[str]:
             "server is restarted. Put the folder back, or delete the run."
         ]
     found = []
-    try:
-        run_dir.config()
-    except (OSError, ValueError, UserError):
+    if not has_config(run_dir):
         found.append(
             "The config of this run is gone or damaged (config.yaml), so it cannot be resumed or trained again with changes."
         )
@@ -33,3 +31,12 @@ def missing_parts(run_dir: RunDir, state: RunState) -> list[str]:
                 "The model of this run is gone, so nothing can be predicted with it. Launch the run again to have it back."
             )
     return found
+
+
+def has_config(run_dir: RunDir) -> bool:
+    """Whether the config of a run is there and can be read; without it nothing can be done with the run any more."""
+    try:
+        run_dir.config()
+    except (OSError, ValueError, UserError):
+        return False
+    return True

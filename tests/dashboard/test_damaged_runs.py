@@ -8,7 +8,7 @@ import pytest
 from core.runs.run_dir import RunDir
 from core.workspace import Workspace
 from dashboard.widgets import UNFORESEEN
-from tests.dashboard.conftest import OpenPage, words_on
+from tests.dashboard.conftest import OpenPage, button, words_on
 
 ODD_FIGURES = '{"step": 1, "train/loss": "x"}\n[1]\n{"step": "a"}\n{"step": 2, "train/loss": {"a": 1}}\n{"train/loss": 1}\n'
 ODD_EVENTS = (
@@ -70,6 +70,17 @@ def test_the_page_of_a_run_says_what_of_it_is_lost(
 
     words = words_on(open_page("run", run=run_dir.folder.name))
     assert [part for part, sentence in said.items() if sentence in words] == [lost]
+
+
+def test_a_run_whose_config_is_damaged_offers_nothing_that_needs_it(
+    workspace: Workspace, made: dict[str, str], open_page: OpenPage
+) -> None:
+    named = ("Resume", "Train again with changes")
+    assert not any(button(open_page("run", run=made["failed"]), name).disabled for name in named)
+
+    workspace.run_dir(made["failed"]).config_file.write_text("training: [")
+
+    assert all(button(open_page("run", run=made["failed"]), name).disabled for name in named)
 
 
 def test_results_of_a_run_that_is_gone_are_never_quietly_those_of_another(
