@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
@@ -129,6 +130,11 @@ def build_classifier(
             pretrained = _architecture_model(info.folder, task, outputs, head.dropout, encoder_dropout)
         else:
             pretrained = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
+    except SafetensorError as error:
+        raise ModelError(
+            f"The weights of model {info.title!r} are damaged or not whole. "
+            "Copy or download the model again, or choose another one."
+        ) from error
     except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
@@ -243,4 +249,5 @@ def _hidden_size(config: Any) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return line if line.endswith((".", "!", "?")) else f"{line}."

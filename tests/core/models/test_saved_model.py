@@ -1,6 +1,7 @@
 """What a saved model looks like from outside: to transformers, and to our own Predictor in a clean process."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from transformers import pipeline
 
+from core.errors import ModelError
 from core.inference import Predictor
 from core.models.building import ModelCard, build_classifier, load_tokenizer, open_classifier, save_classifier
 from core.models.catalogue import describe
@@ -77,3 +79,16 @@ def test_a_clean_process_opens_it_and_predicts(tiny_model: Path, tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", program, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert json.loads(done.stdout) == pytest.approx(here, abs=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "architecture"])
+def test_a_model_whose_weights_were_cut_after_it_was_chosen_is_said_to_be_damaged(
+    tiny_model: Path, tmp_path: Path, pooling: str
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "mine")
+    info = describe(str(folder), tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+
+    with pytest.raises(ModelError, match=r"weights of model 'mine' are damaged or not whole\. Copy or download"):
+        build_classifier(info, get_task("single_label"), ["a", "b"], pooling=pooling, head=HeadShape())
