@@ -166,6 +166,7 @@ class LearningConfig:
         help="Learning rate of each layer as a share of the one above; below 1 keeps what the lower layers know.",
         above=0.0,
         maximum=1.0,
+        needs=("trainable", ("everything", "all_but_embeddings", "top_layers", "lora")),
     )
 
     def __post_init__(self) -> None:

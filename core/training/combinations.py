@@ -109,15 +109,15 @@ def _check_head(config: RunConfig, pooled_head: bool) -> None:
 def _check_frozen(config: RunConfig, pooled_head: bool) -> None:
     if config.learning.trainable != "head":
         return
-    if config.learning.layer_decay != 1.0:
-        raise ConfigError(
-            "learning.layer_decay",
-            f"is {config.learning.layer_decay:g}, but only the head learns and no layer does. Set it to 1.",
-        )
     if config.compute.gradient_checkpointing:
         raise ConfigError(
             "compute.gradient_checkpointing",
             "is true, but only the head learns, so nothing of the encoder is kept for the way back. Leave it off.",
+        )
+    if config.model.token_masking and pooled_head and config.model.pooling != "attention":  # which reads texts again each time
+        raise ConfigError(
+            "model.token_masking",
+            f"is {config.model.token_masking:g}, but the encoder is frozen and every text is read once, whole. Set it to 0.",
         )
     if config.model.encoder_dropout and pooled_head:
         raise ConfigError(

@@ -162,13 +162,12 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
     recommendation = recommendation.but(
         "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
     )
-    small_and_deep = recommendation.values.get("trainable") == "all_but_embeddings" and (facts.num_layers or 0) >= DEEP
-    if not small_and_deep or facts.num_layers is None:
+    layers = facts.num_layers or 0
+    if recommendation.values.get("trainable") != "all_but_embeddings" or layers < DEEP:
         return recommendation
-    top_layers = facts.num_layers - facts.num_layers // 6
     return recommendation.but(
         "trainable", "top_layers", "Word vectors and the lowest layers know words, not labels; leaving them alone saves time."
-    ).but("top_layers", top_layers, f"All but the lowest sixth of the model's {facts.num_layers} layers.")
+    ).but("top_layers", layers - layers // 6, f"All but the lowest sixth of the model's {layers} layers.")
 
 
 def quick_look(facts: Facts) -> Recommendation:

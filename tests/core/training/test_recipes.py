@@ -1,0 +1,112 @@
+"""Recipes: what they choose for which facts, and what becomes of it when a person chooses otherwise."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.datasets.dataset import Dataset
+from core.errors import ConfigError
+from core.training.preparing import new_run_config
+from core.training.recipes import RECIPES, Facts
+from tests.tiny import tiny_dataset, tiny_entities_dataset, write_tiny_dataset
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Dataset:
+    return write_tiny_dataset(tmp_path / "names", tiny_entities_dataset(), "token_classification")
+
+
+def facts(**values: object) -> Facts:
+    plain = {
+        "task": "single_label", "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
+        "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "num_layers": 6,
+        "pooling": "mean", "has_gpu": False,
+    }  # fmt: skip
+    return Facts(**{**plain, **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_every_recipe_gives_a_config_that_is_allowed_and_says_why(
+    colours: Dataset, names: Dataset, tmp_path: Path, recipe: str
+) -> None:
+    for dataset in (colours, names):
+        config, reasons = new_run_config(dataset, hub_folder=tmp_path, recipe=recipe)
+
+        assert config.recipe == recipe
+        assert {"epochs", "batch_size", "learning_rate"} <= set(reasons)
+        assert all(reason.endswith(".") for reason in reasons.values())
+
+
+def test_many_texts_are_learned_with_words_hidden_and_the_lowest_sixth_of_a_deep_model_as_it_is() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def choices(**values: object) -> tuple[object, object, object]:
+        chosen = automatic(facts(**values)).values
+        return chosen.get("token_masking", 0.0), chosen.get("trainable", "everything"), chosen.get("top_layers")
+
+    assert choices() == choices(num_train=3000) == (0.1, "top_layers", 5)
+    assert choices(num_layers=12) == (0.1, "top_layers", 10)
+    assert choices(num_layers=2) == choices(num_layers=None) == (0.1, "all_but_embeddings", None)
+    assert choices(num_train=2000) == (0.0, "all_but_embeddings", None)
+    assert choices(num_parameters=110_000_000, num_layers=12) == (0.1, "everything", None)
+    assert choices(task="multi_label", exclusive_labels=False) == (0.0, "all_but_embeddings", None)
+
+
+def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    epochs = [automatic(facts(num_train=n)).values["epochs"] for n in (100, 600, 1500, 9000, 200_000)]
+
+    assert epochs == sorted(epochs, reverse=True)
+    assert (epochs[0], epochs[-1]) == (20, 6)
+
+
+def test_a_large_model_takes_small_steps() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    assert automatic(facts(num_parameters=110_000_000)).values["learning_rate"] == 5e-5
+    assert automatic(facts()).values["learning_rate"] == 2e-4
+
+
+def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path) -> None:
+    texts = write_tiny_dataset(tmp_path / "many", tiny_dataset(6000))
+
+    def chosen(**values: object) -> tuple[str, int]:
+        config, _ = new_run_config(texts, hub_folder=tmp_path, values=values)
+        return config.learning.trainable, config.learning.top_layers
+
+    assert chosen() == ("top_layers", 5)
+    assert chosen(trainable="everything") == ("everything", 2)
+    _, reasons = new_run_config(texts, hub_folder=tmp_path, values={"trainable": "everything"})
+    assert "top_layers" not in reasons
+    assert "epochs" in reasons
+    assert chosen(top_layers=1) == ("top_layers", 1)
+    with pytest.raises(ConfigError, match="top_layers: is 3, which only trainable top_layers reads"):
+        chosen(trainable="everything", top_layers=3)
+    config, reasons = new_run_config(texts, hub_folder=tmp_path, recipe="frozen_encoder")
+    assert (config.learning.trainable, config.learning.top_layers, "top_layers" in reasons) == ("head", 2, False)
+    for values in ({"trainable": "head"}, {"learning.trainable": "head"}):
+        config, reasons = new_run_config(texts, hub_folder=tmp_path, values=values)
+        assert config.model.token_masking == 0.0
+        assert "token_masking" not in reasons
+
+
+def test_a_recipe_hides_no_words_where_the_model_has_nothing_to_put_in_their_place(tiny_model: Path, tmp_path: Path) -> None:
+    texts = write_tiny_dataset(tmp_path / "many", tiny_dataset(6000))
+    maskless = tmp_path / "maskless"
+    shutil.copytree(tiny_model, maskless)
+    tokenizer = json.loads((maskless / "tokenizer_config.json").read_text())
+    (maskless / "tokenizer_config.json").write_text(json.dumps({**tokenizer, "mask_token": None, "unk_token": None}))
+
+    chosen, _ = new_run_config(texts, hub_folder=tmp_path, model=str(tiny_model))
+    config, reasons = new_run_config(texts, hub_folder=tmp_path, model=str(maskless))
+
+    assert (chosen.model.token_masking, config.model.token_masking) == (0.1, 0.0)
+    assert "token_masking" not in reasons
+
+
+def test_an_unknown_recipe_is_refused(colours: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected one of automatic"):
+        new_run_config(colours, hub_folder=tmp_path, recipe="magic")
