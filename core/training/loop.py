@@ -281,7 +281,8 @@ class Loop:
         is_kept = self.progress.step > 0 and all(bool(parameter.isfinite().all()) for parameter in self._trained())
         if is_kept:
             self.save_checkpoint()
-        raise RunError(not_finite(what, records, self.progress, is_kept=is_kept))
+        is_precise = self.accelerator.mixed_precision == "no"
+        raise RunError(not_finite(what, records, self.progress, is_kept=is_kept, is_precise=is_precise))
 
     def _count(self, positions: list[int], step: Step) -> None:
         progress = self.progress

@@ -163,7 +163,7 @@ def averaged(best: Sequence[Kept], score: float, *, is_kept: bool) -> str:
     )
 
 
-def not_finite(what: str, records: Sequence[int], progress: Progress, *, is_kept: bool) -> str:
+def not_finite(what: str, records: Sequence[int], progress: Progress, *, is_kept: bool, is_precise: bool) -> str:
     """Why training cannot go on, which batch it was, and what is left.
 
     Args:
@@ -171,11 +171,13 @@ def not_finite(what: str, records: Sequence[int], progress: Progress, *, is_kept
         records: numbers of the batch's records in their file.
         progress: up to the step before.
         is_kept: whether that step's weights are finite and in a checkpoint.
+        is_precise: whether the run computes in float32 already.
     """
     shown = ", ".join(map(str, records[:5])) + (" …" if len(records) > 5 else "")
     best = f", and the best ones, of epoch {progress.best_epoch}," if progress.kept else ""
     left = f" The weights of the step before{best} are kept: finish the run to test them." if is_kept else ""
+    otherwise = "" if is_precise else ", or choose precision float32,"
     return (
         f"The training {what} stopped being a finite number at step {progress.step + 1}, on records {shown} of the data. Lower "
-        f"the learning rate, or choose precision float32, and run again.{left}"
+        f"the learning rate{otherwise} and run again.{left}"
     )

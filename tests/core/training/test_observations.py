@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from core.training.observations import Observer, stopped_early, what_is_remarkable
+from core.training.observations import Observer, not_finite, stopped_early, what_is_remarkable
 from core.training.progress import Progress, Rule, Validation
 
 
@@ -130,3 +130,11 @@ def test_what_was_said_before_a_stop_is_not_said_again_after_it() -> None:
     assert len(before) == 1
     assert what_is_remarkable(validation, resumed, epochs=6) == []
     assert len(resumed.observed["losses"]) == 4
+
+
+def test_a_run_that_computes_precisely_already_is_not_told_to() -> None:
+    coarse, precise = (not_finite("loss", [7], Progress(), is_kept=False, is_precise=is_precise) for is_precise in (False, True))
+
+    assert "stopped being a finite number at step 1, on records 7 of the data. Lower the learning rate" in coarse
+    assert "or choose precision float32" in coarse
+    assert "float32" not in precise
