@@ -73,14 +73,14 @@ class MultiLabel(Task):
         *,
         with_targets: bool = True,
     ) -> Encoded:
-        targets = list(_indicators(examples["labels"], list(label2id)).astype(np.float32)) if with_targets else []
+        targets = list(_indicators(examples["labels"], list(label2id))) if with_targets else []
         return encode_texts(examples["text"].tolist(), targets, tokenizer, max_length)
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
         import torch
 
         del padded_length
-        return torch.from_numpy(np.stack(list(targets)))
+        return torch.from_numpy(np.stack(list(targets))).float()
 
     def count_units(self, targets: torch.Tensor) -> int:
         return targets.numel()
