@@ -78,7 +78,10 @@ LARGE_DATASET = 3000
 """Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
 
 DEEP = 6
-"""Layers from which the lowest sixth can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+"""Layers from which the lowest third can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+
+LARGE_BATCH = 64
+"""Examples a step where the fewest epochs of them are steps enough: fast, and no worse where lower layers take smaller steps."""
 
 STEPS_WANTED = 500
 """Optimizer steps a run should have so that a small data set, too, is learned well."""
@@ -112,11 +115,7 @@ def automatic(facts: Facts) -> Recommendation:
     )
     steps_per_epoch = -(-facts.num_train // batch_size)
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS_WANTED / steps_per_epoch)))
-    recommendation = recommendation.but(
-        "epochs",
-        epochs,
-        f"{epochs} epochs give about {epochs * steps_per_epoch:,} steps; the best one on validation is kept.",
-    )
+    recommendation = recommendation.but("epochs", epochs, _epochs_reason(epochs, facts.num_train, batch_size))
     large = (facts.num_parameters or 0) > LARGE_MODEL
     learning_rate = 5e-5 if large else 3e-4 if facts.head_level == "token" else 2e-4
     recommendation = recommendation.but(
@@ -137,6 +136,11 @@ def automatic(facts: Facts) -> Recommendation:
     return recommendation.but(
         "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts from nothing and has to catch up."
     )
+
+
+def _epochs_reason(epochs: int, num_train: int, batch_size: int) -> str:
+    steps = epochs * -(-num_train // batch_size)
+    return f"{epochs} epochs give about {steps:,} steps; the best one on validation is kept."
 
 
 def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:
@@ -165,21 +169,32 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
     layers = facts.num_layers or 0
     if recommendation.values.get("trainable") != "all_but_embeddings" or layers < DEEP:
         return recommendation
-    return recommendation.but(
+    recommendation = recommendation.but(
         "trainable", "top_layers", "Word vectors and the lowest layers know words, not labels; leaving them alone saves time."
-    ).but("top_layers", layers - layers // 6, f"All but the lowest sixth of the model's {layers} layers.")
+    ).but("top_layers", layers - layers // 3, f"All but the lowest third of the model's {layers} layers.")
+    if facts.num_train * FEWEST_EPOCHS < LARGE_BATCH * STEPS_WANTED:
+        return recommendation
+    return (
+        recommendation.but(
+            "batch_size",
+            LARGE_BATCH,
+            f"{facts.num_train:,} training examples: steps enough even in large batches, which are fast.",
+        )
+        .but("epochs", FEWEST_EPOCHS, _epochs_reason(FEWEST_EPOCHS, facts.num_train, LARGE_BATCH))
+        .but("learning_rate", 4e-4, "What many texts agree on is to be trusted more, so each step may be larger.")
+        .but("head_learning_rate", 1.5e-3, "The head starts close to where it should be and needs no large steps.")
+        .but("layer_decay", 0.85, "Lower layers take smaller steps, so that what they know of language stays.")
+    )
 
 
 def quick_look(facts: Facts) -> Recommendation:
     """A first impression in about a minute; the figures will be below what the data allow."""
-    steps_per_epoch = max(1, -(-facts.num_train // 32))
+    base = automatic(facts)
+    batch_size = max(32, int(base.values["batch_size"]))
+    steps_per_epoch = max(1, -(-facts.num_train // batch_size))
     epochs = min(6, max(1, round(200 / steps_per_epoch)))
-    return (
-        automatic(facts)
-        .but("batch_size", 32, "Large enough to be fast.")
-        .but(
-            "epochs", epochs, f"{epochs} epoch{'s' if epochs > 1 else ''}: just enough to see whether the labels can be learned."
-        )
+    return base.but("batch_size", batch_size, "Large enough to be fast.").but(
+        "epochs", epochs, f"{epochs} epoch{'s' if epochs > 1 else ''}: just enough to see whether the labels can be learned."
     )
 
 
@@ -198,6 +213,7 @@ def frozen_encoder(facts: Facts) -> Recommendation:
         automatic(facts)
         .but("trainable", "head", "The encoder stays as pretrained, so every text is read only once.")
         .without("top_layers")
+        .without("layer_decay")
         .but("batch_size", 64, "Steps of the head alone cost nothing.")
         .but("token_masking", 0.0, "Texts that are read only once are read whole.")
         .but("epochs", 40, "Passes over texts that have been read take a moment.")

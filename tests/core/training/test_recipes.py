@@ -39,19 +39,32 @@ def test_every_recipe_gives_a_config_that_is_allowed_and_says_why(
         assert all(reason.endswith(".") for reason in reasons.values())
 
 
-def test_many_texts_are_learned_with_words_hidden_and_the_lowest_sixth_of_a_deep_model_as_it_is() -> None:
+def test_many_texts_are_learned_with_words_hidden_and_the_lowest_third_of_a_deep_model_as_it_is() -> None:
     automatic = RECIPES["automatic"].recommend
 
     def choices(**values: object) -> tuple[object, object, object]:
         chosen = automatic(facts(**values)).values
         return chosen.get("token_masking", 0.0), chosen.get("trainable", "everything"), chosen.get("top_layers")
 
-    assert choices() == choices(num_train=3000) == (0.1, "top_layers", 5)
-    assert choices(num_layers=12) == (0.1, "top_layers", 10)
+    assert choices() == choices(num_train=3000) == (0.1, "top_layers", 4)
+    assert choices(num_layers=12) == (0.1, "top_layers", 8)
     assert choices(num_layers=2) == choices(num_layers=None) == (0.1, "all_but_embeddings", None)
     assert choices(num_train=2000) == (0.0, "all_but_embeddings", None)
     assert choices(num_parameters=110_000_000, num_layers=12) == (0.1, "everything", None)
     assert choices(task="multi_label", exclusive_labels=False) == (0.0, "all_but_embeddings", None)
+
+
+def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def choices(**values: object) -> tuple[object, ...]:
+        chosen = automatic(facts(**values)).values
+        return tuple(chosen.get(name) for name in ("batch_size", "epochs", "learning_rate", "layer_decay"))
+
+    assert choices() == choices(num_train=5334) == choices(num_layers=12) == (64, 6, 4e-4, 0.85)
+    assert choices(num_train=5333) == choices(num_layers=2) == choices(num_layers=None) == (32, 6, 2e-4, None)
+    assert choices(num_parameters=110_000_000, num_layers=12) == (32, 6, 5e-5, None)
+    assert choices(head_level="token", pooling=None) == (32, 6, 3e-4, None)
 
 
 def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
@@ -67,7 +80,7 @@ def test_a_large_model_takes_small_steps() -> None:
     automatic = RECIPES["automatic"].recommend
 
     assert automatic(facts(num_parameters=110_000_000)).values["learning_rate"] == 5e-5
-    assert automatic(facts()).values["learning_rate"] == 2e-4
+    assert automatic(facts(num_train=1000)).values["learning_rate"] == 2e-4
 
 
 def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path) -> None:
@@ -77,7 +90,7 @@ def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path
         config, _ = new_run_config(texts, hub_folder=tmp_path, values=values)
         return config.learning.trainable, config.learning.top_layers
 
-    assert chosen() == ("top_layers", 5)
+    assert chosen() == ("top_layers", 4)
     assert chosen(trainable="everything") == ("everything", 2)
     _, reasons = new_run_config(texts, hub_folder=tmp_path, values={"trainable": "everything"})
     assert "top_layers" not in reasons
@@ -89,8 +102,8 @@ def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path
     assert (config.learning.trainable, config.learning.top_layers, "top_layers" in reasons) == ("head", 2, False)
     for values in ({"trainable": "head"}, {"learning.trainable": "head"}):
         config, reasons = new_run_config(texts, hub_folder=tmp_path, values=values)
-        assert config.model.token_masking == 0.0
-        assert "token_masking" not in reasons
+        assert (config.learning.layer_decay, config.model.token_masking) == (1.0, 0.0)
+        assert not {"layer_decay", "token_masking"} & set(reasons)
 
 
 def test_a_recipe_hides_no_words_where_the_model_has_nothing_to_put_in_their_place(tiny_model: Path, tmp_path: Path) -> None:
