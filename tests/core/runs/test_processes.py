@@ -110,12 +110,13 @@ def test_a_process_that_ended_and_was_not_collected_counts_as_gone(wait_until) -
         parent.stdin.write("\n")
 
 
-def test_a_process_is_found_by_the_arguments_only_a_worker_has(start, tmp_path: Path) -> None:
+def test_a_process_is_found_by_the_arguments_only_a_worker_has(start, wait_until, tmp_path: Path) -> None:
     run = str(tmp_path / "runs" / "one")
     viewer = start(SLEEPER, "--logdir", run)
     worker = start(SLEEPER, run, "--dataset", "data")
 
-    assert processes.find([run, "--dataset", "data"]) == worker
+    # For a moment after it was started, a process has an empty command line.
+    wait_until(lambda: processes.find([run, "--dataset", "data"]) == worker)
     assert processes.find([run, "--dataset", "other"]) is None
     assert processes.find([str(tmp_path / "runs"), "--dataset", "data"]) is None
     assert processes.is_alive(viewer)
