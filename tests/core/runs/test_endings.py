@@ -11,20 +11,15 @@ import pytest
 
 from core.runs.endings import read_ending
 from core.runs.processes import boot_id
-from core.runs.records import RunRecord, RunState, WorkerIdentity
+from core.runs.records import RunState, WorkerIdentity
 from core.runs.run_dir import RunDir
+from tests.core.runs import made_records
 
 PID = 4711
-RUN = RunRecord(
-    id="r1",
-    name="first",
-    dataset_id="d1",
-    task="single_label",
-    model="bundled",
-    recipe="automatic",
+RUN = replace(
+    made_records.RUN,
     state=RunState.RUNNING,
-    created_at=datetime(2026, 3, 1, tzinfo=UTC),
-    started_at=datetime(2026, 3, 1, tzinfo=UTC),
+    started_at=made_records.NOW,
     worker=WorkerIdentity(pid=PID, started_at=1.0, boot_id=boot_id()),
 )
 
@@ -154,7 +149,7 @@ def test_a_torn_or_damaged_line_hides_nothing_else(run_dir: RunDir) -> None:
 
 def test_an_end_noticed_late_is_dated_by_the_last_thing_written(run_dir: RunDir) -> None:
     say(run_dir, "running")
-    last_written = datetime(2026, 3, 1, 5, tzinfo=UTC)
+    last_written = datetime(2026, 3, 1, 17, tzinfo=UTC)
     os.utime(run_dir.events_file, (last_written.timestamp(), last_written.timestamp()))
 
     assert read_ending(RUN, run_dir, None).finished_at == last_written

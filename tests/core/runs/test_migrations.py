@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from alembic.script import ScriptDirectory
 from core.errors import UserError
 from core.runs import migrations
 from core.runs.database import open_database
-from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.store import Store
 from core.runs.tables import metadata
+from tests.core.runs.made_records import DATASET, RUN
 
 FIRST_CATALOGUE = """
 CREATE TABLE datasets (
@@ -41,8 +40,6 @@ INSERT INTO runs (id, name, dataset_id, task, model, recipe, state, queue_positi
         0, 0, 0, 0, '[]');
 """
 """A catalogue as the first version made it, before there was a table that says the version."""
-
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -70,21 +67,8 @@ def test_the_steps_lead_to_the_tables_the_program_works_with(url: str) -> None:
 def test_a_catalogue_from_before_versions_is_brought_up_to_date_and_keeps_what_it_holds(first_catalogue: Path) -> None:
     store = Store(f"sqlite:///{first_catalogue}")
 
-    assert store.dataset("tickets") == DatasetRecord(
-        id="d1", name="tickets", task="single_label", num_examples=4, num_labels=2, content_hash="h", created_at=NOW
-    )
-    assert store.queue() == [
-        RunRecord(
-            id="r1",
-            name="first",
-            dataset_id="d1",
-            task="single_label",
-            model="bundled",
-            recipe="automatic",
-            state=RunState.QUEUED,
-            created_at=NOW,
-        )
-    ]
+    assert store.dataset("tickets") == DATASET
+    assert store.queue() == [RUN]
     assert differences(store._engine) == []
     store.close()
 
