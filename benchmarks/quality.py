@@ -83,13 +83,13 @@ def _import(subject: Subject, folder: Path, workspace: Path) -> str:
     for split in ("validation", "test"):
         if split in subject.files:
             command += [f"--{split}", str(folder / subject.files[split])]
-    return str(_tuneboard(command, workspace)["dataset"])
+    return str(tuneboard(command, workspace)["dataset"])
 
 
 def _train(dataset: str, seed: int, recipe: str, values: list[str], workspace: Path) -> dict[str, Any]:
     settings = [part for value in [*values, f"seed={seed}"] for part in ("--set", value)]
-    run = _tuneboard(["train", dataset, "--recipe", recipe, *settings], workspace)["run"]
-    return _tuneboard(["show", str(run)], workspace)
+    run = tuneboard(["train", dataset, "--recipe", recipe, *settings], workspace)["run"]
+    return tuneboard(["show", str(run)], workspace)
 
 
 def _line(subject: Subject, seed: int, result: dict[str, Any]) -> str:
@@ -112,7 +112,7 @@ def _dig(value: Any, path: str) -> float:
     return float(value)
 
 
-def _tuneboard(command: list[str], workspace: Path) -> dict[str, Any]:
+def tuneboard(command: list[str], workspace: Path) -> dict[str, Any]:
     """What a command line prints with ``--json``."""
     done = subprocess.run(
         [sys.executable, "-m", "core", *command, "--json"],

@@ -17,6 +17,7 @@ from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
 from core.training.combinations import check_combinations, without_unread
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
+from core.training.token_limits import cut_at
 
 LENGTH_SAMPLE = 2000
 """Texts whose tokens are counted to foresee lengths and times."""
@@ -178,7 +179,6 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
     """What a recipe may know of a data set, a model and this machine."""
     counts = dataset.label_counts.get("train", {})
     return Facts(
-        task=dataset.task,
         head_level=get_task(dataset.task).head_level,
         exclusive_labels=get_task(dataset.task).exclusive_labels,
         num_train=dataset.num_examples.get("train", 0),
@@ -188,7 +188,10 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
         num_parameters=info.num_parameters,
         num_layers=info.num_layers,
         pooling=info.pooling,
+        max_length=info.max_length,
+        token_lengths=_token_lengths(info, dataset),
         has_gpu=machine().gpu is not None,
+        native_bfloat16=machine().native_bfloat16,
     )
 
 
@@ -201,21 +204,22 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     here = machine()
     on_gpu = here.gpu is not None and config.compute.device != "cpu"
     bfloat16 = config.compute.precision in {"automatic", "bfloat16"} and here.native_bfloat16
-    num_longer = sum(length > limit for length in lengths)
+    cut = cut_at(lengths, limit)
     # Where every word is answered for, long texts are read in overlapping windows and lose nothing.
-    num_cut = 0 if get_task(dataset.task).head_level == "token" else num_longer
-    share_of_tokens_cut = sum(max(0, length - limit) for length in lengths) / max(1, sum(lengths)) if num_cut else 0.0
+    num_cut, share_of_tokens_cut = (
+        (0, 0.0) if get_task(dataset.task).head_level == "token" else (cut.num_texts, cut.share_of_tokens)
+    )
     notes = []
     if info.needs_download:
         notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
     if num_cut:
         notes.append(
             f"At most {limit} tokens are read: {num_cut:,} of {len(lengths):,} training texts looked at "
-            f"({_percent(num_cut / len(lengths))}) lose their end, {_percent(share_of_tokens_cut)} of all tokens."
+            f"({_percent(cut.share_of_texts)}) lose their end, {_percent(share_of_tokens_cut)} of all tokens."
         )
-    elif num_longer:
+    elif cut.num_texts:
         notes.append(
-            f"{num_longer:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
+            f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
             "they are read in overlapping windows and lose nothing."
         )
     return TrainingPlan(

@@ -3,12 +3,13 @@
 A recipe never looks at the rows themselves, so it can be shown, tested and argued with.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import RunConfig
 from core.errors import ConfigError
+from core.training.token_limits import cut_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,17 +17,18 @@ class Facts:
     """What a recipe may know.
 
     Attributes:
-        task: name of the task.
         head_level, exclusive_labels: as the task says.
         num_train: examples of the training split.
         num_labels: labels, or entity types.
         smallest_label, largest_label: training examples of the rarest and of the most frequent label.
         num_parameters, num_layers: of the model; nothing where it has not been downloaded yet, or does not say.
         pooling: how the model declares that texts are pooled.
+        max_length: most tokens of an input that the model reads.
+        token_lengths: tokens of a sample of the texts; empty where they cannot be counted yet.
         has_gpu: whether training will take a GPU.
+        native_bfloat16: whether what training takes multiplies bfloat16 in hardware.
     """
 
-    task: str
     head_level: str
     exclusive_labels: bool
     num_train: int
@@ -36,7 +38,10 @@ class Facts:
     num_parameters: int | None
     num_layers: int | None
     pooling: str | None
+    max_length: int
+    token_lengths: Sequence[int]
     has_gpu: bool
+    native_bfloat16: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,10 @@ LARGE_DATASET = 3000
 DEEP = 6
 """Layers from which the lowest third can stay as pretrained without harm (benchmarks/RESULTS.md)."""
 
+UNEVEN = 10
+"""How many times as frequent as the rarest the most frequent label is where weights find more of the rare ones
+(benchmarks/RESULTS.md)."""
+
 LARGE_BATCH = 64
 """Examples a step where the fewest epochs of them are steps enough: fast, and no worse where lower layers take smaller steps."""
 
@@ -102,6 +111,8 @@ def automatic_batch_size(num_train: int) -> int:
 def automatic(facts: Facts) -> Recommendation:
     """Good results in a few minutes on most data: what to use unless there is a reason not to."""
     recommendation = Recommendation()
+    for look in (_at_lengths, _at_the_machine, _at_rare_labels):
+        recommendation = look(recommendation, facts)
     batch_size = automatic_batch_size(facts.num_train)
     recommendation = recommendation.but(
         "batch_size",
@@ -135,6 +146,45 @@ def automatic(facts: Facts) -> Recommendation:
         return _pooled_head(recommendation, facts)
     return recommendation.but(
         "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts from nothing and has to catch up."
+    )
+
+
+def _at_lengths(recommendation: Recommendation, facts: Facts) -> Recommendation:
+    """No limit but the model's own: nothing is cut that could be read."""
+    if not facts.token_lengths:
+        return recommendation
+    longest, cut = max(facts.token_lengths), cut_at(facts.token_lengths, facts.max_length)
+    looked_at = f"{len(facts.token_lengths):,} texts looked at"
+    if not cut.num_texts:
+        reason = f"Of {looked_at} the longest has {longest:,} tokens; the model reads {facts.max_length:,}."
+    else:
+        fate = "lose their end" if facts.head_level == "text" else "are read in overlapping windows"
+        reason = f"The model reads {facts.max_length:,} tokens; {cut.num_texts:,} of {looked_at} are longer and {fate}."
+    return recommendation.but("max_length", None, reason)
+
+
+def _at_the_machine(recommendation: Recommendation, facts: Facts) -> Recommendation:
+    """The number format that is fastest at the same result."""
+    here = "GPU" if facts.has_gpu else "processor"
+    return recommendation.but(
+        "precision",
+        "automatic",
+        f"This {here} multiplies bfloat16 in hardware: several times faster, with the same result."
+        if facts.native_bfloat16
+        else f"float32: this {here} has no bfloat16 of its own.",
+    )
+
+
+def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendation:
+    """More weight for what is seldom seen, where labels exclude each other: there the frequent ones win every doubt."""
+    is_uneven = facts.largest_label >= UNEVEN * max(1, facts.smallest_label)
+    if not is_uneven or facts.head_level != "text" or not facts.exclusive_labels:
+        return recommendation
+    return recommendation.but(
+        "class_weights",
+        "square_root",
+        f"The most frequent of {facts.num_labels:,} labels has {facts.largest_label:,} examples, the rarest "
+        f"{facts.smallest_label:,}; without weights, rare ones are overlooked more often.",
     )
 
 

@@ -20,9 +20,9 @@ def names(tmp_path: Path) -> Dataset:
 
 def facts(**values: object) -> Facts:
     plain = {
-        "task": "single_label", "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
+        "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
         "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "num_layers": 6,
-        "pooling": "mean", "has_gpu": False,
+        "pooling": "mean", "max_length": 512, "token_lengths": (12, 16, 93), "has_gpu": False, "native_bfloat16": True,
     }  # fmt: skip
     return Facts(**{**plain, **values})  # type: ignore[arg-type]
 
@@ -51,7 +51,7 @@ def test_many_texts_are_learned_with_words_hidden_and_the_lowest_third_of_a_deep
     assert choices(num_layers=2) == choices(num_layers=None) == (0.1, "all_but_embeddings", None)
     assert choices(num_train=2000) == (0.0, "all_but_embeddings", None)
     assert choices(num_parameters=110_000_000, num_layers=12) == (0.1, "everything", None)
-    assert choices(task="multi_label", exclusive_labels=False) == (0.0, "all_but_embeddings", None)
+    assert choices(exclusive_labels=False) == (0.0, "all_but_embeddings", None)
 
 
 def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() -> None:
@@ -65,6 +65,43 @@ def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() ->
     assert choices(num_train=5333) == choices(num_layers=2) == choices(num_layers=None) == (32, 6, 2e-4, None)
     assert choices(num_parameters=110_000_000, num_layers=12) == (32, 6, 5e-5, None)
     assert choices(head_level="token", pooling=None) == (32, 6, 3e-4, None)
+
+
+def test_the_reason_for_the_length_says_what_is_cut() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def reason(**values: object) -> str:
+        chosen = automatic(facts(**values))
+        assert chosen.values["max_length"] is None
+        return chosen.reasons["max_length"]
+
+    assert reason() == "Of 3 texts looked at the longest has 93 tokens; the model reads 512."
+    assert reason(max_length=15) == "The model reads 15 tokens; 2 of 3 texts looked at are longer and lose their end."
+    assert "overlapping windows" in reason(max_length=15, head_level="token", pooling=None)
+    assert "max_length" not in automatic(facts(token_lengths=())).reasons
+
+
+def test_the_reason_for_the_precision_names_what_computes() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    assert automatic(facts()).reasons["precision"].startswith("This processor multiplies bfloat16 in hardware")
+    assert automatic(facts(has_gpu=True)).reasons["precision"].startswith("This GPU multiplies bfloat16 in hardware")
+    assert automatic(facts(native_bfloat16=False)).reasons["precision"].startswith("float32: this processor")
+
+
+def test_rare_labels_weigh_more_where_the_most_frequent_has_ten_times_as_many_examples() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def weights(**values: object) -> object:
+        return automatic(facts(**values)).values.get("class_weights", "none")
+
+    assert weights(smallest_label=30, largest_label=299) == "none"
+    assert weights(smallest_label=30, largest_label=300) == weights(smallest_label=0, largest_label=10) == "square_root"
+    assert weights(smallest_label=1, largest_label=300, pooling=None) == "square_root"
+    assert weights(smallest_label=1, largest_label=300, exclusive_labels=False) == "none"
+    assert weights(smallest_label=1, largest_label=300, head_level="token", pooling=None) == "none"
+    reason = automatic(facts(smallest_label=30, largest_label=300)).reasons["class_weights"]
+    assert reason.startswith("The most frequent of 77 labels has 300 examples, the rarest 30")
 
 
 def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
