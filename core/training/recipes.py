@@ -156,10 +156,10 @@ def _at_lengths(recommendation: Recommendation, facts: Facts) -> Recommendation:
     longest, cut = max(facts.token_lengths), cut_at(facts.token_lengths, facts.max_length)
     looked_at = f"{len(facts.token_lengths):,} texts looked at"
     if not cut.num_texts:
-        reason = f"Of {looked_at} the longest has {longest:,} tokens; the model reads {facts.max_length:,}."
+        reason = f"Nothing has to be cut: the longest of {looked_at} has {longest:,} tokens, the limit is {facts.max_length:,}."
     else:
         fate = "lose their end" if facts.head_level == "text" else "are read in overlapping windows"
-        reason = f"The model reads {facts.max_length:,} tokens; {cut.num_texts:,} of {looked_at} are longer and {fate}."
+        reason = f"The model's own limit of {facts.max_length:,} tokens: {cut.num_texts:,} of {looked_at} are longer and {fate}."
     return recommendation.but("max_length", None, reason)
 
 

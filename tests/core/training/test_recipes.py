@@ -75,8 +75,8 @@ def test_the_reason_for_the_length_says_what_is_cut() -> None:
         assert chosen.values["max_length"] is None
         return chosen.reasons["max_length"]
 
-    assert reason() == "Of 3 texts looked at the longest has 93 tokens; the model reads 512."
-    assert reason(max_length=15) == "The model reads 15 tokens; 2 of 3 texts looked at are longer and lose their end."
+    assert reason() == "Nothing has to be cut: the longest of 3 texts looked at has 93 tokens, the limit is 512."
+    assert reason(max_length=15) == "The model's own limit of 15 tokens: 2 of 3 texts looked at are longer and lose their end."
     assert "overlapping windows" in reason(max_length=15, head_level="token", pooling=None)
     assert "max_length" not in automatic(facts(token_lengths=())).reasons
 
