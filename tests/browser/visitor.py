@@ -123,7 +123,8 @@ class Visitor:
     def tab(self, name: str) -> None:
         """Open a tab of the page, and wait for what it holds."""
         self.page.get_by_role("tab", name=name).click()
-        expect(self.page.get_by_role("tabpanel", name=name).get_by_test_id("stElementContainer").first).to_be_visible()
+        held = self.page.get_by_role("tabpanel", name=name).get_by_test_id("stElementContainer")
+        expect(held.filter(visible=True).first).to_be_visible()  # the very first may be what a spinner has left
 
     def cells(self, table: str, text: str | re.Pattern[str]) -> Locator:
         """Cells that say exactly this, in a table by what it is called for screen readers.
