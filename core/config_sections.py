@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from core.errors import ConfigError
 from core.options import option, validate
 
+_LEARNING_ENCODER = ("trainable", ("everything", "all_but_embeddings", "top_layers", "lora"))
+"""What a setting needs that acts while the encoder learns; a frozen one reads whole texts, without dropout."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -58,6 +61,7 @@ class ModelConfig:
         help="Share of the encoder's values switched off at random while training. Automatic: as it was pretrained.",
         minimum=0.0,
         below=1.0,
+        needs=_LEARNING_ENCODER,
     )
     token_masking: float = option(
         0.0,
@@ -65,6 +69,7 @@ class ModelConfig:
         help="Share of a text's tokens hidden while training, other ones each time; keeps texts from being learned by heart.",
         minimum=0.0,
         below=1.0,
+        needs=_LEARNING_ENCODER,
     )
 
     def __post_init__(self) -> None:
@@ -166,7 +171,7 @@ class LearningConfig:
         help="Learning rate of each layer as a share of the one above; below 1 keeps what the lower layers know.",
         above=0.0,
         maximum=1.0,
-        needs=("trainable", ("everything", "all_but_embeddings", "top_layers", "lora")),
+        needs=_LEARNING_ENCODER,
     )
 
     def __post_init__(self) -> None:
@@ -436,6 +441,7 @@ class ComputeConfig:
         False,
         title="Gradient checkpointing",
         help="Needs much less memory and about a third more time; the result is the same.",
+        needs=_LEARNING_ENCODER,
     )
     deterministic: bool = option(
         False,

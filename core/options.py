@@ -25,7 +25,7 @@ class Option:
         minimum, maximum: inclusive bounds of a number.
         above, below: exclusive bounds of a number.
         choices: every value allowed, with the words shown for it.
-        needs: another field of the same section and its values with which this one matters; nothing if it always does.
+        needs: another field, of any section, and its values with which this one matters; nothing if it always does.
         essential: shown at first view; the others stand under "all options".
     """
 

@@ -67,7 +67,7 @@ def draw_essential(
     """
     fields = [field for of_section in fields_of(essential=True).values() for field in of_section]
     changed = _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons, width="stretch")
-    _draw_reasons(fields, changed, reasons)
+    _draw_reasons(fields, changed, reasons, shown, key=key)
     return changed
 
 
@@ -86,16 +86,18 @@ def draw_rest(
         st.markdown(f"**{SECTION_TITLES[section]}**")
         changed |= _draw_fields(fields, config, shown, key=key, choices=choices, reasons=reasons)
     with above:
-        _draw_reasons([field for fields in sections.values() for field in fields], changed, reasons)
+        _draw_reasons([field for fields in sections.values() for field in fields], changed, reasons, shown, key=key)
     return changed
 
 
-def _draw_reasons(fields: Sequence[Field], changed: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
+def _draw_reasons(
+    fields: Sequence[Field], changed: Mapping[str, Any], reasons: Mapping[str, str], shown: RunConfig, *, key: str
+) -> None:
     """A sentence for each field that the recipe has chosen and nobody has changed."""
     told = [
         f"{field.declared.title}: {reasons[field.name]}"
         for field in fields
-        if field.name in reasons and f"{field.section}.{field.name}" not in changed
+        if field.name in reasons and f"{field.section}.{field.name}" not in changed and _matters(field, shown, key)
     ]
     if not told:
         return
@@ -119,7 +121,7 @@ def _draw_fields(
     unused = get_task(config.data.task).unused_options
     row = st.container(horizontal=True)
     for field in fields:
-        if field.name in unused or not _matters(field, config, changed):
+        if field.name in unused or not _matters(field, shown, key):
             continue
         recommended, first = (getattr(getattr(one, field.section), field.name) for one in (config, shown))
         with row.container(width=width):
@@ -130,13 +132,12 @@ def _draw_fields(
     return changed
 
 
-def _matters(field: Field, config: RunConfig, changed: Mapping[str, Any]) -> bool:
-    """Whether a field does anything with what was chosen above it."""
+def _matters(field: Field, shown: RunConfig, key: str) -> bool:
+    """Whether a field does anything with what stands in the field it needs, above or below it."""
     if field.declared.needs is None:
         return True
     name, values = field.declared.needs
-    chosen = changed.get(f"{field.section}.{name}", getattr(getattr(config, field.section), name))
-    return chosen in values
+    return st.session_state.get(f"{key}-{name}", shown.value(name)) in values
 
 
 def _draw_problem(config: RunConfig, field: Field, value: Any) -> None:

@@ -28,7 +28,6 @@ def check_combinations(config: RunConfig, task: Task, machine: Machine, *, total
     """
     _check_used(config, task)
     _check_head(config, pooled_head)
-    _check_frozen(config, pooled_head)
     _check_machine(config, machine)
     if config.training.minimum_gain and not config.training.early_stopping_patience and config.schedule.schedule != "plateau":
         raise ConfigError(
@@ -64,8 +63,8 @@ def _check_used(config: RunConfig, task: Task) -> None:
         needed, values = declared.needs
         raise ConfigError(
             f"{section}.{field}",
-            f"is {value!r}, which only {needed} {' or '.join(values)} reads, and {needed} is "
-            f"{getattr(getattr(config, section), needed)}. Leave it out, or choose another {needed}.",
+            f"is {value!r}, which only {needed} {' or '.join(values)} reads, and {needed} is {config.value(needed)}. "
+            f"Leave it out, or choose another {needed}.",
         )
 
 
@@ -75,7 +74,7 @@ def unread_settings(config: RunConfig) -> Iterator[tuple[str, str]]:
         value, default, declared = _declared(config, section, field)
         if declared.needs is not None and value != default:
             needed, values = declared.needs
-            if getattr(getattr(config, section), needed) not in values:
+            if config.value(needed) not in values:
                 yield section, field
 
 
@@ -103,26 +102,6 @@ def _check_head(config: RunConfig, pooled_head: bool) -> None:
             "head.head",
             "is feed_forward, which takes the place of the architecture's own head and needs one pooled vector a text. "
             "Choose pooling mean, first, max or attention, or head linear.",
-        )
-
-
-def _check_frozen(config: RunConfig, pooled_head: bool) -> None:
-    if config.learning.trainable != "head":
-        return
-    if config.compute.gradient_checkpointing:
-        raise ConfigError(
-            "compute.gradient_checkpointing",
-            "is true, but only the head learns, so nothing of the encoder is kept for the way back. Leave it off.",
-        )
-    if config.model.token_masking and pooled_head and config.model.pooling != "attention":  # which reads texts again each time
-        raise ConfigError(
-            "model.token_masking",
-            f"is {config.model.token_masking:g}, but the encoder is frozen and every text is read once, whole. Set it to 0.",
-        )
-    if config.model.encoder_dropout and pooled_head:
-        raise ConfigError(
-            "model.encoder_dropout",
-            f"is {config.model.encoder_dropout:g}, but the encoder is frozen and read without dropout. Leave it out.",
         )
 
 

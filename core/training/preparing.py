@@ -98,7 +98,7 @@ def new_run_config(
     info = describe(model, hub_folder)
     if info.folder is not None and Path(model).expanduser().is_dir():
         model = str(info.folder)  # a relative path means another folder to the worker
-    recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info, values)
+    recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info)
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
     complete = without_unread(config, values)
@@ -106,10 +106,9 @@ def new_run_config(
     return complete, {name: why for name, why in recommendation.reasons.items() if complete.value(name) == config.value(name)}
 
 
-def _fitting(recommendation: Recommendation, info: ModelInfo, values: Mapping[str, Any]) -> Recommendation:
-    """What a recipe chose, without hidden words where the model has none for them or a person lets texts be read only once."""
-    reads_once = "head" in (values.get("trainable"), values.get("learning.trainable"))
-    return recommendation.without("token_masking") if reads_once or not info.can_hide_tokens else recommendation
+def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
+    """What a recipe chose, without hidden words where the model has nothing to put in their place."""
+    return recommendation if info.can_hide_tokens else recommendation.without("token_masking")
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:

@@ -85,6 +85,22 @@ def test_a_changed_setting_wins_over_the_recipe(workspace: Workspace, open_page:
     assert (_value(config, "learning_rate"), _value(config, "epochs")) == (3e-5, 2)
 
 
+def test_what_the_chosen_way_of_learning_leaves_unread_is_not_shown_explained_or_launched(
+    workspace: Workspace, open_page: OpenPage
+) -> None:
+    many = made_workspace.make_dataset(workspace, "single_label", "Many", made_workspace.single_label_examples(copies=700))
+    app = open_page("train", dataset=many.id)
+    assert _field(app, "Token masking").value == "0.1"
+    assert "Token masking: " in words_on(app)
+    _field(app, "What learns").set_value("head").run()
+    shown = {one.label for kind in (app.text_input, app.number_input) for one in kind}
+    assert not {"Token masking", "Encoder dropout", "Top layers", "Layer-wise decay"} & shown
+    assert not [title for title in ("Token masking: ", "Top layers: ", "Layer-wise decay: ") if title in words_on(app)]
+    app.button(key="launch-0").click().run()
+    config = workspace.run_dir(workspace.runs()[0].id).config()
+    assert (config.learning.trainable, config.model.token_masking, config.learning.layer_decay) == ("head", 0.0, 1.0)
+
+
 def test_an_untouched_form_launches_exactly_the_recipe(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
     from core.training.preparing import new_run_config
 
