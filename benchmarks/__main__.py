@@ -2,7 +2,17 @@
 
 import sys
 
-from benchmarks import checking, crowded, launching, pages, reading, repairing, speed, uneven  # noqa: F401  (they add their commands)
+from benchmarks import (  # noqa: F401  (they add their commands)
+    checking,
+    crowded,
+    launching,
+    packages,
+    pages,
+    reading,
+    repairing,
+    speed,
+    uneven,
+)
 from benchmarks.quality import app
 
 sys.exit(app())

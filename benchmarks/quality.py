@@ -38,6 +38,8 @@ SUBJECTS = [
     Subject("banking77", {"main": "banking77/train.csv", "test": "banking77/test.csv"}, ONE_LABEL),
     Subject("nlupp_banking", {"main": "nlupp_banking/train.jsonl", "test": "nlupp_banking/test.jsonl"}, SEVERAL),
     Subject("wnut17", {"main": "wnut17/train.conll", "validation": "wnut17/dev.conll", "test": "wnut17/test.conll"}, ENTITIES),
+    Subject("debian_sections", {"main": "debian_sections/train.csv", "test": "debian_sections/test.csv"}, ONE_LABEL),
+    Subject("debian_tags", {"main": "debian_tags/train.csv", "test": "debian_tags/test.csv"}, SEVERAL),
     Subject("support_tickets", {"main": "support_tickets.csv"}, ONE_LABEL, ours=True),
     Subject("financial_news", {"main": "financial_news.csv"}, ONE_LABEL, ours=True),
     Subject("product_reviews", {"main": "product_reviews.csv"}, SEVERAL, ours=True),
@@ -52,9 +54,9 @@ def _root() -> None:
 
 @app.command()
 def quality(
-    data: Annotated[Path, typer.Option(help="Folder with banking77/, nlupp_banking/ and wnut17/; what it lacks is left out.")] = (
-        ROOT / "benchmark-data"
-    ),
+    data: Annotated[
+        Path, typer.Option(help="Folder with banking77/, nlupp_banking/, wnut17/ and what packages makes; the rest is left out.")
+    ] = (ROOT / "benchmark-data"),
     only: Annotated[list[str] | None, typer.Option(help="Names of the data sets to measure; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="Runs per data set.")] = 1,
     first_seed: Annotated[int, typer.Option(help="Seed of the first run; each further one is one higher.")] = 0,
