@@ -86,8 +86,7 @@ DEEP = 6
 """Layers from which the lowest third can stay as pretrained without harm (benchmarks/RESULTS.md)."""
 
 UNEVEN = 10
-"""How many times as frequent as the rarest the most frequent label is where weights find more of the rare ones
-(benchmarks/RESULTS.md)."""
+"""How many times as frequent as the rarest the most frequent label is where people ask what is done about it."""
 
 LARGE_BATCH = 64
 """Examples a step where the fewest epochs of them are steps enough: fast, and no worse where lower layers take smaller steps."""
@@ -176,15 +175,16 @@ def _at_the_machine(recommendation: Recommendation, facts: Facts) -> Recommendat
 
 
 def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """More weight for what is seldom seen, where labels exclude each other: there the frequent ones win every doubt."""
-    is_uneven = facts.largest_label >= UNEVEN * max(1, facts.smallest_label)
-    if not is_uneven or facts.head_level != "text" or not facts.exclusive_labels:
+    """No weights: they trade precision for recall, and which is worth more a recipe cannot know (benchmarks/RESULTS.md)."""
+    if facts.largest_label < UNEVEN * max(1, facts.smallest_label):
         return recommendation
+    what = "labels" if facts.head_level == "text" else "entity types"
     return recommendation.but(
         "class_weights",
-        "square_root",
-        f"The most frequent of {facts.num_labels:,} labels has {facts.largest_label:,} examples, the rarest "
-        f"{facts.smallest_label:,}; without weights, rare ones are overlooked more often.",
+        "none",
+        f"The most frequent of {facts.num_labels:,} {what} has {facts.largest_label:,} examples, the rarest "
+        f"{facts.smallest_label:,}. Weights would find more of the rare ones and be wrong about them more often; look at their "
+        "recall first.",
     )
 
 

@@ -89,19 +89,23 @@ def test_the_reason_for_the_precision_names_what_computes() -> None:
     assert automatic(facts(native_bfloat16=False)).reasons["precision"].startswith("float32: this processor")
 
 
-def test_rare_labels_weigh_more_where_the_most_frequent_has_ten_times_as_many_examples() -> None:
-    automatic = RECIPES["automatic"].recommend
+def test_where_the_most_frequent_label_has_ten_times_as_many_examples_it_is_said_what_weights_would_do() -> None:
+    def said(**values: object) -> str | None:
+        chosen = RECIPES["automatic"].recommend(facts(**values))
+        assert chosen.values.get("class_weights", "none") == "none"
+        return chosen.reasons.get("class_weights")
 
-    def weights(**values: object) -> object:
-        return automatic(facts(**values)).values.get("class_weights", "none")
-
-    assert weights(smallest_label=30, largest_label=299) == "none"
-    assert weights(smallest_label=30, largest_label=300) == weights(smallest_label=0, largest_label=10) == "square_root"
-    assert weights(smallest_label=1, largest_label=300, pooling=None) == "square_root"
-    assert weights(smallest_label=1, largest_label=300, exclusive_labels=False) == "none"
-    assert weights(smallest_label=1, largest_label=300, head_level="token", pooling=None) == "none"
-    reason = automatic(facts(smallest_label=30, largest_label=300)).reasons["class_weights"]
-    assert reason.startswith("The most frequent of 77 labels has 300 examples, the rarest 30")
+    assert said(smallest_label=30, largest_label=299) is None
+    assert said(smallest_label=0, largest_label=9) is None
+    for uneven in (
+        said(smallest_label=30, largest_label=300),
+        said(smallest_label=30, largest_label=300, exclusive_labels=False),
+    ):
+        assert uneven is not None
+        assert uneven.startswith("The most frequent of 77 labels has 300 examples, the rarest 30. Weights would find more")
+    types = said(smallest_label=1, largest_label=300, head_level="token", pooling=None)
+    assert types is not None
+    assert types.startswith("The most frequent of 77 entity types")
 
 
 def test_few_examples_get_more_epochs_and_many_get_no_fewer_than_six() -> None:
