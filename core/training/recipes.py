@@ -195,19 +195,20 @@ def _epochs_reason(epochs: int, num_train: int, batch_size: int) -> str:
 
 def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:
     """What suits an encoder that was trained to give one vector a text."""
-    if not facts.exclusive_labels:
-        return recommendation.but(
+    if facts.exclusive_labels:
+        recommendation = (
+            recommendation.but(
+                "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
+            )
+            .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
+            .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
+        )
+    else:
+        recommendation = recommendation.but(
             "head_learning_rate",
             3e-3,
             f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
         )
-    recommendation = (
-        recommendation.but(
-            "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
-        )
-        .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
-        .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
-    )
     return recommendation if facts.num_train < LARGE_DATASET else _many_texts(recommendation, facts)
 
 
@@ -224,7 +225,7 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
     ).but("top_layers", layers - layers // 3, f"All but the lowest third of the model's {layers} layers.")
     if facts.num_train * FEWEST_EPOCHS < LARGE_BATCH * STEPS_WANTED:
         return recommendation
-    return (
+    recommendation = (
         recommendation.but(
             "batch_size",
             LARGE_BATCH,
@@ -232,9 +233,11 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
         )
         .but("epochs", FEWEST_EPOCHS, _epochs_reason(FEWEST_EPOCHS, facts.num_train, LARGE_BATCH))
         .but("learning_rate", 4e-4, "What many texts agree on is to be trusted more, so each step may be larger.")
-        .but("head_learning_rate", 1.5e-3, "The head starts close to where it should be and needs no large steps.")
         .but("layer_decay", 0.85, "Lower layers take smaller steps, so that what they know of language stays.")
     )
+    if not facts.exclusive_labels:
+        return recommendation
+    return recommendation.but("head_learning_rate", 1.5e-3, recommendation.reasons["head_learning_rate"])
 
 
 def quick_look(facts: Facts) -> Recommendation:

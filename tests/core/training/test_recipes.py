@@ -51,7 +51,9 @@ def test_many_texts_are_learned_with_words_hidden_and_the_lowest_third_of_a_deep
     assert choices(num_layers=2) == choices(num_layers=None) == (0.1, "all_but_embeddings", None)
     assert choices(num_train=2000) == (0.0, "all_but_embeddings", None)
     assert choices(num_parameters=110_000_000, num_layers=12) == (0.1, "everything", None)
-    assert choices(exclusive_labels=False) == (0.0, "all_but_embeddings", None)
+    assert choices(exclusive_labels=False) == (0.1, "top_layers", 4)
+    assert choices(exclusive_labels=False, num_train=2000) == (0.0, "all_but_embeddings", None)
+    assert choices(pooling=None) == choices(head_level="token", pooling=None) == (0.0, "all_but_embeddings", None)
 
 
 def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() -> None:
@@ -62,6 +64,7 @@ def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() ->
         return tuple(chosen.get(name) for name in ("batch_size", "epochs", "learning_rate", "layer_decay"))
 
     assert choices() == choices(num_train=5334) == choices(num_layers=12) == (64, 6, 4e-4, 0.85)
+    assert choices(exclusive_labels=False) == (64, 6, 4e-4, 0.85)
     assert choices(num_train=5333) == choices(num_layers=2) == choices(num_layers=None) == (32, 6, 2e-4, None)
     assert choices(num_parameters=110_000_000, num_layers=12) == (32, 6, 5e-5, None)
     assert choices(head_level="token", pooling=None) == (32, 6, 3e-4, None)
