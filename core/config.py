@@ -25,7 +25,7 @@ from core.config_sections import (
     TrainingConfig,
 )
 from core.errors import ConfigError
-from core.options import parse
+from core.options import option_of, parse
 
 __all__ = [
     "SECTIONS",
@@ -103,6 +103,16 @@ class RunConfig:
         """
         section, field_name = locate(name)
         return getattr(getattr(self, section), field_name)
+
+    def reads(self, name: str) -> bool:
+        """Whether the field ``name`` does anything, with what stands in the field it needs.
+
+        Raises:
+            ConfigError: no field has this name.
+        """
+        section, field_name = locate(name)
+        needs = option_of(SECTIONS[section], field_name).needs
+        return needs is None or self.value(needs[0]) in needs[1]
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """A copy in which the named fields, dotted or bare, have other values.

@@ -24,7 +24,6 @@ from core.config import SECTIONS, RunConfig, locate, mapping_from_yaml
 from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError
 from core.models.catalogue import BUNDLED, describe
-from core.options import option_of
 from core.runs.records import RunRecord, RunState
 from core.workspace import Workspace
 
@@ -124,10 +123,7 @@ def _announce_recipe(config: RunConfig, reasons: Mapping[str, str]) -> None:
     """Say what the recipe has chosen, in the form ``--set`` takes, and why."""
     remark(f"Recipe {config.recipe}:")
     for name, reason in reasons.items():
-        section, field = locate(name)
-        needs = option_of(SECTIONS[section], field).needs
-        if needs is None or getattr(getattr(config, section), needs[0]) in needs[1]:
-            remark(f"  {field}={getattr(getattr(config, section), field)}  {reason}")
+        remark(f"  {name}={config.value(name)}  {reason}")
 
 
 def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> None:

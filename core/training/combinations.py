@@ -71,11 +71,9 @@ def _check_used(config: RunConfig, task: Task) -> None:
 def unread_settings(config: RunConfig) -> Iterator[tuple[str, str]]:
     """Section and field of every setting that is not as it would be by itself and that another setting leaves unread."""
     for section, field in field_names():
-        value, default, declared = _declared(config, section, field)
-        if declared.needs is not None and value != default:
-            needed, values = declared.needs
-            if config.value(needed) not in values:
-                yield section, field
+        value, default, _ = _declared(config, section, field)
+        if value != default and not config.reads(f"{section}.{field}"):
+            yield section, field
 
 
 def without_unread(config: RunConfig, chosen: Iterable[str]) -> RunConfig:

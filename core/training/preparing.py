@@ -103,7 +103,8 @@ def new_run_config(
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
     complete = without_unread(config, values)
     check_config(complete, dataset, info)
-    return complete, {name: why for name, why in recommendation.reasons.items() if complete.value(name) == config.value(name)}
+    holds = {name for name in recommendation.reasons if complete.reads(name) and complete.value(name) == config.value(name)}
+    return complete, {name: why for name, why in recommendation.reasons.items() if name in holds}
 
 
 def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:

@@ -198,7 +198,7 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
     if facts.exclusive_labels:
         recommendation = (
             recommendation.but(
-                "head", "cosine", "The model was made to compare texts, so each label can start from what its texts have in common."
+                "head", "cosine", "The model was made to compare texts, so a label can start from what its texts have in common."
             )
             .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
             .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
