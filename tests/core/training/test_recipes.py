@@ -138,7 +138,7 @@ def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path
     assert chosen(trainable="everything") == ("everything", 2)
     _, reasons = new_run_config(texts, hub_folder=tmp_path, values={"trainable": "everything"})
     assert "top_layers" not in reasons
-    assert {"epochs", "token_masking", "layer_decay"} <= set(reasons)
+    assert {"epochs", "token_masking"} <= set(reasons)
     assert chosen(top_layers=1) == ("top_layers", 1)
     with pytest.raises(ConfigError, match="top_layers: is 3, which only trainable top_layers reads"):
         chosen(trainable="everything", top_layers=3)
