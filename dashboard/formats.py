@@ -10,20 +10,20 @@ def score(value: float | None, digits: int = 3) -> str:
 
 
 def count(number: float) -> str:
-    """A whole number with thin spaces between thousands, such as ``13 083``."""
-    return f"{round(number):,}".replace(",", "\u202f")
+    """A whole number with its thousands apart, such as ``13,083``."""
+    return f"{round(number):,}"
 
 
 def plural(number: int, singular: str, many: str | None = None) -> str:
-    """A counted noun, such as ``1 row`` or ``13 083 rows``."""
+    """A counted noun, such as ``1 row`` or ``13,083 rows``."""
     return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
 
 
 def percent(share: float) -> str:
-    """A share from 0 to 1, such as ``83 %`` or ``0.4 %``; what is there is never shown as nothing."""
+    """A share from 0 to 1, such as ``83%`` or ``0.4%``; what is there is never shown as nothing."""
     if 0 < share < 0.001:
-        return "under 0.1 %"
-    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
+        return "under 0.1%"
+    return f"{100 * share:.1f}%" if 0 < share < 0.1 else f"{100 * share:.0f}%"
 
 
 def duration(seconds: float | None) -> str:

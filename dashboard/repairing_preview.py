@@ -52,7 +52,7 @@ def draw_figures(before: Mapping[str, int], after: Mapping[str, int], compared: 
             st.metric("Rows added", formats.count(len(compared.added)), width="content")
         for split in SPLITS:
             old, new = before.get(split, 0), after.get(split, 0)
-            delta = f"{new - old:+,}".replace(",", "\u202f").replace("-", "−") if new != old else None
+            delta = f"{new - old:+,}".replace("-", "−") if new != old else None
             st.metric(split.capitalize(), formats.count(new), delta, delta_color="off", width="content")
     parts = {"texts": compared.texts, "answers": compared.answers, "splits": compared.splits}
     told = [f"{formats.plural(len(ids), 'row')} with another {name[:-1]}" for name, ids in parts.items() if len(ids)]

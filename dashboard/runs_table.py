@@ -102,7 +102,7 @@ def _draw_table(wanted: RunFilter) -> None:
             "name": st.column_config.TextColumn("Run", width=145),
             "dataset": st.column_config.TextColumn("Data set", width=110),
             "model": st.column_config.TextColumn("Model", width=70),
-            "progress": st.column_config.ProgressColumn("Progress", format="%d %%", min_value=0, max_value=100, width=70),
+            "progress": st.column_config.ProgressColumn("Progress", format="%d%%", min_value=0, max_value=100, width=70),
             "score": st.column_config.TextColumn("Test score", width=110),
             "duration": st.column_config.TextColumn("Duration", width=83),
             "created": st.column_config.DatetimeColumn("Created", format="D MMM, HH:mm", width=95),

@@ -49,7 +49,7 @@ def interval_sentence(interval: Sequence[float], trials: int, what: str, one: st
     """How sure a share is, in words."""
     return (
         f"With {formats.plural(trials, one, many)}, the true {what} lies between "
-        f"{formats.score(interval[0])} and {formats.score(interval[1])} (95 % Wilson interval)."
+        f"{formats.score(interval[0])} and {formats.score(interval[1])} (95% Wilson interval)."
     )
 
 
@@ -222,7 +222,7 @@ def _pairs_table(confusion: Confusion, *, of_gold: bool, key: str) -> None:
             "predicted": st.column_config.TextColumn("Predicted"),
             "count": st.column_config.NumberColumn("Examples", width="small"),
             "share": st.column_config.NumberColumn(
-                "Of gold", format="%.0f %%", width="small", help="Share of the gold label's examples"
+                "Of gold", format="%.0f%%", width="small", help="Share of the gold label's examples"
             ),
         },
         alt="Pairs of labels most often confused",

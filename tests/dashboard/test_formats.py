@@ -45,7 +45,8 @@ def test_a_moment_without_time_zone_is_taken_as_utc() -> None:
 
 
 def test_counts_and_scores() -> None:
-    assert formats.count(13083) == "13\u202f083"
+    assert formats.count(13083) == "13,083"
+    assert [formats.percent(share) for share in (0, 0.0001, 0.004, 0.83)] == ["0%", "under 0.1%", "0.4%", "83%"]
     assert formats.plural(1, "entity", "entities") == "1 entity"
     assert formats.plural(2, "entity", "entities") == "2 entities"
     assert formats.score(0.94119) == "0.941"

@@ -49,7 +49,7 @@ def test_every_task_shows_its_headline_figures(
     assert not app.exception
     run = workspace.run(made[task])
     assert _figures(app)[str(run.headline_name)] == f"{run.headline:.3f}"
-    assert "95 % Wilson interval" in words_on(app)
+    assert "95% Wilson interval" in words_on(app)
 
 
 def test_the_page_says_how_many_are_right(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:

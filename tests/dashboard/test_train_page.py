@@ -182,5 +182,5 @@ def test_what_other_limits_would_cut_is_said_before_launch(workspace: Workspace,
     app = open_page("train", dataset=dataset.id)
     words = words_on(app)
     assert "What other limits would cut:" in words
-    assert "16 tokens: 100 % of texts, 60 % of all tokens" in words
-    assert "32 tokens: 100 % of texts, 20 % of all tokens" in words
+    assert "16 tokens: 100% of texts, 60% of all tokens" in words
+    assert "32 tokens: 100% of texts, 20% of all tokens" in words

@@ -94,4 +94,4 @@ def _unseen_entities(sample: Material, offsets: list[list[tuple[int, int]]], tit
 
 
 def _percent(share: float) -> str:
-    return "under 1 %" if share < 0.01 else f"{share:.0%}"
+    return "under 1%" if share < 0.01 else f"{share:.0%}"
