@@ -69,10 +69,10 @@ def packages(folder: Annotated[Path, typer.Argument(help="Where the data sets ar
     )
 
 
-def _write(place: Path, rows: list[tuple[bool, dict[str, str]]], **most: int) -> None:
+def _write(place: Path, rows: list[tuple[bool, dict[str, str]]], *, train: int, test: int) -> None:
     """At most so many rows of each split, as CSV; with each row, whether it belongs to test."""
     place.mkdir(parents=True, exist_ok=True)
-    for split, size in most.items():
+    for split, size in (("train", train), ("test", test)):
         table = pd.DataFrame([row for in_test, row in rows if in_test is (split == "test")][:size])
         table.to_csv(place / f"{split}.csv", index=False)
         typer.echo(f"{place / split}.csv: {len(table):,} rows")
