@@ -110,6 +110,17 @@ class HeadConfig:
         minimum=0.0,
         below=1.0,
     )
+    word_evidence: bool = option(
+        False,
+        title="Word evidence",
+        help="Weighs words and word pairs by themselves and adds what they say, if validation finds the answers better for it.",
+        needs=("pooling", ("declared", "mean", "first", "max", "attention")),
+    )
+    calibration: bool = option(
+        True,
+        title="Calibration",
+        help="As sure as the model was right on validation, so that 90% is right nine times in ten; which is likeliest stays.",
+    )
 
     def __post_init__(self) -> None:
         validate("head", self)

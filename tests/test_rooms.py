@@ -21,6 +21,7 @@ MAY_LOAD_TORCH = (
     "core.models.processor_dropout",
     "core.models.processor_projections",
     "core.models.trainable",
+    "core.models.word_evidence",
     "core.training",
     "core.inference",
     "core.runs.worker",

@@ -33,6 +33,7 @@ from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, Poo
 from core.models.processor_attention import use_processor_attention
 from core.models.processor_dropout import use_processor_dropout
 from core.models.processor_projections import use_shared_projections
+from core.models.word_evidence import WordEvidence
 from core.tasks import Task, get_task
 
 # Its bars about loading a file of weights say nothing to a person, and fill logs.
@@ -57,6 +58,8 @@ class ModelCard:
         head: its shape, where it is ours.
         base_model: reference of the pretrained model.
         decision: how probabilities become predictions.
+        scale: what the logits of a head of ours are multiplied with.
+        num_word_features: tokens and pairs of tokens whose evidence is added to them; 0 is none.
     """
 
     task: str
@@ -66,6 +69,8 @@ class ModelCard:
     head: HeadShape
     base_model: str
     decision: dict[str, Any] = field(default_factory=dict)
+    scale: float = 1.0
+    num_word_features: int = 0
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -200,6 +205,9 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
                 pooling=card.pooling,
                 head=card.head,
             )
+            classifier.scale = card.scale
+            if card.num_word_features:
+                classifier.words = WordEvidence(card.num_word_features, len(card.outputs))
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person
         raise ModelError(f"The trained model in {folder.name!r} is damaged: {_first_line(error)} Train again.") from error

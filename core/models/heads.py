@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from core.models.word_evidence import WordEvidence
+
 COSINE_SCALE = 20.0
 """What a cosine is multiplied with to become a logit; at 1 the softmax could never be sure of anything."""
 
@@ -106,7 +108,12 @@ class AttentionPooling(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Encoder, pooling, dropout, a head: one row of logits a text."""
+    """Encoder, pooling, dropout, a head: one row of logits a text.
+
+    Attributes:
+        scale: what the head's logits are multiplied with, learned on validation after training.
+        words: what is added to them, learned after training.
+    """
 
     def __init__(self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, head: HeadShape) -> None:
         super().__init__()
@@ -115,6 +122,8 @@ class PooledClassifier(nn.Module):
         self.attention = AttentionPooling(hidden_size) if pooling == "attention" else None
         self.dropout = nn.Dropout(head.dropout)
         self.head = head.build(hidden_size, num_outputs)
+        self.scale = 1.0
+        self.words: WordEvidence | None = None
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, vectors: torch.Tensor | None = None) -> torch.Tensor:
         """Logits ``(batch, num_outputs)``.
@@ -126,7 +135,9 @@ class PooledClassifier(nn.Module):
         if vectors is None:
             vectors = self.embed(input_ids, attention_mask)
         logits: torch.Tensor = self.head(self.dropout(vectors))
-        return logits
+        if self.scale != 1.0:
+            logits = self.scale * logits
+        return logits if self.words is None else logits + self.words(input_ids, attention_mask)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """The vectors the head reads, ``(batch, hidden_size)``."""
@@ -178,8 +189,13 @@ class ArchitectureClassifier(nn.Module):
     @property
     def output_bias(self) -> nn.Parameter | None:
         """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
+        return None if self.output_layer is None else self.output_layer.bias
+
+    @property
+    def output_layer(self) -> nn.Linear | None:
+        """The linear layer that gives the logits; nothing where the model does not end in one."""
         *_, last = (module for module in self.model.modules() if isinstance(module, nn.Linear))
-        return last.bias if last.out_features == self.model.config.num_labels else None
+        return last if last.out_features == self.model.config.num_labels else None
 
 
 Classifier = PooledClassifier | ArchitectureClassifier
@@ -190,6 +206,16 @@ def shift_outputs(classifier: Classifier, shift: np.ndarray) -> None:
     if classifier.output_bias is not None and shift.any():
         with torch.no_grad():
             classifier.output_bias.add_(torch.from_numpy(shift).to(classifier.output_bias))
+
+
+def scale_outputs(classifier: Classifier, scale: float) -> None:
+    """Multiply the logits with a constant for ever; a model that does not end in a linear layer stays as it is."""
+    if isinstance(classifier, PooledClassifier):
+        classifier.scale *= scale
+    elif classifier.output_layer is not None:
+        with torch.no_grad():
+            for parameter in classifier.output_layer.parameters():
+                parameter.mul_(scale)
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:

@@ -42,7 +42,9 @@ class TokenClassification(Task):
     exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "token_classification"
     headline: ClassVar[Headline] = Headline(key="entity_f1", title="Entity F1")
-    unused_options: ClassVar[frozenset[str]] = frozenset({"thresholds", "pooling", "head", "hidden_sizes", "activation"})
+    unused_options: ClassVar[frozenset[str]] = frozenset(
+        {"thresholds", "pooling", "head", "hidden_sizes", "activation", "word_evidence", "calibration"}
+    )
     metric_names: ClassVar[tuple[str, ...]] = (
         "entity_f1",
         "entity_macro_f1",

@@ -101,6 +101,12 @@ def _check_head(config: RunConfig, pooled_head: bool) -> None:
             "is feed_forward, which takes the place of the architecture's own head and needs one pooled vector a text. "
             "Choose pooling mean, first, max or attention, or head linear.",
         )
+    if config.head.word_evidence and not pooled_head:
+        raise ConfigError(
+            "head.word_evidence",
+            "is true, but the architecture's own head has no place for it. Choose pooling mean, first, max or attention, or "
+            "leave it out.",
+        )
 
 
 def _check_machine(config: RunConfig, machine: Machine) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,16 @@ from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import download
-from core.models.heads import Classifier, shift_outputs
+from core.models.heads import Classifier, PooledClassifier, shift_outputs
 from core.models.trainable import merge_adapters
 from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
 from core.training.accelerators import open_accelerator, precision_name
 from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
+from core.training.calibrating import calibrate
 from core.training.checkpoints import Checkpoints
 from core.training.frozen import can_read_once, read_once
+from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
 from core.training.recorder import Recorder
 from core.training.sharing import Sharing
@@ -149,7 +151,22 @@ def fine_tune(
     predictor = assemble_predictor(task, trained, tokenizer, outputs, accelerator.device, loop.batch_size)
     validation = splits["validation"]
     gold = task.gold(validation.examples)
-    shift_outputs(trained, task.output_shift(gold, validation.encoded, predictor.logits(validation).logits, outputs))
+    logits = predictor.logits(validation).logits
+    factors = LogitFactors()
+    if task.head_level == "token":
+        shift_outputs(trained, task.output_shift(gold, validation.encoded, logits, outputs))
+    else:
+        factors = calibrate(
+            trained,
+            task,
+            splits["train"].encoded,
+            validation.encoded,
+            logits,
+            weighs_words=config.head.word_evidence,
+            may_scale=config.head.calibration,
+            pad_token_id=predictor.pad_token_id,
+            recorder=recorder,
+        )
     tuned = config.training.thresholds == "tuned"
     decision = task.choose_decision(gold, predictor.predict(validation)[0], outputs) if tuned else NO_DECISION
     results: dict[str, Any] = {}
@@ -173,6 +190,8 @@ def fine_tune(
         head=head_shape(config),
         base_model=config.model.model,
         decision=dict(decision),
+        scale=factors.scale if pooling != "architecture" else 1.0,  # there it is in the weights already
+        num_word_features=trained.words.num_features if isinstance(trained, PooledClassifier) and trained.words else 0,
     )
     _save_model(trained, tokenizer, card, places.model)
     return {
@@ -199,6 +218,7 @@ def fine_tune(
             "pooling": pooling,
             "max_length": max_length,
         },
+        "calibration": asdict(factors),
         "dataset": {"id": dataset.id, "content_hash": dataset.content_hash, "test_hash": dataset.test_hash},
         "num_cut": {name: split.encoded.num_cut for name, split in splits.items()},
         "decision": dict(decision),

@@ -209,6 +209,9 @@ def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation
             3e-3,
             f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
         )
+    recommendation = recommendation.but(
+        "word_evidence", True, "Now and then plain words know better than the model; they are added where validation agrees."
+    )
     return recommendation if facts.num_train < LARGE_DATASET else _many_texts(recommendation, facts)
 
 

@@ -1,0 +1,73 @@
+"""The last touches to a trained model before it is tested: how sure it may be, and whether words by themselves are added."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.models.heads import Classifier, PooledClassifier, scale_outputs
+from core.tasks.base import Encoded, Task
+from core.training.logit_factors import LogitFactors, choose_factors
+from core.training.recorder import Recorder
+from core.training.word_weighing import said_by_words, weigh_words
+
+
+def calibrate(
+    classifier: Classifier,
+    task: Task,
+    train: Encoded,
+    validation: Encoded,
+    logits: list[np.ndarray],
+    *,
+    weighs_words: bool,
+    may_scale: bool,
+    pad_token_id: int,
+    recorder: Recorder,
+) -> LogitFactors:
+    """Let validation decide on a trained classifier's factors, and build them in; says what was done.
+
+    Args:
+        classifier: changed in place; of a task with one row of logits a text.
+        task: gives the loss.
+        train, validation: inputs with targets.
+        logits: what the classifier says of the validation split.
+        weighs_words: whether word evidence is to be learned, and added where validation finds the answers better for it.
+        may_scale: whether logits are scaled where no evidence is added.
+        pad_token_id: fills short rows.
+        recorder: is told what was done.
+    """
+    table = np.stack(logits) if logits else np.zeros((0, 0), dtype=np.float32)
+    words = None
+    if weighs_words and isinstance(classifier, PooledClassifier):
+        recorder.event("phase", "Weighing words by themselves.", phase="testing")
+        words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id)
+    said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
+    factors = choose_factors(table, task.collate_targets(validation.targets, 0), task.loss, said, may_scale=may_scale)
+    if factors.scale != 1.0:
+        scale_outputs(classifier, factors.scale)
+    if words is not None and factors.evidence:
+        assert isinstance(classifier, PooledClassifier)
+        words.weight *= factors.evidence
+        words.bias *= factors.evidence
+        classifier.words = words.to(next(classifier.parameters()).device)
+    sentence = _sentence(factors, weighs_words=weighs_words)
+    if sentence:
+        recorder.event("info", sentence)
+    return factors
+
+
+def _sentence(factors: LogitFactors, *, weighs_words: bool) -> str:
+    if factors.loss is None:
+        return (
+            "Validation has too few examples to tell what words by themselves would add; they are left out."
+            if weighs_words
+            else ""
+        )
+    gain = f"loss on validation {factors.loss:.4f} instead of {factors.loss_before:.4f}."
+    if factors.evidence:
+        return f"What words say by themselves is added to the model's answers: {gain}"
+    left_out = "Words by themselves make no answers better on validation and are left out. " if weighs_words else ""
+    if factors.scale < 1.0:
+        return f"{left_out}The model was surer than it was right, so its probabilities are toned down: {gain}"
+    if factors.scale > 1.0:
+        return f"{left_out}The model was right more often than it was sure, so its probabilities are sharpened: {gain}"
+    return left_out.strip()
