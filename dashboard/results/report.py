@@ -27,8 +27,17 @@ def training_sentence(result: Mapping[str, Any]) -> str:
     if not step:
         return f"{sentence}."
     if len(averaged := training.get("from_epochs", [])) > 1:
-        return f"{sentence}; the average of the weights of epochs {', '.join(map(str, averaged))}."
-    return f"{sentence}; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
+        sentence += f"; the average of the weights of epochs {', '.join(map(str, averaged))}."
+    else:
+        sentence += f"; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
+    return sentence + _last_touches(result.get("calibration", {}))
+
+
+def _last_touches(calibration: Mapping[str, Any]) -> str:
+    """What validation changed about a trained model's answers, as a sentence to go on with."""
+    if calibration.get("evidence"):
+        return " What words say by themselves is added to its answers; probabilities are calibrated on validation."
+    return " Probabilities are calibrated on validation." if calibration.get("scale", 1.0) != 1.0 else ""
 
 
 def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screens: TaskScreens, rows: pd.DataFrame) -> None:

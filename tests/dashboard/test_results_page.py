@@ -220,5 +220,15 @@ def test_a_model_that_is_the_average_of_epochs_is_called_one() -> None:
     alone = {"epochs": 6, "duration_s": 60.0, "best_step": 300, "best_epoch": 5, "from_epochs": [5]}
 
     assert "best checkpoint at step 300, after epoch 5." in training_sentence({"training": alone})
+    for calibration, said in (
+        ({}, ""),
+        ({"scale": 1.0, "evidence": 0.0}, ""),
+        ({"scale": 0.5, "evidence": 0.0}, " Probabilities are calibrated on validation."),
+        (
+            {"scale": 0.5, "evidence": 0.3},
+            " What words say by themselves is added to its answers; probabilities are calibrated on validation.",
+        ),
+    ):
+        assert training_sentence({"training": alone, "calibration": calibration}).endswith(f"after epoch 5.{said}")
     together = training_sentence({"training": {**alone, "from_epochs": [3, 5, 6]}})
     assert together.endswith("; the average of the weights of epochs 3, 5, 6.")

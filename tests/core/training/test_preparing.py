@@ -42,6 +42,10 @@ def test_what_a_person_sets_wins_over_the_recipe(colours: Dataset, tmp_path: Pat
         ({"momentum": 0.5}, "momentum: is 0.5, which only optimizer sgd reads, and optimizer is adamw"),
         ({"decay_rate": 0.9}, "decay_rate: is 0.9, which only schedule exponential or inverse_time or plateau reads"),
         ({"thresholds": "half"}, "thresholds: is 'half', which does nothing for one label per text"),
+        (
+            {"pooling": "architecture", "word_evidence": True, "head": "linear"},
+            "word_evidence: is True, which only pooling declared or",
+        ),
         ({"pooling": "architecture", "head": "feed_forward"}, "head.head: is feed_forward, which takes the place of"),
         ({"trainable": "head", "layer_decay": 0.9}, "layer_decay: is 0.9, which only trainable everything or .* reads"),
         ({"trainable": "head", "token_masking": 0.1}, "token_masking: is 0.1, which only trainable everything or .* reads"),

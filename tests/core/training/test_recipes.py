@@ -56,6 +56,19 @@ def test_many_texts_are_learned_with_words_hidden_and_the_lowest_third_of_a_deep
     assert choices(pooling=None) == choices(head_level="token", pooling=None) == (0.0, "all_but_embeddings", None)
 
 
+def test_words_are_weighed_where_one_vector_a_text_is_pooled() -> None:
+    automatic = RECIPES["automatic"].recommend
+
+    def weighs(**values: object) -> bool:
+        return bool(automatic(facts(**values)).values.get("word_evidence", False))
+
+    assert weighs()
+    assert weighs(exclusive_labels=False)
+    assert weighs(num_train=100)
+    assert not weighs(pooling=None)
+    assert not weighs(head_level="token", pooling=None)
+
+
 def test_batches_are_large_where_the_fewest_epochs_of_them_are_steps_enough() -> None:
     automatic = RECIPES["automatic"].recommend
 
