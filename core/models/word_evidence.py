@@ -17,6 +17,9 @@ _PAIR = 1 << 24
 
 _PADDING = -1
 
+_MOST_AT_ONCE = 8_000_000
+"""Weights that are looked up together, 32 MB: long texts and many labels would need a gigabyte."""
+
 
 class WordEvidence(nn.Module):
     """Logits that are a weighted sum over a text's tokens and pairs of neighbouring tokens, as far as they are known.
@@ -51,8 +54,10 @@ class WordEvidence(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """What the words say, ``(batch, num_outputs)``, for inputs of ``(batch, length)``."""
         places, values = self.features(input_ids, attention_mask)
-        said = nn.functional.embedding_bag(places, self.weight, per_sample_weights=values, mode="sum")
-        return said + self.bias
+        # Plain products, which every device has, and not a matrix product, which autocast would round.
+        rows = max(1, _MOST_AT_ONCE // (places.shape[1] * len(self.bias)))
+        parts = zip(torch.split(places, rows), torch.split(values, rows), strict=True)
+        return torch.cat([(value.unsqueeze(-1) * self.weight[place]).sum(dim=1) for place, value in parts]) + self.bias
 
     def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The known tokens and pairs of each text, and how much each counts in it.

@@ -23,7 +23,8 @@ SCALES = (0.2, 2.0)
 """How far logits may be shrunk or stretched: validation without a mistake would stretch them for ever."""
 
 MOST_EVIDENCE = 5.0
-MOST_EXAMPLES = 20_000
+MOST_ANSWERS = 500_000
+"""Examples times labels that are looked at, some seconds; two factors need no more."""
 
 SummedLoss = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, Any]]
 """Logits and targets -> their summed loss, and how many answers it sums over."""
@@ -89,7 +90,7 @@ class _Folds:
     """The validation split in parts, each to be answered with what the others teach."""
 
     def __init__(self, logits: np.ndarray, targets: torch.Tensor, loss: SummedLoss, said: np.ndarray | None) -> None:
-        order = np.random.default_rng(0).permutation(len(logits))[:MOST_EXAMPLES]
+        order = np.random.default_rng(0).permutation(len(logits))[: MOST_ANSWERS // max(1, logits.shape[1])]
         self.num_examples = len(order)
         self.everything = torch.arange(len(order))
         self._logits = torch.from_numpy(logits[order]).double()

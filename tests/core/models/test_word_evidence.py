@@ -66,6 +66,15 @@ def test_what_is_padded_beside_a_text_says_nothing() -> None:
     assert alone.argmax() == 1
 
 
+def test_many_weights_are_looked_up_some_texts_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = weighed([0, 0, 1, 1, 2, 2])
+    together = evidence(*pad(TEXTS, 0).inputs)
+
+    monkeypatch.setattr("core.models.word_evidence._MOST_AT_ONCE", 2 * 3 * (2 * 6 - 1))
+
+    torch.testing.assert_close(evidence(*pad(TEXTS, 0).inputs), together)
+
+
 def test_a_label_without_texts_is_the_least_likely_and_a_word_decides_between_the_others() -> None:
     evidence = weighed([0, 0, 1, 1, 0, 1])
     said = said_by_words(evidence, encoded([[101, 7, 8, 102], [101, 9, 10, 102]], []), pad_token_id=0)
