@@ -119,7 +119,7 @@ class HeadConfig:
     calibration: bool = option(
         True,
         title="Calibration",
-        help="As sure as the model was right on validation, so that 90% is right nine times in ten; which is likeliest stays.",
+        help="Tones probabilities down or up until they match how often validation was right: 90% is right nine times in ten.",
     )
 
     def __post_init__(self) -> None:

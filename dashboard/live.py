@@ -23,7 +23,7 @@ class Progress:
         plan: the facts of the last plan (device, precision, num_parameters, batch_size …).
         step, total_steps: optimizer steps done and planned; ``total_steps`` is 0 until the plan is known.
         epoch, epochs: passes over the training split.
-        phase: preparing, training, validating, testing or saving.
+        phase: preparing, training, validating, calibrating, testing or saving.
         examples_per_s, tokens_per_s, elapsed_s, remaining_s, memory_mib: as last measured.
         device_use: share of the device that was at work, from 0 to 1.
     """

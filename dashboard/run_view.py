@@ -20,6 +20,7 @@ _PHASES = {
     "preparing": "Preparing texts and model",
     "training": "Training",
     "validating": "Measuring on validation",
+    "calibrating": "Calibrating on validation",
     "testing": "Testing the best checkpoint",
     "saving": "Saving the model",
 }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import torch
 
 from core.models.heads import Classifier, PooledClassifier, scale_outputs
 from core.tasks.base import Encoded, Task
+from core.tasks.losses import LossOptions
 from core.training.logit_factors import LogitFactors, choose_factors
 from core.training.recorder import Recorder
 from core.training.word_weighing import said_by_words, weigh_words
@@ -20,6 +24,7 @@ def calibrate(
     *,
     weighs_words: bool,
     may_scale: bool,
+    label_weights: torch.Tensor | None,
     pad_token_id: int,
     recorder: Recorder,
 ) -> LogitFactors:
@@ -32,16 +37,18 @@ def calibrate(
         logits: what the classifier says of the validation split.
         weighs_words: whether word evidence is to be learned, and added where validation finds the answers better for it.
         may_scale: whether logits are scaled where no evidence is added.
+        label_weights: what mistakes on each label were made to count while training, and count here as well.
         pad_token_id: fills short rows.
         recorder: is told what was done.
     """
     table = np.stack(logits) if logits else np.zeros((0, 0), dtype=np.float32)
     words = None
     if weighs_words and isinstance(classifier, PooledClassifier):
-        recorder.event("phase", "Weighing words by themselves.", phase="testing")
         words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id)
     said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
-    factors = choose_factors(table, task.collate_targets(validation.targets, 0), task.loss, said, may_scale=may_scale)
+    options = LossOptions(label_weights=None if label_weights is None else label_weights.double().cpu())
+    loss = partial(task.loss, options=options)
+    factors = choose_factors(table, task.collate_targets(validation.targets, 0), loss, said, may_scale=may_scale)
     if factors.scale != 1.0:
         scale_outputs(classifier, factors.scale)
     if words is not None and factors.evidence:

@@ -1,4 +1,4 @@
-"""One run from its config to its results: prepare, train, test, save.
+"""One run from its config to its results: prepare, train, calibrate, test, save.
 
 Everything is done in the order it is written here. The caller says where checkpoints, model and predictions go and gets the
 content of ``result.json``; it owns the process, its signals and the run directory.
@@ -146,8 +146,8 @@ def fine_tune(
     del loop.optimizer, loop.learning_rate
     gc.collect()
 
-    # Test: validation teaches how to decide, the test split is looked at once.
-    recorder.event("phase", "Testing the best checkpoint.", phase="testing")
+    # Calibrate: validation teaches how to decide.
+    recorder.event("phase", "Calibrating the best checkpoint on validation.", phase="calibrating")
     predictor = assemble_predictor(task, trained, tokenizer, outputs, accelerator.device, loop.batch_size)
     validation = splits["validation"]
     gold = task.gold(validation.examples)
@@ -164,11 +164,15 @@ def fine_tune(
             logits,
             weighs_words=config.head.word_evidence,
             may_scale=config.head.calibration,
+            label_weights=loop.loss_options.label_weights,
             pad_token_id=predictor.pad_token_id,
             recorder=recorder,
         )
     tuned = config.training.thresholds == "tuned"
     decision = task.choose_decision(gold, predictor.predict(validation)[0], outputs) if tuned else NO_DECISION
+
+    # Test: the test split is looked at once.
+    recorder.event("phase", "Testing the best checkpoint.", phase="testing")
     results: dict[str, Any] = {}
     tables = []
     for name in ("validation", "test"):

@@ -118,6 +118,21 @@ def test_an_architectures_own_head_is_scaled_in_its_weights(more_colours: Datase
         )
 
 
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_mistakes_count_as_they_did_while_training(task: str, tiny_model: Path, tmp_path: Path) -> None:
+    made = {"single_label": tiny_dataset, "multi_label": tiny_multi_label_dataset}[task](240)
+    rare = made["label"] == "green" if task == "single_label" else made["labels"].map(lambda labels: labels == ["green"])
+    dataset = write_tiny_dataset(tmp_path / "data", made[~rare | (np.arange(len(made)) % 5 == 0)], task)
+
+    def loss_before(class_weights: str) -> float:
+        config = config_for(dataset, tiny_model).with_values({**HARDLY_LEARNED, "class_weights": class_weights})
+        result = fine_tune(config, dataset, places_in(tmp_path / class_weights), ListRecorder())
+        return float(result["calibration"]["loss_before"])
+
+    # Hardly anything was learned, so that the two models are the same but for what mistakes count.
+    assert loss_before("balanced") != pytest.approx(loss_before("none"), rel=0.01)
+
+
 def test_scaling_multiplies_the_logits(tiny_model: Path, tmp_path: Path) -> None:
     inputs = torch.tensor([[2, 8, 9, 3]]), torch.ones(1, 4, dtype=torch.int64)
     for pooling, kind in (("mean", PooledClassifier), ("architecture", ArchitectureClassifier)):
