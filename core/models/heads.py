@@ -208,8 +208,13 @@ def shift_outputs(classifier: Classifier, shift: np.ndarray) -> None:
             classifier.output_bias.add_(torch.from_numpy(shift).to(classifier.output_bias))
 
 
+def can_scale_outputs(classifier: Classifier) -> bool:
+    """Whether ``scale_outputs`` can do what it says: an architecture's own head must end in a linear layer."""
+    return isinstance(classifier, PooledClassifier) or classifier.output_layer is not None
+
+
 def scale_outputs(classifier: Classifier, scale: float) -> None:
-    """Multiply the logits with a constant for ever; a model that does not end in a linear layer stays as it is."""
+    """Multiply the logits with a constant for ever, where ``can_scale_outputs``."""
     if isinstance(classifier, PooledClassifier):
         classifier.scale *= scale
     elif classifier.output_layer is not None:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from core.models.heads import Classifier, PooledClassifier, scale_outputs
+from core.models.heads import Classifier, PooledClassifier, can_scale_outputs, scale_outputs
 from core.tasks.base import Encoded, Task
 from core.tasks.losses import LossOptions
 from core.training.logit_factors import LogitFactors, choose_factors
@@ -48,7 +48,8 @@ def calibrate(
     said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
     options = LossOptions(label_weights=None if label_weights is None else label_weights.double().cpu())
     loss = partial(task.loss, options=options)
-    factors = choose_factors(table, task.collate_targets(validation.targets, 0), loss, said, may_scale=may_scale)
+    targets = task.collate_targets(validation.targets, 0)
+    factors = choose_factors(table, targets, loss, said, may_scale=may_scale and can_scale_outputs(classifier))
     if factors.scale != 1.0:
         scale_outputs(classifier, factors.scale)
     if words is not None and factors.evidence:

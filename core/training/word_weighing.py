@@ -23,8 +23,8 @@ FEWEST_TEXTS = 2
 MOST_WEIGHTS = 8_000_000
 """Features times labels, 32 MB in a saved model; beyond it the rarest features are left out."""
 
-MOST_ANSWERS = 5_000_000
-"""Texts times labels that are learned from, about half a minute; beyond it a sample of the texts has to do."""
+MOST_LOOKS = 150_000_000
+"""Tokens and pairs times labels that are learned from, about half a minute; beyond it a sample of the texts has to do."""
 
 REGULARISATION = 10.0
 """Inverse strength, as scikit-learn has it: between 3 and 30 it makes little difference (benchmarks/RESULTS.md)."""
@@ -42,9 +42,10 @@ def weigh_words(encoded: Encoded, task: Task, num_outputs: int, *, pad_token_id:
         pad_token_id: fills short rows.
         seed: decides which texts are learned from, where there are too many.
     """
-    most = max(1, MOST_ANSWERS // num_outputs)
+    num_looks = 2 * num_outputs * sum(map(len, encoded.input_ids))
     chosen = np.arange(encoded.num_inputs)
-    if len(chosen) > most:
+    if num_looks > MOST_LOOKS:
+        most = max(1, len(chosen) * MOST_LOOKS // num_looks)
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, size=most, replace=False))
     rows = [encoded.input_ids[i] for i in chosen]
     targets = task.collate_targets([encoded.targets[i] for i in chosen], 0).numpy()

@@ -107,7 +107,7 @@ def test_only_a_sample_is_learned_from_where_there_are_too_many_texts(monkeypatc
     rows = [[5, 200 + i // 2] for i in range(20)]  # each word but the first in two texts
     task = get_task("single_label")
     everything = weigh_words(encoded(rows, [0, 1] * 10), task, 2, pad_token_id=0)
-    monkeypatch.setattr("core.training.word_weighing.MOST_ANSWERS", 2 * 10)
+    monkeypatch.setattr("core.training.word_weighing.MOST_LOOKS", 2 * 2 * 20)  # half of them
     sample = weigh_words(encoded(rows, [0, 1] * 10), task, 2, pad_token_id=0)
 
     assert everything is not None

@@ -14,7 +14,7 @@ from core.errors import ConfigError
 from core.inference import Predictor
 from core.models.building import build_classifier, open_classifier
 from core.models.catalogue import describe
-from core.models.heads import ArchitectureClassifier, HeadShape, PooledClassifier, scale_outputs
+from core.models.heads import ArchitectureClassifier, HeadShape, PooledClassifier, can_scale_outputs, scale_outputs
 from core.tasks import get_task
 from core.training.fine_tune import fine_tune
 from core.training.preparing import check_config
@@ -143,6 +143,10 @@ def test_scaling_multiplies_the_logits(tiny_model: Path, tmp_path: Path) -> None
             before = classifier(*inputs)
             scale_outputs(classifier, 0.5)
             torch.testing.assert_close(classifier(*inputs), 0.5 * before)
+    assert isinstance(classifier, ArchitectureClassifier)
+    assert can_scale_outputs(classifier)
+    classifier.model.config.num_labels = 3  # as if the last linear layer were not what gives the logits
+    assert not can_scale_outputs(classifier)
 
 
 def test_a_model_saved_before_there_was_calibration_opens(more_colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
