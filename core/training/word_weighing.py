@@ -10,8 +10,6 @@ import warnings
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from core.models.word_evidence import WordEvidence, keys_and_counts
 from core.tasks.base import Encoded, Task
@@ -103,6 +101,10 @@ def _table(evidence: WordEvidence, rows: list[list[int]], pad_token_id: int) -> 
 
 def _regression(table: sparse.csr_matrix, is_label: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
     """Weights and bias with which the log-odds of a label are foreseen."""
+    # Here, because they take half a second to load, and a run should not begin with that.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     num_yes = int(is_label.sum())
     if num_yes in {0, len(is_label)}:  # words cannot tell apart what never differs
         return np.zeros(table.shape[1]), float(np.log((num_yes + 0.5) / (len(is_label) - num_yes + 0.5)))
