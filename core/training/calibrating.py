@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from core.models.heads import Classifier, PooledClassifier, can_scale_outputs, scale_outputs
 from core.tasks.base import Encoded, Task
 from core.tasks.losses import LossOptions
-from core.training.logit_factors import LogitFactors, choose_factors
+from core.training.logit_factors import MISTAKES_PER_FACTOR, LogitFactors, choose_factors, count_mistakes
 from core.training.recorder import Recorder
 from core.training.word_weighing import said_by_words, weigh_words
 
@@ -41,15 +42,15 @@ def calibrate(
         pad_token_id: fills short rows.
         recorder: is told what was done.
     """
+    may_scale = may_scale and can_scale_outputs(classifier)
     table = np.stack(logits) if logits else np.zeros((0, 0), dtype=np.float32)
+    targets = task.collate_targets(validation.targets, 0)
     words = None
-    if weighs_words and isinstance(classifier, PooledClassifier):
+    if weighs_words and isinstance(classifier, PooledClassifier) and count_mistakes(table, targets) >= 2 * MISTAKES_PER_FACTOR:
         words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id)
     said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
     options = LossOptions(label_weights=None if label_weights is None else label_weights.double().cpu())
-    loss = partial(task.loss, options=options)
-    targets = task.collate_targets(validation.targets, 0)
-    factors = choose_factors(table, targets, loss, said, may_scale=may_scale and can_scale_outputs(classifier))
+    factors = choose_factors(table, targets, partial(task.loss, options=options), said, may_scale=may_scale)
     if factors.scale != 1.0:
         scale_outputs(classifier, factors.scale)
     if words is not None and factors.evidence:
@@ -57,25 +58,22 @@ def calibrate(
         words.weight *= factors.evidence
         words.bias *= factors.evidence
         classifier.words = words.to(next(classifier.parameters()).device)
-    sentence = _sentence(factors, weighs_words=weighs_words)
-    if sentence:
+    for sentence in _what_was_done(factors, weighs_words=weighs_words, may_scale=may_scale):
         recorder.event("info", sentence)
     return factors
 
 
-def _sentence(factors: LogitFactors, *, weighs_words: bool) -> str:
-    if factors.loss is None:
-        return (
-            "Validation has too few examples to tell what words by themselves would add; they are left out."
-            if weighs_words
-            else ""
-        )
-    gain = f"loss on validation {factors.loss:.4f} instead of {factors.loss_before:.4f}."
+def _what_was_done(factors: LogitFactors, *, weighs_words: bool, may_scale: bool) -> Iterator[str]:
+    wanted = {"what words by themselves would add": 2 * weighs_words, "how sure the model may be": int(may_scale)}
+    unknown = [what for what, num_factors in wanted.items() if factors.num_mistakes < num_factors * MISTAKES_PER_FACTOR]
+    if unknown:
+        yield f"Validation's mistakes ({factors.num_mistakes}) are too few to learn from them {' and '.join(unknown)}."
+    elif weighs_words and not factors.evidence:
+        yield "Words by themselves make no answers better on validation and are left out."
+    gain = f"loss on validation {factors.loss:.4f} instead of {factors.loss_before:.4f}." if factors.loss is not None else ""
     if factors.evidence:
-        return f"What words say by themselves is added to the model's answers: {gain}"
-    left_out = "Words by themselves make no answers better on validation and are left out. " if weighs_words else ""
-    if factors.scale < 1.0:
-        return f"{left_out}The model was surer than it was right, so its probabilities are toned down: {gain}"
-    if factors.scale > 1.0:
-        return f"{left_out}The model was right more often than it was sure, so its probabilities are sharpened: {gain}"
-    return left_out.strip()
+        yield f"What words say by themselves is added to the model's answers: {gain}"
+    elif factors.scale < 1.0:
+        yield f"The model was surer than it was right, so its probabilities are toned down: {gain}"
+    elif factors.scale > 1.0:
+        yield f"The model was right more often than it was sure, so its probabilities are sharpened: {gain}"

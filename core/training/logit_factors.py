@@ -2,15 +2,16 @@
 
 Fine-tuning leaves a model surer than it is right. One factor for all logits mends that and changes no order. Where the model has
 word evidence beside it, a second factor says how much that counts. Both are what makes validation's loss the least, and neither
-is used unless it lowers the loss of examples it was not fitted to.
+is used unless it lowers the loss of examples it was not fitted to, nor where there are too few mistakes to learn it from.
 
-Source: C. Guo et al., On calibration of modern neural networks, 2017, there called temperature scaling.
+Sources: C. Guo et al., On calibration of modern neural networks, 2017, there called temperature scaling; P. Peduzzi et al., A
+simulation study of the number of events per variable in logistic regression analysis, 1996.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ import torch
 from scipy.optimize import minimize
 
 NUM_FOLDS = 10
-FEWEST_EXAMPLES = 2 * NUM_FOLDS
+
+MISTAKES_PER_FACTOR = 10
+"""Texts answered wrongly there must be for each number that is fitted: four mistakes do not foretell the next four."""
+
 SCALES = (0.2, 2.0)
 """How far logits may be shrunk or stretched: validation without a mistake would stretch them for ever."""
 
@@ -37,12 +41,14 @@ class LogitFactors:
     Attributes:
         scale: what they are multiplied with.
         evidence: what the words' evidence is multiplied with before it is added.
+        num_mistakes: texts of the validation split that were answered wrongly without.
         loss_before, loss: on validation without and with it, each example answered with factors fitted to others;
-            nothing where there were too few examples.
+            nothing where there were too few mistakes to tell.
     """
 
     scale: float = 1.0
     evidence: float = 0.0
+    num_mistakes: int = 0
     loss_before: float | None = None
     loss: float | None = None
 
@@ -60,24 +66,33 @@ def choose_factors(
         may_scale: whether the logits may be scaled where no evidence is added.
 
     Returns:
-        Factors 1 and 0 where there are too few examples to tell, or no loss that would be lower by more than its own error.
+        Factors 1 and 0 where there are too few mistakes to tell, or no loss that would be lower by more than its own error.
     """
+    mistakes = count_mistakes(logits, targets)
+    if mistakes < MISTAKES_PER_FACTOR:
+        return LogitFactors(num_mistakes=mistakes)
     folds = _Folds(logits, targets, loss, said)
-    if folds.num_examples < FEWEST_EXAMPLES:
-        return LogitFactors()
     as_it_is = folds.losses(lambda _: (1.0, 0.0))
-    best, kept = as_it_is, LogitFactors(loss_before=float(as_it_is.mean()), loss=float(as_it_is.mean()))
+    before = float(as_it_is.mean())
+    best, kept = as_it_is, LogitFactors(num_mistakes=mistakes, loss_before=before, loss=before)
     alone = folds.losses(lambda rows: folds.fit(rows, with_words=False))
     if may_scale and _is_lower(alone, best):
         scale, _ = folds.fit(folds.everything, with_words=False)
-        best, kept = alone, LogitFactors(scale=scale, loss_before=float(as_it_is.mean()), loss=float(alone.mean()))
-    if said is not None:
+        best, kept = alone, replace(kept, scale=scale, loss=float(alone.mean()))
+    if said is not None and mistakes >= 2 * MISTAKES_PER_FACTOR:
         together = folds.losses(lambda rows: folds.fit(rows, with_words=True))
         # Against scaled logits, even where they may not be: what scaling alone achieves is no merit of the words.
         if _is_lower(together, best) and _is_lower(together, alone):
             scale, evidence = folds.fit(folds.everything, with_words=True)
-            kept = LogitFactors(scale=scale, evidence=evidence, loss_before=float(as_it_is.mean()), loss=float(together.mean()))
+            kept = replace(kept, scale=scale, evidence=evidence, loss=float(together.mean()))
     return kept
+
+
+def count_mistakes(logits: np.ndarray, targets: torch.Tensor) -> int:
+    """Texts that are answered wrongly as the logits stand; of several labels one wrong decision is enough."""
+    if targets.ndim == 1:
+        return int((logits.argmax(axis=1) != targets.numpy()).sum()) if len(logits) else 0
+    return int(((logits > 0) != (targets.numpy() > 0.5)).any(axis=1).sum())
 
 
 def _is_lower(losses: np.ndarray, others: np.ndarray) -> bool:
@@ -91,7 +106,6 @@ class _Folds:
 
     def __init__(self, logits: np.ndarray, targets: torch.Tensor, loss: SummedLoss, said: np.ndarray | None) -> None:
         order = np.random.default_rng(0).permutation(len(logits))[: MOST_ANSWERS // max(1, logits.shape[1])]
-        self.num_examples = len(order)
         self.everything = torch.arange(len(order))
         self._logits = torch.from_numpy(logits[order]).double()
         self._said = torch.zeros_like(self._logits) if said is None else torch.from_numpy(said[order]).double()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.tasks import get_task
-from core.training.logit_factors import LogitFactors, choose_factors
+from core.training.logit_factors import LogitFactors, choose_factors, count_mistakes
 
 LOSS = get_task("single_label").loss
 
@@ -62,9 +62,7 @@ def test_evidence_that_knows_nothing_is_left_out() -> None:
 def test_only_evidence_may_be_asked_for() -> None:
     logits, said, targets = world(2000)
 
-    assert choose_factors(3 * logits, drawn_from(logits), LOSS, may_scale=False) == LogitFactors(
-        loss_before=pytest.approx(1.5, abs=1), loss=pytest.approx(1.5, abs=1)
-    )
+    assert choose_factors(3 * logits, drawn_from(logits), LOSS, may_scale=False).scale == 1
     assert choose_factors(3 * logits, targets, LOSS, said, may_scale=False).evidence > 0
     # Where scaling alone would do as well, words have no merit.
     assert choose_factors(3 * logits, drawn_from(logits), LOSS, 0 * said, may_scale=False).scale == 1
@@ -78,15 +76,31 @@ def test_several_labels_are_scaled_by_their_own_loss() -> None:
     assert choose_factors(2.5 * logits, targets, get_task("multi_label").loss).scale == pytest.approx(1 / 2.5, rel=0.15)
 
 
-def test_without_a_mistake_logits_are_not_stretched_for_ever() -> None:
-    targets = torch.arange(60) % 2
-    logits = torch.nn.functional.one_hot(targets).numpy().astype(np.float32)
+def test_of_few_mistakes_nothing_is_learned() -> None:
+    logits, said, targets = world(2000)
+    is_right = logits.argmax(axis=1) == targets.numpy()
 
-    assert choose_factors(logits, targets, LOSS).scale == 2
+    def chosen(num_mistakes: int) -> LogitFactors:
+        rows = np.concatenate([np.flatnonzero(is_right)[:200], np.flatnonzero(~is_right)[:num_mistakes]])
+        factors = choose_factors(9 * logits[rows], targets[rows], LOSS, 3 * said[rows])
+        assert factors.num_mistakes == num_mistakes
+        return factors
+
+    assert chosen(9) == LogitFactors(num_mistakes=9)
+    assert chosen(19).scale < 1
+    assert chosen(19).evidence == 0
+    assert chosen(60).evidence > 0
+    assert choose_factors(np.zeros((0, 0), dtype=np.float32), targets[:0], LOSS) == LogitFactors()
 
 
-def test_too_few_examples_decide_nothing() -> None:
-    logits, said, targets = world(19)
+def test_a_text_of_several_labels_is_a_mistake_if_one_of_them_is() -> None:
+    logits = np.array([[1.0, -1.0], [1.0, 1.0], [-1.0, -1.0]], dtype=np.float32)
 
-    assert choose_factors(9 * logits, targets, LOSS, said).scale == 1
-    assert choose_factors(np.zeros((0, 0), dtype=np.float32), targets[:0], LOSS).scale == 1
+    assert count_mistakes(logits, torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])) == 2
+    assert count_mistakes(logits, torch.tensor([0, 1, 1])) == 2
+
+
+def test_logits_are_not_stretched_for_ever() -> None:
+    logits, _, _ = world(500)
+
+    assert choose_factors(0.01 * logits, drawn_from(logits), LOSS).scale == 2
