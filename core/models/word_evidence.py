@@ -55,7 +55,7 @@ class WordEvidence(nn.Module):
         """What the words say, ``(batch, num_outputs)``, for inputs of ``(batch, length)``."""
         places, values = self.features(input_ids, attention_mask)
         # Plain products, which every device has, and not a matrix product, which autocast would round.
-        rows = max(1, _MOST_AT_ONCE // (places.shape[1] * len(self.bias)))
+        rows = max(1, _MOST_AT_ONCE // max(1, places.shape[1] * len(self.bias)))
         parts = zip(torch.split(places, rows), torch.split(values, rows), strict=True)
         return torch.cat([(value.unsqueeze(-1) * self.weight[place]).sum(dim=1) for place, value in parts]) + self.bias
 

@@ -64,6 +64,8 @@ def test_what_is_padded_beside_a_text_says_nothing() -> None:
     torch.testing.assert_close(evidence(*pad([row, TEXTS[0]], 0).inputs)[:1], alone)
     torch.testing.assert_close(evidence(*on_the_left), alone)
     assert alone.argmax() == 1
+    nothing = torch.zeros(2, 0, dtype=torch.int64)
+    torch.testing.assert_close(evidence(nothing, nothing), evidence.bias.expand(2, 3))
 
 
 def test_many_weights_are_looked_up_some_texts_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
