@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ class ModelCard:
         head: its shape, where it is ours.
         base_model: reference of the pretrained model.
         decision: how probabilities become predictions.
-        scale: what the logits of a head of ours are multiplied with.
-        num_word_features: tokens and pairs of tokens whose evidence is added to them; 0 is none.
+        scale: what the logits of a head of ours are multiplied with; ``save_classifier`` takes it from the model.
+        num_word_features: tokens and pairs of tokens whose evidence is added to them, 0 where none is; taken in the same way.
     """
 
     task: str
@@ -161,6 +161,8 @@ def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, 
         classifier.model.config.tuneboard = asdict(card)
         classifier.model.save_pretrained(folder, safe_serialization=True)
         return
+    num_word_features = 0 if classifier.words is None else classifier.words.num_features
+    card = replace(card, scale=classifier.scale, num_word_features=num_word_features)
     id2label = {str(i): name for i, name in enumerate(card.outputs)}
     config = {
         "model_type": OUR_MODEL_TYPE,

@@ -22,7 +22,7 @@ from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import download
-from core.models.heads import Classifier, PooledClassifier, shift_outputs
+from core.models.heads import Classifier, shift_outputs
 from core.models.trainable import merge_adapters
 from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
@@ -194,8 +194,6 @@ def fine_tune(
         head=head_shape(config),
         base_model=config.model.model,
         decision=dict(decision),
-        scale=factors.scale if pooling != "architecture" else 1.0,  # there it is in the weights already
-        num_word_features=trained.words.num_features if isinstance(trained, PooledClassifier) and trained.words else 0,
     )
     _save_model(trained, tokenizer, card, places.model)
     return {
