@@ -26,7 +26,7 @@ _COUNTS = {
 }
 _LABEL_COLUMNS = {
     "average_precision": parts.score_column(
-        "Avg. precision", "Precision averaged over all thresholds: how well the label is ranked"
+        "AP", "Average precision, over all thresholds: how well texts with the label are ranked above the others"
     ),
     "threshold": st.column_config.NumberColumn("Threshold", format="%.2f", help="The probability from which the label is given"),
     **{name: st.column_config.NumberColumn(title, help=meaning) for name, (title, meaning) in _COUNTS.items()},
