@@ -12,6 +12,7 @@ from benchmarks import (  # noqa: F401  (they add their commands)
     repairing,
     speed,
     uneven,
+    words,
 )
 from benchmarks.quality import app
 

@@ -99,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
     from core.datasets.dataset import open_dataset
     from core.runs.run_dir import RunDir
     from core.settings import Settings
-    from core.training.fine_tune import Places, TrainingStopped, fine_tune
+    from core.training.fine_tune import Places, fine_tune
+    from core.training.recorder import TrainingStopped
 
     run_dir = RunDir(options.run)
     places = Places(

@@ -189,8 +189,9 @@ def _carry_out(
         from core.datasets.dataset import open_dataset
         from core.settings import Settings
         from core.training.checkpoints import Checkpoints
-        from core.training.fine_tune import Places, TrainingStopped, fine_tune
+        from core.training.fine_tune import Places, fine_tune
         from core.training.machine_manners import step_back
+        from core.training.recorder import TrainingStopped
 
         settings = Settings.from_environment()
         step_back(settings.threads, niceness)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,8 +13,11 @@ from core.models.heads import Classifier, PooledClassifier, can_scale_outputs, s
 from core.tasks.base import Encoded, Task
 from core.tasks.losses import LossOptions
 from core.training.logit_factors import MISTAKES_PER_FACTOR, LogitFactors, choose_factors, count_mistakes
-from core.training.recorder import Recorder
+from core.training.recorder import Recorder, TrainingStopped
 from core.training.word_weighing import said_by_words, weigh_words
+
+NEWS_INTERVAL_S = 5.0
+"""Seconds between two sentences about how far it is: with many texts and labels the words take about a minute."""
 
 
 def calibrate(
@@ -41,13 +45,17 @@ def calibrate(
         label_weights: what mistakes on each label were made to count while training, and count here as well.
         pad_token_id: fills short rows.
         recorder: is told what was done.
+
+    Raises:
+        TrainingStopped: a stop was asked for while words were weighed.
     """
     may_scale = may_scale and can_scale_outputs(classifier)
     table = np.stack(logits) if logits else np.zeros((0, 0), dtype=np.float32)
     targets = task.collate_targets(validation.targets, 0)
     words = None
     if weighs_words and isinstance(classifier, PooledClassifier) and count_mistakes(table, targets) >= 2 * MISTAKES_PER_FACTOR:
-        words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id)
+        news = _News(recorder, num_labels=table.shape[1])
+        words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id, on_label=news.tell)
     said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
     options = LossOptions(label_weights=None if label_weights is None else label_weights.double().cpu())
     factors = choose_factors(table, targets, partial(task.loss, options=options), said, may_scale=may_scale)
@@ -61,6 +69,23 @@ def calibrate(
     for sentence in _what_was_done(factors, weighs_words=weighs_words, may_scale=may_scale):
         recorder.event("info", sentence)
     return factors
+
+
+class _News:
+    """Says now and then how far the weighing of words is, and ends it when a stop is asked for."""
+
+    def __init__(self, recorder: Recorder, num_labels: int) -> None:
+        self._recorder = recorder
+        self._num_labels = num_labels
+        self._told_at = time.monotonic()
+
+    def tell(self, done: int) -> None:
+        if self._recorder.stop_requested():
+            raise TrainingStopped
+        if time.monotonic() - self._told_at >= NEWS_INTERVAL_S:
+            self._told_at = time.monotonic()
+            sentence = f"Weighing words by themselves: {done} of {self._num_labels} labels done."
+            self._recorder.event("phase", sentence, phase="calibrating")
 
 
 def _what_was_done(factors: LogitFactors, *, weighs_words: bool, may_scale: bool) -> Iterator[str]:

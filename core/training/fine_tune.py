@@ -33,13 +33,9 @@ from core.training.checkpoints import Checkpoints
 from core.training.frozen import can_read_once, read_once
 from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
-from core.training.recorder import Recorder
+from core.training.recorder import Recorder, TrainingStopped
 from core.training.sharing import Sharing
 from core.training.starting_point import start_from_label_frequencies, start_from_label_means
-
-
-class TrainingStopped(Exception):  # noqa: N818  (it is how a run was asked to end, not an error)
-    """Training ended before its time because a stop was asked for; a checkpoint was left."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
+class TrainingStopped(Exception):  # noqa: N818  (it is how a run was asked to end, not an error)
+    """Training ended before its time because a stop was asked for; a checkpoint was left."""
+
+
 class Recorder(Protocol):
     """Where figures and events of a run go; the worker writes them to the run directory, a test keeps them in a list."""
 

@@ -6,6 +6,7 @@ It takes seconds where the encoder takes minutes, and knows nothing of the encod
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,8 +22,8 @@ FEWEST_TEXTS = 2
 MOST_WEIGHTS = 8_000_000
 """Features times labels, 32 MB in a saved model; beyond it the rarest features are left out."""
 
-MOST_LOOKS = 150_000_000
-"""Tokens and pairs times labels that are learned from, about half a minute; beyond it a sample of the texts has to do."""
+MOST_LOOKS = 250_000_000
+"""Tokens and pairs times labels that are learned from, about a minute; beyond it a sample of the texts has to do."""
 
 REGULARISATION = 10.0
 """Inverse strength, as scikit-learn has it: between 3 and 30 it makes little difference (benchmarks/RESULTS.md)."""
@@ -30,7 +31,15 @@ REGULARISATION = 10.0
 BATCH_SIZE = 256
 
 
-def weigh_words(encoded: Encoded, task: Task, num_outputs: int, *, pad_token_id: int, seed: int = 0) -> WordEvidence | None:
+def weigh_words(
+    encoded: Encoded,
+    task: Task,
+    num_outputs: int,
+    *,
+    pad_token_id: int,
+    seed: int = 0,
+    on_label: Callable[[int], None] | None = None,
+) -> WordEvidence | None:
     """What the training split teaches about words by themselves; nothing where no word occurs twice.
 
     Args:
@@ -39,6 +48,7 @@ def weigh_words(encoded: Encoded, task: Task, num_outputs: int, *, pad_token_id:
         num_outputs: how many labels there are.
         pad_token_id: fills short rows.
         seed: decides which texts are learned from, where there are too many.
+        on_label: called with the number of labels done so far, before each.
     """
     num_looks = 2 * num_outputs * sum(map(len, encoded.input_ids))
     chosen = np.arange(encoded.num_inputs)
@@ -52,6 +62,8 @@ def weigh_words(encoded: Encoded, task: Task, num_outputs: int, *, pad_token_id:
         return None
     table = _table(evidence, rows, pad_token_id)
     for label in range(num_outputs):
+        if on_label is not None:
+            on_label(label)
         is_label = targets == label if targets.ndim == 1 else targets[:, label] > 0.5
         weight, bias = _regression(table, is_label, seed)
         evidence.weight[:, label] = torch.from_numpy(weight)

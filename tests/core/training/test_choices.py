@@ -14,8 +14,9 @@ from core.models.catalogue import describe
 from core.models.heads import HeadShape, PooledClassifier
 from core.models.trainable import choose_trainable, merge_adapters
 from core.tasks import get_task
-from core.training.fine_tune import TrainingStopped, fine_tune
+from core.training.fine_tune import fine_tune
 from core.training.loop import Loop
+from core.training.recorder import TrainingStopped
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 
 pytestmark = pytest.mark.training

@@ -9,10 +9,12 @@ import torch
 from core.datasets.dataset import Dataset
 from core.errors import RunError
 from core.inference import Predictor
-from core.training.fine_tune import TrainingStopped, fine_tune
+from core.training.fine_tune import fine_tune
 from core.training.loop import Loop
+from core.training.recorder import TrainingStopped
 from core.training.sharing import ALONE, Sharing
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
+from tests.tiny import tiny_dataset, write_tiny_dataset
 
 pytestmark = pytest.mark.training
 
@@ -33,6 +35,33 @@ def test_stopping_at_any_step_and_resuming_gives_the_same_losses_as_never_stoppi
     assert first.values("validation/loss") + second.values("validation/loss") == whole.values("validation/loss")
     assert first.values("train/epoch_loss") + second.values("train/epoch_loss") == whole.values("train/epoch_loss")
     assert resumed["splits"] == uninterrupted["splits"]
+
+
+class StoppedWhileWeighing(ListRecorder):
+    """Asks for a stop once training is over and words are being weighed."""
+
+    def stop_requested(self) -> bool:
+        return any(facts.get("phase") == "calibrating" for _, _, facts in self.events)
+
+
+def test_a_stop_while_words_are_weighed_is_heard_and_nothing_is_learned_twice(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.calibrating.NEWS_INTERVAL_S", 0.0)
+    dataset = write_tiny_dataset(tmp_path / "colours", tiny_dataset(240))
+    few_steps = {"trainable": "head", "learning_rate": 1e-6, "head_learning_rate": 1e-6, "epochs": 1, "word_evidence": True}
+    config = config_for(dataset, tiny_model).with_values(few_steps)
+    whole = fine_tune(config, dataset, places_in(tmp_path / "whole"), ListRecorder())
+
+    places, resumed = places_in(tmp_path / "parts"), ListRecorder()
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, dataset, places, StoppedWhileWeighing())
+    result = fine_tune(config, dataset, places, resumed)
+
+    assert not resumed.values("train/loss")
+    assert (result["splits"], result["calibration"]) == (whole["splits"], whole["calibration"])
+    assert whole["calibration"]["evidence"] > 0
+    assert "Weighing words by themselves: 1 of 2 labels done." in [message for _, message, _ in resumed.events]
 
 
 def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbers(
