@@ -220,7 +220,8 @@ def test_one_that_was_told_its_run_outlives_its_server(
         assert server.stdout is not None
         waiting = WorkerIdentity(**json.loads(server.stdout.readline()))
         run = workspace.launch(run_config)
-        wait_until(lambda: workspace.run(run.id).worker is not None)
+        # That a worker is noted is not enough: it is told its run only after that.
+        wait_until((workspace.run_dir(run.id).folder / "begun").exists)
 
         server.kill()
 
