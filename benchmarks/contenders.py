@@ -1,11 +1,13 @@
 """The loops that ``benchmarks.speed`` compares, one a process: ``python -m benchmarks.contenders NAME CSV MODEL ROWS FOLDER``."""
 
+import contextlib
 import csv
 import json
+import math
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,16 +25,20 @@ from transformers import (
     TrainingArguments,
 )
 
+from core.config import RunConfig
 from core.config_sections import LearningConfig
-from core.datasets.dataset import hash_examples, write_dataset
+from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.models.building import load_tokenizer
 from core.models.catalogue import describe
 from core.training.fine_tune import Places, fine_tune
 from core.training.preparing import facts_of, new_run_config
-from core.training.recipes import get_recipe
+from core.training.recipes import batch_size_of, get_recipe
+from core.training.recorder import TrainingStopped
 
 WARM_UP = 0.15
 """Share of the rows that are trained on before the clock starts."""
+
+MOST_WARM_UP_STEPS = 50
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -40,19 +46,19 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 def main(name: str, data: str, model: str, rows: str, workplace: str) -> None:
     """Run one contender, and print what came of it as JSON."""
     folder = Path(workplace)
-    texts, labels, num_rows = _rows(Path(data), int(rows))
-    reference = str(_base_sized_model(folder)) if model == "base" else model
+    texts, labels, num_rows = read_rows(Path(data), int(rows))
+    reference = str(base_sized_model(folder)) if model == "base" else model
     run: dict[str, Callable[[], dict[str, float]]] = {
-        "peak": _peak,
-        "a": lambda: _tutorial(texts, labels, reference),
-        "b": lambda: _trainer(texts, labels, reference, folder, tuned=False),
-        "c": lambda: _trainer(texts, labels, reference, folder, tuned=True),
-        "ours": lambda: _ours(texts, labels, num_rows, reference, folder),
+        "peak": matrix_peak,
+        "a": lambda: tutorial(texts, labels, reference),
+        "b": lambda: trainer(texts, labels, reference, folder, tuned=False),
+        "c": lambda: trainer(texts, labels, reference, folder, tuned=True),
+        "ours": lambda: ours(texts, labels, num_rows, reference, folder),
     }
     print(json.dumps(run[name]()))
 
 
-def _rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
+def read_rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
     """Texts and labels of some rows, from all over the file, and how many it has."""
     with file.open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
@@ -66,10 +72,10 @@ def _rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
     return [text for text, _ in pairs], [ids[name] for _, name in pairs], num_rows
 
 
-def _peak() -> dict[str, float]:
-    """The best rate at which this machine multiplies large bfloat16 matrices, in FLOP/s."""
+def matrix_peak(sizes: Sequence[int] = (1024, 2048) if DEVICE == "cpu" else (4096, 8192)) -> dict[str, float]:
+    """The best rate at which this machine multiplies bfloat16 matrices of some sizes, in FLOP/s."""
     best = 0.0
-    for size in (1024, 2048) if DEVICE == "cpu" else (4096, 8192):
+    for size in sizes:
         left, right = (torch.randn(size, size, device=DEVICE).to(torch.bfloat16) for _ in range(2))
         for _ in range(5):
             left @ right
@@ -84,7 +90,7 @@ def _peak() -> dict[str, float]:
     return {"flops": best}
 
 
-def _tutorial(texts: list[str], labels: list[int], reference: str) -> dict[str, float]:
+def tutorial(texts: list[str], labels: list[int], reference: str) -> dict[str, float]:
     folder = _model_folder(reference)
     model = _sequence_classifier(folder, labels).to(DEVICE)
     tokens = load_tokenizer(folder)(texts, padding="max_length", max_length=128, truncation=True, return_tensors="pt")
@@ -104,13 +110,23 @@ def _tutorial(texts: list[str], labels: list[int], reference: str) -> dict[str, 
         counted += len(batch) if started else 0
     if DEVICE == "cuda":
         torch.cuda.synchronize()
-    return {"rows_per_s": counted / (time.perf_counter() - started), "memory_mib": _memory_mib()}
+    return {"rows_per_s": counted / (time.perf_counter() - started), "memory_mib": memory_mib()}
 
 
-def _trainer(texts: list[str], labels: list[int], reference: str, folder: Path, *, tuned: bool) -> dict[str, float]:
+def trainer(
+    texts: list[str],
+    labels: list[int],
+    reference: str,
+    folder: Path,
+    *,
+    tuned: bool,
+    batch_size: int = 32,
+    most_s: float = math.inf,
+) -> dict[str, float]:
+    """``transformers.Trainer`` with its defaults, or tuned, with batches of ``batch_size``; ends after ``most_s`` seconds of steps."""
     model_folder = _model_folder(reference)
     tokenizer = load_tokenizer(model_folder)
-    limit = 128 if reference == "bundled" else 512
+    limit = describe(reference, folder).max_length
     rows = [
         {"input_ids": tokenizer(text, truncation=True, max_length=limit)["input_ids"], "labels": label}
         for text, label in zip(texts, labels, strict=True)
@@ -121,18 +137,21 @@ def _trainer(texts: list[str], labels: list[int], reference: str, folder: Path, 
             "bf16": True,
             "train_sampling_strategy": "group_by_length",
             "optim": "adamw_torch_fused",
-            "per_device_train_batch_size": 32,
+            "per_device_train_batch_size": batch_size,
         }
-    batch_size = int(choices.get("per_device_train_batch_size", 8))
+    else:
+        batch_size = 8
     marks: list[tuple[int, float]] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]  # transformers has no types here
-        def on_step_end(self, _arguments: Any, state: Any, _control: Any, **_others: Any) -> None:
-            if torch.cuda.is_available() and state.global_step in {first, state.max_steps}:
+        def on_step_end(self, _arguments: Any, state: Any, control: Any, **_others: Any) -> None:
+            is_late = len(marks) > first and time.perf_counter() - marks[first - 1][1] > most_s
+            if torch.cuda.is_available() and (is_late or state.global_step in {first, state.max_steps}):
                 torch.cuda.synchronize()
             marks.append((state.global_step, time.perf_counter()))
+            control.should_training_stop = control.should_training_stop or is_late
 
-    first = max(1, round(WARM_UP * len(rows) / batch_size))
+    first = max(1, min(MOST_WARM_UP_STEPS, round(WARM_UP * len(rows) / batch_size)))
     arguments = TrainingArguments(
         output_dir=str(folder / "trainer"),
         num_train_epochs=1,
@@ -150,11 +169,54 @@ def _trainer(texts: list[str], labels: list[int], reference: str, folder: Path, 
         callbacks=[Clock()],
     ).train()
     (step, start), (last, end) = marks[first - 1], marks[-1]
-    return {"rows_per_s": (last - step) * batch_size / (end - start), "memory_mib": _memory_mib()}
+    return {"rows_per_s": (last - step) * batch_size / (end - start), "memory_mib": memory_mib()}
 
 
-def _ours(texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path) -> dict[str, float]:
-    """The Automatic recipe as it is for the whole file, on some of its rows."""
+def ours(
+    texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path, *, most_s: float = math.inf
+) -> dict[str, float]:
+    """The Automatic recipe as it is for the whole file, on some of its rows; ends after ``most_s`` seconds of steps."""
+    lines: list[dict[str, float]] = []
+
+    class Lines:
+        def metrics(self, values: Any) -> None:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            lines.append(dict(values))
+
+        def event(self, kind: str, message: str, **facts: Any) -> None:
+            del kind, message, facts
+
+        def stop_requested(self) -> bool:
+            return len(lines) > 1 and lines[-1]["time_s"] - lines[0]["time_s"] > most_s
+
+    config, dataset = automatic_run(texts, labels, num_rows, reference, folder)
+    with contextlib.suppress(TrainingStopped):
+        fine_tune(config, dataset, places_in(folder), Lines())
+    every = [line for line in lines if "train/loss" in line]
+    late = [line for line in every if line["epoch"] >= WARM_UP or line["step"] >= MOST_WARM_UP_STEPS]
+    steps = late if len(late) > 1 else every
+    rows_done = (steps[-1]["epoch"] - steps[0]["epoch"]) * len(texts)
+    limit = describe(reference, folder).max_length
+    lengths = [min(len(ids), limit) for ids in load_tokenizer(_model_folder(reference))(texts, verbose=False)["input_ids"]]
+    return {
+        "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
+        "memory_mib": memory_mib(),
+        "tokens_per_row": sum(lengths) / len(lengths),
+        "flops_per_row": flops_per_row(_model_folder(reference), lengths, config.learning),
+        "batch_size": float(batch_size_of(config, len(texts))),
+    }
+
+
+def places_in(folder: Path) -> Places:
+    """Where a run's files go that nobody will look at."""
+    return Places(checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder)
+
+
+def automatic_run(
+    texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path, **values: Any
+) -> tuple[RunConfig, Dataset]:
+    """One epoch of the Automatic recipe as it is for ``num_rows`` rows, on some of them, and the data set of these."""
     num_labels = max(labels) + 1
     held_out = [f"label {i}" for i in range(num_labels)]
     examples = pd.DataFrame(
@@ -182,37 +244,11 @@ def _ours(texts: list[str], labels: list[int], num_rows: int, reference: str, fo
     dataset = write_dataset(folder / "dataset", examples, description)
     facts = replace(facts_of(dataset, describe(reference, folder)), num_train=num_rows)
     recommended = get_recipe("automatic").recommend(facts).values
-    config, _ = new_run_config(dataset, hub_folder=folder, model=reference, values={**recommended, "epochs": 1})
-    lines: list[dict[str, float]] = []
-
-    class Lines:
-        def metrics(self, values: Any) -> None:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            lines.append(dict(values))
-
-        def event(self, kind: str, message: str, **facts: Any) -> None:
-            del kind, message, facts
-
-        def stop_requested(self) -> bool:
-            return False
-
-    places = Places(
-        checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder
-    )
-    fine_tune(config, dataset, places, Lines())
-    steps = [line for line in lines if "train/loss" in line and line["epoch"] >= WARM_UP]
-    rows_done = (steps[-1]["epoch"] - steps[0]["epoch"]) * len(texts)
-    lengths = [len(ids) for ids in load_tokenizer(_model_folder(reference))(texts)["input_ids"]]
-    return {
-        "rows_per_s": rows_done / (steps[-1]["time_s"] - steps[0]["time_s"]),
-        "memory_mib": _memory_mib(),
-        "tokens_per_row": sum(lengths) / len(lengths),
-        "flops_per_row": _flops_per_row(_model_folder(reference), lengths, config.learning),
-    }
+    config, _ = new_run_config(dataset, hub_folder=folder, model=reference, values={**recommended, "epochs": 1, **values})
+    return config, dataset
 
 
-def _flops_per_row(folder: Path, lengths: list[int], learning: LearningConfig) -> float:
+def flops_per_row(folder: Path, lengths: list[int], learning: LearningConfig) -> float:
     """Arithmetic that training on a row takes, padding and recomputation not counted.
 
     Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and
@@ -238,7 +274,7 @@ def _sequence_classifier(folder: Path, labels: list[int]) -> Any:
     return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=max(labels) + 1, local_files_only=True)
 
 
-def _base_sized_model(folder: Path) -> Path:
+def base_sized_model(folder: Path) -> Path:
     """A BERT of the usual base size with random weights and the bundled model's tokenizer."""
     base = folder / "base"
     tokenizer = load_tokenizer(_model_folder("bundled"))
@@ -247,7 +283,7 @@ def _base_sized_model(folder: Path) -> Path:
     return base
 
 
-def _memory_mib() -> float:
+def memory_mib() -> float:
     """The most memory this process held: of the GPU where there is one, else main memory."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated()) / 2**20

@@ -1,0 +1,176 @@
+"""The parts in their order, and how they are run: each in a process with a time limit, none hiding the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu import correctness, speed
+from benchmarks.gpu.bench import ROOT, Bench, CheckFailed
+
+WHOLE_S = 360.0
+"""Seconds after which no further part is begun, and no part goes on."""
+
+REHEARSAL_THREADS = "1"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One question, answered in a process of its own.
+
+    Attributes:
+        ask: answers it with what goes into ``gpu.json``, or fails.
+        limit_s: seconds it may take.
+        beside: whether it may run at the same time as others of its kind, where nothing is timed.
+    """
+
+    ask: Callable[[Bench], dict[str, Any]]
+    limit_s: float
+    beside: bool = False
+
+    def carry_out(self, bench: Bench, answer: Path) -> None:
+        """Write what came of it: ``ok``, ``answer`` or ``error``, ``duration_s``."""
+        start = time.monotonic()
+        try:
+            said: dict[str, Any] = {"ok": True, "answer": self.ask(bench)}
+        except CheckFailed as failed:
+            said = {"ok": False, "error": str(failed)}
+        except Exception as error:  # noqa: BLE001  (the boundary of the process: the next part must run whatever it was)
+            traceback.print_exc()
+            said = {"ok": False, "error": f"{type(error).__name__}: {error}"[:2000]}
+        answer.write_text(json.dumps({**said, "duration_s": round(time.monotonic() - start, 1)}), encoding="utf-8")
+
+
+PARTS: dict[str, Part] = {
+    "samples": Part(correctness.samples, 170, beside=True),
+    "precisions": Part(correctness.precisions, 120, beside=True),
+    "resuming": Part(correctness.resuming, 150, beside=True),
+    "killed": Part(correctness.killed, 120, beside=True),
+    "same_on_cpu": Part(correctness.same_on_cpu, 60),
+    "speed_bundled_16": Part(speed.contest("bundled", 16), 60),
+    "speed_bundled_256": Part(speed.contest("bundled", 256), 60),
+    "speed_base_16": Part(speed.contest("base", 16), 60),
+    "speed_base_256": Part(speed.contest("base", 256), 70),
+    "waits": Part(speed.waits, 40),
+    "profile": Part(speed.profile, 60),
+    "out_of_memory": Part(correctness.out_of_memory, 90),
+}
+
+
+@dataclass
+class _Running:
+    name: str
+    process: subprocess.Popen[bytes]
+    answer: Path
+    log: Path
+    deadline: float
+
+
+def run_parts(out: Path, names: list[str], *, is_rehearsal: bool) -> bool:
+    """Run the parts that are named, or all; what came of them goes into ``gpu.json`` and ``gpu.log``.
+
+    Args:
+        out: folder of the two files.
+        names: names of parts.
+        is_rehearsal: on the CPU with tiny sizes, one part after the other.
+
+    Returns:
+        Whether all went well.
+    """
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"There is no part {unknown[0]!r}; there are {', '.join(PARTS)}.", file=sys.stderr)
+        return False
+    chosen = [name for name in PARTS if not names or name in names]
+    end = time.monotonic() + WHOLE_S
+    out.mkdir(parents=True, exist_ok=True)
+    answers: dict[str, Any] = {"machine": _machine(), "rehearsal": is_rehearsal, "parts": {}}
+    with tempfile.TemporaryDirectory() as work, (out / "gpu.log").open("w", encoding="utf-8") as log:
+        bench = Bench(Path(work), is_rehearsal=is_rehearsal)
+        _make_ready(bench)
+        for group in _groups(chosen, side_by_side=not is_rehearsal):
+            running = [_start(name, bench, end) for name in group]
+            for part in running:
+                answers["parts"][part.name] = _finish(part)
+                log.write(f"===== {part.name}\n{part.log.read_text(encoding='utf-8', errors='replace')}\n")
+                log.flush()
+                (out / "gpu.json").write_text(json.dumps(answers, indent=1), encoding="utf-8")
+                print(_line(part.name, answers["parts"][part.name]), flush=True)
+    return all(answer["ok"] for answer in answers["parts"].values())
+
+
+def _make_ready(bench: Bench) -> None:
+    """Models and data sets that several parts read, so that no two write them at once."""
+    for model in ("bundled", "base"):
+        bench.model(model)
+    for name in correctness.CPU_SCORES:
+        bench.dataset(name)
+
+
+def _groups(names: list[str], *, side_by_side: bool) -> list[list[str]]:
+    together = [name for name in names if PARTS[name].beside and side_by_side]
+    alone = [[name] for name in names if name not in together]
+    return [together, *alone] if together else alone
+
+
+def _start(name: str, bench: Bench, end: float) -> _Running:
+    answer, log = bench.work / f"{name}.json", bench.work / f"{name}.log"
+    mode = "--rehearsal" if bench.is_rehearsal else "--on-gpu"
+    command = [sys.executable, "-m", "benchmarks.gpu", "part", name, str(bench.work), str(answer), mode]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+    environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # deterministic products need it before CUDA starts
+    if bench.is_rehearsal:
+        environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": REHEARSAL_THREADS, "TUNEBOARD_THREADS": REHEARSAL_THREADS}
+    deadline = min(end, time.monotonic() + PARTS[name].limit_s)
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
+    return _Running(name, process, answer, log, deadline)
+
+
+def _finish(part: _Running) -> dict[str, Any]:
+    try:
+        part.process.wait(max(1.0, part.deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        os.killpg(part.process.pid, 9)  # it began a session of its own, so its workers go with it
+        part.process.wait()
+        return {"ok": False, "error": "It took longer than it may.", "duration_s": PARTS[part.name].limit_s}
+    try:
+        answer: dict[str, Any] = json.loads(part.answer.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        end = part.log.read_text(encoding="utf-8", errors="replace")[-1500:]
+        return {"ok": False, "error": f"It ended with {part.process.returncode}: {end}", "duration_s": 0.0}
+    return answer
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+    import transformers
+
+    from core.devices import machine
+
+    is_cuda = torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "title": machine().title,
+        "cpu": machine().processor,
+        "gpu": torch.cuda.get_device_name() if is_cuda else None,
+        "capability": list(torch.cuda.get_device_capability()) if is_cuda else None,
+        "native_bfloat16": machine().native_bfloat16,
+    }
+
+
+def _line(name: str, answer: dict[str, Any]) -> str:
+    said = json.dumps(answer.get("answer"), ensure_ascii=False)[:700] if answer["ok"] else answer.get("error", "")
+    return f"{'ok' if answer['ok'] else 'FAILED'} {name} ({answer.get('duration_s', 0):.0f} s): {said}"
