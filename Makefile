@@ -12,9 +12,10 @@ run: $(VENV)/.product
 	$(BIN)/python -m dashboard
 
 test: lint browser postgresql
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not training and not browser and not faults"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not training and not browser and not faults and not rehearsal"
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m training
 	$(BIN)/python -m pytest --numprocesses 2 --dist load -m faults
+	$(BIN)/python -m pytest -m rehearsal
 	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/.tests

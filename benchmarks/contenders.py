@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from accelerate.state import AcceleratorState
 from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
@@ -33,7 +34,7 @@ from core.models.catalogue import describe
 from core.training.fine_tune import Places, fine_tune
 from core.training.preparing import facts_of, new_run_config
 from core.training.recipes import batch_size_of, get_recipe
-from core.training.recorder import TrainingStopped
+from core.training.recorder import Recorder, TrainingStopped
 
 WARM_UP = 0.15
 """Share of the rows that are trained on before the clock starts."""
@@ -123,7 +124,7 @@ def trainer(
     batch_size: int = 32,
     most_s: float = math.inf,
 ) -> dict[str, float]:
-    """``transformers.Trainer`` with its defaults, or tuned, with batches of ``batch_size``; ends after ``most_s`` seconds of steps."""
+    """``transformers.Trainer`` with its defaults, or tuned with batches of ``batch_size``, for at most ``most_s`` seconds."""
     model_folder = _model_folder(reference)
     tokenizer = load_tokenizer(model_folder)
     limit = describe(reference, folder).max_length
@@ -188,14 +189,14 @@ def ours(
             del kind, message, facts
 
         def stop_requested(self) -> bool:
-            return len(lines) > 1 and lines[-1]["time_s"] - lines[0]["time_s"] > most_s
+            late = _timed(lines)
+            return len(late) > 1 and late[-1]["time_s"] - late[0]["time_s"] > most_s
 
     config, dataset = automatic_run(texts, labels, num_rows, reference, folder)
-    with contextlib.suppress(TrainingStopped):
-        fine_tune(config, dataset, places_in(folder), Lines())
-    every = [line for line in lines if "train/loss" in line]
-    late = [line for line in every if line["epoch"] >= WARM_UP or line["step"] >= MOST_WARM_UP_STEPS]
-    steps = late if len(late) > 1 else every
+    train_here(config, dataset, folder, Lines())
+    steps = _timed(lines)
+    if len(steps) < 2:
+        steps = [line for line in lines if "train/loss" in line]
     rows_done = (steps[-1]["epoch"] - steps[0]["epoch"]) * len(texts)
     limit = describe(reference, folder).max_length
     lengths = [min(len(ids), limit) for ids in load_tokenizer(_model_folder(reference))(texts, verbose=False)["input_ids"]]
@@ -208,9 +209,21 @@ def ours(
     }
 
 
-def places_in(folder: Path) -> Places:
-    """Where a run's files go that nobody will look at."""
-    return Places(checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder)
+def _timed(lines: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The lines of training figures after the warm-up."""
+    figures = (line for line in lines if "train/loss" in line)
+    return [line for line in figures if line["epoch"] >= WARM_UP or line["step"] >= MOST_WARM_UP_STEPS]
+
+
+def train_here(config: RunConfig, dataset: Dataset, folder: Path, recorder: Recorder) -> dict[str, Any]:
+    """A run in this process; the content of its ``result.json``, empty where it was stopped."""
+    AcceleratorState._reset_state()  # the product has one run a process, and accelerate one precision
+    places = Places(
+        checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder
+    )
+    with contextlib.suppress(TrainingStopped):
+        return fine_tune(config, dataset, places, recorder)
+    return {}
 
 
 def automatic_run(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.gpu.bench import ROOT, Bench
+from benchmarks.gpu.bench import ROOT, Bench, notes_file
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 
@@ -54,7 +54,7 @@ def part(
     """One part, in this process."""
     from benchmarks.gpu.parts import PARTS
 
-    PARTS[name].carry_out(Bench(work, is_rehearsal=is_rehearsal), answer)
+    PARTS[name].carry_out(Bench(work, is_rehearsal=is_rehearsal, notes_file=notes_file(answer)), answer)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +23,41 @@ PACK = ROOT / ".gpu"
 BETWEEN_LOOKS_S = 0.05
 
 
-class CheckFailed(AssertionError):
+class CheckError(AssertionError):
     """The product did something else than it promises."""
 
 
 def check(holds: bool, sentence: str) -> None:
     """Fail the part with a sentence unless something holds."""
     if not holds:
-        raise CheckFailed(sentence)
+        raise CheckError(sentence)
 
 
-@dataclass(frozen=True)
+def notes_file(answer: Path) -> Path:
+    """Where a part whose answer goes into a file notes what it has found out so far."""
+    return answer.with_suffix(".notes.json")
+
+
+@dataclass
 class Bench:
     """Where a part works, and whether it is only rehearsed.
 
     Attributes:
         work: folder that all parts of a measurement share.
         is_rehearsal: on the CPU, with a tiny model and few rows.
+        notes_file: where ``note`` writes, so that what a part has found out outlives it if it takes too long.
     """
 
     work: Path
     is_rehearsal: bool = False
+    notes_file: Path | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep one thing found out at once, whatever happens to the rest of the part."""
+        self.notes[name] = value
+        if self.notes_file is not None:
+            self.notes_file.write_text(json.dumps(self.notes), encoding="utf-8")
 
     @property
     def device(self) -> str:
@@ -124,9 +138,7 @@ class Bench:
         from core.training.preparing import new_run_config
 
         hub = self.work / "hub"
-        config, _ = new_run_config(
-            dataset, hub_folder=hub, model=self.model(model), recipe=recipe, values=self.values(**values)
-        )
+        config, _ = new_run_config(dataset, hub_folder=hub, model=self.model(model), recipe=recipe, values=self.values(**values))
         return config
 
     def run(self, name: str, dataset: Any, **values: Any) -> WorkerRun:
@@ -197,7 +209,7 @@ class WorkerRun:
     def facts(self) -> dict[str, Any]:
         """What it said of its device and how long it took."""
         events, lines = self.run_dir.events(), self.run_dir.metrics()
-        plan = next((event for event in reversed(events) if event["kind"] == "plan"), {})
+        plan: dict[str, Any] = next((event for event in reversed(events) if event["kind"] == "plan"), {})
         return {
             **{name: plan.get(name) for name in ("device", "device_title", "precision", "batch_size", "total_steps")},
             "examples_per_s": max((line.get("train/examples_per_s", 0.0) for line in lines), default=0.0),

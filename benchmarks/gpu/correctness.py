@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import signal
-from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.bench import Bench, ListRecorder, WorkerRun, check
@@ -23,12 +21,12 @@ TOLERANCE = 2e-3
 FEW_STEPS = 12
 
 
-def samples(bench: Bench) -> dict[str, Any]:
+def samples(bench: Bench) -> None:
     """Three runs at once on one GPU, a task each, with Automatic: within two standard errors of the CPU's scores."""
     runs = {name: bench.run(name, bench.dataset(name)) for name in CPU_SCORES}
     for run in runs.values():
         run.start()
-    answers, misses = {}, []
+    misses = []
     for name, run in runs.items():
         result, facts = run.finish(), run.facts()
         check(facts["device"] == bench.device, f"{name} was trained on {facts['device']}.")
@@ -36,7 +34,7 @@ def samples(bench: Bench) -> dict[str, Any]:
         test = result["splits"]["test"]
         score = _dig(test, path)
         error = math.sqrt(on_cpu * (1 - on_cpu) / max(1, _num_judged(test)))
-        answers[name] = {
+        answer = {
             "metric": path,
             "score": score,
             "score_on_cpu": on_cpu,
@@ -45,19 +43,19 @@ def samples(bench: Bench) -> dict[str, Any]:
             "calibration": result.get("calibration"),
             **facts,
         }
+        bench.note(name, answer)
         if abs(score - on_cpu) > 2 * error:
             misses.append(f"{name} {score:.4f}, on the CPU {on_cpu:.4f}, standard error {error:.4f}")
         if not bench.is_rehearsal:
             check(facts["gpu_memory_mib"] > 0, f"{name} did not say how much GPU memory it takes.")
     check(bench.is_rehearsal or not misses, f"Other scores than on the CPU: {'; '.join(misses)}.")
-    return {"runs_at_once": len(runs), "runs": answers}
+    bench.note("runs_at_once", len(runs))
 
 
-def same_on_cpu(bench: Bench) -> dict[str, Any]:
+def same_on_cpu(bench: Bench) -> None:
     """A model trained on the GPU says the same on the CPU."""
     from core.inference import Predictor
 
-    answers = {}
     for name in CPU_SCORES:
         folder = bench.work / "runs" / name / "model"
         check(folder.is_dir(), f"There is no model of {name}: its run did not succeed.")
@@ -67,32 +65,32 @@ def same_on_cpu(bench: Bench) -> dict[str, Any]:
         furthest = max(
             (abs(p - q) for one, other in zip(on_device, on_cpu, strict=True) for p, q in _probabilities(one, other)), default=0.0
         )
-        answers[name] = {"texts": len(texts), "differing": differing, "furthest_probability": furthest}
+        bench.note(name, {"texts": len(texts), "differing": differing, "furthest_probability": furthest})
     check(
-        all(answer["differing"] == 0 and answer["furthest_probability"] < 5e-3 for answer in answers.values()),
-        f"Other answers on the CPU: {answers}",
+        all(answer["differing"] == 0 and answer["furthest_probability"] < 5e-3 for answer in bench.notes.values()),
+        f"Other answers on the CPU: {bench.notes}",
     )
-    return answers
 
 
-def precisions(bench: Bench) -> dict[str, Any]:
+def precisions(bench: Bench) -> None:
     """float32, bfloat16 and float16 give the same scores to within two standard errors; Automatic takes what is native."""
     import torch
 
     dataset = bench.dataset("support_tickets")
-    answers: dict[str, Any] = {}
+    answers = bench.notes
     names = ("float32", "bfloat16") if bench.is_rehearsal else ("float32", "bfloat16", "float16", "automatic")
     for precision in names:
         recorder = ListRecorder()
-        result = _train(bench, f"precision-{precision}", dataset, recorder, precision=precision)
+        result = _train(bench, f"precision-{precision}", dataset, recorder, precision=precision, epochs=bench.size(4, 1))
         test = result["splits"]["test"]
-        answers[precision] = {
+        answer = {
             "accuracy": test["accuracy"],
             "loss": test["loss"],
             "precision": recorder.plan()["precision"],
             "duration_s": result["training"]["duration_s"],
             "warnings": recorder.said("warning"),
         }
+        bench.note(precision, answer)
         check(precision in {"automatic", answers[precision]["precision"]}, f"Asked for {precision}: {answers[precision]}")
     base = answers["float32"]["accuracy"]
     error = math.sqrt(max(base * (1 - base), 0.01) / len(dataset.examples("test")))
@@ -104,42 +102,37 @@ def precisions(bench: Bench) -> dict[str, Any]:
         check(
             (answers["automatic"]["precision"] == "bfloat16") == is_native, f"Automatic took {answers['automatic']['precision']}."
         )
-    return answers
 
 
-def resuming(bench: Bench) -> dict[str, Any]:
-    """Stopped at a step and resumed, a run gives the losses and weights of one that was not: exactly where it is deterministic."""
+def resuming(bench: Bench) -> None:
+    """Stopped at a step and resumed, a run gives the losses and weights of one that was not, exactly if deterministic."""
     dataset = bench.dataset("support_tickets")
-    answers: dict[str, Any] = {}
     ways = [("float32", True)]
     if not bench.is_rehearsal:
         ways += [("bfloat16", True), ("bfloat16", False), ("float16", True)]
     for precision, deterministic in ways:
-        values = {"precision": precision, "deterministic": deterministic, "epochs": 2}
+        values = {"precision": precision, "deterministic": deterministic, "epochs": 1}
         name = f"resume-{precision}-{'exact' if deterministic else 'usual'}"
         whole, stopped, resumed = ListRecorder(), ListRecorder(stop_after=FEW_STEPS), ListRecorder()
         _train(bench, f"{name}-whole", dataset, whole, **values)
         check(_train(bench, name, dataset, stopped, **values) == {}, "The run did not stop when asked to.")
         _train(bench, name, dataset, resumed, **values)
         check(any("step" in said for said in resumed.said("resume")), "The run did not go on from its checkpoint.")
-        answers[name] = {
-            "losses": _furthest(_losses(whole), _losses(resumed)),
-            "weights": _furthest_weights(bench, f"{name}-whole", name),
-        }
-    exact = all(max(answer.values()) == 0.0 for name, answer in answers.items() if name.endswith("exact"))
-    near = all(answer["losses"] <= TOLERANCE for answer in answers.values())
-    check(exact and near, f"Resumed runs differ: {answers}")
-    return answers
+        losses, weights = _furthest(_losses(whole), _losses(resumed)), _furthest_weights(bench, f"{name}-whole", name)
+        bench.note(name, {"losses": losses, "weights": weights})
+    exact = all(max(answer.values()) == 0.0 for name, answer in bench.notes.items() if name.endswith("exact"))
+    near = all(answer["losses"] <= TOLERANCE for answer in bench.notes.values())
+    check(exact and near, f"Resumed runs differ: {bench.notes}")
 
 
-def killed(bench: Bench) -> dict[str, Any]:
+def killed(bench: Bench) -> None:
     """Stopped by the machine, resumed, killed, resumed: the run ends well, from its checkpoint."""
     from benchmarks.contenders import automatic_run
 
-    texts, labels = bench.texts(16, bench.size(10_000, 600))
+    texts, labels = bench.texts(16, bench.size(4_000, 600))
     workplace = bench.work / "killed"
     config, dataset = automatic_run(
-        texts, labels, len(texts), bench.model("bundled"), workplace, device=bench.device, epochs=bench.size(2, 6)
+        texts, labels, len(texts), bench.model("bundled"), workplace, device=bench.device, epochs=bench.size(3, 6)
     )
     from core.runs.run_dir import RunDir
 
@@ -158,12 +151,13 @@ def killed(bench: Bench) -> dict[str, Any]:
     result = run.finish()
     resumed = [event for event in run.run_dir.events() if event["kind"] == "resume"]
     check(len(resumed) == 2, f"Resumed {len(resumed)} times from a checkpoint, expected 2.")
-    return {"resumed_at": [event["step"] for event in resumed], "steps": result["training"]["steps"], **run.facts()}
+    bench.note("resumed_at", [event["step"] for event in resumed])
+    bench.note("run", {"steps": result["training"]["steps"], **run.facts()})
 
 
-def out_of_memory(bench: Bench) -> dict[str, Any]:
+def out_of_memory(bench: Bench) -> None:
     """A batch far too large for the GPU is divided until it fits, and the run succeeds."""
-    from benchmarks.contenders import automatic_run
+    from benchmarks.contenders import automatic_run, train_here
 
     rows, length = bench.size(4096, 64), bench.size(500, 40)
     texts, labels = bench.texts(length, rows)
@@ -181,33 +175,21 @@ def out_of_memory(bench: Bench) -> dict[str, Any]:
         head="linear",
         word_evidence=False,
     )
-    result = _fine_tune(bench.work / "out-of-memory", config, dataset, recorder)
+    result = train_here(config, dataset, bench.work / "out-of-memory", recorder)
     warnings = recorder.said("warning")
+    bench.note("asked", {"batch_size": rows, "tokens": length})
+    bench.note("said", warnings)
+    bench.note("run", {"steps": result["training"]["steps"], **_gpu_memory(bench)})
     divided = [sentence for sentence in warnings if "emory ran out" in sentence]
     check(bench.is_rehearsal or bool(divided), f"Memory did not run out; the batch should be larger. Said: {warnings}")
-    return {"batch_size": rows, "tokens": length, "said": warnings, "steps": result["training"]["steps"], **_gpu_memory(bench)}
 
 
 def _train(bench: Bench, name: str, dataset: Any, recorder: ListRecorder, **values: Any) -> dict[str, Any]:
-    return _fine_tune(bench.work / "here" / name, bench.config(dataset, **values), dataset, recorder)
+    from benchmarks.contenders import train_here
 
-
-def _fine_tune(folder: Path, config: Any, dataset: Any, recorder: ListRecorder) -> dict[str, Any]:
-    """Train in this process; nothing where it was stopped."""
-    from accelerate.state import AcceleratorState
-
-    from benchmarks.contenders import places_in
-    from core.training.fine_tune import fine_tune
-    from core.training.recorder import TrainingStopped
-
-    AcceleratorState._reset_state()  # the product has one run a process, and accelerate one precision
+    folder = bench.work / "here" / name
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return fine_tune(config, dataset, places_in(folder), recorder)
-    except TrainingStopped:
-        return {}
-    finally:
-        gc.collect()
+    return train_here(bench.config(dataset, **values), dataset, folder, recorder)
 
 
 def _losses(recorder: ListRecorder) -> dict[int, float]:

@@ -50,7 +50,10 @@ def _write_model(folder: Path) -> None:
     source = bundled_folder()
     verify_bundled(source)
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("*.safetensors", "*.py", "__pycache__"))
-    weights = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in load_file(source / "model.safetensors").items()}
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(source / "model.safetensors").items()
+    }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float16"}), encoding="utf-8")

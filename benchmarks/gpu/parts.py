@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu import correctness, speed
-from benchmarks.gpu.bench import ROOT, Bench, CheckFailed
+from benchmarks.gpu.bench import ROOT, Bench, CheckError, notes_file
+from core.runs.run_dir import read_json
 
 WHOLE_S = 360.0
 """Seconds after which no further part is begun, and no part goes on."""
 
 REHEARSAL_THREADS = "1"
+
+LINE_CHARACTERS = 900
+"""Of what a part found out, on the screen; the rest stands in ``gpu.json``."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,12 @@ class Part:
     """One question, answered in a process of its own.
 
     Attributes:
-        ask: answers it with what goes into ``gpu.json``, or fails.
+        ask: notes what goes into ``gpu.json``, or fails.
         limit_s: seconds it may take.
         beside: whether it may run at the same time as others of its kind, where nothing is timed.
     """
 
-    ask: Callable[[Bench], dict[str, Any]]
+    ask: Callable[[Bench], None]
     limit_s: float
     beside: bool = False
 
@@ -42,28 +46,27 @@ class Part:
         """Write what came of it: ``ok``, ``answer`` or ``error``, ``duration_s``."""
         start = time.monotonic()
         try:
-            said: dict[str, Any] = {"ok": True, "answer": self.ask(bench)}
-        except CheckFailed as failed:
+            self.ask(bench)
+            said: dict[str, Any] = {"ok": True}
+        except CheckError as failed:
             said = {"ok": False, "error": str(failed)}
         except Exception as error:  # noqa: BLE001  (the boundary of the process: the next part must run whatever it was)
             traceback.print_exc()
             said = {"ok": False, "error": f"{type(error).__name__}: {error}"[:2000]}
+        said["answer"] = bench.notes
         answer.write_text(json.dumps({**said, "duration_s": round(time.monotonic() - start, 1)}), encoding="utf-8")
 
 
 PARTS: dict[str, Part] = {
-    "samples": Part(correctness.samples, 170, beside=True),
-    "precisions": Part(correctness.precisions, 120, beside=True),
-    "resuming": Part(correctness.resuming, 150, beside=True),
-    "killed": Part(correctness.killed, 120, beside=True),
-    "same_on_cpu": Part(correctness.same_on_cpu, 60),
-    "speed_bundled_16": Part(speed.contest("bundled", 16), 60),
-    "speed_bundled_256": Part(speed.contest("bundled", 256), 60),
-    "speed_base_16": Part(speed.contest("base", 16), 60),
-    "speed_base_256": Part(speed.contest("base", 256), 70),
-    "waits": Part(speed.waits, 40),
-    "profile": Part(speed.profile, 60),
-    "out_of_memory": Part(correctness.out_of_memory, 90),
+    "samples": Part(correctness.samples, 120, beside=True),
+    "killed": Part(correctness.killed, 110, beside=True),
+    "precisions": Part(correctness.precisions, 90, beside=True),
+    "resuming": Part(correctness.resuming, 120, beside=True),
+    "steps": Part(speed.steps, 75),
+    "speed_16": Part(speed.contest(16), 75),
+    "speed_256": Part(speed.contest(256), 75),
+    "out_of_memory": Part(correctness.out_of_memory, 75),
+    "same_on_cpu": Part(correctness.same_on_cpu, 40),
 }
 
 
@@ -143,13 +146,15 @@ def _finish(part: _Running) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         os.killpg(part.process.pid, 9)  # it began a session of its own, so its workers go with it
         part.process.wait()
-        return {"ok": False, "error": "It took longer than it may.", "duration_s": PARTS[part.name].limit_s}
-    try:
-        answer: dict[str, Any] = json.loads(part.answer.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        error = "It took longer than it may."
+    else:
+        answer = read_json(part.answer)
+        if answer is not None:
+            return answer
         end = part.log.read_text(encoding="utf-8", errors="replace")[-1500:]
-        return {"ok": False, "error": f"It ended with {part.process.returncode}: {end}", "duration_s": 0.0}
-    return answer
+        error = f"It ended with {part.process.returncode}: {end}"
+    notes = read_json(notes_file(part.answer)) or {}
+    return {"ok": False, "error": error, "answer": notes, "duration_s": PARTS[part.name].limit_s}
 
 
 def _machine() -> dict[str, Any]:
@@ -172,5 +177,5 @@ def _machine() -> dict[str, Any]:
 
 
 def _line(name: str, answer: dict[str, Any]) -> str:
-    said = json.dumps(answer.get("answer"), ensure_ascii=False)[:700] if answer["ok"] else answer.get("error", "")
-    return f"{'ok' if answer['ok'] else 'FAILED'} {name} ({answer.get('duration_s', 0):.0f} s): {said}"
+    said = answer.get("error", "") + " " + json.dumps(answer.get("answer"), ensure_ascii=False)
+    return f"{'ok' if answer['ok'] else 'FAILED'} {name} ({answer.get('duration_s', 0):.0f} s): {said.strip()[:LINE_CHARACTERS]}"
