@@ -22,6 +22,7 @@ from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import LOSS, Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
+from core.training.accelerators import can_scale_less, unscale_gradients
 from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
@@ -217,12 +218,14 @@ class Loop:
         if not math.isfinite(loss):
             self._end_not_finite("loss", positions)
         self.sharing.add_gradients(self._trained())
+        # From here on gradients are what they are, not scaled: what is added to them or measured of them comes after this line.
+        unscale_gradients(self.accelerator, self.optimizer)
         if self.l1:
             add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
-        gradient_norm = float(self.accelerator.clip_grad_norm_(self.classifier.parameters(), limit))
+        gradient_norm = float(torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), limit))
         # In float16 a gradient too large is expected now and then: the scaler leaves out that step and scales less.
-        if not math.isfinite(gradient_norm) and self.accelerator.scaler is None:
+        if not math.isfinite(gradient_norm) and not can_scale_less(self.accelerator):
             self._end_not_finite("gradient", positions)
         step = Step(loss, num_units, gradient_norm, *self._rates.now())
         self.optimizer.step()
@@ -327,6 +330,7 @@ class Loop:
                 learning_rate=self.learning_rate.state_dict(),
                 average=self.average.values if self.average is not None else [],
                 random=random,
+                scaler=scaler.state_dict() if (scaler := self.accelerator.scaler) is not None else {},
             )
             self.checkpoints.save(self.progress.step, state.write, asdict(self.progress))
         self._last_checkpoint = time.monotonic()
@@ -339,6 +343,8 @@ class Loop:
         self.kept_weights = state.kept
         self.optimizer.load_state_dict(state.optimizer)
         self.learning_rate.load_state_dict(state.learning_rate)
+        if state.scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state.scaler)
         if state.average:
             self.average = WeightAverage(state.average, self.averaging_steps)
             self.average.to(self.accelerator.device)
