@@ -31,6 +31,7 @@ from core.training.assembling import Split, assemble_classifier, assemble_loop, 
 from core.training.calibrating import calibrate
 from core.training.checkpoints import Checkpoints
 from core.training.frozen import can_read_once, read_once
+from core.training.kept_epoch import no_epoch, which_epoch
 from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
 from core.training.recorder import Recorder, TrainingStopped
@@ -138,7 +139,8 @@ def fine_tune(
     if weights is not None:
         trained.load_state_dict(weights)
     merge_adapters(trained)
-    progress = loop.progress
+    progress, selected = loop.progress, loop.selection.facts(loop.progress)
+    recorder.event("info", which_epoch(selected) or no_epoch(progress.epoch))
     del loop.optimizer, loop.learning_rate
     gc.collect()
 
@@ -200,10 +202,8 @@ def fine_tune(
             "epochs": progress.epoch,
             "duration_s": round(progress.time_s, 3),
             "examples_per_s": round(progress.num_inputs / max(1e-9, progress.time_s), 2),
-            "best_step": progress.best_step,
-            "best_epoch": progress.best_epoch,
+            **selected,
             "from_epochs": from_epochs,
-            "selection_metric": loop.selection_metric,
             "device": accelerator.device.type,
             "precision": precision_name(accelerator),
         },
@@ -256,6 +256,7 @@ def _plan_facts(config: RunConfig, loop: Loop, num_parameters: int, pooling: str
         "steps_per_epoch": schedule.steps_per_epoch,
         "epochs": loop.epochs,
         "batch_size": loop.batch_size,
+        "selection_metric": loop.selection_metric,
         "device": loop.accelerator.device.type,
         "device_title": devices.machine().title,
         "precision": precision_name(loop.accelerator),
