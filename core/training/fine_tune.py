@@ -7,6 +7,7 @@ content of ``result.json``; it owns the process, its signals and the run directo
 from __future__ import annotations
 
 import gc
+import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -175,6 +176,11 @@ def fine_tune(
     tables = []
     for name in ("validation", "test"):
         predictions, loss = predictor.predict(splits[name], decision)
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The loss on the {name} split is not a finite number, and so neither are some of the model's answers. "
+                "Lower the learning rate, or choose precision float32, and run again."
+            )
         gold = task.gold(splits[name].examples)
         results[name] = task.evaluate(gold, predictions, outputs, loss, decision)
         tables.append(_predictions_table(name, splits[name].examples, gold, predictions))

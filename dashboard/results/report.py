@@ -10,6 +10,7 @@ from core.runs.records import RunRecord
 from core.training.kept_epoch import which_epoch
 from dashboard import formats, widgets
 from dashboard.downloads import csv_bytes, file_stem, json_bytes
+from dashboard.escaping import markdown_text
 from dashboard.results.view import TaskScreens
 
 _DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
@@ -27,7 +28,7 @@ def training_sentence(result: Mapping[str, Any]) -> str:
     step, epoch = training.get("best_step"), training.get("best_epoch")
     if not step:
         return f"{sentence}."
-    which = which_epoch(training)
+    which = markdown_text(which_epoch(training), longest=400)
     if len(averaged := training.get("from_epochs", [])) > 1:
         sentence += f"; the average of the weights of epochs {', '.join(map(str, averaged))}."
         sentence += f" Of single epochs: {which}" if which else ""

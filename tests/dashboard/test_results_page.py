@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.datasets.dataset import open_dataset
 from core.workspace import Workspace
 from dashboard import state, widgets
+from dashboard.escaping import markdown_text
 from dashboard.live_curves import kept_epoch
 from dashboard.results import SCREENS, Focus, multi_label, single_label, token_classification
 from dashboard.results.report import training_sentence
@@ -238,9 +239,10 @@ def test_a_model_that_is_the_average_of_epochs_is_called_one() -> None:
 def test_the_epoch_that_is_kept_and_the_highest_one_are_told_with_the_rule() -> None:
     training = {"epochs": 6, "duration_s": 60.0, "best_step": 300, "best_epoch": 5, "from_epochs": [5]}
     chosen = {"selection_metric": "macro_f1", "best_score": 0.91, "highest_epoch": 3, "highest_score": 0.915}
-    which = (
+    which = markdown_text(
         "Epoch 5 is kept (validation macro F1 0.9100): the latest epoch not worse than the best by more than chance. "
-        "Epoch 3 had the highest (0.9150)."
+        "Epoch 3 had the highest (0.9150).",
+        longest=400,
     )
 
     assert training_sentence({"training": {**training, **chosen}}).endswith(f"; checkpoint at step 300. {which}")
@@ -259,3 +261,12 @@ def test_a_run_page_tells_which_epoch_is_kept(so_far: bool, words: str) -> None:
     assert said == f"{words} the highest validation entity F1 (0.8000)."
     assert kept_epoch(rows, [{"kind": "plan"}], so_far=so_far) == ""  # of an earlier version
     assert kept_epoch([{"step": 1, "train/loss": 0.1}], [plan], so_far=so_far) == ""
+
+
+def test_a_metric_that_a_result_names_is_text_and_no_markup() -> None:
+    training = {"epochs": 1, "best_step": 1, "best_epoch": 1, "best_score": 0.5, "highest_epoch": 1, "highest_score": 0.5}
+
+    said = training_sentence({"training": {**training, "selection_metric": "![x](http://evil.example)"}})
+
+    assert "![" not in said
+    assert "](" not in said

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.datasets.dataset import Dataset
+from core.errors import RunError
 from core.training.assembling import Split, SplitPredictor
 from core.training.fine_tune import fine_tune
 from core.training.kept_epoch import which_epoch
@@ -118,3 +119,13 @@ def test_an_average_of_epochs_that_cannot_be_measured_is_not_kept(
     result = fine_tune(config, colours, places_in(tmp_path / "run"), ListRecorder())
 
     assert result["training"]["from_epochs"] == [2]
+
+
+def test_a_model_whose_answers_are_no_numbers_is_not_called_trained(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = SplitPredictor.predict
+    monkeypatch.setattr(SplitPredictor, "predict", lambda *given: (predict(*given)[0], float("nan")))
+
+    with pytest.raises(RunError, match="loss on the validation split is not a finite number"):
+        fine_tune(config_for(colours, tiny_model, epochs=1), colours, places_in(tmp_path / "run"), ListRecorder())
