@@ -151,9 +151,7 @@ def test_resume_goes_on_and_follows(command: Command) -> None:
     assert (code, value["status"], value["run"]) == (0, "succeeded", run["run"])
 
 
-def test_a_validation_whose_loss_is_no_number_shows_its_scores(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_validation_whose_loss_is_no_number_shows_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line of figures holds none that are not finite."""
     progress = Progress(RunDir(tmp_path))
     (tmp_path / "metrics.jsonl").write_text('{"step": 4, "epoch": 1.0, "validation/macro_f1": 0.5}\n')
