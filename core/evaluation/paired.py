@@ -28,6 +28,9 @@ Summary = Literal["macro_f1", "micro_f1", "weighted_f1", "precision", "recall"]
 NUM_DRAWS = 200
 """Bootstrap draws; enough for a standard error (Efron and Tibshirani, section 6.4)."""
 
+DRAWN_AT_ONCE = 2_000_000
+"""Numbers of all draws that are in memory together, 16 MiB of them."""
+
 SEED = 20_260_101
 """Of the draws: the same rows give the same error, so that a run that is resumed decides alike."""
 
@@ -125,8 +128,12 @@ def standard_error(one: Outcomes, other: Outcomes) -> float:
     first, sizes = _alike(one, other)
     one, other = one.of_rows(first), other.of_rows(first)
     # Drawing rows and counting how many of each kind were drawn is drawing how many there are of each kind.
-    drawn = np.random.default_rng(SEED).multinomial(int(sizes.sum()), sizes / sizes.sum(), size=NUM_DRAWS)
-    return float((one.scores(drawn) - other.scores(drawn)).std(ddof=1))
+    generator, shares, differences = np.random.default_rng(SEED), sizes / sizes.sum(), []
+    at_once = max(1, DRAWN_AT_ONCE // len(sizes))
+    for start in range(0, NUM_DRAWS, at_once):
+        drawn = generator.multinomial(int(sizes.sum()), shares, size=min(at_once, NUM_DRAWS - start))
+        differences.append(one.scores(drawn) - other.scores(drawn))
+    return float(np.concatenate(differences).std(ddof=1))
 
 
 def of_labels(gold: np.ndarray, predicted: np.ndarray, summary: Summary) -> RowCounts:

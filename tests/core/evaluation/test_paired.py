@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.evaluation import paired
 from core.evaluation.paired import (
     NUM_DRAWS,
     SEED,
@@ -113,11 +114,10 @@ def test_rows_that_are_answered_alike_leave_nothing_to_chance_and_one_row_leaves
 
 def drawn_one_by_one(one: RowCounts, other: RowCounts) -> float:
     """The bootstrap as textbooks have it, row by row."""
-    generator, differences = np.random.default_rng(SEED), []
-    for _ in range(20 * NUM_DRAWS):
-        times = np.bincount(generator.integers(0, one.num_rows, one.num_rows), minlength=one.num_rows)[None]
-        differences.append(one.scores(times)[0] - other.scores(times)[0])
-    return float(np.std(differences))
+    generator = np.random.default_rng(SEED)
+    draws = generator.integers(0, one.num_rows, (5 * NUM_DRAWS, one.num_rows))
+    times = np.stack([np.bincount(drawn, minlength=one.num_rows) for drawn in draws])
+    return float(np.std(one.scores(times) - other.scores(times)))
 
 
 @pytest.mark.parametrize("summary", ["macro_f1", "micro_f1", "weighted_f1", "precision", "recall"])
@@ -157,6 +157,16 @@ def test_the_order_of_rows_does_not_matter_and_who_comes_first_hardly() -> None:
 
     assert standard_error(one, other) == pytest.approx(shuffled, rel=1e-9)
     assert standard_error(one, other) == pytest.approx(standard_error(other, one), rel=0.1)
+
+
+def test_draws_in_parts_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    gold, first, second = np.random.default_rng(7).integers(0, 9, (3, 500))
+    one, other = (of_labels(gold, predicted, "macro_f1") for predicted in (first, second))
+    at_once = standard_error(one, other)
+
+    monkeypatch.setattr(paired, "DRAWN_AT_ONCE", 1500)
+
+    assert standard_error(one, other) == at_once
 
 
 def test_scores_of_other_rows_or_of_another_kind_are_not_compared() -> None:
