@@ -390,8 +390,10 @@ class TrainingConfig:
     )
     selection_metric: str | None = option(
         None,
-        title="Best checkpoint by",
-        help="Validation figure that decides which checkpoint is the best, and on stopping early. Automatic: the task's F1.",
+        title="Model selection metric",
+        help="Validation metric that chooses the epoch to keep: the latest one not worse than the best by more than chance "
+        "(one standard error of the difference on the same rows; of the loss, the lowest). Also decides on stopping early. "
+        "Automatic: the task's F1.",
     )
     thresholds: str = option(
         "tuned",

@@ -20,7 +20,7 @@ class Machine:
         memory_mib: main memory.
         gpu: name of the first GPU, or nothing.
         gpu_memory_mib: its memory, where known.
-        native_bfloat16: whether the device that training takes by default multiplies bfloat16 matrices in hardware.
+        precision: number format that ``automatic`` takes on the device that training takes by default.
     """
 
     processor: str
@@ -28,7 +28,12 @@ class Machine:
     memory_mib: int
     gpu: str | None
     gpu_memory_mib: int | None
-    native_bfloat16: bool
+    precision: str
+
+    @property
+    def native_bfloat16(self) -> bool:
+        """Whether the device that training takes by default multiplies bfloat16 matrices in hardware."""
+        return self.precision == "bfloat16"
 
     @property
     def device(self) -> str:
@@ -58,30 +63,60 @@ def memory_in_use_mib() -> int:
 @functools.cache
 def machine() -> Machine:
     """This machine; looked at once per process."""
-    gpu, gpu_memory_mib = _first_gpu()
+    gpu, gpu_memory_mib, precision = _first_gpu()
     return Machine(
         processor=_processor_name(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         memory_mib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
         gpu=gpu,
         gpu_memory_mib=gpu_memory_mib,
-        native_bfloat16=processor_has_bfloat16() if gpu is None else platform.system() != "Darwin",
+        precision=cpu_precision() if gpu is None else precision,
     )
 
 
-def _first_gpu() -> tuple[str | None, int | None]:
+def _first_gpu() -> tuple[str | None, int | None, str]:
+    """Name, memory in MiB and number format of the first GPU; float32 where it does not tell what it can do."""
+    nothing = (None, None, "float32")
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return "Apple GPU", None
+        return "Apple GPU", None, "float32"
     command = shutil.which("nvidia-smi")
     if command is None or os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}:
-        return None, None
-    query = [command, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+        return nothing
+    # Drivers before 2022 do not know the last of these fields.
+    for fields in (["name", "memory.total", "compute_cap"], ["name", "memory.total"]):
+        query = [command, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+        try:
+            lines = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
+            name, memory_mib, *capability = lines[0].rsplit(",", len(fields) - 1)
+            return name.strip(), int(memory_mib), _precision_by(capability)
+        except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+            continue
+    return nothing
+
+
+def _precision_by(told: list[str]) -> str:
+    """Number format by what ``nvidia-smi`` tells of a GPU's capability, such as [" 8.6"]; nothing, or "[N/A]", is no promise."""
     try:
-        lines = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
-        name, memory_mib = lines[0].rsplit(",", 1)
-        return name.strip(), int(memory_mib)
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None, None
+        major, minor = (int(part) for part in told[0].split("."))
+    except (IndexError, ValueError):
+        return "float32"
+    return gpu_precision((major, minor))
+
+
+def gpu_precision(capability: tuple[int, int]) -> str:
+    """Number format that ``automatic`` takes on an NVIDIA GPU: the one its tensor cores multiply.
+
+    Args:
+        capability: the GPU's compute capability, major and minor.
+    """
+    if capability >= (8, 0):  # Ampere; before it bfloat16 is only emulated, and slower than float32
+        return "bfloat16"
+    return "float16" if capability >= (7, 0) else "float32"  # Volta
+
+
+def cpu_precision() -> str:
+    """Number format that ``automatic`` takes on the CPU."""
+    return "bfloat16" if processor_has_bfloat16() else "float32"
 
 
 def _processor_name() -> str:

@@ -7,8 +7,10 @@ import streamlit as st
 
 from core.runs.records import RunRecord, RunState
 from core.tasks import get_task
+from core.training.kept_epoch import which_epoch
 from dashboard import widgets
 from dashboard.charts.curves import Curve, learning_rate_curve, loss_curve, score_curve, single_curve
+from dashboard.escaping import markdown_text
 from dashboard.live_labels import draw_label_scores
 
 Rows = Sequence[Mapping[str, Any]]
@@ -38,9 +40,19 @@ def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
             st.caption("Measured for the first time at the end of the first epoch.")
         else:
             widgets.live_chart(curve, key=f"scores-{run.id}", alt="Validation scores by step")
+            if kept := kept_epoch(rows, events, so_far=not run.state.is_final):
+                st.caption(markdown_text(kept, longest=400))
     with steps:
         _draw_step_figures(run, rows)
     st.caption("Shift and wheel zoom, dragging moves, a double click shows everything.")
+
+
+def kept_epoch(rows: Rows, events: Rows, *, so_far: bool) -> str:
+    """Which epoch is kept by the last validation and which had the highest score; nothing before the first one."""
+    last = next((row for row in reversed(rows) if "selection/best_epoch" in row), {})
+    metric = next((event.get("selection_metric") for event in reversed(events) if event.get("kind") == "plan"), None)
+    facts = {key.removeprefix("selection/"): value for key, value in last.items() if key.startswith("selection/")}
+    return which_epoch({**facts, "selection_metric": metric}, so_far=so_far) if isinstance(metric, str) else ""
 
 
 def _draw_step_figures(run: RunRecord, rows: Rows) -> None:

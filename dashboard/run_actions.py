@@ -86,7 +86,7 @@ def _draw_going_on(run: RunRecord, *, disabled: bool) -> None:
 
 def figures_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """All figures of a run: when, then training, validation, machine, and each label; empty where a line has none."""
-    order = ("step", "epoch", "time_s", "train/", "validation/", "system/", "label_f1/")
+    order = ("step", "epoch", "time_s", "train/", "validation/", "selection/", "system/", "label_f1/")
     columns = dict.fromkeys(key for row in rows for key in row)
     place = {name: next((at for at, start in enumerate(order) if name.startswith(start)), len(order)) for name in columns}
     return pd.DataFrame(list(rows), columns=sorted(columns, key=place.__getitem__))

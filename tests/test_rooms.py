@@ -32,6 +32,7 @@ LOADS_NO_TORCH = (
     "core.training.recipes",
     "core.training.recorder",
     "core.training.checkpoints",
+    "core.training.kept_epoch",
     "core.runs.worker",
 )
 
@@ -51,7 +52,8 @@ ARROWS = {
     "core.models": {"core.errors", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
+        "core.errors", "core.config", "core.options", "core.devices", "core.evaluation", "core.tasks", "core.models",
+        "core.datasets.dataset",
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},

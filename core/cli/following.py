@@ -85,7 +85,7 @@ class Progress:
         for values in self._metrics.read_new():
             self._first = self._first or values
             self._last |= values
-            if "validation/loss" in values:
+            if any(key.startswith("validation/") for key in values):  # of a loss that is no number only the scores are there
                 self._print(_validation(values))
         if not record.state.is_final:
             self._show_line(self._line(record, num_before))

@@ -165,9 +165,18 @@ def _counts_by_threshold(gold: np.ndarray, probabilities: np.ndarray) -> tuple[n
 def _sample_scores(gold: np.ndarray, predicted: np.ndarray) -> Scores:
     """Scores of each example's label set, averaged; an example with no label, rightly given none, counts as right."""
     hits, given, wanted = (gold & predicted).sum(axis=1), predicted.sum(axis=1), gold.sum(axis=1)
-    both_empty = (given + wanted) == 0
-    values = (ratio(hits, given), ratio(hits, wanted), ratio(2 * hits, given + wanted))
-    return Scores(*(float(np.where(both_empty, 1.0, value).mean()) if len(gold) else 0.0 for value in values))
+    values = (_of_sets(hits, given, given + wanted), _of_sets(hits, wanted, given + wanted), sample_f1(gold, predicted))
+    return Scores(*(float(value.mean()) if len(gold) else 0.0 for value in values))
+
+
+def sample_f1(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """F1 of each example's label set, ``(num_examples,)``; 1 where it rightly has none."""
+    hits, together = (gold & predicted).sum(axis=1), predicted.sum(axis=1) + gold.sum(axis=1)
+    return _of_sets(2 * hits, together, together)
+
+
+def _of_sets(numerator: np.ndarray, denominator: np.ndarray, num_labels: np.ndarray) -> np.ndarray:
+    return np.where(num_labels == 0, 1.0, ratio(numerator, denominator))
 
 
 def _average_precision(gold: np.ndarray, probabilities: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from core.evaluation.paired import Outcomes
 from core.tasks.losses import PLAIN, LossOptions
 from core.tasks.reasons import SetAside
 from core.tasks.strata import Strata
@@ -307,6 +308,10 @@ class Task(ABC):
     @abstractmethod
     def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
         """The scores of ``evaluate`` worth drawing or choosing by, under flat keys such as ``macro_f1``."""
+
+    @abstractmethod
+    def outcomes(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], metric: str) -> Outcomes:
+        """What the rows of a split came to for one of ``metric_names``, so that two sets of predictions can be compared."""
 
     @abstractmethod
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:

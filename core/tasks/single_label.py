@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
 from core.evaluation.classification import score_classification
+from core.evaluation.paired import Outcomes, RowValues, Summary, of_labels
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import single_label as columns
 from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
@@ -125,15 +126,18 @@ class SingleLabel(Task):
         decision: Decision = NO_DECISION,
     ) -> dict[str, Any]:
         del decision
-        ids = {label: i for i, label in enumerate(outputs)}
-        gold_ids, predicted_ids = (
-            np.array([ids[label] for label in column], dtype=int) for column in (gold, predictions["predicted"])
-        )
+        gold_ids, predicted_ids = (_ids(column, outputs) for column in (gold, predictions["predicted"]))
         return asdict(score_classification(gold_ids, predicted_ids, list(outputs), loss))
 
     def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
         averages = {f"{name}_f1": result[name]["f1"] for name in ("macro", "micro", "weighted")}
         return {"accuracy": result["accuracy"], **averages}
+
+    def outcomes(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], metric: str) -> Outcomes:
+        gold_ids, predicted_ids = (_ids(column, outputs) for column in (gold, predictions["predicted"]))
+        if metric in {"macro_f1", "weighted_f1"}:
+            return of_labels(gold_ids, predicted_ids, cast("Summary", metric))
+        return RowValues(values=(gold_ids == predicted_ids).astype(np.float32))  # of one label each, micro F1 is accuracy
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["labels"])
@@ -153,3 +157,9 @@ class SingleLabel(Task):
             }
             for label, probabilities in zip(predictions["predicted"], predictions["probabilities"], strict=True)
         ]
+
+
+def _ids(column: pd.Series, outputs: Sequence[str]) -> np.ndarray:
+    """Position of each label among the outputs."""
+    ids = {label: i for i, label in enumerate(outputs)}
+    return np.array([ids[label] for label in column], dtype=int)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.evaluation.entities import Span, score_entities, spans_of
+from core.evaluation.paired import Outcomes, Summary, of_entities, of_words
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import token_classification as columns
 from core.tasks.columns.words import words
@@ -28,6 +29,15 @@ OUTSIDE_SHIFTS = np.round(np.arange(-3.0, 1.01, 0.25), 2)
 
 WINDOW_OVERLAP = 0.25
 """Share of a window that it has in common with the next one."""
+
+
+_SUMMARIES: dict[str, Summary] = {
+    "entity_f1": "micro_f1",
+    "entity_macro_f1": "macro_f1",
+    "entity_precision": "precision",
+    "entity_recall": "recall",
+}
+"""How the counts of entities become each score."""
 
 
 class TokenClassification(Task):
@@ -215,6 +225,11 @@ class TokenClassification(Task):
             "entity_macro_f1": entities["macro"]["f1"],
             "token_accuracy": result["tokens"]["accuracy"],
         }
+
+    def outcomes(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], metric: str) -> Outcomes:
+        del outputs
+        wanted, given = gold.tolist(), predictions["predicted"].tolist()
+        return of_words(wanted, given) if metric == "token_accuracy" else of_entities(wanted, given, _SUMMARIES[metric])
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["entities"]["labels"])

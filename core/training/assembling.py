@@ -16,7 +16,7 @@ from core.models.catalogue import ModelInfo
 from core.models.heads import Classifier, HeadShape
 from core.models.trainable import choose_trainable
 from core.tasks import Encoded, Task
-from core.tasks.base import NO_DECISION, Decision
+from core.tasks.base import LOSS, NO_DECISION, Decision
 from core.tasks.losses import LossOptions
 from core.training.batches import balanced_weights
 from core.training.checkpoints import Checkpoints
@@ -69,11 +69,17 @@ class SplitPredictor:
         ran = self.logits(split)
         return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision), ran.loss
 
-    def validate(self, split: Split) -> Validation:
-        """The loss and the task's scores."""
+    def validate(self, split: Split, metric: str) -> Validation:
+        """The loss and the task's scores, and what the rows came to for the one that chooses the epoch."""
         predictions, loss = self.predict(split)
-        result = self.task.evaluate(self.task.gold(split.examples), predictions, self.outputs, loss)
-        return Validation(loss=loss, scores=self.task.flat_scores(result), labels=self.task.label_rows(result))
+        gold = self.task.gold(split.examples)
+        result = self.task.evaluate(gold, predictions, self.outputs, loss)
+        return Validation(
+            loss=loss,
+            scores=self.task.flat_scores(result),
+            labels=self.task.label_rows(result),
+            outcomes=None if metric == LOSS else self.task.outcomes(gold, predictions, self.outputs, metric),
+        )
 
 
 def head_shape(config: RunConfig) -> HeadShape:
@@ -153,6 +159,7 @@ def assemble_loop(
     schedule = make_schedule(config, encoded.num_inputs)
     learning_rate = LearningRate(optimizer, schedule)
     predictor = assemble_predictor(task, classifier, tokenizer, outputs, accelerator.device, batch_size, sharing)
+    metric = training.selection_metric or task.headline.key
     return Loop(
         accelerator=accelerator,
         classifier=classifier,
@@ -163,14 +170,14 @@ def assemble_loop(
         encoded=encoded,
         records=splits["train"].examples["record"].to_numpy(),
         pad_token_id=_pad_token_id(tokenizer),
-        validate=lambda: predictor.validate(splits["validation"]),
+        validate=lambda: predictor.validate(splits["validation"], metric),
         checkpoints=checkpoints,
         recorder=recorder,
         epochs=training.epochs,
         batch_size=batch_size,
         gradient_accumulation=training.gradient_accumulation,
         seed=training.seed,
-        selection_metric=training.selection_metric or task.headline.key,
+        selection_metric=metric,
         loss_options=_loss_options(config, task, encoded, len(outputs), accelerator.device),
         sampling_weights=_sampling_weights(config, task, splits["train"]),
         l1=settings.l1,

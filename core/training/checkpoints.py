@@ -18,9 +18,12 @@ from typing import Any
 MANIFEST = "manifest.json"
 KEPT = 2
 
-LAYOUT = 3
-"""Number of what a checkpoint's files are and hold. The first had a ``state.pt``; the second did not tell
-a score from the highest of its ties."""
+LAYOUT = 4
+"""Number of what a checkpoint's files are and hold. The first had a ``state.pt``; the second did not tell a score from the
+highest of its ties; the third had neither the scale of float16 losses nor what validation's rows were answered."""
+
+READABLE = frozenset({3, LAYOUT})
+"""Layouts from which training goes on."""
 
 
 class Checkpoints:
@@ -93,7 +96,7 @@ class Checkpoints:
 def _verified_progress(folder: Path) -> dict[str, Any] | None:
     manifest = _manifest(folder)
     try:
-        if manifest["layout"] == LAYOUT and all(
+        if manifest["layout"] in READABLE and all(
             _sha256(folder / name) == expected for name, expected in manifest["files"].items()
         ):
             progress: dict[str, Any] = manifest["progress"]
@@ -108,7 +111,7 @@ def _why_not(folder: Path) -> str | None:
     if _verified_progress(folder) is not None:
         return None
     manifest = _manifest(folder)
-    if "files" in manifest and manifest.get("layout", 1) != LAYOUT:
+    if "files" in manifest and manifest.get("layout", 1) not in READABLE:
         return "was written by another version of Tuneboard, which keeps its state in another form,"
     return "is damaged"
 

@@ -7,6 +7,7 @@ content of ``result.json``; it owns the process, its signals and the run directo
 from __future__ import annotations
 
 import gc
+import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from core.training.assembling import Split, assemble_classifier, assemble_loop, 
 from core.training.calibrating import calibrate
 from core.training.checkpoints import Checkpoints
 from core.training.frozen import can_read_once, read_once
+from core.training.kept_epoch import no_epoch, which_epoch
 from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
 from core.training.recorder import Recorder, TrainingStopped
@@ -138,7 +140,8 @@ def fine_tune(
     if weights is not None:
         trained.load_state_dict(weights)
     merge_adapters(trained)
-    progress = loop.progress
+    progress, selected = loop.progress, loop.selection.facts(loop.progress)
+    recorder.event("info", which_epoch(selected) or no_epoch(progress.epoch))
     del loop.optimizer, loop.learning_rate
     gc.collect()
 
@@ -173,6 +176,11 @@ def fine_tune(
     tables = []
     for name in ("validation", "test"):
         predictions, loss = predictor.predict(splits[name], decision)
+        if not math.isfinite(loss):
+            raise RunError(
+                f"The loss on the {name} split is not a finite number, and so neither are some of the model's answers. "
+                "Lower the learning rate, or choose precision float32, and run again."
+            )
         gold = task.gold(splits[name].examples)
         results[name] = task.evaluate(gold, predictions, outputs, loss, decision)
         tables.append(_predictions_table(name, splits[name].examples, gold, predictions))
@@ -200,10 +208,8 @@ def fine_tune(
             "epochs": progress.epoch,
             "duration_s": round(progress.time_s, 3),
             "examples_per_s": round(progress.num_inputs / max(1e-9, progress.time_s), 2),
-            "best_step": progress.best_step,
-            "best_epoch": progress.best_epoch,
+            **selected,
             "from_epochs": from_epochs,
-            "selection_metric": loop.selection_metric,
             "device": accelerator.device.type,
             "precision": precision_name(accelerator),
         },
@@ -256,6 +262,7 @@ def _plan_facts(config: RunConfig, loop: Loop, num_parameters: int, pooling: str
         "steps_per_epoch": schedule.steps_per_epoch,
         "epochs": loop.epochs,
         "batch_size": loop.batch_size,
+        "selection_metric": loop.selection_metric,
         "device": loop.accelerator.device.type,
         "device_title": devices.machine().title,
         "precision": precision_name(loop.accelerator),

@@ -22,6 +22,7 @@ from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import LOSS, Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
+from core.training.accelerators import can_scale_less, unscale_gradients
 from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
 from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate
@@ -29,9 +30,10 @@ from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder
 from core.training.observations import averaged, not_finite, stopped_early, what_is_remarkable
 from core.training.optimizers import add_l1_gradient
-from core.training.progress import Progress, Rule, Validation
+from core.training.progress import Progress, Rule, Validation, comparable
 from core.training.recorder import Recorder
 from core.training.report import Rates, Report, Step
+from core.training.selection import Selection
 from core.training.sharing import ALONE, Sharing
 from core.training.training_state import TrainingState, Weights, mean_of, random_state, set_random_state, weights_of
 from core.training.weight_average import WeightAverage
@@ -101,7 +103,8 @@ class Loop:
         self._lengths = [len(row) for row in self.encoded.input_ids]
         num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is no share of examples
         tie = 1 / num_examples if num_examples else 0.0  # what one example more or less could make
-        self._rule = Rule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+        rule = Rule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+        self.selection = Selection(metric=self.selection_metric, rule=rule)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
 
@@ -141,7 +144,7 @@ class Loop:
         together = mean_of(self.kept_weights)
         self._model.load_state_dict(together)
         score = self.validate().score(self.selection_metric)
-        is_kept = not self._rule.is_better(best[0]["reached"], score)
+        is_kept = math.isfinite(score) and not self.selection.rule.is_better(best[0]["reached"], score)
         self.recorder.event("info", averaged(best, score, is_kept=is_kept))
         if not is_kept:
             return self.kept_weights[0], [best[0]["epoch"]]
@@ -175,7 +178,7 @@ class Loop:
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
         with self._averaged_weights():
             validation = self.validate()
-            place = progress.take_in(validation.score(self.selection_metric), self._rule)
+            place = self.selection.take_in(validation, progress)
             if place is not None:
                 self.kept_weights.insert(place, weights_of(self._model))
                 del self.kept_weights[self.average_best :]
@@ -184,6 +187,7 @@ class Loop:
             **{f"validation/{name}": value for name, value in validation.scores.items()},
             **{f"label_f1/{row['label']}": row["f1"] for row in validation.labels},
             "train/epoch_loss": progress.epoch_loss / max(1, progress.epoch_units),
+            **self.selection.figures(progress),
         }
         progress.epoch_loss, progress.epoch_units = 0.0, 0
         self._line(progress.epoch, figures)
@@ -199,7 +203,7 @@ class Loop:
         progress = self.progress
         if not self.patience or progress.epochs_without_gain < self.patience:
             return False
-        self.recorder.event("info", stopped_early(progress, self._rule))
+        self.recorder.event("info", stopped_early(progress, self.selection.rule))
         return True
 
     # --- how they happen ---------------------------------------------------------------------------------------------------
@@ -217,12 +221,14 @@ class Loop:
         if not math.isfinite(loss):
             self._end_not_finite("loss", positions)
         self.sharing.add_gradients(self._trained())
+        # From here on gradients are what they are, not scaled: what is added to them or measured of them comes after this line.
+        unscale_gradients(self.accelerator, self.optimizer)
         if self.l1:
             add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
-        gradient_norm = float(self.accelerator.clip_grad_norm_(self.classifier.parameters(), limit))
+        gradient_norm = float(torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), limit))
         # In float16 a gradient too large is expected now and then: the scaler leaves out that step and scales less.
-        if not math.isfinite(gradient_norm) and self.accelerator.scaler is None:
+        if not math.isfinite(gradient_norm) and not can_scale_less(self.accelerator):
             self._end_not_finite("gradient", positions)
         step = Step(loss, num_units, gradient_norm, *self._rates.now())
         self.optimizer.step()
@@ -327,18 +333,23 @@ class Loop:
                 learning_rate=self.learning_rate.state_dict(),
                 average=self.average.values if self.average is not None else [],
                 random=random,
+                outcomes=self.selection.state_dict(),
+                scaler=scaler.state_dict() if (scaler := self.accelerator.scaler) is not None else {},
             )
             self.checkpoints.save(self.progress.step, state.write, asdict(self.progress))
         self._last_checkpoint = time.monotonic()
 
     def load_checkpoint(self, folder: Path, progress: dict[str, Any]) -> None:
         """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
-        self.progress = Progress(**progress)
-        state = TrainingState.read(folder, num_kept=len(self.progress.kept))
+        state = TrainingState.read(folder, num_kept=len(progress["kept"]))
         self._model.load_state_dict(state.weights)
-        self.kept_weights = state.kept
+        self.kept_weights = [state.kept[place] for place in comparable(progress["kept"])]
+        self.progress = Progress.restored(progress)
+        self.selection.load_state_dict(state.outcomes)
         self.optimizer.load_state_dict(state.optimizer)
         self.learning_rate.load_state_dict(state.learning_rate)
+        if state.scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state.scaler)
         if state.average:
             self.average = WeightAverage(state.average, self.averaging_steps)
             self.average.to(self.accelerator.device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.training.kept_epoch import RULE
 from core.training.progress import Kept, Progress, Rule, Validation
 
 EPOCHS_TO_WAIT = 3
@@ -66,6 +68,7 @@ class Observer:
         self.never_right = at_zero if before is None else [name for name in before if name in set(at_zero)]
         self.swallowed_before, self.swallower = self.swallower, _swallower(labels)
         found = {
+            "number": self._not_a_number(),
             "zero": self._at_zero(max(EPOCHS_TO_WAIT, round(SHARE_TO_WAIT * epochs))),
             "swallow": self._swallowing(),
             "turned": self._turned(best_epoch),
@@ -74,6 +77,14 @@ class Observer:
         said = {kind: sentence for kind, sentence in found.items() if sentence and kind not in self.told}
         self.told.extend(said)
         return list(said.values())
+
+    def _not_a_number(self) -> str:
+        if math.isfinite(self.losses[-1]):
+            return ""
+        return (
+            f"The validation loss after epoch {len(self.losses)} is not a finite number. Such an epoch is never chosen by its "
+            "loss. If it stays so, lower the learning rate or choose precision float32."
+        )
 
     def _at_zero(self, epochs_to_wait: int) -> str:
         names = self.never_right
@@ -94,7 +105,7 @@ class Observer:
         )
 
     def _turned(self, best_epoch: int) -> str:
-        if not self._is_rising() or len(self.losses) - best_epoch < 2:
+        if not best_epoch or not self._is_rising() or len(self.losses) - best_epoch < 2:
             return ""
         return (
             f"Validation has turned: after epoch {len(self.losses)} its loss rises and epoch {best_epoch} is still the best. The "
@@ -107,7 +118,7 @@ class Observer:
             return ""
         return (
             "The validation loss rises while the score stays where it is: the model grows surer of its mistakes, not better. "
-            "Fewer epochs would do as well. Of epochs that are no different, the latest counts as the best."
+            f"Fewer epochs would do as well. Kept is {RULE}."
         )
 
     def _is_rising(self) -> bool:
@@ -147,11 +158,9 @@ def stopped_early(progress: Progress, rule: Rule) -> str:
     too_little = "no more than one example makes" if rule.tie else "nothing"
     if rule.minimum_gain > rule.tie:
         too_little = f"less than the smallest gain of {rule.minimum_gain:g}"
-    ending = "; of epochs that are no different, the latest counts." if progress.best_is_a_tie else "."
-    return (
-        f"Stopped early: in {progress.epochs_without_gain} epochs validation has gained {too_little}. "
-        f"Epoch {progress.best_epoch} is the best{ending}"
-    )
+    is_highest = progress.highest is not None and progress.highest["epoch"] == progress.best_epoch
+    kept = f" Epoch {progress.best_epoch} is {'the best' if is_highest else RULE}." if progress.kept else ""
+    return f"Stopped early: in {progress.epochs_without_gain} epochs validation has gained {too_little}.{kept}"
 
 
 def averaged(best: Sequence[Kept], score: float, *, is_kept: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
-from core.devices import machine
+from core.devices import cpu_precision, machine
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
@@ -191,7 +191,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
         max_length=info.max_length,
         token_lengths=_token_lengths(info, dataset),
         has_gpu=machine().gpu is not None,
-        native_bfloat16=machine().native_bfloat16,
+        precision=machine().precision,
     )
 
 
@@ -203,7 +203,9 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     lengths = _token_lengths(info, dataset)
     here = machine()
     on_gpu = here.gpu is not None and config.compute.device != "cpu"
-    bfloat16 = config.compute.precision in {"automatic", "bfloat16"} and here.native_bfloat16
+    fastest = here.precision if on_gpu or here.gpu is None else cpu_precision()
+    precision = fastest if config.compute.precision == "automatic" else config.compute.precision
+    bfloat16 = precision == fastest == "bfloat16"
     cut = cut_at(lengths, limit)
     # Where every word is answered for, long texts are read in overlapping windows and lose nothing.
     num_cut, share_of_tokens_cut = (
@@ -222,13 +224,18 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
             f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
             "they are read in overlapping windows and lose nothing."
         )
+    if precision == "bfloat16" and not bfloat16 and not (on_gpu and here.device == "mps"):  # some of Apple's have it
+        notes.append(
+            f"This {'GPU' if on_gpu else 'CPU'} has no bfloat16 of its own and only emulates it, which is slow. "
+            f"Automatic takes {fastest} here."
+        )
     return TrainingPlan(
         num_examples=dict(dataset.num_examples),
         steps_per_epoch=steps_per_epoch,
         total_steps=steps_per_epoch * config.training.epochs,
         epochs=config.training.epochs,
         device=here.title if on_gpu or here.gpu is None else f"processor, {here.cores} cores",
-        precision="bfloat16" if bfloat16 else "float32" if config.compute.precision == "automatic" else config.compute.precision,
+        precision=precision,
         estimated_s=_estimate_s(config, dataset, info, lengths, limit, on_gpu=on_gpu, bfloat16=bfloat16),
         max_length=limit,
         median_tokens=sorted(lengths)[len(lengths) // 2] if lengths else None,

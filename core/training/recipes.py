@@ -26,7 +26,7 @@ class Facts:
         max_length: most tokens of an input that the model reads.
         token_lengths: tokens of a sample of the texts; empty where they cannot be counted yet.
         has_gpu: whether training will take a GPU.
-        native_bfloat16: whether what training takes multiplies bfloat16 in hardware.
+        precision: number format that ``automatic`` takes there.
     """
 
     head_level: str
@@ -41,7 +41,7 @@ class Facts:
     max_length: int
     token_lengths: Sequence[int]
     has_gpu: bool
-    native_bfloat16: bool
+    precision: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +165,14 @@ def _at_lengths(recommendation: Recommendation, facts: Facts) -> Recommendation:
 def _at_the_machine(recommendation: Recommendation, facts: Facts) -> Recommendation:
     """The number format that is fastest at the same result."""
     here = "GPU" if facts.has_gpu else "processor"
-    return recommendation.but(
-        "precision",
-        "automatic",
-        f"This {here} multiplies bfloat16 in hardware: several times faster, with the same result."
-        if facts.native_bfloat16
+    reason = {
+        "bfloat16": f"This {here} multiplies bfloat16 in hardware: several times faster, with the same result.",
+        "float16": f"float16: this {here} has no bfloat16 of its own. Losses are scaled so that small gradients are not lost.",
+        "float32": f"float32: this {here} has neither bfloat16 nor fast float16."
+        if facts.has_gpu
         else f"float32: this {here} has no bfloat16 of its own.",
-    )
+    }
+    return recommendation.but("precision", "automatic", reason[facts.precision])
 
 
 def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendation:

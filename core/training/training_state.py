@@ -31,6 +31,8 @@ class TrainingState:
         optimizer, learning_rate: what their ``state_dict`` gave.
         average: the averaged weights; empty where none are kept.
         random: of each process that shares the run.
+        outcomes: what the ``state_dict`` of the selection among epochs gave.
+        scaler: what the ``state_dict`` of the scaler of losses gave; empty where losses are not scaled.
     """
 
     weights: Weights
@@ -39,6 +41,8 @@ class TrainingState:
     learning_rate: dict[str, Any]
     average: list[torch.Tensor] = field(default_factory=list)
     random: list[RandomState] = field(default_factory=list)
+    outcomes: dict[int, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Put everything into a folder."""
@@ -51,6 +55,8 @@ class TrainingState:
             "average": self.average,
             "random": [processor for processor, _ in self.random],
             "random_cuda": [gpu for _, gpu in self.random if gpu is not None],
+            "outcomes": self.outcomes,
+            "scaler": self.scaler,
         }
         write_state(state, folder)
 
@@ -71,6 +77,8 @@ class TrainingState:
             learning_rate=state["learning_rate"],
             average=state["average"],
             random=list(zip(state["random"], gpus, strict=True)),
+            outcomes=state.get("outcomes", {}),  # checkpoints of layout 3 have neither
+            scaler=state.get("scaler", {}),
         )
 
 

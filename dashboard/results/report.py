@@ -7,8 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from core.runs.records import RunRecord
+from core.training.kept_epoch import which_epoch
 from dashboard import formats, widgets
 from dashboard.downloads import csv_bytes, file_stem, json_bytes
+from dashboard.escaping import markdown_text
 from dashboard.results.view import TaskScreens
 
 _DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
@@ -26,8 +28,12 @@ def training_sentence(result: Mapping[str, Any]) -> str:
     step, epoch = training.get("best_step"), training.get("best_epoch")
     if not step:
         return f"{sentence}."
+    which = markdown_text(which_epoch(training), longest=400)
     if len(averaged := training.get("from_epochs", [])) > 1:
         sentence += f"; the average of the weights of epochs {', '.join(map(str, averaged))}."
+        sentence += f" Of single epochs: {which}" if which else ""
+    elif which:
+        sentence += f"; checkpoint at step {formats.count(step)}. {which}"
     else:
         sentence += f"; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
     return sentence + _last_touches(result.get("calibration", {}))

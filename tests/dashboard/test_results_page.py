@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 from core.datasets.dataset import open_dataset
 from core.workspace import Workspace
 from dashboard import state, widgets
+from dashboard.escaping import markdown_text
+from dashboard.live_curves import kept_epoch
 from dashboard.results import SCREENS, Focus, multi_label, single_label, token_classification
 from dashboard.results.report import training_sentence
 from tests.dashboard import made_workspace
@@ -232,3 +234,39 @@ def test_a_model_that_is_the_average_of_epochs_is_called_one() -> None:
         assert training_sentence({"training": alone, "calibration": calibration}).endswith(f"after epoch 5.{said}")
     together = training_sentence({"training": {**alone, "from_epochs": [3, 5, 6]}})
     assert together.endswith("; the average of the weights of epochs 3, 5, 6.")
+
+
+def test_the_epoch_that_is_kept_and_the_highest_one_are_told_with_the_rule() -> None:
+    training = {"epochs": 6, "duration_s": 60.0, "best_step": 300, "best_epoch": 5, "from_epochs": [5]}
+    chosen = {"selection_metric": "macro_f1", "best_score": 0.91, "highest_epoch": 3, "highest_score": 0.915}
+    which = markdown_text(
+        "Epoch 5 is kept (validation macro F1 0.9100): the latest epoch not worse than the best by more than chance. "
+        "Epoch 3 had the highest (0.9150).",
+        longest=400,
+    )
+
+    assert training_sentence({"training": {**training, **chosen}}).endswith(f"; checkpoint at step 300. {which}")
+    averaged = training_sentence({"training": {**training, **chosen, "from_epochs": [3, 5]}})
+    assert averaged.endswith(f"; the average of the weights of epochs 3, 5. Of single epochs: {which}")
+
+
+@pytest.mark.parametrize(("so_far", "words"), [(True, "Epoch 2 is kept so far: it has"), (False, "Epoch 2 is kept: it has")])
+def test_a_run_page_tells_which_epoch_is_kept(so_far: bool, words: str) -> None:
+    first, second = ({"selection/best_epoch": n, "selection/best_score": 0.8, "selection/highest_epoch": n} for n in (1, 2))
+    rows = [{"step": 1, **first, "selection/highest_score": 0.8}, {"step": 2, **second, "selection/highest_score": 0.8}]
+    plan = {"kind": "plan", "selection_metric": "entity_f1"}
+
+    said = kept_epoch([*rows, {"step": 3, "train/loss": 0.1}], [plan], so_far=so_far)
+
+    assert said == f"{words} the highest validation entity F1 (0.8000)."
+    assert kept_epoch(rows, [{"kind": "plan"}], so_far=so_far) == ""  # of an earlier version
+    assert kept_epoch([{"step": 1, "train/loss": 0.1}], [plan], so_far=so_far) == ""
+
+
+def test_a_metric_that_a_result_names_is_text_and_no_markup() -> None:
+    training = {"epochs": 1, "best_step": 1, "best_epoch": 1, "best_score": 0.5, "highest_epoch": 1, "highest_score": 0.5}
+
+    said = training_sentence({"training": {**training, "selection_metric": "![x](http://evil.example)"}})
+
+    assert "![" not in said
+    assert "](" not in said

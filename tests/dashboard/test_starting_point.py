@@ -99,7 +99,7 @@ def test_the_model_of_a_file_is_taken_over(open_page: OpenPage, tickets: str) ->
 def test_a_figure_of_another_task_is_refused_by_its_name(open_page: OpenPage, tickets: str) -> None:
     app = _upload(open_page("train", dataset=tickets), "training:\n  selection_metric: entity_f1\n")
     assert not app.exception
-    assert "Best checkpoint by (line 2) is 'entity_f1'" in words_on(app)
+    assert "Model selection metric (line 2) is 'entity_f1'" in words_on(app)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from core.cli import main
+from core.cli.following import Progress
 from core.config import RunConfig
-from core.runs.records import RunState
+from core.runs.records import RunRecord, RunState
+from core.runs.run_dir import RunDir
 from core.settings import Settings
 from core.workspace import Workspace
 
@@ -145,3 +149,13 @@ def test_resume_goes_on_and_follows(command: Command) -> None:
     code, value = command("resume", run["run"])
 
     assert (code, value["status"], value["run"]) == (0, "succeeded", run["run"])
+
+
+def test_a_validation_whose_loss_is_no_number_shows_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of figures holds none that are not finite."""
+    progress = Progress(RunDir(tmp_path))
+    (tmp_path / "metrics.jsonl").write_text('{"step": 4, "epoch": 1.0, "validation/macro_f1": 0.5}\n')
+
+    progress.show(cast("RunRecord", SimpleNamespace(state=RunState.SUCCEEDED)), num_before=0)
+
+    assert "epoch 1: validation macro_f1 0.5000" in capsys.readouterr().err

@@ -78,6 +78,16 @@ def test_what_cannot_be_read_is_set_aside_with_the_reason(tmp_path: Path) -> Non
     assert (tmp_path / ".damaged-step-00000001" / "weights").read_text() == "weights at 1"
 
 
+@pytest.mark.parametrize(("layout", "is_read"), [(2, False), (3, True), (4, True), (5, False)])
+def test_checkpoints_of_the_version_before_are_gone_on_from_and_no_others(tmp_path: Path, layout: int, is_read: bool) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    manifest = save(checkpoints, 1) / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "layout": layout}))
+
+    assert (checkpoints.latest() is not None) == is_read
+    assert bool(checkpoints.set_unreadable_aside()) != is_read
+
+
 @pytest.mark.parametrize("content", ["[]", "null", '{"files": []}', '{"layout": 2, "files": null}', "\u0000"])
 def test_a_manifest_of_any_content_is_only_passed_over(tmp_path: Path, content: str) -> None:
     checkpoints = Checkpoints(tmp_path)

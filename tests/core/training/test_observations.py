@@ -97,7 +97,7 @@ def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
     assert progress.best_epoch == 40
     (sentence,) = sentences
     assert "epoch 3" not in sentence
-    assert "the latest counts as the best" in sentence
+    assert "Kept is the latest epoch not worse than the best by more than chance." in sentence
 
 
 def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() -> None:
@@ -106,7 +106,7 @@ def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() ->
 
 def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
     worse, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.8, 0.8], Rule(tie=0.01))
-    tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.905], Rule(tie=0.01))
+    tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.895], Rule(tie=0.01))
     loss, _ = told([0.3, 0.3, 0.4], [-0.3, -0.3, -0.4], Rule())
     small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], Rule(tie=0.01, minimum_gain=0.05))
 
@@ -114,7 +114,7 @@ def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
         "Stopped early: in 2 epochs validation has gained no more than one example makes. Epoch 2 is the best."
     )
     assert stopped_early(tied, Rule(tie=0.01)).endswith(
-        "Epoch 4 is the best; of epochs that are no different, the latest counts."
+        "Epoch 4 is the latest epoch not worse than the best by more than chance."
     )
     assert stopped_early(loss, Rule()).startswith("Stopped early: in 2 epochs validation has gained nothing. Epoch 2 is the best")
     assert "less than the smallest gain of 0.05" in stopped_early(small, Rule(tie=0.01, minimum_gain=0.05))

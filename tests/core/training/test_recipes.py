@@ -22,7 +22,7 @@ def facts(**values: object) -> Facts:
     plain = {
         "head_level": "text", "exclusive_labels": True, "num_train": 9000, "num_labels": 77,
         "smallest_label": 30, "largest_label": 170, "num_parameters": 22_700_000, "num_layers": 6,
-        "pooling": "mean", "max_length": 512, "token_lengths": (12, 16, 93), "has_gpu": False, "native_bfloat16": True,
+        "pooling": "mean", "max_length": 512, "token_lengths": (12, 16, 93), "has_gpu": False, "precision": "bfloat16",
     }  # fmt: skip
     return Facts(**{**plain, **values})  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ def test_the_reason_for_the_precision_names_what_computes() -> None:
 
     assert automatic(facts()).reasons["precision"].startswith("This processor multiplies bfloat16 in hardware")
     assert automatic(facts(has_gpu=True)).reasons["precision"].startswith("This GPU multiplies bfloat16 in hardware")
-    assert automatic(facts(native_bfloat16=False)).reasons["precision"].startswith("float32: this processor")
+    assert automatic(facts(precision="float32")).reasons["precision"].startswith("float32: this processor")
 
 
 def test_where_the_most_frequent_label_has_ten_times_as_many_examples_it_is_said_what_weights_would_do() -> None:

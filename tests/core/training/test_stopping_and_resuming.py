@@ -12,8 +12,9 @@ from core.inference import Predictor
 from core.training.fine_tune import fine_tune
 from core.training.loop import Loop
 from core.training.recorder import TrainingStopped
+from core.training.selection import FIGURES
 from core.training.sharing import ALONE, Sharing
-from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
+from tests.core.training.tiny_runs import ListRecorder, as_written_before, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
 pytestmark = pytest.mark.training
@@ -35,6 +36,22 @@ def test_stopping_at_any_step_and_resuming_gives_the_same_losses_as_never_stoppi
     assert first.values("validation/loss") + second.values("validation/loss") == whole.values("validation/loss")
     assert first.values("train/epoch_loss") + second.values("train/epoch_loss") == whole.values("train/epoch_loss")
     assert resumed["splits"] == uninterrupted["splits"]
+    for name in FIGURES:
+        key = f"selection/{name}"
+        assert first.values(key) + second.values(key) == whole.values(key)
+        assert resumed["training"][name] == uninterrupted["training"][name]
+
+
+def test_a_checkpoint_of_the_version_before_is_gone_on_from(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
+    config, places = config_for(colours, tiny_model), places_in(tmp_path / "run")
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places, ListRecorder(11))
+    as_written_before(places.checkpoints)
+
+    result = fine_tune(config, colours, places, ListRecorder())
+
+    assert result["training"]["epochs"] == 4
+    assert result["training"]["highest_score"] >= result["training"]["best_score"]
 
 
 class StoppedWhileWeighing(ListRecorder):

@@ -1,5 +1,7 @@
 """Short trainings on the processor: what they are told, where they write, and what they said."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
 from core.training.fine_tune import Places
+from core.training.plain_state import read_state, write_state
 from tests.tiny import tiny_dataset, tiny_entities_dataset, tiny_multi_label_dataset
 
 EXAMPLES = {
@@ -59,3 +62,20 @@ def config_for(dataset: Dataset, model: Path, **training: Any) -> RunConfig:
         training=TrainingConfig(**{"epochs": 4, "batch_size": 8, **training}),
         compute=ComputeConfig(precision="float32", device="cpu"),
     )
+
+
+def as_written_before(checkpoints: Path) -> None:
+    """Make the checkpoints of a folder what they were when they held neither scale nor outcomes, in layout 3."""
+    for folder in sorted(checkpoints.glob("step-*")):
+        state = read_state(folder)
+        for name in ("scaler", "outcomes"):
+            state.pop(name, None)
+        write_state(state, folder)
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest["layout"] = 3
+        manifest["progress"].pop("highest", None)
+        for kept in manifest["progress"]["kept"]:
+            kept.pop("reached_epoch", None)
+        for name in manifest["files"]:
+            manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
