@@ -20,6 +20,7 @@ MAY_LOAD_TORCH = (
     "core.models.processor_attention",
     "core.models.processor_dropout",
     "core.models.processor_projections",
+    "core.models.recomputed_attention",
     "core.models.trainable",
     "core.models.word_evidence",
     "core.training",
