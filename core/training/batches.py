@@ -64,7 +64,7 @@ class Batch:
 
 
 def training_batches(
-    lengths: Sequence[int], batch_size: int, *, seed: int, epoch: int, weights: np.ndarray | None = None
+    lengths: Sequence[int] | np.ndarray, batch_size: int, *, seed: int, epoch: int, weights: np.ndarray | None = None
 ) -> list[list[int]]:
     """Positions of the inputs of each batch of an epoch; without weights every input occurs exactly once.
 
@@ -79,11 +79,12 @@ def training_batches(
         order = random.permutation(len(lengths))
     else:
         order = random.choice(len(lengths), size=len(lengths), p=weights / weights.sum())
+    lengths = np.asarray(lengths)
     pool_size = batch_size * POOL_BATCHES
     batches: list[list[int]] = []
     for start in range(0, len(order), pool_size):
         shuffled = order[start : start + pool_size]
-        by_length = shuffled[np.argsort(np.asarray(lengths)[shuffled], kind="stable")]
+        by_length = shuffled[np.argsort(lengths[shuffled], kind="stable")]
         batches.extend(by_length[i : i + batch_size].tolist() for i in range(0, len(by_length), batch_size))
     return [batches[i] for i in random.permutation(len(batches))]
 
@@ -127,21 +128,21 @@ def collate(encoded: Encoded, positions: Sequence[int], task: Task, pad_token_id
     batch = pad([encoded.input_ids[i] for i in positions], pad_token_id)
     if encoded.vectors is not None:
         batch = replace(batch, vectors=torch.from_numpy(encoded.vectors[list(positions)]))
-    if not encoded.targets:
+    if not len(encoded.targets):
         return batch
     targets = task.collate_targets([encoded.targets[i] for i in positions], batch.input_ids.shape[1])
     return replace(batch, targets=targets, num_units=task.count_units(targets))
 
 
-def pad(rows: Sequence[Sequence[int]], pad_token_id: int) -> Batch:
+def pad(rows: Sequence[Sequence[int] | np.ndarray], pad_token_id: int) -> Batch:
     """Inputs of unequal length as one batch without targets."""
     length = max(len(row) for row in rows)
-    input_ids = torch.full((len(rows), length), pad_token_id, dtype=torch.long)
-    attention_mask = torch.zeros((len(rows), length), dtype=torch.long)
+    input_ids = np.full((len(rows), length), pad_token_id, dtype=np.int64)
+    attention_mask = np.zeros((len(rows), length), dtype=np.int64)
     for i, row in enumerate(rows):
-        input_ids[i, : len(row)] = torch.tensor(row, dtype=torch.long)
+        input_ids[i, : len(row)] = row
         attention_mask[i, : len(row)] = 1
-    return Batch(input_ids, attention_mask, targets=None)
+    return Batch(torch.from_numpy(input_ids), torch.from_numpy(attention_mask), targets=None)
 
 
 def balanced_weights(strata: Strata) -> np.ndarray:
