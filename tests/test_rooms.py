@@ -40,6 +40,7 @@ LOADS_NO_TORCH = (
 ARROWS = {
     "core.errors": set(),
     "core.devices": set(),
+    "core.main_memory": {"core.devices"},
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
@@ -52,7 +53,8 @@ ARROWS = {
     "core.models": {"core.errors", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
+        "core.errors", "core.config", "core.options", "core.devices", "core.main_memory", "core.tasks", "core.models",
+        "core.datasets.dataset"
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
@@ -67,8 +69,8 @@ ARROWS = {
     },
     "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
-        "core.errors", "core.config", "core.settings", "core.folders", "core.tasks", "core.models", "core.datasets.dataset",
-        "core.training",
+        "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.tasks", "core.models",
+        "core.datasets.dataset", "core.training",
     },
 }  # fmt: skip
 

@@ -18,11 +18,9 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from core.models.processor_dropout import dropout_on_processor
 from core.models.recomputed_attention import attend_recomputing
+from core.models.sizes import LONGEST_KEPT
 
 NAME = "tuneboard_processor"
-
-LONGEST_KEPT = 128
-"""Tokens up to which scores are kept for the way back; from there on, fetching them takes as long as computing them again."""
 
 LONGEST_PLAIN = 512
 """Tokens up to which products of ours are the faster ones where nothing is dropped out, and torch keeps no scores either."""

@@ -23,6 +23,7 @@ from core.errors import DatasetError, RunError
 from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import download
 from core.models.heads import Classifier, shift_outputs
+from core.models.sizes import sizes_of
 from core.models.trainable import merge_adapters
 from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
@@ -30,6 +31,7 @@ from core.training.accelerators import open_accelerator, precision_name
 from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
 from core.training.calibrating import calibrate
 from core.training.checkpoints import Checkpoints
+from core.training.footprint import NO_LIMITS, MemoryLimits
 from core.training.frozen import can_read_once, read_once
 from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
@@ -56,7 +58,13 @@ class Places:
 
 
 def fine_tune(
-    config: RunConfig, dataset: Dataset, places: Places, recorder: Recorder, *, finish_now: bool = False
+    config: RunConfig,
+    dataset: Dataset,
+    places: Places,
+    recorder: Recorder,
+    *,
+    finish_now: bool = False,
+    limits: MemoryLimits = NO_LIMITS,
 ) -> dict[str, Any]:
     """Train, test and save a model; goes on from the last whole checkpoint if there is one.
 
@@ -66,6 +74,7 @@ def fine_tune(
         places: where to put things.
         recorder: gets figures and events while it goes on.
         finish_now: train no further; test and save the best weights of the last checkpoint.
+        limits: what the run may take of main memory.
 
     Returns:
         The content of ``result.json``; nothing from a process that only shares the training of another.
@@ -93,7 +102,18 @@ def fine_tune(
 
     # Train.
     loop = assemble_loop(
-        config, task, accelerator, sharing, classifier, tokenizer, splits, outputs, Checkpoints(places.checkpoints), recorder
+        config,
+        task,
+        accelerator,
+        sharing,
+        classifier,
+        tokenizer,
+        splits,
+        outputs,
+        Checkpoints(places.checkpoints),
+        recorder,
+        sizes=sizes_of(info.folder),
+        limits=limits,
     )
     recorder.event(
         "plan",

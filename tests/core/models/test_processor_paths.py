@@ -11,10 +11,11 @@ from core.models import processor_attention, recomputed_attention
 from core.models.building import build_classifier
 from core.models.catalogue import describe
 from core.models.heads import HeadShape
-from core.models.processor_attention import LONGEST_KEPT, NAME, attend
+from core.models.processor_attention import NAME, attend
 from core.models.processor_dropout import ProcessorDropout, dropout_on_processor, use_processor_dropout
 from core.models.processor_projections import use_shared_projections
 from core.models.recomputed_attention import attend_recomputing
+from core.models.sizes import LONGEST_KEPT
 from core.tasks import get_task
 
 
