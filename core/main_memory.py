@@ -1,7 +1,7 @@
 """How much main memory there is and how much is left, told without loading torch.
 
-A container may have a limit of its own, below what the machine has, and a person may set one for a worker (``TUNEBOARD_MAX_MEMORY``);
-the least counts (control groups of version 2).
+A container may have a limit of its own, below what the machine has (control groups of version 2), and a person may set one for a
+worker (``TUNEBOARD_MAX_MEMORY``); the least counts.
 """
 
 from __future__ import annotations

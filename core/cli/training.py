@@ -128,15 +128,20 @@ def _announce_recipe(config: RunConfig, reasons: Mapping[str, str]) -> None:
 
 def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> None:
     """Say before the launch what will happen."""
+    from core.training.foresight import Surroundings, memory_in_words
     from core.training.preparing import plan
 
-    planned = plan(config, dataset, describe(config.model.model, workspace.settings.hub_models_folder))
+    settings = workspace.settings
+    surroundings = Surroundings(home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib)
+    planned = plan(config, dataset, describe(config.model.model, settings.hub_models_folder), surroundings)
     duration = "" if planned.estimated_s is None else f", about {duration_in_words(planned.estimated_s)}"
     remark(
         f"{planned.num_examples['train']:,} examples, {_counted(planned.epochs, 'epoch')} of "
         f"{_counted(planned.steps_per_epoch, 'step')} "
         f"on {planned.device} in {planned.precision}{duration}."
     )
+    if planned.memory_mib is not None and planned.total_mib is not None:
+        remark(f"Memory: {memory_in_words(planned.memory_mib, planned.total_mib)}.")
     for note in planned.notes:
         remark(one_line(note))
 

@@ -1,7 +1,8 @@
 """Attention that keeps no scores: they are computed block by block, and once more on the way back.
 
-Scores, weights and dropout factors of a layer grow with the square of the length: for 32 texts of 512 tokens and 12 heads they are
-1.2 GB a layer. A block is small enough to stay in the CPU's cache, so that computing it twice costs little more than fetching it.
+Scores, weights and dropout factors of a layer grow with the square of the length: for 32 texts of 512 tokens and 12 heads they
+are 1.2 GB a layer. A block is small enough to stay in the CPU's cache, so that computing it twice costs little more than
+fetching it.
 
 Source: T. Dao et al., FlashAttention: fast and memory-efficient exact attention with IO-awareness, 2022 (here with whole rows, so
 that the softmax needs no correction).

@@ -36,8 +36,8 @@ WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
 
 PERIOD_S = 0.3
 MOST_MEMORY_KILLS = 3
-"""How often a run goes on by itself after the system has killed it for want of memory: from its last checkpoint, with portions half
-as large each time."""
+"""How often a run goes on by itself after the system has killed it for want of memory: from its last checkpoint, each time with
+portions half as large."""
 
 LONGEST_PAUSE_S = 10.0
 """How long the thread rests after rounds that failed again and again, for instance because the disk is full."""

@@ -131,10 +131,12 @@ def _wait_for_a_run() -> list[str] | None:
     try:
         from core.settings import Settings
         from core.training.machine_manners import step_back
-        from core.training.preloading import preload
+        from core.training.preloading import preload, rehearse_beside
 
-        step_back(Settings.from_environment().threads, NICENESS)
+        settings = Settings.from_environment()
+        step_back(settings.threads, NICENESS)
         preload()
+        rehearse_beside(settings.home, settings.threads)
     except Exception:
         logger.exception("Not everything could be loaded beforehand.")  # the run will meet the same and say it to a person
     line = sys.stdin.readline()
@@ -192,6 +194,7 @@ def _carry_out(
         from core.training.checkpoints import Checkpoints
         from core.training.fine_tune import Places, fine_tune
         from core.training.footprint import MemoryLimits
+        from core.training.foresight import Surroundings
         from core.training.machine_manners import step_back
         from core.training.recorder import TrainingStopped
 
@@ -211,7 +214,17 @@ def _carry_out(
         )
         try:
             with in_company:
-                result = fine_tune(config, open_dataset(dataset_folder), places, recorder, finish_now=finish_now, limits=limits)
+                result = fine_tune(
+                    config,
+                    open_dataset(dataset_folder),
+                    places,
+                    recorder,
+                    finish_now=finish_now,
+                    limits=limits,
+                    surroundings=Surroundings(
+                        home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib
+                    ),
+                )
         except TrainingStopped:
             return recorder.signals.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
         run_dir.write_result(result)

@@ -152,9 +152,7 @@ def step_until(launcher: Launcher, workspace: Workspace, run_id: str, wait_until
     wait_until(reached)
 
 
-def test_a_run_killed_for_want_of_memory_goes_on_by_itself_and_notes_it(
-    workspace, launcher_with, run_config, wait_until
-) -> None:
+def test_a_run_killed_for_want_of_memory_goes_on_by_itself_and_notes_it(workspace, launcher_with, run_config, wait_until) -> None:
     run = workspace.launch(run_config)
     behind = workspace.launch(run_config)
     run_dir = workspace.run_dir(run.id)

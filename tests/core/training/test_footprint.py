@@ -22,7 +22,12 @@ SMALL = ModelSizes(
 def footprint(**changed: object) -> Footprint:
     sizes = changed.pop("sizes", SMALL)
     assert isinstance(sizes, ModelSizes)
-    values = {"sizes": sizes, "num_parameters": sizes.num_parameters, "num_trained": sizes.num_parameters, "num_layers_trained": 6}
+    values = {
+        "sizes": sizes,
+        "num_parameters": sizes.num_parameters,
+        "num_trained": sizes.num_parameters,
+        "num_layers_trained": 6,
+    }
     return Footprint(**{**values, **changed})  # type: ignore[arg-type]
 
 
