@@ -18,14 +18,14 @@ PROCESS_MIB = 620
 SHARE = 0.5
 """Of what is left, how much a run may plan to take: others take memory, too, and no reckoning is exact."""
 
-NUMBERS_PER_UNIT = 15
+NUMBERS_PER_UNIT = 10
 """Numbers as wide as the model that a layer keeps for each token until the way back: projections, sums, factors of dropout."""
 
 NUMBERS_PER_INNER_UNIT = 2
 """Numbers as wide as the inner layer that it keeps: before its activation, and after."""
 
-SCORES = 4
-"""Numbers for each pair of tokens and head that are kept or at work where attention keeps its scores."""
+SCORES = 3
+"""Numbers for each pair of tokens and head that are kept where attention keeps its scores."""
 
 BYTES = {"float32": 4.0, "bfloat16": 3.4, "float16": 3.4}
 """Of a number kept for the way back, by precision: sums and normalisations stay in float32, and weights are cast besides."""
