@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertModel
 
 from core import devices
 from core.models.processor_attention import use_processor_attention
@@ -71,6 +70,8 @@ def known_or_rehearsed(home: Path, *, threads: int, precision: str) -> Pace | No
 
 
 def _flops(length: int, each_s: float, *, has_bfloat16: bool) -> float:
+    from transformers import BertConfig, BertModel  # not every run needs them
+
     config = BertConfig(
         vocab_size=64,
         hidden_size=HIDDEN,
