@@ -3,9 +3,11 @@
 import sys
 
 from benchmarks import (  # noqa: F401  (they add their commands)
+    announced,
     checking,
     crowded,
     launching,
+    memory,
     packages,
     pages,
     reading,

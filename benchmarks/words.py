@@ -12,6 +12,7 @@ import typer
 from benchmarks.quality import app
 from core.tasks import get_task
 from core.tasks.base import Encoded
+from core.tasks.ragged import RaggedRows
 from core.training.word_weighing import said_by_words, weigh_words
 
 SIZES = ((9_000, 17, 77), (200_000, 25, 77), (20_000, 25, 1000), (5_000, 512, 20), (5_000, 512, 200))
@@ -49,5 +50,5 @@ def _made(num_texts: int, length: int, num_labels: int, seed: int) -> Encoded:
     how_frequent = 1 / np.arange(1, VOCABULARY + 1)
     common = random.choice(VOCABULARY, size=(num_texts, length), p=how_frequent / how_frequent.sum())
     own = (37 * labels[:, None] + random.integers(0, WORDS_OF_A_LABEL, common.shape)) % VOCABULARY
-    rows = np.where(random.random(common.shape) < 1 / 7, own, common).tolist()
-    return Encoded(input_ids=rows, targets=labels.tolist(), example=np.arange(num_texts), num_examples=num_texts)
+    rows = RaggedRows.of(np.where(random.random(common.shape) < 1 / 7, own, common))
+    return Encoded(input_ids=rows, targets=labels, example=np.arange(num_texts), num_examples=num_texts)

@@ -1,6 +1,7 @@
 """Where the workspace is and which limits hold, read once from the environment variables ``TUNEBOARD_*``."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Settings:
         min_free_mib: no run starts, and one at work stops with a checkpoint, when less than this is free on the disk, in MiB.
         max_run_hours: a run stops with a checkpoint after so many hours at work; 0 means it may take as long as it likes.
         threads: processor threads one worker may use; 0 means all cores.
+        max_memory_mib: main memory one worker may take, in MiB; 0 means as much as machine and control group have.
         resident_worker: 1 where a worker with its imports done waits beside an open page, so that a run starts sooner; 0 not.
         model_roots: folders below which local models may lie; empty means anywhere that this user can read.
         hub_models: patterns of hub ids that may be downloaded, such as ``google-bert/*``; empty means none is left out.
@@ -42,6 +44,7 @@ class Settings:
     min_free_mib: int = 512
     max_run_hours: int = 0
     threads: int = 0
+    max_memory_mib: int = 0
     resident_worker: int = 1
     model_roots: tuple[Path, ...] = ()
     hub_models: tuple[str, ...] = ()
@@ -67,6 +70,7 @@ class Settings:
             min_free_mib=whole_number(environ, "TUNEBOARD_MIN_FREE_MIB", cls.min_free_mib, minimum=0),
             max_run_hours=whole_number(environ, "TUNEBOARD_MAX_RUN_HOURS", cls.max_run_hours, minimum=0),
             threads=whole_number(environ, "TUNEBOARD_THREADS", cls.threads, minimum=0),
+            max_memory_mib=memory_size(environ, "TUNEBOARD_MAX_MEMORY", cls.max_memory_mib),
             resident_worker=whole_number(environ, "TUNEBOARD_RESIDENT_WORKER", cls.resident_worker, minimum=0),
             model_roots=tuple(_folder("TUNEBOARD_MODEL_ROOTS", one) for one in listed(environ, "TUNEBOARD_MODEL_ROOTS")),
             hub_models=listed(environ, "TUNEBOARD_HUB_MODELS"),
@@ -115,6 +119,7 @@ VARIABLES = {
     "TUNEBOARD_MIN_FREE_MIB": "min_free_mib",
     "TUNEBOARD_MAX_RUN_HOURS": "max_run_hours",
     "TUNEBOARD_THREADS": "threads",
+    "TUNEBOARD_MAX_MEMORY": "max_memory_mib",
     "TUNEBOARD_RESIDENT_WORKER": "resident_worker",
     "TUNEBOARD_MODEL_ROOTS": "model_roots",
     "TUNEBOARD_HUB_MODELS": "hub_models",
@@ -138,6 +143,32 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum
     if value < minimum:
         raise ConfigError(name, f"is {raw!r}; expected a whole number of at least {minimum}. Correct or unset the variable.")
     return value
+
+
+SMALLEST_MEMORY_MIB = 512
+"""Less than this does not even hold what every worker loads."""
+
+_MEMORY_SIZE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([MGT])iB", re.ASCII)
+
+
+def memory_size(environ: Mapping[str, str], name: str, default: int) -> int:
+    """The size a variable holds, such as ``5GiB``, in MiB, or the default where it is unset.
+
+    Raises:
+        ConfigError: it is not of that form, or too small for any worker.
+    """
+    raw = environ.get(name, "").strip()
+    if not raw:
+        return default
+    found = _MEMORY_SIZE.fullmatch(raw)
+    size = 0 if found is None else int(float(f"{found[1]}.{found[2] or 0}") * {"M": 1, "G": 2**10, "T": 2**20}[found[3]])
+    if size < SMALLEST_MEMORY_MIB:
+        raise ConfigError(
+            name,
+            f"is {raw[:40]!r}; expected a size of at least {SMALLEST_MEMORY_MIB}MiB, such as 5GiB or 800MiB. "
+            "Correct or unset the variable.",
+        )
+    return size
 
 
 def listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:

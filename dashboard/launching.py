@@ -14,6 +14,7 @@ from core.errors import ConfigError, UserError
 from core.models.catalogue import BUNDLED, ModelInfo, describe
 from core.runs.records import DatasetRecord
 from core.tasks import get_task
+from core.training.foresight import Surroundings, memory_in_words
 from core.training.preparing import TrainingPlan, new_run_config, plan
 from core.training.recipes import RECIPES
 from core.training.token_limits import Cut, usual_cuts
@@ -150,7 +151,9 @@ def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: St
 
 def _plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     with st.spinner("Looking at the texts…"):
-        return plan(config, dataset, info)
+        settings = state.workspace().settings
+        surroundings = Surroundings(home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib)
+        return plan(config, dataset, info, surroundings)
 
 
 def _field_title(section: str, name: str) -> str:
@@ -169,7 +172,11 @@ def draw_launch(prepared: Prepared) -> None:
         left, right = st.columns(2)
         examples = foreseen.num_examples
         left.metric("Training examples", formats.count(examples["train"]))
-        right.metric("Estimated time", f"≈ {formats.rough_duration(foreseen.estimated_s)}" if foreseen.estimated_s else "unknown")
+        right.metric(
+            "Estimated time",
+            f"≈ {formats.rough_duration(foreseen.estimated_s)}" if foreseen.estimated_s else "unknown",
+            help=None if foreseen.estimated_s else "Not measured on this machine yet. The run measures it when it starts.",
+        )
         left.metric("Epochs", formats.count(foreseen.epochs))
         right.metric(
             "Steps", formats.count(foreseen.total_steps), help=f"{formats.count(foreseen.steps_per_epoch)} in each epoch"
@@ -179,6 +186,8 @@ def draw_launch(prepared: Prepared) -> None:
             f"checkpoint is kept; at the end it is tested once on {formats.count(examples['test'])} test examples."
         )
         st.caption(f"Computed on: {markdown_text(foreseen.device)}, in {markdown_text(foreseen.precision)}.")
+        if foreseen.memory_mib is not None and foreseen.total_mib is not None:
+            st.caption(f"Memory: {memory_in_words(foreseen.memory_mib, foreseen.total_mib)}.")
         _draw_lengths(foreseen, loses_ends=get_task(prepared.record.task).head_level == "text")
         draw_warnings(state.workspace().dataset(prepared.record.id), prepared.model)
         for note in foreseen.notes:

@@ -20,6 +20,7 @@ MAY_LOAD_TORCH = (
     "core.models.processor_attention",
     "core.models.processor_dropout",
     "core.models.processor_projections",
+    "core.models.recomputed_attention",
     "core.models.trainable",
     "core.models.word_evidence",
     "core.training",
@@ -40,6 +41,7 @@ LOADS_NO_TORCH = (
 ARROWS = {
     "core.errors": set(),
     "core.devices": set(),
+    "core.main_memory": {"core.devices"},
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
@@ -52,8 +54,8 @@ ARROWS = {
     "core.models": {"core.errors", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.evaluation", "core.tasks", "core.models",
-        "core.datasets.dataset",
+        "core.errors", "core.config", "core.options", "core.devices", "core.main_memory", "core.evaluation", "core.tasks",
+        "core.models", "core.datasets.dataset",
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
@@ -68,8 +70,8 @@ ARROWS = {
     },
     "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
-        "core.errors", "core.config", "core.settings", "core.folders", "core.tasks", "core.models", "core.datasets.dataset",
-        "core.training",
+        "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.tasks", "core.models",
+        "core.datasets.dataset", "core.training",
     },
 }  # fmt: skip
 

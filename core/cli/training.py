@@ -68,10 +68,11 @@ def train(
                 values=overrides,
             )
         _announce_recipe(run_config, {name: why for name, why in reasons.items() if ".".join(locate(name)) not in overrides})
-        _announce(workspace, run_config, chosen_dataset)
+        foreseen = _announce(workspace, run_config, chosen_dataset)
         record = workspace.launch(run_config, name=name)
         remark(f"Run {one_line(record.name)} ({record.id})")
-        return _follow_to_the_end(workspace, record, Progress(workspace.run_dir(record.id)), as_json=as_json)
+        progress = Progress(workspace.run_dir(record.id))
+        return _follow_to_the_end(workspace, record, progress, as_json=as_json, foreseen=foreseen)
 
 
 def resume(
@@ -102,7 +103,9 @@ def cancel(context: typer.Context, run: RunArgument, as_json: AsJson = False) ->
         return answer(as_json, run_fields(workspace, record), text, DONE)
 
 
-def _follow_to_the_end(workspace: Workspace, record: RunRecord, progress: Progress, *, as_json: bool) -> Reply:
+def _follow_to_the_end(
+    workspace: Workspace, record: RunRecord, progress: Progress, *, as_json: bool, foreseen: Mapping[str, Any] | None = None
+) -> Reply:
     record = follow(workspace, record, progress)
     if waiting := workspace.queue():
         remark(f"{len(waiting)} more {'run waits' if len(waiting) == 1 else 'runs wait'} for a server or another command.")
@@ -112,7 +115,8 @@ def _follow_to_the_end(workspace: Workspace, record: RunRecord, progress: Progre
     if record.headline is not None:
         lines.append(f"{record.headline_name} on the test split: {record.headline:.4f}")
     lines.append(f"See 'python -m core show {record.id}'.")
-    return answer(as_json, run_fields(workspace, record), "\n".join(lines), EXIT_CODES[record.state])
+    fields = {**run_fields(workspace, record), **({} if foreseen is None else {"foreseen": dict(foreseen)})}
+    return answer(as_json, fields, "\n".join(lines), EXIT_CODES[record.state])
 
 
 def _outcome(record: RunRecord) -> str:
@@ -126,19 +130,34 @@ def _announce_recipe(config: RunConfig, reasons: Mapping[str, str]) -> None:
         remark(f"  {name}={config.value(name)}  {reason}")
 
 
-def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> None:
-    """Say before the launch what will happen."""
+def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> dict[str, Any]:
+    """Say before the launch what will happen.
+
+    Returns:
+        What was foreseen, for the answer; ``None`` where it is not known.
+    """
+    from core.training.foresight import Surroundings, memory_in_words
     from core.training.preparing import plan
 
-    planned = plan(config, dataset, describe(config.model.model, workspace.settings.hub_models_folder))
+    settings = workspace.settings
+    surroundings = Surroundings(home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib)
+    planned = plan(config, dataset, describe(config.model.model, settings.hub_models_folder), surroundings)
     duration = "" if planned.estimated_s is None else f", about {duration_in_words(planned.estimated_s)}"
+    memory = ""
+    if planned.memory_mib is not None and planned.total_mib is not None:
+        memory = f" Memory: {memory_in_words(planned.memory_mib, planned.total_mib)}."
     remark(
         f"{planned.num_examples['train']:,} examples, {_counted(planned.epochs, 'epoch')} of "
         f"{_counted(planned.steps_per_epoch, 'step')} "
-        f"on {planned.device} in {planned.precision}{duration}."
+        f"on {planned.device} in {planned.precision}{duration}.{memory}"
     )
     for note in planned.notes:
         remark(one_line(note))
+    return {
+        "duration_s": None if planned.estimated_s is None else round(planned.estimated_s),
+        "memory_mib": planned.memory_mib,
+        "total_memory_mib": planned.total_mib,
+    }
 
 
 def _counted(number: int, noun: str) -> str:

@@ -1,8 +1,10 @@
 """Attention for training on the processor: two matrix products with a softmax between them.
 
-torch's own attention for the processor cannot drop out, and its way back in bfloat16 is slow on the short texts people label:
-plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the figures). Prediction, longer texts, other
-devices and attention of any special kind are left to torch.
+torch's own attention for the processor cannot drop out without keeping every score, and its way back in bfloat16 is slow on the
+short texts people label: plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the figures). Short
+texts keep their scores for the way back; longer ones compute them twice (``recomputed_attention``), so that memory grows with the
+length and not with its square. Prediction, long texts without dropout, other devices and attention of any special kind are left
+to torch.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from core.models.processor_dropout import dropout_on_processor
+from core.models.recomputed_attention import attend_recomputing
+from core.models.sizes import LONGEST_KEPT
 
 NAME = "tuneboard_processor"
 
-LONGEST = 512
-"""Tokens up to which the plain products are the faster ones; from there on the scores no longer fit into the cache."""
+LONGEST_PLAIN = 512
+"""Tokens up to which products of ours are the faster ones where nothing is dropped out, and torch keeps no scores either."""
 
 UNUSUAL = ("position_bias", "softcap", "s_aux", "sliding_window", "cache")
 """Arguments that mean a kind of attention we do not compute."""
@@ -59,9 +63,8 @@ def attend(
     looks_back_only = getattr(module, "is_causal", True) if is_causal is None else is_causal
     is_plain = (
         query.device.type == "cpu"
-        and (dropout > 0 or (query.requires_grad and query.dtype != torch.float32))
+        and (dropout > 0 or (query.requires_grad and query.dtype != torch.float32 and query.shape[2] <= LONGEST_PLAIN))
         and query.shape == key.shape == value.shape
-        and query.shape[2] <= LONGEST
         and not (looks_back_only and attention_mask is None)
         and all(others.get(name) is None for name in UNUSUAL)
     )
@@ -71,6 +74,8 @@ def attend(
         )
         return answer
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if query.shape[2] > LONGEST_KEPT and (attention_mask is None or attention_mask.ndim == 4):
+        return attend_recomputing(query, key, value, attention_mask, scale=scale, dropout=dropout), None
     scores = torch.matmul(query * scale, key.transpose(-1, -2))
     if attention_mask is not None and attention_mask.dtype == torch.bool:
         # The lowest finite number and not minus infinity: a row that may look at nothing must not become "not a number".

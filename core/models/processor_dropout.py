@@ -53,16 +53,41 @@ def dropout_on_processor(values: torch.Tensor, share: float) -> torch.Tensor:
     return dropped
 
 
+class Draws:
+    """What one call drops: the same every time it is asked, without being kept.
+
+    Args:
+        share: of the values that are dropped, from 0 to 1, neither of them.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._seed, rounding = torch.randint(2**62, (2,)).tolist()
+        self._threshold = math.floor(share * LEVELS + rounding / 2**62)
+        self.scale = 1 / (1 - share)
+
+    def kept(self, values: torch.Tensor, part: int = 0) -> torch.Tensor:
+        """1 where a value stays and 0 where it is dropped, like ``values``.
+
+        Args:
+            values: of any shape; they give shape and type.
+            part: which of several parts of the call they are.
+        """
+        # One part draws what it always drew; further ones have streams of their own.
+        words = np.random.SFC64((self._seed, part) if part else self._seed).random_raw(-(-values.numel() // 8))
+        draws = torch.from_numpy(words.view(np.uint8))[: values.numel()].view(values.shape)
+        # Compared in place, and as factors of the values' own type: truth values take ten times as long to multiply with.
+        return (draws.ge_(self._threshold) if self._threshold < LEVELS else draws.zero_()).to(values.dtype)
+
+    def factors(self, values: torch.Tensor, part: int = 0) -> torch.Tensor:
+        """What values are multiplied with, so that their mean stays: ``kept``, scaled up."""
+        return self.kept(values, part).mul_(self.scale)
+
+
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, share: float) -> torch.Tensor:
-        seed, rounding = torch.randint(2**62, (2,)).tolist()
-        threshold = math.floor(share * LEVELS + rounding / 2**62)
-        words = np.random.SFC64(seed).random_raw(-(-values.numel() // 8))
-        draws = torch.from_numpy(words.view(np.uint8))[: values.numel()].view(values.shape)
-        # Compared in place, and kept as factors of the values' own type: truth values take ten times as long to multiply with.
-        ctx.kept = (draws.ge_(threshold) if threshold < LEVELS else draws.zero_()).to(values.dtype)
-        ctx.scale = 1 / (1 - share)
+        draws = Draws(share)
+        ctx.kept, ctx.scale = draws.kept(values), draws.scale
         dropped: torch.Tensor = (values * ctx.kept).mul_(ctx.scale)
         return dropped
 

@@ -69,6 +69,15 @@ def num_layers(pretrained: Any) -> int:
     return 1 + max((layer for layer in layers if layer is not None), default=-1)
 
 
+def num_layers_with_gradients(pretrained: Any) -> int:
+    """How many layers keep their inner values for the way back: those from the lowest that learns upwards."""
+    learning = [layer_of(name) for name, parameter in pretrained.named_parameters() if parameter.requires_grad]
+    # What lies below or beside the layers may lie below all of them.
+    lowest = min((-1 if layer is None else layer for layer in learning), default=None)
+    total = num_layers(pretrained)
+    return 0 if lowest is None else total - max(0, lowest)
+
+
 def layer_of(parameter_name: str) -> int | None:
     """Which layer a parameter belongs to, counted from 0 at the bottom; nothing for what lies below or beside the layers."""
     found = LAYER_NUMBER.search(parameter_name)

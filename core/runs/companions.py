@@ -97,20 +97,27 @@ def main(arguments: list[str] | None = None) -> int:
     threading.Thread(target=_leave_with_the_worker, args=(os.getppid(),), daemon=True).start()
 
     from core.datasets.dataset import open_dataset
+    from core.main_memory import cap_own_memory
     from core.runs.run_dir import RunDir
     from core.settings import Settings
     from core.training.fine_tune import Places, fine_tune
+    from core.training.footprint import MemoryLimits
     from core.training.recorder import TrainingStopped
 
     run_dir = RunDir(options.run)
+    settings = Settings.from_environment()
+    limits = MemoryLimits(
+        max_memory_mib=settings.max_memory_mib // int(os.environ.get("WORLD_SIZE", "1")), kills=run_dir.memory_kills()
+    )
+    cap_own_memory(limits.max_memory_mib)
     places = Places(
         checkpoints=run_dir.checkpoints,
         model=run_dir.model,
         predictions=run_dir.predictions_file,
-        hub_models=Settings.from_environment().hub_models_folder,
+        hub_models=settings.hub_models_folder,
     )
     try:
-        fine_tune(run_dir.config(), open_dataset(options.dataset), places, _Silent())
+        fine_tune(run_dir.config(), open_dataset(options.dataset), places, _Silent(), limits=limits)
     except TrainingStopped:
         return 0
     return 0

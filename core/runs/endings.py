@@ -21,17 +21,25 @@ logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 2000
 
+SIGKILL = 9
+"""Its number, also where a platform has no such signal."""
+
 NO_ROOM = 74
 """Exit code of a worker that had no room on the disk even for its last word."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The final state of a run, why in words for the person, and when."""
+    """The final state of a run, why in words for the person, and when.
+
+    Attributes:
+        ran_out_of_memory: whether the system is known to have killed the worker for want of memory.
+    """
 
     state: RunState
     message: str | None
     finished_at: datetime
+    ran_out_of_memory: bool = False
 
 
 def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> Ending:
@@ -43,7 +51,12 @@ def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> En
         exit_code: its exit code, minus the signal that killed it, or nothing where neither is known.
     """
     state, message = _outcome(record, run_dir, exit_code)
-    return Ending(state, message[:LONGEST_MESSAGE] if message else None, _finished_at(record, run_dir))
+    return Ending(
+        state,
+        message[:LONGEST_MESSAGE] if message else None,
+        _finished_at(record, run_dir),
+        ran_out_of_memory=state is RunState.INTERRUPTED and _was_killed_for_memory(record, run_dir, exit_code),
+    )
 
 
 def has_announced_itself(record: RunRecord, run_dir: RunDir) -> bool:
@@ -131,6 +144,15 @@ def _ran_out_of_memory(words: list[dict[str, Any]], now: OomKills) -> bool | Non
     if counted is None or counted.get("machine") is None or now.machine is None:
         return None
     return now.happened_since(OomKills(machine=counted["machine"], group=counted.get("group")))
+
+
+def _was_killed_for_memory(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> bool:
+    """Whether a worker that left no last word was killed by the system, which says that it has killed for want of memory."""
+    words = _words(record, run_dir)
+    if not words or words[-1].get("state") != RunState.RUNNING or exit_code not in (None, -SIGKILL):
+        return False
+    is_same_boot = record.worker is None or record.worker.boot_id == processes.boot_id()
+    return is_same_boot and _ran_out_of_memory(words, oom_kills()) is True
 
 
 def _could_not_start(run_dir: RunDir, exit_code: int) -> str:

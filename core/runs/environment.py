@@ -28,6 +28,7 @@ def worker_environment(
     environment |= {
         "TUNEBOARD_HOME": str(settings.home),
         "TUNEBOARD_THREADS": str(settings.threads),
+        "TUNEBOARD_MAX_MEMORY": f"{settings.max_memory_mib}MiB" if settings.max_memory_mib else "",
         "PYTHONUNBUFFERED": "1",
         # Threads that spin while they wait are a quarter faster alone, and slow two training processes down many times.
         "OMP_WAIT_POLICY": "ACTIVE" if is_alone else "PASSIVE",

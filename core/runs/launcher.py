@@ -35,6 +35,10 @@ WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
 """The worker; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow, or ``--wait``."""
 
 PERIOD_S = 0.3
+MOST_MEMORY_KILLS = 3
+"""How often a run goes on by itself after the system has killed it for want of memory: from its last checkpoint, each time with
+portions half as large."""
+
 LONGEST_PAUSE_S = 10.0
 """How long the thread rests after rounds that failed again and again, for instance because the disk is full."""
 
@@ -201,6 +205,11 @@ class Launcher:
         reason = self._ended_for.pop(record.id, None)
         if ending.state is RunState.INTERRUPTED and reason is not None:
             ending = dataclasses.replace(ending, message=reason)
+        if ending.ran_out_of_memory and self._goes_on_smaller(record, run_dir):
+            logger.warning("Run %s was killed for want of memory; it goes on with smaller portions.", record.id)
+            self._store.continue_run(record.id, finished_at=ending.finished_at)
+            self._forget(record)
+            return
         title, score = None, None
         if ending.state is RunState.SUCCEEDED:
             title, score = headline(record.task, record.id, run_dir)
@@ -212,6 +221,16 @@ class Launcher:
             headline_name=title,
             headline=score,
         )
+        self._forget(record)
+
+    def _goes_on_smaller(self, record: RunRecord, run_dir: RunDir) -> bool:
+        """Note that a run was killed for want of memory, which halves its portions; whether it is worth another try by itself."""
+        kills = run_dir.memory_kills() + 1
+        run_dir.note_about(memory_kills=kills)
+        # What could not be noted would be tried for ever, and finishing has no portions.
+        return kills <= MOST_MEMORY_KILLS and run_dir.memory_kills() == kills and not record.finish_early
+
+    def _forget(self, record: RunRecord) -> None:
         self._stops.forget(record.id)
         if record.worker is not None:
             processes.forget(record.worker)

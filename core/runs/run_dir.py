@@ -68,6 +68,11 @@ class RunDir:
         """What was noted."""
         return read_json(self.about_file) or {}
 
+    def memory_kills(self) -> int:
+        """How often a worker of this run was killed for want of memory, and the run went on by itself."""
+        noted = self.about().get("memory_kills")
+        return noted if isinstance(noted, int) and 0 < noted < 64 else 0
+
     def damaged_lines(self) -> int:
         """How many lines of figures and events cannot be read."""
         return sum(_damaged(path) for path in (self.metrics_file, self.events_file))

@@ -243,6 +243,27 @@ class Store:
 
         return self._move(run_id, RunState.QUEUED, values)
 
+    def continue_run(self, run_id: str, *, finished_at: datetime) -> RunRecord:
+        """Let a run whose worker was killed wait to go on, before those that waited behind it: interrupted and queued in one.
+
+        Args:
+            run_id: id of the run.
+            finished_at: when the worker last lived.
+
+        Raises:
+            RunError: it is not running.
+            NotFoundError: it was deleted.
+        """
+        with self._change() as connection:
+            record = locked_run(self._view, connection, run_id)
+            place = connection.execute(sa.select(runs.c.queue_position).where(runs.c.id == record.id)).scalar_one()
+            record = apply_step(connection, record, RunState.INTERRUPTED, {"finished_at": finished_at})
+            worked_s = record.earlier_s if record.duration_s is None else record.duration_s
+            again = {"earlier_s": worked_s, "started_at": None, "finished_at": None}
+            apply_step(connection, record, RunState.QUEUED, again)
+            connection.execute(runs.update().where(runs.c.id == record.id).values(queue_position=place))
+            return locked_run(self._view, connection, record.id)
+
     def request_stop(self, run_id: str) -> RunRecord:
         """Cancel a run that waits; ask one at work to stop. Asking again changes nothing.
 

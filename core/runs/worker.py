@@ -131,10 +131,12 @@ def _wait_for_a_run() -> list[str] | None:
     try:
         from core.settings import Settings
         from core.training.machine_manners import step_back
-        from core.training.preloading import preload
+        from core.training.preloading import preload, rehearse_beside
 
-        step_back(Settings.from_environment().threads, NICENESS)
+        settings = Settings.from_environment()
+        step_back(settings.threads, NICENESS)
         preload()
+        rehearse_beside(settings.home, settings.threads)
     except Exception:
         logger.exception("Not everything could be loaded beforehand.")  # the run will meet the same and say it to a person
     line = sys.stdin.readline()
@@ -187,9 +189,12 @@ def _carry_out(
     try:
         # Imported here so that a broken installation, too, ends as a failed run with a readable cause.
         from core.datasets.dataset import open_dataset
+        from core.main_memory import cap_own_memory
         from core.settings import Settings
         from core.training.checkpoints import Checkpoints
         from core.training.fine_tune import Places, fine_tune
+        from core.training.footprint import MemoryLimits
+        from core.training.foresight import Surroundings
         from core.training.machine_manners import step_back
         from core.training.recorder import TrainingStopped
 
@@ -202,12 +207,24 @@ def _carry_out(
             hub_models=settings.hub_models_folder,
         )
         config = run_dir.config()
+        cap_own_memory(settings.max_memory_mib)
+        limits = MemoryLimits(max_memory_mib=settings.max_memory_mib, kills=run_dir.memory_kills())
         in_company = company(
             config, run_dir.folder, dataset_folder, finish_now=finish_now, on_loss=recorder.give_up, threads=settings.threads
         )
         try:
             with in_company:
-                result = fine_tune(config, open_dataset(dataset_folder), places, recorder, finish_now=finish_now)
+                result = fine_tune(
+                    config,
+                    open_dataset(dataset_folder),
+                    places,
+                    recorder,
+                    finish_now=finish_now,
+                    limits=limits,
+                    surroundings=Surroundings(
+                        home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib
+                    ),
+                )
         except TrainingStopped:
             return recorder.signals.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
         run_dir.write_result(result)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from core.evaluation.paired import Outcomes
 from core.tasks.losses import PLAIN, LossOptions
+from core.tasks.ragged import RaggedRows, flat
 from core.tasks.reasons import SetAside
 from core.tasks.strata import Strata
 
@@ -73,22 +74,30 @@ class Encoded:
     """The model inputs of one split; a long text may have several.
 
     Attributes:
-        input_ids: token ids of each input, special tokens included, not padded.
+        input_ids: token ids of each input, special tokens included, not padded; lists are made flat.
         targets: what each input should give, in the task's own form; empty where gold is not known.
         example: position in the split of the example each input belongs to, shape ``(num_inputs,)``.
         num_examples: how many examples the split has.
         num_cut: how many examples lost text because it did not fit.
         vectors: what a frozen encoder made of the inputs, float32 ``(num_inputs, hidden_size)``, once that is known.
-        alignment: for each input, whatever the task needs to bring outputs back to the example.
+        alignment: for each input, pairs of numbers that the task needs to bring outputs back to the example; lists are made flat.
     """
 
-    input_ids: list[list[int]]
-    targets: list[Any]
+    input_ids: RaggedRows
+    targets: Sequence[Any] | np.ndarray
     example: np.ndarray
     num_examples: int
     num_cut: int = 0
     vectors: np.ndarray | None = None
-    alignment: list[Any] = field(default_factory=list)
+    alignment: RaggedRows = field(default_factory=lambda: RaggedRows.of([], width=2))
+
+    def __post_init__(self) -> None:
+        self.input_ids, self.alignment = flat(self.input_ids), flat(self.alignment, width=2)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each input, ``(num_inputs,)``."""
+        return self.input_ids.lengths
 
     @property
     def num_inputs(self) -> int:

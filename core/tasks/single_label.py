@@ -76,14 +76,14 @@ class SingleLabel(Task):
         *,
         with_targets: bool = True,
     ) -> Encoded:
-        targets = [label2id[label] for label in examples["label"]] if with_targets else []
+        targets = np.array([label2id[label] for label in examples["label"]] if with_targets else [], dtype=np.int32)
         return encode_texts(examples["text"].tolist(), targets, tokenizer, max_length)
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
         import torch
 
         del padded_length
-        return torch.tensor(targets, dtype=torch.long)
+        return torch.from_numpy(np.asarray(targets, dtype=np.int64))
 
     def count_units(self, targets: torch.Tensor) -> int:
         return len(targets)

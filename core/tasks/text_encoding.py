@@ -1,32 +1,52 @@
-"""Turning texts into token ids for tasks that give one answer a text."""
+"""Turning texts into token ids."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from core.tasks.base import Encoded
+from core.tasks.ragged import RaggedBuilder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def encode_texts(texts: Sequence[str], targets: list[Any], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Encoded:
+TEXTS_AT_ONCE = 5000
+"""Texts that are tokenized together: what a tokenizer says of a text takes kilobytes until it has been made flat."""
+
+IDS_ALONE = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
+"""Keeps a tokenizer from making lists that nobody reads."""
+
+
+def encode_texts(
+    texts: Sequence[str], targets: Sequence[Any] | np.ndarray, tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> Encoded:
     """One input a text; texts longer than ``max_length`` tokens lose their end, and are counted."""
-    input_ids: list[list[int]] = []
+    input_ids = RaggedBuilder()
     num_cut = 0
-    if len(texts):
-        whole = tokenizer(list(texts), add_special_tokens=True, verbose=False)["input_ids"]
+    for some in in_parts(texts):
+        whole = tokenizer(some, add_special_tokens=True, **IDS_ALONE)["input_ids"]
         too_long = [i for i, ids in enumerate(whole) if len(ids) > max_length]
-        input_ids, num_cut = whole, len(too_long)
+        num_cut += len(too_long)
         if too_long:
-            cut = tokenizer([texts[i] for i in too_long], truncation=True, max_length=max_length)["input_ids"]
+            cut = tokenizer([some[i] for i in too_long], truncation=True, max_length=max_length)["input_ids"]
             for i, ids in zip(too_long, cut, strict=True):
-                input_ids[i] = ids
-    return Encoded(input_ids=input_ids, targets=targets, example=np.arange(len(texts)), num_examples=len(texts), num_cut=num_cut)
+                whole[i] = ids
+        for ids in whole:
+            input_ids.append(ids)
+    return Encoded(
+        input_ids=input_ids.built(), targets=targets, example=np.arange(len(texts)), num_examples=len(texts), num_cut=num_cut
+    )
+
+
+def in_parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts, a few thousand at a time."""
+    for first in range(0, len(texts), TEXTS_AT_ONCE):
+        yield list(texts[first : first + TEXTS_AT_ONCE])
 
 
 def examples_of_texts(texts: Sequence[str]) -> pd.DataFrame:

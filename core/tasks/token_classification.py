@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +18,9 @@ from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headl
 from core.tasks.columns import token_classification as columns
 from core.tasks.columns.words import words
 from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
+from core.tasks.ragged import RaggedBuilder, RaggedRows
 from core.tasks.starting_biases import log_frequencies
+from core.tasks.text_encoding import IDS_ALONE, in_parts
 from core.tasks.windows import SpecialTokens, owner, windows
 
 if TYPE_CHECKING:
@@ -101,14 +104,14 @@ class TokenClassification(Task):
         special = SpecialTokens.of(tokenizer)
         size = max(1, max_length - special.count)
         overlap = min(int(size * WINDOW_OVERLAP), size - 1)
-        encoded = Encoded(input_ids=[], targets=[], example=np.zeros(0, dtype=int), num_examples=len(examples))
+        inputs, targets, alignment = RaggedBuilder(), RaggedBuilder(), RaggedBuilder(width=2)
         example_of_input: list[int] = []
-        batch = (
-            tokenizer(examples["text"].tolist(), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-            if len(examples)
-            else {"input_ids": [], "offset_mapping": []}
+        tokenized = (
+            zip(batch["input_ids"], batch["offset_mapping"], strict=True)
+            for some in in_parts(examples["text"].tolist())
+            for batch in (tokenizer(some, add_special_tokens=False, return_offsets_mapping=True, **IDS_ALONE),)
         )
-        for i, (ids, offsets) in enumerate(zip(batch["input_ids"], batch["offset_mapping"], strict=True)):
+        for i, (ids, offsets) in enumerate(chain.from_iterable(tokenized)):
             first_token = first_tokens(offsets, examples["starts"].iloc[i], examples["ends"].iloc[i])
             parts = windows(len(ids), size, overlap)
             placed: list[list[tuple[int, int]]] = [[] for _ in parts]
@@ -118,21 +121,29 @@ class TokenClassification(Task):
             tags = examples["tags"].iloc[i] if with_targets else ()
             for part, pairs in zip(parts, placed, strict=True):
                 input_ids = [*special.prefix, *ids[part.start : part.end], *special.suffix]
-                encoded.input_ids.append(input_ids)
-                encoded.alignment.append(pairs)
+                inputs.append(input_ids)
+                alignment.append(pairs)
                 example_of_input.append(i)
                 if with_targets:
-                    targets = [IGNORED] * len(input_ids)
+                    wanted = [IGNORED] * len(input_ids)
                     for position, word in pairs:
-                        targets[position] = label2id[tags[word]]
-                    encoded.targets.append(targets)
-        encoded.example = np.array(example_of_input, dtype=int)
-        return encoded
+                        wanted[position] = label2id[tags[word]]
+                    targets.append(wanted)
+        return Encoded(
+            input_ids=inputs.built(),
+            targets=targets.built(),
+            example=np.array(example_of_input, dtype=int),
+            num_examples=len(examples),
+            alignment=alignment.built(),
+        )
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
         import torch
 
-        return torch.tensor([row + [IGNORED] * (padded_length - len(row)) for row in targets], dtype=torch.long)
+        table = np.full((len(targets), padded_length), IGNORED, dtype=np.int64)
+        for line, row in zip(table, targets, strict=True):
+            line[: len(row)] = row
+        return torch.from_numpy(table)
 
     def count_units(self, targets: torch.Tensor) -> int:
         return int((targets != IGNORED).sum())
@@ -161,7 +172,7 @@ class TokenClassification(Task):
         tags = [["O"] * len(starts) for starts in examples["starts"]]
         confidences = [[1.0] * len(starts) for starts in examples["starts"]]
         for i, pairs, scores in zip(encoded.example, encoded.alignment, logits, strict=True):
-            for position, word in pairs:
+            for position, word in pairs.tolist():
                 exponentials = np.exp(scores[position].astype(np.float64) - scores[position].max())
                 best = int(exponentials.argmax())
                 tags[i][word] = outputs[best]
@@ -192,11 +203,11 @@ class TokenClassification(Task):
         outside = list(outputs).index("O")
         tags: list[dict[int, str]] = [{} for _ in wanted]
         for i, pairs, scores in zip(encoded.example, encoded.alignment, logits, strict=True):
-            if not pairs:
+            if not len(pairs):
                 continue
-            asked = scores[[position for position, _ in pairs]].astype(np.float64)
+            asked = scores[pairs[:, 0]].astype(np.float64)
             asked[:, outside] += shift
-            tags[i].update((word, outputs[best]) for (_, word), best in zip(pairs, asked.argmax(axis=1), strict=True))
+            tags[i].update((word, outputs[best]) for word, best in zip(pairs[:, 1].tolist(), asked.argmax(axis=1), strict=True))
         given = [set(spans_of([row.get(word, "O") for word in range(max(row, default=-1) + 1)])) for row in tags]
         hits = sum(len(w & g) for w, g in zip(wanted, given, strict=True))
         return 2 * hits / max(1, sum(map(len, wanted)) + sum(map(len, given)))
@@ -259,7 +270,7 @@ class TokenClassification(Task):
 
 
 def _tag_counts(encoded: Encoded, num_outputs: int) -> np.ndarray:
-    targets = np.concatenate([np.asarray(row) for row in encoded.targets])
+    targets = encoded.targets.values if isinstance(encoded.targets, RaggedRows) else np.concatenate(list(encoded.targets))
     return np.bincount(targets[targets != IGNORED], minlength=num_outputs)
 
 

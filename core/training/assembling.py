@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,20 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from core.config import RunConfig
+from core.main_memory import left_mib
 from core.models.building import build_classifier
 from core.models.catalogue import ModelInfo
 from core.models.heads import Classifier, HeadShape
-from core.models.trainable import choose_trainable
+from core.models.processor_attention import NAME as PROCESSOR_ATTENTION
+from core.models.sizes import ModelSizes
+from core.models.trainable import choose_trainable, num_layers_with_gradients
 from core.tasks import Encoded, Task
 from core.tasks.base import LOSS, NO_DECISION, Decision
 from core.tasks.losses import LossOptions
+from core.training.accelerators import precision_name
 from core.training.batches import balanced_weights
 from core.training.checkpoints import Checkpoints
+from core.training.footprint import NO_LIMITS, Footprint, MemoryLimits
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
 from core.training.masking import TokenMasking
@@ -139,6 +145,8 @@ def assemble_loop(
     outputs: list[str],
     checkpoints: Checkpoints,
     recorder: Recorder,
+    sizes: ModelSizes | None = None,
+    limits: MemoryLimits = NO_LIMITS,
 ) -> Loop:
     """Everything the loop needs, made from the config."""
     training, settings = config.training, config.optimizer
@@ -180,6 +188,9 @@ def assemble_loop(
         selection_metric=metric,
         loss_options=_loss_options(config, task, encoded, len(outputs), accelerator.device),
         sampling_weights=_sampling_weights(config, task, splits["train"]),
+        footprint=footprint_of(config, classifier, sizes, precision_name(accelerator)),
+        left_mib=partial(left_mib, limits.max_memory_mib),
+        memory_kills=limits.kills,
         l1=settings.l1,
         max_gradient_norm=settings.max_gradient_norm,
         patience=training.early_stopping_patience,
@@ -189,6 +200,26 @@ def assemble_loop(
         average_best=training.average_best,
         masking=TokenMasking.of(tokenizer, config.model.token_masking),
         sharing=sharing,
+    )
+
+
+def footprint_of(config: RunConfig, classifier: Classifier, sizes: ModelSizes | None, precision: str) -> Footprint:
+    """What a classifier takes of main memory while it learns as a config says."""
+    pretrained = classifier.pretrained
+    parameters = list(classifier.parameters())
+    if sizes is not None:
+        keeps_scores = getattr(pretrained.config, "_attn_implementation", None) != PROCESSOR_ATTENTION
+        sizes = replace(sizes, keeps_scores=keeps_scores)
+    return Footprint(
+        sizes=sizes,
+        num_parameters=sum(parameter.numel() for parameter in parameters),
+        num_trained=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        num_layers_trained=num_layers_with_gradients(pretrained),
+        optimizer=config.optimizer.optimizer,
+        num_kept=config.training.average_best,
+        is_averaged=config.training.weight_averaging > 0,
+        precision=precision,
+        recomputes=config.compute.gradient_checkpointing,
     )
 
 

@@ -22,8 +22,9 @@ from core.config import RunConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
-from core.models.catalogue import download
+from core.models.catalogue import ModelInfo, download
 from core.models.heads import Classifier, shift_outputs
+from core.models.sizes import sizes_of
 from core.models.trainable import merge_adapters
 from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
@@ -31,11 +32,15 @@ from core.training.accelerators import open_accelerator, precision_name
 from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
 from core.training.calibrating import calibrate
 from core.training.checkpoints import Checkpoints
+from core.training.footprint import NO_LIMITS, MemoryLimits
+from core.training.foresight import ANYWHERE, Surroundings, workload_of
 from core.training.frozen import can_read_once, read_once
 from core.training.kept_epoch import no_epoch, which_epoch
 from core.training.logit_factors import LogitFactors
 from core.training.loop import Loop
+from core.training.preparing import has_pooled_head
 from core.training.recorder import Recorder, TrainingStopped
+from core.training.rehearsing import known_or_rehearsed
 from core.training.sharing import Sharing
 from core.training.starting_point import start_from_label_frequencies, start_from_label_means
 
@@ -58,7 +63,14 @@ class Places:
 
 
 def fine_tune(
-    config: RunConfig, dataset: Dataset, places: Places, recorder: Recorder, *, finish_now: bool = False
+    config: RunConfig,
+    dataset: Dataset,
+    places: Places,
+    recorder: Recorder,
+    *,
+    finish_now: bool = False,
+    limits: MemoryLimits = NO_LIMITS,
+    surroundings: Surroundings = ANYWHERE,
 ) -> dict[str, Any]:
     """Train, test and save a model; goes on from the last whole checkpoint if there is one.
 
@@ -68,6 +80,8 @@ def fine_tune(
         places: where to put things.
         recorder: gets figures and events while it goes on.
         finish_now: train no further; test and save the best weights of the last checkpoint.
+        limits: what the run may take of main memory.
+        surroundings: where it works; a workspace that does not know the machine's pace yet gets it measured.
 
     Returns:
         The content of ``result.json``; nothing from a process that only shares the training of another.
@@ -95,7 +109,18 @@ def fine_tune(
 
     # Train.
     loop = assemble_loop(
-        config, task, accelerator, sharing, classifier, tokenizer, splits, outputs, Checkpoints(places.checkpoints), recorder
+        config,
+        task,
+        accelerator,
+        sharing,
+        classifier,
+        tokenizer,
+        splits,
+        outputs,
+        Checkpoints(places.checkpoints),
+        recorder,
+        sizes=sizes_of(info.folder),
+        limits=limits,
     )
     recorder.event(
         "plan",
@@ -115,6 +140,8 @@ def fine_tune(
             ):
                 raise TrainingStopped
     _resume(loop, recorder)
+    if not finish_now and loop.progress.step == 0 and surroundings.home is not None and sharing.size == 1:
+        _say_how_long(config, dataset, info, loop, surroundings)
     if not finish_now:
         if loop.progress.step == 0:
             start_from_label_frequencies(classifier, task, loop.encoded, len(outputs))
@@ -280,6 +307,22 @@ def _resume(loop: Loop, recorder: Recorder) -> None:
     folder, progress = found
     loop.load_checkpoint(folder, progress)
     recorder.event("resume", f"Going on from the checkpoint at step {loop.progress.step}.", step=loop.progress.step)
+
+
+def _say_how_long(config: RunConfig, dataset: Dataset, info: ModelInfo, loop: Loop, surroundings: Surroundings) -> None:
+    """Say how long the run will take, by what this machine's CPU does in a rehearsal of a second."""
+    sizes = None if info.folder is None else sizes_of(info.folder)
+    if loop.accelerator.device.type != "cpu" or sizes is None or surroundings.home is None:
+        return
+    pace = known_or_rehearsed(surroundings.home, threads=surroundings.threads, precision=precision_name(loop.accelerator))
+    if pace is None:
+        return
+    is_pooled = has_pooled_head(config, loop.task.head_level, info)
+    num_examples = {**dataset.num_examples, "train": loop.encoded.num_inputs}
+    work = workload_of(config, sizes, num_examples, len(dataset.labels), loop.encoded.lengths.tolist(), is_pooled=is_pooled)
+    seconds = work.seconds(pace)
+    minutes = "less than a minute" if seconds < 60 else f"{max(1, round(seconds / 60)):,} min"
+    loop.recorder.event("info", f"The run is expected to take about {minutes} in all.", expected_s=round(seconds, 1))
 
 
 def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def read_once(
     classifier.eval()
     vectors = np.zeros((encoded.num_inputs, classifier.encoder.config.hidden_size), dtype=np.float32)
     with torch.inference_mode():
-        for positions in evaluation_batches([len(row) for row in encoded.input_ids], batch_size):
+        for positions in evaluation_batches(encoded.lengths, batch_size):
             if not may_go_on():
                 return False
             batch = pad([encoded.input_ids[i] for i in positions], pad_token_id).to(device)

@@ -25,6 +25,7 @@ from core.tasks.losses import PLAIN, LossOptions
 from core.training.accelerators import can_scale_less, unscale_gradients
 from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
 from core.training.checkpoints import Checkpoints
+from core.training.footprint import Footprint
 from core.training.learning_rate import LearningRate
 from core.training.masking import TokenMasking
 from core.training.memory import MemoryLadder
@@ -58,6 +59,9 @@ class Loop:
         gradient_accumulation: batches computed one after the other for one step.
         loss_options: how the loss departs from the plain one.
         sampling_weights: how often each input is drawn; nothing draws each once an epoch.
+        footprint: reckons what a portion takes of main memory.
+        left_mib: tells how much of it is left, where portions are to be cut to that; nothing leaves their size to the batch.
+        memory_kills: how often this run was killed for want of memory: portions are halved as often.
         l1: strength of the pull of small weights to zero.
         patience: validations without a gain after which training ends; 0 never ends it.
         minimum_gain, num_validation: what counts as a gain, and how many examples validation has; see ``Rule``.
@@ -84,6 +88,9 @@ class Loop:
     gradient_accumulation: int = 1
     loss_options: LossOptions = PLAIN
     sampling_weights: np.ndarray | None = None
+    footprint: Footprint | None = None
+    left_mib: Callable[[], int] | None = None
+    memory_kills: int = 0
     l1: float = 0.0
     max_gradient_norm: float = 0.0
     averaging_steps: float = 0.0
@@ -100,7 +107,7 @@ class Loop:
     average: WeightAverage | None = None
 
     def __post_init__(self) -> None:
-        self._lengths = [len(row) for row in self.encoded.input_ids]
+        self._lengths = self.encoded.lengths
         num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is no share of examples
         tie = 1 / num_examples if num_examples else 0.0  # what one example more or less could make
         rule = Rule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
@@ -122,7 +129,7 @@ class Loop:
         self._last_checkpoint = time.monotonic()
         self._report = Report(self.accelerator.device)
         self._rates = Rates(self.optimizer, self._model.fresh_parameters())
-        self.memory = MemoryLadder(self.batch_size, tell=partial(self.recorder.event, "warning"))
+        self.memory = self._open_ladder()
         self._rehearse_largest_step()
         if self.average is None and self.averaging_steps > 1:
             self.average = WeightAverage(self._trained(), self.averaging_steps)
@@ -165,7 +172,7 @@ class Loop:
                 return False
             step = self._train_step(positions)
             self._count(positions, step)
-            self._report.add(step, len(positions), sum(self._lengths[i] for i in positions))
+            self._report.add(step, len(positions), int(self._lengths[positions].sum()))
             if self.progress.step == 1 or self._report.age_s >= self.report_interval_s:
                 self._write_report(self.progress.epoch + self.progress.batch / len(batches))
         return True
@@ -241,16 +248,13 @@ class Loop:
     def _count_units(self, positions: list[int]) -> int:
         if not positions:
             return 0
-        length = max(len(self.encoded.input_ids[i]) for i in positions)
+        length = int(self._lengths[positions].max())
         return self.task.count_units(self.task.collate_targets([self.encoded.targets[i] for i in positions], length))
 
     def _add_up_gradients(self, positions: list[int], num_units: int) -> float:
         """Add the gradients of the mean loss over ``num_units`` for some of its inputs; their summed loss."""
         loss = 0.0
-        # A GPU computes padding beside the rest, and what has been read already has none.
-        is_padding_dear = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
-        start_cost = PORTION_START_TOKENS if is_padding_dear else UNDIVIDED
-        for portion in portions(positions, self._lengths, self.memory.portion, start_cost=start_cost):
+        for portion in self._portions(positions):
             total, _ = self._loss(self._batch(portion))
             loss += total.item()
             if not math.isfinite(loss):
@@ -258,18 +262,58 @@ class Loop:
             self.accelerator.backward(total / max(1, num_units))
         return loss
 
+    def _portions(self, positions: list[int]) -> list[list[int]]:
+        """A step's inputs in the parts that are computed one after the other."""
+        # A GPU computes padding beside the rest, and what has been read already has none.
+        is_padding_dear = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
+        start_cost = PORTION_START_TOKENS if is_padding_dear else UNDIVIDED
+        return portions(positions, self._lengths, self.memory.portion, start_cost=start_cost, most=self.memory.most)
+
+    def _open_ladder(self) -> MemoryLadder:
+        """Portions cut to the main memory that is left now; on a GPU, its own memory says by itself when it is full."""
+        tell = partial(self.recorder.event, "warning")
+        budget, fits = None, None
+        if self.footprint is not None and self.encoded.vectors is None and self.accelerator.device.type == "cpu":
+            if self.left_mib is not None:
+                left_bytes = self.left_mib() * 2**20 // self.sharing.size
+                budget = self.footprint.budget_bytes(left_bytes, has_state=bool(self.optimizer.state))
+            fits = partial(self.footprint.most_texts, budget_bytes=budget)
+        ladder = MemoryLadder(self.batch_size, tell, fits)
+        if self.memory_kills:
+            before = ladder.most(int(self._lengths.max()))
+            ladder.halve(self.memory_kills)
+            tell(
+                f"The system ran out of memory and killed this run's worker. It goes on with {ladder.portion} inputs at a time, "
+                f"{ladder.most(int(self._lengths.max()))} of the longest ones instead of {before}, accumulated, so that the "
+                "result stays the same."
+            )
+        return ladder
+
     def _rehearse_largest_step(self) -> None:
-        """Go there and back once with the longest inputs, so that memory runs out now and not in the middle of the night."""
-        longest = sorted(range(self.encoded.num_inputs), key=lambda i: -len(self.encoded.input_ids[i]))[: self.batch_size]
+        """Go there and back once with the longest inputs, so that memory runs out now and not in the middle of the night.
+
+        What comes with the first steps and validations is there already as empty room, and gradients of one portion while the
+        next is computed, so that no later step takes more.
+        """
+        longest = np.argsort(-self._lengths, kind="stable")[: self.batch_size].tolist()
 
         def rehearse() -> None:
+            later = self._room_for_later()
             with torch.random.fork_rng():
-                total, _ = self._loss(self._batch(longest[: self.memory.portion]))
-                self.accelerator.backward(total)
+                for portion in self._portions(longest)[-2:]:
+                    total, _ = self._loss(self._batch(portion))
+                    self.accelerator.backward(total)
+            del later
             self.optimizer.zero_grad(set_to_none=True)
 
         self.classifier.train()
         self.memory.within(rehearse, classifier=self._model)
+
+    def _room_for_later(self) -> torch.Tensor | None:
+        """Main memory as large as what the run will hold later; nothing where that is there already, or on a GPU."""
+        if self.footprint is None or self.optimizer.state or self.accelerator.device.type != "cpu":
+            return None
+        return torch.ones(self.footprint.later_bytes, dtype=torch.uint8)  # written to, or it would be none
 
     def _batch(self, positions: list[int]) -> Batch:
         batch = collate(self.encoded, positions, self.task, self.pad_token_id)

@@ -51,12 +51,25 @@ class MemoryLadder:
     Args:
         batch_size: inputs computed together at first. The step stays what it is: smaller portions are accumulated.
         tell: is given a sentence for each step down.
+        fits: how many inputs of so many tokens fit together; without it, all of them.
     """
 
-    def __init__(self, batch_size: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, batch_size: int, tell: Callable[[str], None], fits: Callable[[int], int] | None = None) -> None:
         self.portion = batch_size
         self._tell = tell
+        self._fits = fits
+        self._shares = 1
         self._checkpointing = False
+
+    def most(self, length: int) -> int:
+        """Inputs of so many tokens that may be computed together."""
+        fits = self.portion if self._fits is None else self._fits(length) // self._shares
+        return max(1, min(self.portion, fits))
+
+    def halve(self, times: int) -> None:
+        """Compute half as many inputs together, so many times: they were too many before."""
+        self.portion = max(1, self.portion >> times)
+        self._shares <<= times
 
     def within(self, compute: Callable[[], T], *, classifier: Classifier) -> T:
         """Compute gradients; as long as memory runs out, again in smaller portions, on the processor with equal random numbers.
@@ -88,6 +101,7 @@ class MemoryLadder:
             torch.cuda.empty_cache()
         if self.portion > 1:
             before, self.portion = self.portion, (self.portion + 1) // 2
+            self._shares *= 2
             return (
                 f"Memory ran out with {before} inputs at a time; going on with {self.portion}, accumulated, so that the result "
                 "stays the same and only the time grows."

@@ -62,7 +62,7 @@ def run_model(
     classifier.eval()
     own: dict[int, np.ndarray] = {}
     total, count, done, portion = 0.0, 0.0, 0, max(1, encoded.num_inputs)
-    lengths = [len(row) for row in encoded.input_ids]
+    lengths = encoded.lengths
     with torch.inference_mode():
         for positions in sharing.own(evaluation_batches(lengths, batch_size)):
             waiting = list(positions)

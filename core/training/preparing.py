@@ -14,28 +14,15 @@ from core.datasets.dataset import Dataset
 from core.devices import cpu_precision, machine
 from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
+from core.models.sizes import sizes_of
 from core.tasks import get_task
 from core.training.combinations import check_combinations, without_unread
+from core.training.foresight import ANYWHERE, Surroundings, foresee, read_lengths
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 from core.training.token_limits import cut_at
 
 LENGTH_SAMPLE = 2000
 """Texts whose tokens are counted to foresee lengths and times."""
-
-TRAINING_FLOPS_PER_TOKEN = 6
-"""Per parameter outside of the embeddings: forward 2, backward 4.
-
-Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
-"""
-
-CORE_FLOPS = {True: 110e9, False: 30e9}
-"""What one processor core achieves in training, with native bfloat16 and without; measured, see benchmarks/RESULTS.md."""
-
-GPU_FLOPS = 20e12
-"""What a usual GPU achieves in training small encoders."""
-
-STARTING_S = 6.0
-"""Seconds from launch to the first step: imports, data, model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +32,8 @@ class TrainingPlan:
     Attributes:
         num_examples: rows of each split.
         device, precision: in words, as far as can be told without loading torch.
-        estimated_s: rough duration; nothing where the model is not here yet.
+        estimated_s: rough duration; nothing where the model is not here yet, or this machine's pace is not known.
+        memory_mib, total_mib: the most main memory it will take, of how much; nothing where that is not known.
         median_tokens, longest_tokens: lengths of the texts in the model's tokens, on a sample.
         token_lengths: length of each text of the sample, in the model's tokens.
         num_cut: texts of the sample longer than ``max_length``; ``num_sampled`` is its size.
@@ -61,6 +49,8 @@ class TrainingPlan:
     precision: str
     estimated_s: float | None
     max_length: int
+    memory_mib: int | None = None
+    total_mib: int | None = None
     median_tokens: int | None = None
     longest_tokens: int | None = None
     num_cut: int = 0
@@ -195,8 +185,15 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
     )
 
 
-def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
-    """Foresee a run: steps, lengths, device and a rough time."""
+def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Surroundings = ANYWHERE) -> TrainingPlan:
+    """Foresee a run: steps, lengths, device, memory and a rough time.
+
+    Args:
+        config: what is to be done.
+        dataset: the rows.
+        info: the model.
+        surroundings: where it will work; a time is told only where the machine's pace is known there.
+    """
     num_train = dataset.num_examples["train"]
     steps_per_epoch = _steps_per_epoch(config, num_train)
     limit = min(config.model.max_length or info.max_length, info.max_length)
@@ -205,7 +202,19 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     on_gpu = here.gpu is not None and config.compute.device != "cpu"
     fastest = here.precision if on_gpu or here.gpu is None else cpu_precision()
     precision = fastest if config.compute.precision == "automatic" else config.compute.precision
-    bfloat16 = precision == fastest == "bfloat16"
+    is_native = precision != "bfloat16" or fastest == "bfloat16"
+    head_level = get_task(dataset.task).head_level
+    foreseen = foresee(
+        config,
+        None if info.folder is None else sizes_of(info.folder),
+        dataset.num_examples,
+        len(dataset.labels),
+        read_lengths(lengths, limit, head_level),
+        precision=precision,
+        on_gpu=on_gpu,
+        is_pooled=has_pooled_head(config, head_level, info),
+        surroundings=surroundings,
+    )
     cut = cut_at(lengths, limit)
     # Where every word is answered for, long texts are read in overlapping windows and lose nothing.
     num_cut, share_of_tokens_cut = (
@@ -214,6 +223,11 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     notes = []
     if info.needs_download:
         notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
+    if foreseen.memory_mib is not None and not foreseen.fits:
+        notes.append(
+            f"About {foreseen.memory_mib / 1024:.1f} GiB of main memory are needed, more than is free now. Close other programs, "
+            "or choose a shorter longest input or a smaller model."
+        )
     if num_cut:
         notes.append(
             f"At most {limit} tokens are read: {num_cut:,} of {len(lengths):,} training texts looked at "
@@ -224,7 +238,7 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
             f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
             "they are read in overlapping windows and lose nothing."
         )
-    if precision == "bfloat16" and not bfloat16 and not (on_gpu and here.device == "mps"):  # some of Apple's have it
+    if not is_native and not (on_gpu and here.device == "mps"):  # some of Apple's have it
         notes.append(
             f"This {'GPU' if on_gpu else 'CPU'} has no bfloat16 of its own and only emulates it, which is slow. "
             f"Automatic takes {fastest} here."
@@ -236,7 +250,9 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
         epochs=config.training.epochs,
         device=here.title if on_gpu or here.gpu is None else f"processor, {here.cores} cores",
         precision=precision,
-        estimated_s=_estimate_s(config, dataset, info, lengths, limit, on_gpu=on_gpu, bfloat16=bfloat16),
+        estimated_s=foreseen.seconds,
+        memory_mib=foreseen.memory_mib,
+        total_mib=foreseen.total_mib,
         max_length=limit,
         median_tokens=sorted(lengths)[len(lengths) // 2] if lengths else None,
         longest_tokens=max(lengths, default=None),
@@ -250,23 +266,6 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
 
 def _percent(share: float) -> str:
     return "under 0.1%" if 0 < share < 0.001 else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
-
-
-def _estimate_s(
-    config: RunConfig, dataset: Dataset, info: ModelInfo, lengths: Sequence[int], limit: int, *, on_gpu: bool, bfloat16: bool
-) -> float | None:
-    if info.num_parameters is None or not lengths:
-        return None
-    tokens_per_example = sum(min(length, limit) for length in lengths) / len(lengths)
-    working_parameters = max(1.0, 0.5 * info.num_parameters)  # about half of a small encoder are embeddings, which cost nothing
-    trained = dataset.num_examples["train"] * config.training.epochs
-    # A forward pass alone costs a third; validation runs once an epoch, and once more with the test split at the end.
-    read = dataset.num_examples["validation"] * (config.training.epochs + 1) + dataset.num_examples["test"]
-    if config.learning.trainable == "head" and has_pooled_head(config, get_task(dataset.task).head_level, info):
-        trained, read = 0, sum(dataset.num_examples.values())  # every text is read once, and the head alone costs nothing
-    flops = TRAINING_FLOPS_PER_TOKEN * working_parameters * tokens_per_example * (trained + read / 3)
-    speed = GPU_FLOPS if on_gpu else CORE_FLOPS[bfloat16] * machine().cores
-    return STARTING_S + flops / speed
 
 
 def _token_lengths(info: ModelInfo, dataset: Dataset) -> Sequence[int]:

@@ -69,7 +69,7 @@ def start_from_label_means(
     sums = torch.zeros_like(classifier.head.weight)
     classifier.eval()
     with torch.inference_mode(), arithmetic or nullcontext():
-        for positions in evaluation_batches([len(encoded.input_ids[i]) for i in chosen], BATCH_SIZE):
+        for positions in evaluation_batches(encoded.lengths[chosen], BATCH_SIZE):
             rows = chosen[positions]
             batch = pad([encoded.input_ids[i] for i in rows], pad_token_id).to(device)
             vectors = torch.nn.functional.normalize(classifier.embed(*batch.inputs).float(), dim=-1)

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from core.models.word_evidence import WordEvidence, keys_and_counts
 from core.tasks.base import Encoded, Task
+from core.tasks.ragged import RaggedRows
 from core.training.batches import evaluation_batches, pad
 
 FEWEST_TEXTS = 2
@@ -50,12 +51,12 @@ def weigh_words(
         seed: decides which texts are learned from, where there are too many.
         on_label: called with the number of labels done so far, before each.
     """
-    num_looks = 2 * num_outputs * sum(map(len, encoded.input_ids))
+    num_looks = 2 * num_outputs * len(encoded.input_ids.values)
     chosen = np.arange(encoded.num_inputs)
     if num_looks > MOST_LOOKS:
         most = max(1, len(chosen) * MOST_LOOKS // num_looks)
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, size=most, replace=False))
-    rows = [encoded.input_ids[i] for i in chosen]
+    rows = encoded.input_ids.take(chosen)
     targets = task.collate_targets([encoded.targets[i] for i in chosen], 0).numpy()
     evidence = _vocabulary(rows, num_outputs, pad_token_id)
     if evidence is None:
@@ -80,7 +81,7 @@ def said_by_words(evidence: WordEvidence, encoded: Encoded, *, pad_token_id: int
     return said
 
 
-def _vocabulary(rows: list[list[int]], num_outputs: int, pad_token_id: int) -> WordEvidence | None:
+def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> WordEvidence | None:
     """The features there are, each with how rare it is, before anything is known of labels."""
     found = []
     for positions in _batches(rows):
@@ -100,13 +101,14 @@ def _vocabulary(rows: list[list[int]], num_outputs: int, pad_token_id: int) -> W
     return evidence
 
 
-def _table(evidence: WordEvidence, rows: list[list[int]], pad_token_id: int) -> sparse.csr_matrix:
+def _table(evidence: WordEvidence, rows: RaggedRows, pad_token_id: int) -> sparse.csr_matrix:
     """How much each feature counts in each text, ``(num_texts, num_features)``."""
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for positions in _batches(rows):
         places, values = evidence.features(*pad([rows[i] for i in positions], pad_token_id).inputs)
         row, column = torch.nonzero(values, as_tuple=True)
-        parts.append((np.asarray(positions)[row.numpy()], places[row, column].numpy(), values[row, column].numpy()))
+        text = np.asarray(positions, dtype=np.int32)[row.numpy()]
+        parts.append((text, places[row, column].numpy().astype(np.int32), values[row, column].numpy()))
     text, feature, count = (np.concatenate(each) for each in zip(*parts, strict=True))
     return sparse.csr_matrix((count, (text, feature)), shape=(len(rows), evidence.num_features))
 
@@ -127,5 +129,5 @@ def _regression(table: sparse.csr_matrix, is_label: np.ndarray, seed: int) -> tu
     return model.coef_[0], float(model.intercept_[0])
 
 
-def _batches(rows: list[list[int]]) -> list[list[int]]:
-    return evaluation_batches([len(row) for row in rows], BATCH_SIZE)
+def _batches(rows: RaggedRows) -> list[list[int]]:
+    return evaluation_batches(rows.lengths, BATCH_SIZE)

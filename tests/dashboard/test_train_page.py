@@ -44,6 +44,8 @@ def test_the_page_says_what_will_happen_for_every_task(workspace: Workspace, ope
     app = open_page("train", dataset=dataset.id)
     assert not app.exception
     assert {metric.label for metric in app.metric} >= {"Training examples", "Estimated time", "Epochs", "Steps"}
+    assert next(metric.value for metric in app.metric if metric.label == "Estimated time") == "unknown"
+    assert any(caption.value.startswith("Memory: about ") for caption in app.caption)
     assert "Why these values" in words_on(app)
 
 

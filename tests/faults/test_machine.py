@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.runs import processes
+from core.runs.launcher import MOST_MEMORY_KILLS
 from core.runs.memory import OomKills, available_mib, oom_kills
 from core.runs.records import RunState, WorkerIdentity
 from core.settings import PROJECT_ROOT
@@ -49,6 +50,7 @@ def test_a_memory_kill_is_told_apart_from_a_kill_by_hand(workspace, run_config, 
     for kills in (OomKills(machine=3, group=None), OomKills(machine=4, group=None)):
         launcher = launcher_with("obey")
         run = workspace.launch(run_config)
+        workspace.run_dir(run.id).note_about(memory_kills=MOST_MEMORY_KILLS)  # after so many it is left to a person
         launcher.step()
         worker = workspace.run(run.id).worker
         counted = {"oom_kills": {"machine": 3, "group": None}}

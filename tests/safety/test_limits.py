@@ -13,6 +13,7 @@ from core.config import DataConfig, RunConfig
 from core.datasets.importing import ImportPlan, prepare
 from core.datasets.table import Table
 from core.errors import ConfigError, DatasetError, RunError, UserError
+from core.runs.environment import worker_environment
 from core.runs.records import RunState
 from core.settings import VARIABLES, Settings
 from core.workspace import Workspace
@@ -41,6 +42,24 @@ def test_a_limit_that_is_no_whole_number_is_refused_by_its_name(name: str, value
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_limit_is_what_its_variable_says(name: str) -> None:
     assert getattr(Settings.from_environment({name: "7"}), VARIABLES[name]) == 7
+
+
+@pytest.mark.parametrize(
+    ("size", "mib"), [("5GiB", 5120), ("5 GiB", 5120), ("1.5GiB", 1536), ("800MiB", 800), ("1TiB", 2**20), ("", 0)]
+)
+def test_a_worker_s_memory_is_what_its_variable_says(size: str, mib: int) -> None:
+    settings = Settings.from_environment({"TUNEBOARD_MAX_MEMORY": size})
+
+    assert settings.max_memory_mib == mib
+    given = worker_environment(settings, "bundled", {})
+    assert Settings.from_environment(given).max_memory_mib == mib
+
+
+@pytest.mark.parametrize("size", ["5", "5GB", "lots", "-5GiB", "1MiB", "0GiB", "5gib", "9" * 5000, "٥GiB", "5GiB\n5GiB"])
+def test_a_memory_size_that_is_none_is_refused_by_its_name(size: str) -> None:
+    with pytest.raises(ConfigError, match="TUNEBOARD_MAX_MEMORY") as met:
+        Settings.from_environment({"TUNEBOARD_MAX_MEMORY": size})
+    assert len(str(met.value)) < 300
 
 
 @pytest.mark.parametrize(

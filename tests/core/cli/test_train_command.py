@@ -1,6 +1,8 @@
 """``train``, ``resume`` and ``cancel``: following runs to their end."""
 
+import dataclasses
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -16,7 +18,9 @@ from core.config import RunConfig
 from core.runs.records import RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.settings import Settings
+from core.training.pace import keep_pace
 from core.workspace import Workspace
+from tests.core.training.test_foresight import MEASURED
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -53,6 +57,22 @@ def test_train_says_before_the_launch_what_the_recipe_chose_and_why(
     assert "  batch_size=16  2 training examples: small batches give a small data set more steps." in lines
     assert not any(line.startswith("  epochs=") for line in lines), "what a person has set is theirs"
     assert "2 examples, 2 epochs of 1 step on" in lines[-1]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_train_says_what_memory_it_takes_and_a_time_only_where_the_machine_was_measured(
+    settings: Settings, fake_worker, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["train", "tickets"], settings=settings, worker_command=fake_worker("succeed"))
+    said = capsys.readouterr().err
+    keep_pace(settings.home, dataclasses.replace(MEASURED, threads=settings.threads))
+
+    _, value = command("train", "tickets")
+
+    assert re.search(r"Memory: about \d\.\d of \d+ GiB\.", said)
+    assert ", about" not in said
+    assert value["foreseen"]["duration_s"] > 0
+    assert 500 < value["foreseen"]["memory_mib"] < value["foreseen"]["total_memory_mib"]
 
 
 @pytest.mark.parametrize(("behaviour", "status"), [("fail", "failed"), ("die", "interrupted")])

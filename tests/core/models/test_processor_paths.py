@@ -7,13 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from core.models import processor_attention
+from core.models import processor_attention, recomputed_attention
 from core.models.building import build_classifier
 from core.models.catalogue import describe
 from core.models.heads import HeadShape
 from core.models.processor_attention import NAME, attend
 from core.models.processor_dropout import ProcessorDropout, dropout_on_processor, use_processor_dropout
 from core.models.processor_projections import use_shared_projections
+from core.models.recomputed_attention import attend_recomputing
+from core.models.sizes import LONGEST_KEPT
 from core.tasks import get_task
 
 
@@ -169,3 +171,74 @@ def test_frozen_layers_drop_out_our_way_too(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(processor_attention, "dropout_on_processor", lambda weights, share: (shares.append(share), weights)[1])
     attend(Looking(), *inputs, None, dropout=0.1)
     assert shares == [0.1]
+
+
+def masks(length: int) -> dict[str, torch.Tensor | None]:
+    visible = torch.arange(length)[None, None, None] < torch.tensor([length, length // 2, 1])[:, None, None, None]
+    square = visible & torch.ones(length, length, dtype=torch.bool).tril()
+    return {"none": None, "boolean": visible, "square": square, "added": torch.where(visible, 0.0, -1e9)}
+
+
+@pytest.mark.parametrize("block", [1, 400, 10**6])
+@pytest.mark.parametrize("kind_of_mask", ["none", "boolean", "square", "added"])
+def test_scores_that_are_computed_twice_give_the_gradients_of_scores_that_are_kept(
+    kind_of_mask: str, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setattr(recomputed_attention, "BLOCK", block)
+    inputs = [torch.randn(3, 2, 9, 8, requires_grad=True) for _ in range(3)]
+    mask = masks(9)[kind_of_mask]
+    ours = attend_recomputing(*inputs, mask, scale=8**-0.5, dropout=0.0)
+    expected = nn.functional.scaled_dot_product_attention(*inputs, attn_mask=mask).transpose(1, 2)
+    torch.testing.assert_close(ours, expected)
+    seen = torch.randn(ours.shape)
+    for given, wanted in zip(
+        torch.autograd.grad((ours * seen).sum(), inputs), torch.autograd.grad((expected * seen).sum(), inputs), strict=True
+    ):
+        torch.testing.assert_close(given, wanted)
+
+
+@pytest.mark.parametrize("block", [1, 400])
+def test_what_is_dropped_out_is_the_same_on_the_way_back(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputed_attention, "BLOCK", block)
+    torch.manual_seed(4)
+    inputs = [torch.randn(2, 2, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    state = torch.get_rng_state()
+
+    def attended(*values: torch.Tensor) -> torch.Tensor:
+        torch.set_rng_state(state)
+        return attend_recomputing(*values, None, scale=0.5, dropout=0.4)
+
+    assert not torch.allclose(attended(*inputs), attend_recomputing(*inputs, None, scale=0.5, dropout=0.0))
+    assert torch.autograd.gradcheck(attended, inputs)
+
+
+def test_every_block_drops_out_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputed_attention, "BLOCK", 1)
+    alike = [torch.zeros(4, 1, 64, 2, requires_grad=True), torch.zeros(4, 1, 64, 2), torch.rand(1, 1, 64, 2).expand(4, 1, 64, 2)]
+    rows = attend_recomputing(*alike, None, scale=1.0, dropout=0.5).detach().view(-1, 2)
+    assert len(rows.unique(dim=0)) == len(rows)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(LONGEST_KEPT, 3), (LONGEST_KEPT + 1, 0)])
+def test_a_long_text_keeps_nothing_that_grows_with_the_square_of_its_length(length: int, kept: int) -> None:
+    inputs = [torch.randn(2, 2, length, 4, requires_grad=True) for _ in range(3)]
+    squares = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda saved: (squares.append(saved) if saved.shape[-2:] == (length, length) else None, saved)[1], lambda saved: saved
+    ):
+        answer, _ = attend(Looking(), *inputs, None, dropout=0.1)
+        held = _held_by(answer)
+    assert len(squares) + held == kept
+    answer.sum().backward()
+    assert all(torch.isfinite(one.grad).all() for one in inputs)
+
+
+def _held_by(answer: torch.Tensor) -> int:
+    """Whether dropout's own function keeps its factors, which no hook sees."""
+    waiting, found = [answer.grad_fn], 0
+    while waiting:
+        node = waiting.pop()
+        found += hasattr(node, "kept")
+        waiting += [before for before, _ in node.next_functions if before is not None]
+    return found

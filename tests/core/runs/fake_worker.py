@@ -25,8 +25,8 @@ SPLIT = {"num_examples": 4, "loss": 0.1, "accuracy": 0.75, "macro": SCORES, "mic
 RESULT = {"task": "single_label", "splits": {"test": SPLIT, "validation": SPLIT}, "training": {"steps": 4, "epochs": 1}}
 
 
-def say(state: str, message: str = "") -> None:
-    append("events.jsonl", {"kind": "state", "state": state, "message": message, "pid": os.getpid()})
+def say(state: str, message: str = "", **facts: object) -> None:
+    append("events.jsonl", {"kind": "state", "state": state, "message": message, "pid": os.getpid(), **facts})
 
 
 def append(name: str, value: dict) -> None:
@@ -83,6 +83,14 @@ elif behaviour == "break-at-once":
 elif behaviour == "die":
     say("running")
     sys.exit(3)
+elif behaviour == "die-of-memory":
+    # As many times as the file says: the system's count of such kills is higher now than when this worker began.
+    deaths = int((run_folder / "deaths").read_text())
+    if deaths == 0:
+        succeed()
+    (run_folder / "deaths").write_text(str(deaths - 1))
+    say("running", oom_kills={"machine": -1, "group": None})
+    os.kill(os.getpid(), signal.SIGKILL)
 elif behaviour == "obey":
     wait_for_signals()
 elif behaviour == "deaf":

@@ -10,8 +10,9 @@ import pytest
 
 from core.config import RunConfig
 from core.runs import processes
-from core.runs.launcher import Launcher
+from core.runs.launcher import MOST_MEMORY_KILLS, Launcher
 from core.runs.records import RunRecord, RunState
+from core.runs.run_dir import RunDir
 from core.runs.stopping import StopTimes
 from core.workspace import Workspace
 
@@ -141,3 +142,53 @@ def test_no_signal_goes_to_a_process_that_took_the_worker_s_pid(workspace, launc
     assert stranger.poll() is None
     stranger.communicate(b"\n")
     assert stranger.returncode == 0
+
+
+def step_until(launcher: Launcher, workspace: Workspace, run_id: str, wait_until, state: RunState) -> None:
+    def reached() -> bool:
+        launcher.step()
+        return workspace.run(run_id).state is state
+
+    wait_until(reached)
+
+
+def test_a_run_killed_for_want_of_memory_goes_on_by_itself_and_notes_it(workspace, launcher_with, run_config, wait_until) -> None:
+    run = workspace.launch(run_config)
+    behind = workspace.launch(run_config)
+    run_dir = workspace.run_dir(run.id)
+    (run_dir.folder / "deaths").write_text("2")
+    (workspace.run_dir(behind.id).folder / "deaths").write_text("0")
+
+    step_until(launcher_with("die-of-memory"), workspace, run.id, wait_until, RunState.SUCCEEDED)
+
+    assert run_dir.memory_kills() == 2
+    states = [event["state"] for event in run_dir.events() if event["kind"] == "state"]
+    assert states == ["running", "running", "running", "succeeded"]
+    started = workspace.run(behind.id).started_at
+    assert started is None or started > workspace.run(run.id).started_at  # it has waited for the last attempt
+
+
+def test_a_run_that_is_killed_for_want_of_memory_again_and_again_is_left_to_a_person(
+    workspace, launcher_with, run_config, wait_until
+) -> None:
+    run = workspace.launch(run_config)
+    run_dir = workspace.run_dir(run.id)
+    (run_dir.folder / "deaths").write_text("99")
+
+    step_until(launcher_with("die-of-memory"), workspace, run.id, wait_until, RunState.INTERRUPTED)
+
+    assert 99 - int((run_dir.folder / "deaths").read_text()) == MOST_MEMORY_KILLS + 1
+    assert "ran out of memory" in workspace.run(run.id).message
+    assert "smaller" in workspace.run(run.id).message
+
+
+def test_a_run_whose_folder_cannot_be_noted_in_does_not_go_on_for_ever(
+    workspace, launcher_with, run_config, wait_until, monkeypatch
+) -> None:
+    run = workspace.launch(run_config)
+    (workspace.run_dir(run.id).folder / "deaths").write_text("99")
+    monkeypatch.setattr(RunDir, "note_about", lambda *_, **__: None)
+
+    step_until(launcher_with("die-of-memory"), workspace, run.id, wait_until, RunState.INTERRUPTED)
+
+    assert (workspace.run_dir(run.id).folder / "deaths").read_text() == "98"

@@ -1,15 +1,20 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.datasets.dataset import Dataset
 from core.errors import RunError
 from core.inference import Predictor
 from core.models.heads import PooledClassifier
-from core.training import loop
+from core.training import assembling, loop
 from core.training.fine_tune import fine_tune
+from core.training.footprint import MemoryLimits
 from core.training.memory import MemoryLadder, is_out_of_memory, no_room_to_read, ran_out
+from core.training.recorder import TrainingStopped
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
@@ -193,3 +198,86 @@ class _OnGpu:
 
     def parameters(self):
         return iter([type("Parameter", (), {"device": torch.device("cuda")})])
+
+
+def test_a_run_killed_for_memory_before_computes_half_as_much_together_and_says_so(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(colours, tiny_model, epochs=2, batch_size=8).with_values({"encoder_dropout": 0})
+    whole, halved = ListRecorder(), ListRecorder()
+    fine_tune(config, colours, places_in(tmp_path / "whole"), whole)
+    together: list[int] = []
+    batch = loop.Loop._batch
+    monkeypatch.setattr(loop.Loop, "_batch", lambda self, rows: (together.append(len(rows)), batch(self, rows))[1])
+
+    fine_tune(config, colours, places_in(tmp_path / "halved"), halved, limits=MemoryLimits(kills=2))
+
+    assert max(together) == 2
+    assert any("killed this run's worker" in said and "2 inputs at a time" in said for _, said, _ in halved.events)
+    assert halved.values("train/epoch_loss") == pytest.approx(whole.values("train/epoch_loss"), rel=1e-3)
+
+
+def test_portions_are_cut_to_what_is_left_with_the_same_result(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(colours, tiny_model, epochs=2, batch_size=8).with_values({"encoder_dropout": 0})
+    roomy, narrow = ListRecorder(), ListRecorder()
+    fine_tune(config, colours, places_in(tmp_path / "roomy"), roomy)
+    together: list[int] = []
+    batch = loop.Loop._batch
+    monkeypatch.setattr(loop.Loop, "_batch", lambda self, rows: (together.append(len(rows)), batch(self, rows))[1])
+    monkeypatch.setattr(assembling, "left_mib", lambda _limit: 0)
+
+    fine_tune(config, colours, places_in(tmp_path / "narrow"), narrow)
+
+    assert max(together) == 1
+    assert narrow.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
+
+
+def test_the_rehearsal_holds_what_later_steps_will_hold(
+    colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[int] = []
+    room = loop.Loop._room_for_later
+
+    def noted(self: loop.Loop) -> torch.Tensor | None:
+        held = room(self)
+        rooms.append(0 if held is None else held.numel())
+        return held
+
+    monkeypatch.setattr(loop.Loop, "_room_for_later", noted)
+    recorder = ListRecorder(stop_after=5)
+    config = config_for(colours, tiny_model, epochs=3)
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
+    states = load_file(next((tmp_path / "run" / "checkpoints").glob("step-*")) / "model.safetensors")
+    weights = sum(tensor.numel() * 4 for tensor in states.values())
+
+    assert rooms[0] == 4 * weights  # two numbers an optimizer remembers, the averaged weights and the best ones
+    with pytest.raises(TrainingStopped):
+        fine_tune(config, colours, places_in(tmp_path / "run"), ListRecorder(stop_after=2))
+    assert rooms[1] == 0  # where a run goes on, it is there
+
+
+CAPPED = """
+import sys
+from core.main_memory import cap_own_memory
+cap_own_memory(int(sys.argv[1]))
+import torch
+from core.training.memory import is_out_of_memory
+held = torch.ones(100 * 2**20, dtype=torch.uint8)
+try:
+    torch.ones(700 * 2**20, dtype=torch.uint8)
+except RuntimeError as error:
+    print(is_out_of_memory(error))
+else:
+    print("granted")
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="a cap that fails allocations is Linux's")
+@pytest.mark.parametrize(("limit", "said"), [(0, "granted"), (700, "True")])
+def test_beyond_the_cap_an_allocation_fails_in_a_way_the_ladder_knows(limit: int, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", CAPPED, str(limit)], capture_output=True, text=True, check=True, timeout=120)
+
+    assert done.stdout.strip() == said
