@@ -167,12 +167,13 @@ class TokenClassification(Task):
         """How much less ready the model should be to call a word outside of every entity.
 
         Most words are ``O``, so a model that is unsure says ``O`` and misses entities. The shift is the one that gives the best
-        entity F1 on validation; it is added to the weights, so that it holds wherever the model is opened.
+        entity F1 on validation; it is added to the weights, so that it holds wherever the model is opened. Where validation
+        prefers none, the outputs stay as they were trained.
         """
         wanted = [set(spans_of(tags)) for tags in gold]
         scores = [self._entity_f1(wanted, encoded, logits, outputs, shift) for shift in OUTSIDE_SHIFTS]
         shift = np.zeros(len(outputs))
-        shift[list(outputs).index("O")] = OUTSIDE_SHIFTS[middle_of_best(scores)]
+        shift[list(outputs).index("O")] = OUTSIDE_SHIFTS[middle_of_best(scores, OUTSIDE_SHIFTS)]
         return shift
 
     def _entity_f1(
@@ -248,10 +249,32 @@ def _tag_counts(encoded: Encoded, num_outputs: int) -> np.ndarray:
     return np.bincount(targets[targets != IGNORED], minlength=num_outputs)
 
 
-def middle_of_best(scores: Sequence[float]) -> int:
-    """Position of the best score after smoothing over neighbours, so that a lucky single value does not win."""
-    padded = np.pad(np.asarray(scores), 1, mode="edge")
-    return int(np.argmax((padded[:-2] + padded[1:-1] + padded[2:]) / 3))
+def middle_of_best(scores: Sequence[float], shifts: Sequence[float] | np.ndarray) -> int:
+    """Position of the shift to take: in the middle of the best scores that lie together nearest to no shift at all.
+
+    Scores are smoothed over neighbours first, so that a lucky single value does not win. Where all are the same, nothing speaks
+    for a shift, and the one nearest to 0 is taken.
+
+    Args:
+        scores: of each shift; higher is better.
+        shifts: ascending, as many as scores.
+    """
+    distances = np.abs(np.asarray(shifts, dtype=float))
+    plain = np.asarray(scores, dtype=float)
+    padded = np.pad(plain, 1, mode="edge")
+    best = _highest((padded[:-2] + padded[1:-1] + padded[2:]) / 3)
+    if len(best) == len(plain):
+        return int(distances.argmin())
+    best = best[_highest(plain[best])]  # at an edge, where a score is its own neighbour, the smoothed ones are too alike
+    plateaus = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
+    plateau = min(plateaus, key=lambda places: distances[places].min())
+    middles = plateau[(len(plateau) - 1) // 2 : len(plateau) // 2 + 1]
+    return int(min(middles, key=lambda place: distances[place]))
+
+
+def _highest(scores: np.ndarray) -> np.ndarray:
+    """Positions of the highest score; equal scores may have added up to sums that differ in the last digit."""
+    return np.flatnonzero(np.isclose(scores, scores.max(), rtol=0, atol=1e-9))
 
 
 def as_iob2(tags: Sequence[str]) -> list[str]:
