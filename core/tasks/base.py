@@ -237,12 +237,13 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
         """What a mistake on each output must count so that rare and frequent labels weigh alike, ``(num_outputs,)``.
 
         Args:
             encoded: training inputs with targets.
             num_outputs: how many outputs the head has.
+            strength: 0.5 goes half the way, by square roots; 0 leaves every mistake to count 1.
         """
 
     @abstractmethod
@@ -311,6 +312,14 @@ class Task(ABC):
     @abstractmethod
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         """``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label in what ``evaluate`` gave."""
+
+    @abstractmethod
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        """How often each label (for entities: each type) was predicted; labels that never were are absent.
+
+        Args:
+            predictions: as ``decode`` gave them.
+        """
 
     @abstractmethod
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:

@@ -130,8 +130,8 @@ class TokenClassification(Task):
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         return log_frequencies(_tag_counts(encoded, num_outputs))
 
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
-        return exclusive_weights(_tag_counts(encoded, num_outputs))
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
+        return exclusive_weights(_tag_counts(encoded, num_outputs), strength)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
@@ -219,6 +219,9 @@ class TokenClassification(Task):
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["entities"]["labels"])
+
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        return dict(Counter(tag[2:] for tags in predictions["predicted"] for tag in tags if tag.startswith("B-")))
 
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         found = [words(text) for text in texts]

@@ -16,7 +16,7 @@ class Validation:
     Attributes:
         loss: mean over the split.
         scores: the task's flat scores.
-        labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
+        labels: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and ``predicted`` (how often it was) of each label.
     """
 
     loss: float
