@@ -73,7 +73,9 @@ class SplitPredictor:
         """The loss and the task's scores."""
         predictions, loss = self.predict(split)
         result = self.task.evaluate(self.task.gold(split.examples), predictions, self.outputs, loss)
-        return Validation(loss=loss, scores=self.task.flat_scores(result), labels=self.task.label_rows(result))
+        counts = self.task.predicted_counts(predictions)
+        labels = [{**row, "predicted": counts.get(row["label"], 0)} for row in self.task.label_rows(result)]
+        return Validation(loss=loss, scores=self.task.flat_scores(result), labels=labels)
 
 
 def head_shape(config: RunConfig) -> HeadShape:
@@ -171,7 +173,7 @@ def assemble_loop(
         gradient_accumulation=training.gradient_accumulation,
         seed=training.seed,
         selection_metric=training.selection_metric or task.headline.key,
-        loss_options=_loss_options(config, task, encoded, len(outputs), accelerator.device),
+        loss_options=loss_options(config, task, encoded, len(outputs), accelerator.device),
         sampling_weights=_sampling_weights(config, task, splits["train"]),
         l1=settings.l1,
         max_gradient_norm=settings.max_gradient_norm,
@@ -202,12 +204,12 @@ def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
     )
 
 
-def _loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
+def loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
+    """How the training loss departs from the plain one."""
     weights = None
     if config.loss.class_weights != "none":
         strength = {"square_root": 0.5, "balanced": 1.0}[config.loss.class_weights]
-        balanced = task.balanced_weights(encoded, num_outputs) ** strength
-        weights = torch.tensor(balanced, dtype=torch.float32, device=device)
+        weights = torch.tensor(task.balanced_weights(encoded, num_outputs, strength), dtype=torch.float32, device=device)
     return LossOptions(label_smoothing=config.loss.label_smoothing, label_weights=weights, focal_gamma=config.loss.focal_gamma)
 
 
