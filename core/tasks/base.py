@@ -215,6 +215,20 @@ class Task(ABC):
     ) -> Encoded:
         """Turn examples into model inputs of at most ``max_length`` tokens."""
 
+    reads_windows: ClassVar[bool] = False
+    """Whether a text longer than an input becomes several inputs and not one that is cut."""
+
+    def num_inputs(self, num_tokens: int, max_length: int, num_special: int) -> int:
+        """How many inputs ``encode`` makes of a text.
+
+        Args:
+            num_tokens: of the text alone.
+            max_length: of an input, special tokens included.
+            num_special: tokens of every input that are not the text's.
+        """
+        del num_tokens, max_length, num_special
+        return 1
+
     @abstractmethod
     def output_labels(self, labels: Sequence[str]) -> list[str]:
         """Names of the model's outputs for a data set's labels (for entities, the tags ``O``, ``B-X``, ``I-X``)."""

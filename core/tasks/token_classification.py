@@ -17,7 +17,7 @@ from core.tasks.columns import token_classification as columns
 from core.tasks.columns.words import words
 from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.starting_biases import log_frequencies
-from core.tasks.windows import SpecialTokens, owner, windows
+from core.tasks.windows import SpecialTokens, num_windows, owner, window_shape, windows
 
 if TYPE_CHECKING:
     import torch
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 OUTSIDE_SHIFTS = np.round(np.arange(-3.0, 1.01, 0.25), 2)
 """Shifts of the score of ``O`` that are tried on validation."""
-
-WINDOW_OVERLAP = 0.25
-"""Share of a window that it has in common with the next one."""
 
 
 class TokenClassification(Task):
@@ -39,6 +36,7 @@ class TokenClassification(Task):
     columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
+    reads_windows: ClassVar[bool] = True
     exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "token_classification"
     headline: ClassVar[Headline] = Headline(key="entity_f1", title="Entity F1")
@@ -89,8 +87,7 @@ class TokenClassification(Task):
     ) -> Encoded:
         """Overlapping windows of at most ``max_length`` tokens; ``alignment`` lists each one's (token position, word) pairs."""
         special = SpecialTokens.of(tokenizer)
-        size = max(1, max_length - special.count)
-        overlap = min(int(size * WINDOW_OVERLAP), size - 1)
+        size, overlap = window_shape(max_length, special.count)
         encoded = Encoded(input_ids=[], targets=[], example=np.zeros(0, dtype=int), num_examples=len(examples))
         example_of_input: list[int] = []
         batch = (
@@ -118,6 +115,9 @@ class TokenClassification(Task):
                     encoded.targets.append(targets)
         encoded.example = np.array(example_of_input, dtype=int)
         return encoded
+
+    def num_inputs(self, num_tokens: int, max_length: int, num_special: int) -> int:
+        return num_windows(num_tokens, *window_shape(max_length, num_special))
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
         import torch

@@ -16,6 +16,7 @@ from core.errors import ConfigError, DatasetError
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
 from core.training.combinations import check_combinations, without_unread
+from core.training.planned_inputs import planned_inputs
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 from core.training.token_limits import cut_at
 
@@ -160,13 +161,13 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         config,
         task,
         machine(),
-        total_steps=_steps_per_epoch(config, dataset.num_examples["train"]) * config.training.epochs,
+        total_steps=_steps_per_epoch(config, planned_inputs(dataset, info, longest).count) * config.training.epochs,
         pooled_head=has_pooled_head(config, task.head_level, info),
     )
 
 
-def _steps_per_epoch(config: RunConfig, num_train: int) -> int:
-    return -(-num_train // (batch_size_of(config, num_train) * config.training.gradient_accumulation))
+def _steps_per_epoch(config: RunConfig, num_inputs: int) -> int:
+    return -(-num_inputs // (batch_size_of(config, num_inputs) * config.training.gradient_accumulation))
 
 
 def has_pooled_head(config: RunConfig, head_level: str, info: ModelInfo) -> bool:
@@ -182,6 +183,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
         head_level=get_task(dataset.task).head_level,
         exclusive_labels=get_task(dataset.task).exclusive_labels,
         num_train=dataset.num_examples.get("train", 0),
+        num_inputs=planned_inputs(dataset, info, None).count if dataset.num_examples.get("train") else 0,
         num_labels=len(dataset.labels),
         smallest_label=min(counts.values(), default=0),
         largest_label=max(counts.values(), default=0),
@@ -197,8 +199,8 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
 
 def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     """Foresee a run: steps, lengths, device and a rough time."""
-    num_train = dataset.num_examples["train"]
-    steps_per_epoch = _steps_per_epoch(config, num_train)
+    inputs = planned_inputs(dataset, info, config.model.max_length)
+    steps_per_epoch = _steps_per_epoch(config, inputs.count)
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()
@@ -220,7 +222,8 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
     elif cut.num_texts:
         notes.append(
             f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
-            "they are read in overlapping windows and lose nothing."
+            "they are read in overlapping windows and lose nothing. "
+            f"All training texts are {'' if inputs.is_exact else 'about '}{inputs.count:,} inputs, by which steps are counted."
         )
     return TrainingPlan(
         num_examples=dict(dataset.num_examples),

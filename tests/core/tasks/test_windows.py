@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.tasks.token_classification import first_tokens
-from core.tasks.windows import owner, windows
+from core.tasks.windows import num_windows, owner, windows
 
 
 @given(num_tokens=st.integers(0, 200), size=st.integers(1, 40), data=st.data())
@@ -14,6 +14,13 @@ def test_windows_cover_every_token_and_stay_within_the_size(num_tokens: int, siz
     assert {i for window in found for i in range(window.start, window.end)} == set(range(num_tokens))
     assert all(window.start >= 0 and window.end - window.start <= size for window in found)
     assert [window.start for window in found] == sorted({window.start for window in found})
+
+
+@given(num_tokens=st.integers(0, 200), size=st.integers(1, 40), data=st.data())
+def test_windows_can_be_counted_without_making_them(num_tokens: int, size: int, data: st.DataObject) -> None:
+    overlap = data.draw(st.integers(0, size - 1))
+
+    assert num_windows(num_tokens, size, overlap) == len(windows(num_tokens, size, overlap))
 
 
 @given(num_tokens=st.integers(1, 200), size=st.integers(1, 40), data=st.data())
