@@ -11,10 +11,11 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from core.config import RunConfig
+from core.errors import ConfigError
 from core.models.building import build_classifier
 from core.models.catalogue import ModelInfo
 from core.models.heads import Classifier, HeadShape
-from core.models.trainable import choose_trainable
+from core.models.trainable import check_layer_decay, choose_trainable
 from core.tasks import Encoded, Task
 from core.tasks.base import NO_DECISION, Decision
 from core.tasks.losses import LossOptions
@@ -23,7 +24,7 @@ from core.training.checkpoints import Checkpoints
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
 from core.training.masking import TokenMasking
-from core.training.memory import use_gradient_checkpointing
+from core.training.memory import can_checkpoint_gradients, use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
 from core.training.progress import Validation
@@ -98,7 +99,10 @@ def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs:
         lora_rank=learning.lora_rank,
         lora_alpha=learning.lora_alpha,
     )
+    check_layer_decay(classifier.pretrained, learning.layer_decay)
     if config.compute.gradient_checkpointing:
+        if not can_checkpoint_gradients(classifier):
+            raise ConfigError("compute.gradient_checkpointing", "is true, but the model does not support it. Leave it off.")
         use_gradient_checkpointing(classifier)
     return classifier
 

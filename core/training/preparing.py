@@ -13,9 +13,10 @@ from core.config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
 from core.devices import machine
 from core.errors import ConfigError, DatasetError
+from core.models.architectures import WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
-from core.training.combinations import check_combinations, without_unread
+from core.training.combinations import check_architecture, check_combinations, without_unread
 from core.training.planned_inputs import planned_inputs
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 from core.training.token_limits import cut_at
@@ -109,8 +110,14 @@ def new_run_config(
 
 
 def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
-    """What a recipe chose, without hidden words where the model has nothing to put in their place."""
-    return recommendation if info.can_hide_tokens else recommendation.without("token_masking")
+    """What a recipe chose, without what the model has nothing for: hidden words, layers by number, word vectors."""
+    left_out = [] if info.can_hide_tokens else ["token_masking"]
+    trainable = recommendation.values.get("trainable")
+    if info.architecture in WITHOUT_NUMBERED_LAYERS:
+        left_out += ["layer_decay", "top_layers"] + ["trainable"] * (trainable == "top_layers")
+    if info.architecture in WITHOUT_WORD_EMBEDDINGS and trainable == "all_but_embeddings":
+        left_out.append("trainable")
+    return functools.reduce(Recommendation.without, left_out, recommendation)
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
@@ -157,6 +164,7 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         raise ConfigError(
             "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
         )
+    check_architecture(config, info)
     check_combinations(
         config,
         task,
