@@ -33,7 +33,7 @@ POSITIONS_AFTER_PADDING = frozenset(
 WITHOUT_NUMBERED_LAYERS = frozenset({"albert", "flaubert", "xlm"})
 """Whose layers share weights, or do not stand one after the other by number: no layer can be told from another."""
 
-WITHOUT_CHECKPOINTING = frozenset({"albert", "flaubert", "ibert", "markuplm", "mpnet", "squeezebert", "xlm", "xlnet"})
+WITHOUT_CHECKPOINTING = frozenset({"albert", "flaubert", "funnel", "ibert", "markuplm", "mpnet", "squeezebert", "xlm", "xlnet"})
 """For which transformers has no gradient checkpointing."""
 
 WITHOUT_WORD_EMBEDDINGS = frozenset({"canine"})

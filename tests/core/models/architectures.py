@@ -36,10 +36,18 @@ _SMALL: dict[str, Any] = {
 
 _PARTICULAR: dict[str, dict[str, Any]] = {
     "canine": {"local_transformer_stride": 4},
-    "funnel": {"block_sizes": [1, 1], "block_repeats": [1, 1], "d_head": 16},
+    "funnel": {"block_sizes": [1, 1], "block_repeats": [1, 1], "d_head": 16, "architectures": ["FunnelModel"]},
     "lilt": {"hidden_size": 48, "channel_shrink_ratio": 4},
     "longformer": {"attention_window": 4},
     "luke": {"entity_vocab_size": 10, "entity_emb_size": 8},
+    "markuplm": {
+        "max_depth": 2,
+        "max_xpath_tag_unit_embeddings": 9,
+        "max_xpath_subs_unit_embeddings": 9,
+        "tag_pad_id": 8,
+        "subs_pad_id": 8,
+        "xpath_unit_hidden_size": 4,
+    },
     "mobilebert": {"intra_bottleneck_size": 32, "true_hidden_size": 32},
     "reformer": {"axial_pos_shape": (4, 5), "axial_pos_embds_dim": (16, 16)},
     "roc_bert": {"pronunciation_vocab_size": 9, "shape_vocab_size": 9},
