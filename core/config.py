@@ -24,6 +24,7 @@ from core.config_sections import (
     ScheduleConfig,
     TrainingConfig,
 )
+from core.config_yaml import mapping_from_yaml
 from core.errors import ConfigError
 from core.options import option_of, parse
 
@@ -79,7 +80,8 @@ class RunConfig:
         unknown = set(raw) - {declared.name for declared in dataclasses.fields(cls)}
         if unknown:
             raise ConfigError(
-                sorted(unknown)[0], f"is not a section of a run config; known are {', '.join(SECTIONS)} and recipe."
+                sorted(map(str, unknown))[0][:100],
+                f"is not a section of a run config; known are {', '.join(SECTIONS)} and recipe.",
             )
         parts: dict[str, Any] = {name: _section_from(name, raw.get(name) or {}) for name in SECTIONS}
         return cls(**parts, recipe=str(raw.get("recipe", "automatic")))
@@ -173,36 +175,17 @@ def locate(name: str) -> tuple[str, str]:
         if name in (field_name, f"{section}.{field_name}"):
             return section, field_name
     known = ", ".join(field_name for section, field_name in field_names() if section != "data")
-    raise ConfigError(name, f"is not an option; known are {known}.")
-
-
-def mapping_from_yaml(text: str) -> dict[str, Any]:
-    """The nested mapping a YAML text holds; nothing but plain values is ever built from it.
-
-    Raises:
-        ConfigError: the text is not YAML, or not a mapping.
-    """
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(
-            "config", f"is not valid YAML{where}. Correct the file, or download a run's config to start from."
-        ) from None
-    if not isinstance(raw, dict):
-        raise ConfigError("config", f"holds {type(raw).__name__}, expected sections such as 'training:' with keys below them.")
-    return raw
+    raise ConfigError(name[:100], f"is not an option; known are {known}.")
 
 
 def _section_from(name: str, raw: Any) -> Any:
     kind = SECTIONS[name]
     if not isinstance(raw, Mapping):
-        raise ConfigError(name, f"is {raw!r}; expected keys and values below it.")
+        raise ConfigError(name, f"is {repr(raw)[:120]}; expected keys and values below it.")
     hints = typing.get_type_hints(kind)
     for key in raw:
         if key not in hints:
-            raise ConfigError(f"{name}.{key}", f"is not an option; {name} knows {', '.join(hints)}.")
+            raise ConfigError(f"{name}.{str(key)[:100]}", f"is not an option; {name} knows {', '.join(hints)}.")
     for declared in dataclasses.fields(kind):
         if declared.default is dataclasses.MISSING and declared.name not in raw:
             raise ConfigError(f"{name}.{declared.name}", "is missing. Add it, or start from a downloaded config.")

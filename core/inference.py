@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ BATCH_SIZE = 32
 
 
 class Predictor:
-    """A trained model that is open and ready. Holds no state between calls."""
+    """A trained model that is open and ready, for any number of threads at once."""
 
     def __init__(self, classifier: Classifier, tokenizer: Any, card: ModelCard, device: torch.device) -> None:
         self._classifier = classifier.to(device)
+        # A fast tokenizer keeps how it truncates and pads as a state of its own, which every call switches. Two calls at once cut
+        # each other's texts or leave them whole, so one thread at a time uses it. The model has no such state.
         self._tokenizer = tokenizer
+        self._tokenizing = threading.Lock()
         self._card = card
         self._device = device
         self.task: Task = get_task(card.task)
@@ -59,7 +63,9 @@ class Predictor:
             on_progress: called with the share done, from 0 to 1.
         """
         examples = self.task.examples_of_texts(texts)
-        encoded = self.task.encode(examples, self._tokenizer, {}, self._card.max_length, with_targets=False)
+        with self._tokenizing:
+            encoded = self.task.encode(examples, self._tokenizer, {}, self._card.max_length, with_targets=False)
+            cut = self._is_cut(texts) if encoded.num_cut else None
         ran = run_model(
             self._classifier,
             encoded,
@@ -72,8 +78,8 @@ class Predictor:
         assert math.isnan(ran.loss)
         predictions = self.task.decode(examples, encoded, ran.logits, self._card.outputs, self._card.decision)
         results = self.task.present(examples, predictions, self._card.outputs, self._card.decision)
-        if encoded.num_cut:
-            for result, row in zip(results, self._is_cut(texts), strict=True):
+        if cut is not None:
+            for result, row in zip(results, cut, strict=True):
                 result["cut"] = row
         return results
 

@@ -16,6 +16,7 @@ MODULES = sorted(
 
 MAY_LOAD_TORCH = (
     "core.models.building",
+    "core.models.dropouts",
     "core.models.heads",
     "core.models.processor_attention",
     "core.models.processor_dropout",
@@ -46,8 +47,9 @@ ARROWS = {
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
     "core.options": {"core.errors"},
-    "core.config": {"core.errors", "core.options", "core.config_places", "core.config_sections"},
+    "core.config": {"core.errors", "core.options", "core.config_places", "core.config_sections", "core.config_yaml"},
     "core.config_places": {"core.errors"},
+    "core.config_yaml": {"core.errors"},
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},

@@ -22,6 +22,7 @@ from core.cli.answers import (
 from core.cli.following import Progress, follow
 from core.config import SECTIONS, RunConfig, locate, mapping_from_yaml
 from core.config_places import places_in_yaml, pointing_at
+from core.config_yaml import config_text
 from core.errors import ConfigError
 from core.models.catalogue import BUNDLED, describe
 from core.runs.records import RunRecord, RunState
@@ -173,11 +174,7 @@ def _read_config(file: Path, dataset: "Dataset") -> tuple[dict[str, Any], dict[s
     Raises:
         ConfigError: the file cannot be read, or is not laid out as a run config.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError("--config", f"cannot read {file.name!r}: {cause}. Give a YAML file.") from None
+    text = config_text(file)
     raw = mapping_from_yaml(text)
     places = {name: f"{file.name}, {line}" for name, line in places_in_yaml(text).items()}
     rows = {"dataset": dataset.id, "dataset_hash": dataset.content_hash, "task": dataset.task}

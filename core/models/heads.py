@@ -165,11 +165,16 @@ class PooledClassifier(nn.Module):
 
 
 class ArchitectureClassifier(nn.Module):
-    """A transformers model for sequence or token classification: its own pooling and head."""
+    """A transformers model for sequence or token classification: its own pooling and head.
+
+    Attributes:
+        dropout: of what the output layer reads, where the architecture has none of its own there.
+    """
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self.dropout: nn.Dropout | None = None
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits ``(batch, num_outputs)`` or ``(batch, length, num_outputs)``."""

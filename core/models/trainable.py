@@ -26,13 +26,13 @@ def choose_trainable(
         lora_rank, lora_alpha: size and strength of the adapters.
 
     Raises:
-        ConfigError: there are fewer layers than should learn.
+        ConfigError: there are fewer layers than should learn, or no word embeddings.
     """
     pretrained = classifier.pretrained
     if trainable == "everything":
         return
     if trainable == "all_but_embeddings":
-        _freeze(pretrained.get_input_embeddings())
+        _freeze(_word_embeddings(pretrained))
         return
     _freeze(pretrained)
     total = num_layers(pretrained)
@@ -82,6 +82,30 @@ def layer_of(parameter_name: str) -> int | None:
     """Which layer a parameter belongs to, counted from 0 at the bottom; nothing for what lies below or beside the layers."""
     found = LAYER_NUMBER.search(parameter_name)
     return int(found.group(1)) if found else None
+
+
+def check_layer_decay(pretrained: Any, layer_decay: float) -> None:
+    """Refuse a layer-wise decay where no layer can be told from another, so that it would do nothing.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    if layer_decay < 1 and not num_layers(pretrained):
+        raise ConfigError(
+            "learning.layer_decay", f"is {layer_decay:g}, but the model has no layers that could be told apart. Set it to 1."
+        )
+
+
+def _word_embeddings(pretrained: Any) -> nn.Module:
+    try:
+        found: nn.Module | None = pretrained.get_input_embeddings()
+    except NotImplementedError:  # transformers' answer for an encoder that reads characters
+        found = None
+    if found is None:
+        raise ConfigError(
+            "learning.trainable", "is all_but_embeddings, but the model has no word vectors. Choose everything, lora or head."
+        )
+    return found
 
 
 def _freeze(module: nn.Module) -> None:

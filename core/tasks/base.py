@@ -225,6 +225,20 @@ class Task(ABC):
     ) -> Encoded:
         """Turn examples into model inputs of at most ``max_length`` tokens."""
 
+    reads_windows: ClassVar[bool] = False
+    """Whether a text longer than an input becomes several inputs and not one that is cut."""
+
+    def num_inputs(self, num_tokens: int, max_length: int, num_special: int) -> int:
+        """How many inputs ``encode`` makes of a text.
+
+        Args:
+            num_tokens: of the text alone.
+            max_length: of an input, special tokens included.
+            num_special: tokens of every input that are not the text's.
+        """
+        del num_tokens, max_length, num_special
+        return 1
+
     @abstractmethod
     def output_labels(self, labels: Sequence[str]) -> list[str]:
         """Names of the model's outputs for a data set's labels (for entities, the tags ``O``, ``B-X``, ``I-X``)."""
@@ -247,12 +261,13 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
         """What a mistake on each output must count so that rare and frequent labels weigh alike, ``(num_outputs,)``.
 
         Args:
             encoded: training inputs with targets.
             num_outputs: how many outputs the head has.
+            strength: 0.5 goes half the way, by square roots; 0 leaves every mistake to count 1.
         """
 
     @abstractmethod
@@ -325,6 +340,14 @@ class Task(ABC):
     @abstractmethod
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         """``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label in what ``evaluate`` gave."""
+
+    @abstractmethod
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        """How often each label (for entities: each type) was predicted; labels that never were are absent.
+
+        Args:
+            predictions: as ``decode`` gave them.
+        """
 
     @abstractmethod
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:

@@ -83,23 +83,29 @@ def sigmoid_loss(logits: torch.Tensor, targets: torch.Tensor, options: LossOptio
     return losses.sum(), torch.tensor(targets.numel(), device=logits.device)
 
 
-def exclusive_weights(counts: np.ndarray) -> np.ndarray:
-    """Weights with which every output counts alike in sum; the mean over the data is 1, and outputs never seen count 1.
+def exclusive_weights(counts: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Weights that make rare outputs count more; the mean over the data is 1, and outputs never seen count 1.
+
+    Whatever the strength, the mean stays 1: another one would be another learning rate.
 
     Args:
         counts: how often each output is the right one, ``(num_outputs,)``.
+        strength: 1 for every output to count alike in sum; it is the power to which the ratio of two weights is raised.
     """
     counts = np.asarray(counts, dtype=float)
-    seen = counts > 0
-    return np.where(seen, counts.sum() / (max(1, seen.sum()) * np.maximum(counts, 1)), 1.0)
+    weights = np.maximum(counts, 1) ** -strength
+    total = (weights * counts).sum()
+    return np.where(counts > 0, weights * (counts.sum() / total if total else 1.0), 1.0)
 
 
-def positive_weights(counts: np.ndarray, num_examples: int) -> np.ndarray:
-    """Weights of the positive side with which yes and no count alike for every output; 1 for outputs never seen.
+def positive_weights(counts: np.ndarray, num_examples: int, strength: float = 1.0) -> np.ndarray:
+    """Weights of the positive side of every output; 1 for outputs that are never yes, or never no.
 
     Args:
         counts: how often each output is yes, ``(num_outputs,)``.
         num_examples: how often each was asked.
+        strength: 1 for yes and no to count alike in sum; it is the power to which the weight is raised.
     """
     counts = np.asarray(counts, dtype=float)
-    return np.where(counts > 0, (num_examples - counts) / np.maximum(counts, 1), 1.0)
+    is_asked = (counts > 0) & (counts < num_examples)
+    return np.where(is_asked, ((num_examples - counts) / np.maximum(counts, 1)) ** strength, 1.0)

@@ -90,9 +90,9 @@ class MultiLabel(Task):
         del num_outputs
         return log_odds(np.sum(encoded.targets, axis=0), encoded.num_inputs)
 
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
         del num_outputs
-        return positive_weights(np.sum(encoded.targets, axis=0), encoded.num_inputs)
+        return positive_weights(np.sum(encoded.targets, axis=0), encoded.num_inputs, strength)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
@@ -151,6 +151,9 @@ class MultiLabel(Task):
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["labels"])
+
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        return dict(Counter(label for labels in predictions["predicted"] for label in labels))
 
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         return examples_of_texts(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
@@ -91,8 +92,8 @@ class SingleLabel(Task):
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         return log_frequencies(np.bincount(encoded.targets, minlength=num_outputs))
 
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
-        return exclusive_weights(np.bincount(encoded.targets, minlength=num_outputs))
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
+        return exclusive_weights(np.bincount(encoded.targets, minlength=num_outputs), strength)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
@@ -141,6 +142,9 @@ class SingleLabel(Task):
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["labels"])
+
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        return dict(Counter(predictions["predicted"]))
 
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         return examples_of_texts(texts)

@@ -21,7 +21,7 @@ from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, so
 from core.tasks.ragged import RaggedBuilder, RaggedRows
 from core.tasks.starting_biases import log_frequencies
 from core.tasks.text_encoding import IDS_ALONE, in_parts
-from core.tasks.windows import SpecialTokens, owner, windows
+from core.tasks.windows import SpecialTokens, num_windows, owner, window_shape, windows
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 OUTSIDE_SHIFTS = np.round(np.arange(-3.0, 1.01, 0.25), 2)
 """Shifts of the score of ``O`` that are tried on validation."""
-
-WINDOW_OVERLAP = 0.25
-"""Share of a window that it has in common with the next one."""
 
 
 _SUMMARIES: dict[str, Summary] = {
@@ -52,6 +49,7 @@ class TokenClassification(Task):
     columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
+    reads_windows: ClassVar[bool] = True
     exclusive_labels: ClassVar[bool] = False
     problem_type: ClassVar[str] = "token_classification"
     headline: ClassVar[Headline] = Headline(key="entity_f1", title="Entity F1")
@@ -102,8 +100,7 @@ class TokenClassification(Task):
     ) -> Encoded:
         """Overlapping windows of at most ``max_length`` tokens; ``alignment`` lists each one's (token position, word) pairs."""
         special = SpecialTokens.of(tokenizer)
-        size = max(1, max_length - special.count)
-        overlap = min(int(size * WINDOW_OVERLAP), size - 1)
+        size, overlap = window_shape(max_length, special.count)
         inputs, targets, alignment = RaggedBuilder(), RaggedBuilder(), RaggedBuilder(width=2)
         example_of_input: list[int] = []
         tokenized = (
@@ -137,6 +134,9 @@ class TokenClassification(Task):
             alignment=alignment.built(),
         )
 
+    def num_inputs(self, num_tokens: int, max_length: int, num_special: int) -> int:
+        return num_windows(num_tokens, *window_shape(max_length, num_special))
+
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
         import torch
 
@@ -151,8 +151,8 @@ class TokenClassification(Task):
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
         return log_frequencies(_tag_counts(encoded, num_outputs))
 
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
-        return exclusive_weights(_tag_counts(encoded, num_outputs))
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
+        return exclusive_weights(_tag_counts(encoded, num_outputs), strength)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
@@ -188,12 +188,13 @@ class TokenClassification(Task):
         """How much less ready the model should be to call a word outside of every entity.
 
         Most words are ``O``, so a model that is unsure says ``O`` and misses entities. The shift is the one that gives the best
-        entity F1 on validation; it is added to the weights, so that it holds wherever the model is opened.
+        entity F1 on validation; it is added to the weights, so that it holds wherever the model is opened. Where validation
+        prefers none, the outputs stay as they were trained.
         """
         wanted = [set(spans_of(tags)) for tags in gold]
         scores = [self._entity_f1(wanted, encoded, logits, outputs, shift) for shift in OUTSIDE_SHIFTS]
         shift = np.zeros(len(outputs))
-        shift[list(outputs).index("O")] = OUTSIDE_SHIFTS[middle_of_best(scores)]
+        shift[list(outputs).index("O")] = OUTSIDE_SHIFTS[middle_of_best(scores, OUTSIDE_SHIFTS)]
         return shift
 
     def _entity_f1(
@@ -245,6 +246,9 @@ class TokenClassification(Task):
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["entities"]["labels"])
 
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        return dict(Counter(tag[2:] for tags in predictions["predicted"] for tag in tags if tag.startswith("B-")))
+
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         found = [words(text) for text in texts]
         return pd.DataFrame(
@@ -274,10 +278,32 @@ def _tag_counts(encoded: Encoded, num_outputs: int) -> np.ndarray:
     return np.bincount(targets[targets != IGNORED], minlength=num_outputs)
 
 
-def middle_of_best(scores: Sequence[float]) -> int:
-    """Position of the best score after smoothing over neighbours, so that a lucky single value does not win."""
-    padded = np.pad(np.asarray(scores), 1, mode="edge")
-    return int(np.argmax((padded[:-2] + padded[1:-1] + padded[2:]) / 3))
+def middle_of_best(scores: Sequence[float], shifts: Sequence[float] | np.ndarray) -> int:
+    """Position of the shift to take: in the middle of the best scores that lie together nearest to no shift at all.
+
+    Scores are smoothed over neighbours first, so that a lucky single value does not win. Where all are the same, nothing speaks
+    for a shift, and the one nearest to 0 is taken.
+
+    Args:
+        scores: of each shift; higher is better.
+        shifts: ascending, as many as scores.
+    """
+    distances = np.abs(np.asarray(shifts, dtype=float))
+    plain = np.asarray(scores, dtype=float)
+    padded = np.pad(plain, 1, mode="edge")
+    best = _highest((padded[:-2] + padded[1:-1] + padded[2:]) / 3)
+    if len(best) == len(plain):
+        return int(distances.argmin())
+    best = best[_highest(plain[best])]  # at an edge, where a score is its own neighbour, the smoothed ones are too alike
+    plateaus = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
+    plateau = min(plateaus, key=lambda places: distances[places].min())
+    middles = plateau[(len(plateau) - 1) // 2 : len(plateau) // 2 + 1]
+    return int(min(middles, key=lambda place: distances[place]))
+
+
+def _highest(scores: np.ndarray) -> np.ndarray:
+    """Positions of the highest score; equal scores may have added up to sums that differ in the last digit."""
+    return np.flatnonzero(np.isclose(scores, scores.max(), rtol=0, atol=1e-9))
 
 
 def as_iob2(tags: Sequence[str]) -> list[str]:

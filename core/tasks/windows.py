@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+WINDOW_OVERLAP = 0.25
+"""Share of a window that it has in common with the next one."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Tokens ``start`` up to ``end`` of a text."""
@@ -38,6 +42,22 @@ def windows(num_tokens: int, size: int, overlap: int) -> list[Window]:
         start = min(found[-1].end - overlap, num_tokens - size)
         found.append(Window(start, start + size))
     return found
+
+
+def num_windows(num_tokens: int, size: int, overlap: int) -> int:
+    """How many ``windows`` there are, without making them."""
+    return 1 + -(-max(0, num_tokens - size) // (size - overlap))
+
+
+def window_shape(max_length: int, num_special: int) -> tuple[int, int]:
+    """Size and overlap of windows, in tokens of the text.
+
+    Args:
+        max_length: of an input, special tokens included.
+        num_special: tokens of every input that are not the text's.
+    """
+    size = max(1, max_length - num_special)
+    return size, min(int(size * WINDOW_OVERLAP), size - 1)
 
 
 def owner(position: int, candidates: list[Window]) -> int:

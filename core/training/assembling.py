@@ -12,13 +12,14 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from core.config import RunConfig
+from core.errors import ConfigError
 from core.main_memory import left_mib
 from core.models.building import build_classifier
 from core.models.catalogue import ModelInfo
 from core.models.heads import Classifier, HeadShape
 from core.models.processor_attention import NAME as PROCESSOR_ATTENTION
 from core.models.sizes import ModelSizes
-from core.models.trainable import choose_trainable, num_layers_with_gradients
+from core.models.trainable import check_layer_decay, choose_trainable, num_layers_with_gradients
 from core.tasks import Encoded, Task
 from core.tasks.base import LOSS, NO_DECISION, Decision
 from core.tasks.losses import LossOptions
@@ -29,7 +30,7 @@ from core.training.footprint import NO_LIMITS, Footprint, MemoryLimits
 from core.training.learning_rate import LearningRate, Schedule
 from core.training.loop import Loop
 from core.training.masking import TokenMasking
-from core.training.memory import use_gradient_checkpointing
+from core.training.memory import can_checkpoint_gradients, use_gradient_checkpointing
 from core.training.optimizers import HEAD_FACTOR, build_optimizer
 from core.training.predicting import EVALUATION_BATCH_FACTOR, Outputs, run_model
 from core.training.progress import Validation
@@ -80,10 +81,11 @@ class SplitPredictor:
         predictions, loss = self.predict(split)
         gold = self.task.gold(split.examples)
         result = self.task.evaluate(gold, predictions, self.outputs, loss)
+        counts = self.task.predicted_counts(predictions)
         return Validation(
             loss=loss,
             scores=self.task.flat_scores(result),
-            labels=self.task.label_rows(result),
+            labels=[{**row, "predicted": counts.get(row["label"], 0)} for row in self.task.label_rows(result)],
             outcomes=None if metric == LOSS else self.task.outcomes(gold, predictions, self.outputs, metric),
         )
 
@@ -108,7 +110,10 @@ def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs:
         lora_rank=learning.lora_rank,
         lora_alpha=learning.lora_alpha,
     )
+    check_layer_decay(classifier.pretrained, learning.layer_decay)
     if config.compute.gradient_checkpointing:
+        if not can_checkpoint_gradients(classifier):
+            raise ConfigError("compute.gradient_checkpointing", "is true, but the model does not support it. Leave it off.")
         use_gradient_checkpointing(classifier)
     return classifier
 
@@ -186,7 +191,7 @@ def assemble_loop(
         gradient_accumulation=training.gradient_accumulation,
         seed=training.seed,
         selection_metric=metric,
-        loss_options=_loss_options(config, task, encoded, len(outputs), accelerator.device),
+        loss_options=loss_options(config, task, encoded, len(outputs), accelerator.device),
         sampling_weights=_sampling_weights(config, task, splits["train"]),
         footprint=footprint_of(config, classifier, sizes, precision_name(accelerator)),
         left_mib=partial(left_mib, limits.max_memory_mib),
@@ -240,12 +245,12 @@ def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
     )
 
 
-def _loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
+def loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
+    """How the training loss departs from the plain one."""
     weights = None
     if config.loss.class_weights != "none":
         strength = {"square_root": 0.5, "balanced": 1.0}[config.loss.class_weights]
-        balanced = task.balanced_weights(encoded, num_outputs) ** strength
-        weights = torch.tensor(balanced, dtype=torch.float32, device=device)
+        weights = torch.tensor(task.balanced_weights(encoded, num_outputs, strength), dtype=torch.float32, device=device)
     return LossOptions(label_smoothing=config.loss.label_smoothing, label_weights=weights, focal_gamma=config.loss.focal_gamma)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from core.config import SECTIONS, RunConfig, field_names, locate
 from core.devices import Machine
 from core.errors import ConfigError
+from core.models.architectures import WITHOUT_CHECKPOINTING, WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
+from core.models.catalogue import ModelInfo
 from core.options import Option
 from core.tasks import Task
 
@@ -48,6 +50,31 @@ def check_combinations(config: RunConfig, task: Task, machine: Machine, *, total
             f"is {share:g}, which is all of the run's {total_steps:,} steps, so the learning rate would never be reached. "
             "Choose less.",
         )
+
+
+def check_architecture(config: RunConfig, info: ModelInfo) -> None:
+    """Refuse what a model's architecture has nothing for, as far as it is known by name.
+
+    Raises:
+        ConfigError: names a field, its value, and what would fit.
+    """
+    what = f"a model of type {info.architecture[:60]}"
+    if config.learning.layer_decay < 1 and info.architecture in WITHOUT_NUMBERED_LAYERS:
+        raise ConfigError(
+            "learning.layer_decay",
+            f"is {config.learning.layer_decay:g}, but {what} has no layers that could be told apart. Set it to 1.",
+        )
+    if config.learning.trainable == "top_layers" and info.architecture in WITHOUT_NUMBERED_LAYERS:
+        raise ConfigError(
+            "learning.trainable",
+            f"is top_layers, but {what} has no layers that could be told apart. Choose everything, lora or head.",
+        )
+    if config.learning.trainable == "all_but_embeddings" and info.architecture in WITHOUT_WORD_EMBEDDINGS:
+        raise ConfigError(
+            "learning.trainable", f"is all_but_embeddings, but {what} has no word vectors. Choose everything, lora or head."
+        )
+    if config.compute.gradient_checkpointing and info.architecture in WITHOUT_CHECKPOINTING:
+        raise ConfigError("compute.gradient_checkpointing", f"is true, but {what} does not support it. Leave it off.")
 
 
 def _check_used(config: RunConfig, task: Task) -> None:

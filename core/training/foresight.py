@@ -10,8 +10,7 @@ from core.config import RunConfig
 from core.devices import machine
 from core.main_memory import left_mib, total_mib
 from core.models.sizes import ModelSizes
-from core.tasks.token_classification import WINDOW_OVERLAP
-from core.tasks.windows import windows
+from core.tasks.windows import window_shape, windows
 from core.training.footprint import Footprint
 from core.training.pace import known_pace
 from core.training.recipes import batch_size_of
@@ -75,7 +74,7 @@ def foresee(
     Args:
         config: what is to be done.
         sizes: of the pretrained model.
-        num_examples: rows of each split.
+        num_examples: inputs that each split becomes.
         num_labels: of the data set.
         lengths: tokens of each input on a sample of the training split, as ``read_lengths`` gives them.
         precision: float32 or bfloat16.
@@ -111,8 +110,7 @@ def read_lengths(token_lengths: Sequence[int], limit: int, head_level: str) -> l
     """Tokens of each input that texts become: cut at the limit, or in overlapping windows where every word is answered for."""
     if head_level != "token":
         return [min(length, limit) for length in token_lengths]
-    size = max(1, limit - SPECIAL_TOKENS)
-    overlap = min(int(size * WINDOW_OVERLAP), size - 1)
+    size, overlap = window_shape(limit, SPECIAL_TOKENS)
     return [
         window.end - window.start + SPECIAL_TOKENS
         for length in token_lengths

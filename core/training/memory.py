@@ -106,7 +106,7 @@ class MemoryLadder:
                 f"Memory ran out with {before} inputs at a time; going on with {self.portion}, accumulated, so that the result "
                 "stays the same and only the time grows."
             )
-        if not self._checkpointing:
+        if not self._checkpointing and can_checkpoint_gradients(classifier):
             self._checkpointing = True
             use_gradient_checkpointing(classifier)
             return "Memory ran out even with one input at a time; gradient checkpointing is on from here."
@@ -120,6 +120,11 @@ class MemoryLadder:
             "There is not enough memory for a single text, even with gradient checkpointing. "
             "Choose a shorter longest input or a smaller model, or free memory, and run again."
         )
+
+
+def can_checkpoint_gradients(classifier: Classifier) -> bool:
+    """Whether transformers has gradient checkpointing for the encoder's architecture."""
+    return bool(getattr(classifier.pretrained, "supports_gradient_checkpointing", False))
 
 
 def use_gradient_checkpointing(classifier: Classifier) -> None:

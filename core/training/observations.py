@@ -22,6 +22,8 @@ SMALLEST_SUPPORT = 3
 SWALLOWING_SHARE = 0.9
 """Share of all predictions from which one label counts as swallowing everything."""
 
+PREDICTED_WORTH_A_WORD = 0.5
+"""Labels predicted for each label there is below which hardly anything is predicted; only where a text may have none."""
 
 RISE_WORTH_A_WORD = 1.1
 """Validation loss against its lowest from which a rise is worth a word where the score holds; less is chance."""
@@ -57,7 +59,7 @@ class Observer:
 
         Args:
             loss: of the validation split.
-            labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
+            labels: ``label``, ``f1``, ``support`` and ``predicted``, how often it was, of each label.
             best_epoch: the one whose weights are the best so far.
             epochs_without_gain: validations since the score last counted as a gain.
             epochs: of the whole run.
@@ -127,15 +129,16 @@ class Observer:
 
 
 def _swallower(labels: Sequence[Mapping[str, Any]]) -> str | None:
-    """The label that nearly everything is predicted as while it is far from being everything, if there is one."""
-    predicted = {
-        str(row["label"]): row["recall"] * row["support"] / row["precision"] if row["precision"] else 0.0 for row in labels
-    }
-    total, support = sum(predicted.values()), sum(row["support"] for row in labels)
+    """The label that nearly everything is predicted as while it is far from being everything, if there is one.
+
+    Where hardly anything is predicted at all, no label swallows the rest.
+    """
+    predicted, support = sum(row["predicted"] for row in labels), sum(row["support"] for row in labels)
+    if not support or predicted < PREDICTED_WORTH_A_WORD * support:
+        return None
     for row in labels:
-        name = str(row["label"])
-        if total and predicted[name] / total > SWALLOWING_SHARE and row["support"] / support < SWALLOWING_SHARE - 0.2:
-            return name
+        if row["predicted"] / predicted > SWALLOWING_SHARE and row["support"] / support < SWALLOWING_SHARE - 0.2:
+            return str(row["label"])
     return None
 
 

@@ -13,11 +13,13 @@ from core.config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
 from core.devices import cpu_precision, machine
 from core.errors import ConfigError, DatasetError
+from core.models.architectures import WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
 from core.models.catalogue import ModelInfo, describe
 from core.models.sizes import sizes_of
 from core.tasks import get_task
-from core.training.combinations import check_combinations, without_unread
+from core.training.combinations import check_architecture, check_combinations, without_unread
 from core.training.foresight import ANYWHERE, Surroundings, foresee, read_lengths
+from core.training.planned_inputs import planned_inputs
 from core.training.recipes import Facts, Recommendation, batch_size_of, get_recipe
 from core.training.token_limits import cut_at
 
@@ -98,8 +100,14 @@ def new_run_config(
 
 
 def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
-    """What a recipe chose, without hidden words where the model has nothing to put in their place."""
-    return recommendation if info.can_hide_tokens else recommendation.without("token_masking")
+    """What a recipe chose, without what the model has nothing for: hidden words, layers by number, word vectors."""
+    left_out = [] if info.can_hide_tokens else ["token_masking"]
+    trainable = recommendation.values.get("trainable")
+    if info.architecture in WITHOUT_NUMBERED_LAYERS:
+        left_out += ["layer_decay", "top_layers"] + ["trainable"] * (trainable == "top_layers")
+    if info.architecture in WITHOUT_WORD_EMBEDDINGS and trainable == "all_but_embeddings":
+        left_out.append("trainable")
+    return functools.reduce(Recommendation.without, left_out, recommendation)
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
@@ -146,17 +154,18 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         raise ConfigError(
             "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
         )
+    check_architecture(config, info)
     check_combinations(
         config,
         task,
         machine(),
-        total_steps=_steps_per_epoch(config, dataset.num_examples["train"]) * config.training.epochs,
+        total_steps=_steps_per_epoch(config, planned_inputs(dataset, info, longest).count) * config.training.epochs,
         pooled_head=has_pooled_head(config, task.head_level, info),
     )
 
 
-def _steps_per_epoch(config: RunConfig, num_train: int) -> int:
-    return -(-num_train // (batch_size_of(config, num_train) * config.training.gradient_accumulation))
+def _steps_per_epoch(config: RunConfig, num_inputs: int) -> int:
+    return -(-num_inputs // (batch_size_of(config, num_inputs) * config.training.gradient_accumulation))
 
 
 def has_pooled_head(config: RunConfig, head_level: str, info: ModelInfo) -> bool:
@@ -172,6 +181,7 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
         head_level=get_task(dataset.task).head_level,
         exclusive_labels=get_task(dataset.task).exclusive_labels,
         num_train=dataset.num_examples.get("train", 0),
+        num_inputs=planned_inputs(dataset, info, None).count if dataset.num_examples.get("train") else 0,
         num_labels=len(dataset.labels),
         smallest_label=min(counts.values(), default=0),
         largest_label=max(counts.values(), default=0),
@@ -194,8 +204,8 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Sur
         info: the model.
         surroundings: where it will work; a time is told only where the machine's pace is known there.
     """
-    num_train = dataset.num_examples["train"]
-    steps_per_epoch = _steps_per_epoch(config, num_train)
+    inputs = planned_inputs(dataset, info, config.model.max_length)
+    steps_per_epoch = _steps_per_epoch(config, inputs.count)
     limit = min(config.model.max_length or info.max_length, info.max_length)
     lengths = _token_lengths(info, dataset)
     here = machine()
@@ -207,7 +217,10 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Sur
     foreseen = foresee(
         config,
         None if info.folder is None else sizes_of(info.folder),
-        dataset.num_examples,
+        {
+            split: round(number * inputs.count / max(1, dataset.num_examples["train"]))
+            for split, number in dataset.num_examples.items()
+        },
         len(dataset.labels),
         read_lengths(lengths, limit, head_level),
         precision=precision,
@@ -236,7 +249,8 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Sur
     elif cut.num_texts:
         notes.append(
             f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
-            "they are read in overlapping windows and lose nothing."
+            "they are read in overlapping windows and lose nothing. "
+            f"All training texts are {'' if inputs.is_exact else 'about '}{inputs.count:,} inputs, by which steps are counted."
         )
     if not is_native and not (on_gpu and here.device == "mps"):  # some of Apple's have it
         notes.append(

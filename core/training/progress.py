@@ -18,8 +18,8 @@ class Validation:
     Attributes:
         loss: mean over the split.
         scores: the task's flat scores.
-        labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label.
-        outcomes: what its rows came to for the score that chooses the epoch; nothing where that is the loss.
+        labels: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and ``predicted`` (how often it was) of each label.
+        outcomes: what its rows came to for the score that chooses the epoch; ``None`` where that is the loss.
     """
 
     loss: float

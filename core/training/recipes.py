@@ -19,6 +19,7 @@ class Facts:
     Attributes:
         head_level, exclusive_labels: as the task says.
         num_train: examples of the training split.
+        num_inputs: what the model reads of them in an epoch; more where long texts are read in windows.
         num_labels: labels, or entity types.
         smallest_label, largest_label: training examples of the rarest and of the most frequent label.
         num_parameters, num_layers: of the model; nothing where it has not been downloaded yet, or does not say.
@@ -42,6 +43,11 @@ class Facts:
     token_lengths: Sequence[int]
     has_gpu: bool
     precision: str
+    num_inputs: int | None = None
+
+    def steps(self, batch_size: int) -> int:
+        """Optimizer steps of an epoch."""
+        return -(-(self.num_inputs or self.num_train) // batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +129,9 @@ def automatic(facts: Facts) -> Recommendation:
             else f"batches of {batch_size} are fast and still precise."
         ),
     )
-    steps_per_epoch = -(-facts.num_train // batch_size)
+    steps_per_epoch = max(1, facts.steps(batch_size))
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(STEPS_WANTED / steps_per_epoch)))
-    recommendation = recommendation.but("epochs", epochs, _epochs_reason(epochs, facts.num_train, batch_size))
+    recommendation = recommendation.but("epochs", epochs, _epochs_reason(epochs, epochs * steps_per_epoch))
     large = (facts.num_parameters or 0) > LARGE_MODEL
     learning_rate = 5e-5 if large else 3e-4 if facts.head_level == "token" else 2e-4
     recommendation = recommendation.but(
@@ -189,8 +195,7 @@ def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendat
     )
 
 
-def _epochs_reason(epochs: int, num_train: int, batch_size: int) -> str:
-    steps = epochs * -(-num_train // batch_size)
+def _epochs_reason(epochs: int, steps: int) -> str:
     return f"{epochs} epochs give about {steps:,} steps; the best one on validation is kept."
 
 
@@ -235,7 +240,7 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
             LARGE_BATCH,
             f"{facts.num_train:,} training examples: steps enough even in large batches, which are fast.",
         )
-        .but("epochs", FEWEST_EPOCHS, _epochs_reason(FEWEST_EPOCHS, facts.num_train, LARGE_BATCH))
+        .but("epochs", FEWEST_EPOCHS, _epochs_reason(FEWEST_EPOCHS, FEWEST_EPOCHS * facts.steps(LARGE_BATCH)))
         .but("learning_rate", 4e-4, "What many texts agree on is to be trusted more, so each step may be larger.")
         .but("layer_decay", 0.85, "Lower layers take smaller steps, so that what they know of language stays.")
     )
@@ -248,7 +253,7 @@ def quick_look(facts: Facts) -> Recommendation:
     """A first impression in about a minute; the figures will be below what the data allow."""
     base = automatic(facts)
     batch_size = max(32, int(base.values["batch_size"]))
-    steps_per_epoch = max(1, -(-facts.num_train // batch_size))
+    steps_per_epoch = max(1, facts.steps(batch_size))
     epochs = min(6, max(1, round(200 / steps_per_epoch)))
     return base.but("batch_size", batch_size, "Large enough to be fast.").but(
         "epochs", epochs, f"{epochs} epoch{'s' if epochs > 1 else ''}: just enough to see whether the labels can be learned."

@@ -72,7 +72,18 @@ def test_a_wrong_option_is_named_and_nothing_is_launched(
     assert workspace.runs() == []
 
 
-@pytest.mark.parametrize("text", ["training:\n  epoch: 3\n", "- a list\n", "training: [", "colour: red\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "training:\n  epoch: 3\n",
+        "- a list\n",
+        "training: [",
+        "colour: red\n",
+        "model: &m {model: bundled}\nhead: *m\n",
+        "[" * 20_000,
+        "training:\n  epochs: 2020-13-45\n",
+    ],
+)
 def test_a_file_that_is_no_run_config_is_refused(command: Command, workspace, tmp_path: Path, text: str) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)

@@ -55,6 +55,25 @@ def test_windows_ask_for_every_word_once_and_decoding_gives_its_tag_back(
     assert decoded["predicted"][0] == tags
 
 
+def test_a_word_is_judged_in_the_window_where_it_has_the_most_context(tiny_model: Path) -> None:
+    """Each word is a token here, so that words and tokens have the same numbers."""
+    words = [WORDS[i % 30] for i in range(60)]
+    tags = [("O", "B-LOC", "B-PER")[i % 3] for i in range(60)]
+    examples = sentences(words, tags)
+    encoded = ENTITIES.encode(examples, load_tokenizer(tiny_model), LABEL2ID, 18)  # of 16 words, 4 of them shared
+
+    shown = [ids[1:-1] for ids in encoded.input_ids]
+    first_word = [0, 12, 24, 36, 44]
+    assert [len(ids) for ids in shown] == [16] * 5
+    for pairs, start in zip(encoded.alignment, first_word, strict=True):
+        for position, word in pairs:
+            assert position - 1 == word - start
+            elsewhere = [min(word - other, other + 15 - word) for other in first_word if other <= word < other + 16]
+            assert min(word - start, start + 15 - word) == max(elsewhere)
+    # Seen from the other end: where windows meet, each answers for the half of what they share that lies nearer to its middle.
+    assert [(pairs[0][1], pairs[-1][1]) for pairs in encoded.alignment] == [(0, 13), (14, 25), (26, 37), (38, 47), (48, 59)]
+
+
 def test_only_the_first_token_of_a_word_is_learned(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
     examples = sentences(["zzz", "anna"], ["O", "B-PER"])  # "zzz" is cut into three pieces

@@ -52,8 +52,24 @@ def test_balanced_weights_make_every_label_weigh_alike() -> None:
     assert weights[2] == 1.0
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_weights_keep_a_mean_of_one_over_the_data_whatever_their_strength(strength: float) -> None:
+    """A mean of less would be a lower learning rate that nobody asked for."""
+    counts = np.array([*np.arange(1, 77) ** 2, 0])
+
+    weights = exclusive_weights(counts, strength)
+
+    assert (weights * counts).sum() / counts.sum() == pytest.approx(1.0)
+    assert weights[76] == 1.0
+    assert weights[0] / weights[9] == pytest.approx(100.0**strength)
+
+
+def test_square_roots_of_positive_weights_go_half_the_way() -> None:
+    assert positive_weights(np.array([10, 50, 0]), 100, 0.5).tolist() == [3.0, 1.0, 1.0]
+
+
 def test_positive_weights_make_yes_and_no_weigh_alike() -> None:
-    assert positive_weights(np.array([10, 50, 0]), 100).tolist() == [9.0, 1.0, 1.0]
+    assert positive_weights(np.array([10, 50, 0, 100]), 100).tolist() == [9.0, 1.0, 1.0, 1.0]
 
 
 def test_label_smoothing_aims_below_certainty() -> None:

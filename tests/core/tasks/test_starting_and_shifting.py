@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.models.building import load_tokenizer
@@ -45,5 +46,57 @@ def test_a_model_that_says_outside_too_often_is_made_less_ready_to() -> None:
     assert shift[1:].tolist() == [0.0, 0.0]
 
 
+SHIFTS = [-3, -2, -1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("scores", "shift"),
+    [
+        pytest.param([0.0] * 5, 0, id="full tie at zero"),
+        pytest.param([0.7] * 5, 0, id="full tie"),
+        pytest.param([0.2, 0.8, 0.8, 0.8, 0.8], 0, id="middle of a plateau of three after smoothing"),
+        pytest.param([0.8, 0.8, 0.8, 0.8, 0.1], -2, id="a plateau that ends before 0"),
+        pytest.param([0.8, 0.8, 0.1, 0.1, 0.1], -3, id="one best at the edge"),
+        pytest.param([0.8, 0.8, 0.1, 0.8, 0.8], 1, id="two plateaus, the nearer one"),
+        pytest.param([0.1, 0.1, 0.1, 0.8, 0.8], 1, id="the other edge"),
+    ],
+)
+def test_the_shift_taken_lies_in_the_middle_of_the_best_ones_nearest_to_none(scores: list[float], shift: int) -> None:
+    assert SHIFTS[middle_of_best(scores, SHIFTS)] == shift
+
+
+def test_of_two_in_the_middle_the_smaller_shift_is_taken() -> None:
+    # Smoothed, the best are those at -3, -2, -1 and 0; -2 and -1 stand in the middle.
+    assert SHIFTS[middle_of_best([0.8, 0.8, 0.8, 0.8, 0.8 - 1e-12], SHIFTS)] == 0
+    wide = [-5, *[-4, -3, -2, -1], 0, 1]
+    assert wide[middle_of_best([0.1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8], wide)] == -1
+
+
 def test_a_lucky_single_value_does_not_win() -> None:
-    assert middle_of_best([0.1, 0.9, 0.1, 0.6, 0.7, 0.6]) == 4
+    assert middle_of_best([0.1, 0.9, 0.1, 0.6, 0.7, 0.6], [-5, -4, -3, -2, -1, 0]) == 4
+
+
+def shift_of(gold_tags: list[list[str]], scores: list[np.ndarray]) -> np.ndarray:
+    """The shift for one type, PER, where every token is a word of its own."""
+    task = get_task("token_classification")
+    lengths = [len(tags) for tags in gold_tags]
+    encoded = Encoded(
+        input_ids=[[0] * length for length in lengths],
+        targets=[],
+        example=np.arange(len(gold_tags)),
+        num_examples=len(gold_tags),
+        alignment=[[(i, i) for i in range(length)] for length in lengths],
+    )
+    return task.output_shift(pd.Series(gold_tags), encoded, scores, task.output_labels(["PER"]))
+
+
+@pytest.mark.parametrize(
+    ("tags", "scores"),
+    [
+        pytest.param(["O", "O"], [[1.0, 0.0, -9], [2.0, 0.0, -9]], id="validation has no entity"),
+        pytest.param(["O", "B-PER"], [[20.0, 0.0, -9], [0.0, 20.0, -9]], id="right whatever the shift"),
+        pytest.param(["O", "B-PER"], [[0.0, 20.0, -9], [20.0, 0.0, -9]], id="wrong whatever the shift"),
+    ],
+)
+def test_where_validation_prefers_no_shift_the_outputs_stay_as_they_are(tags: list[str], scores: list[list[float]]) -> None:
+    assert shift_of([tags], [np.array(scores, dtype=np.float32)]).tolist() == [0.0, 0.0, 0.0]

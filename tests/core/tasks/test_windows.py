@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.tasks.token_classification import first_tokens
-from core.tasks.windows import owner, windows
+from core.tasks.windows import num_windows, owner, windows
 
 
 @given(num_tokens=st.integers(0, 200), size=st.integers(1, 40), data=st.data())
@@ -16,6 +16,13 @@ def test_windows_cover_every_token_and_stay_within_the_size(num_tokens: int, siz
     assert [window.start for window in found] == sorted({window.start for window in found})
 
 
+@given(num_tokens=st.integers(0, 200), size=st.integers(1, 40), data=st.data())
+def test_windows_can_be_counted_without_making_them(num_tokens: int, size: int, data: st.DataObject) -> None:
+    overlap = data.draw(st.integers(0, size - 1))
+
+    assert num_windows(num_tokens, size, overlap) == len(windows(num_tokens, size, overlap))
+
+
 @given(num_tokens=st.integers(1, 200), size=st.integers(1, 40), data=st.data())
 def test_every_token_has_an_owner_that_shows_it(num_tokens: int, size: int, data: st.DataObject) -> None:
     found = windows(num_tokens, size, data.draw(st.integers(0, size - 1)))
@@ -26,11 +33,26 @@ def test_every_token_has_an_owner_that_shows_it(num_tokens: int, size: int, data
 
 
 def test_a_token_in_the_overlap_belongs_where_it_has_more_context() -> None:
-    found = windows(num_tokens=18, size=10, overlap=2)
+    found = windows(num_tokens=16, size=10, overlap=4)
 
-    assert [(window.start, window.end) for window in found] == [(0, 10), (8, 18)]
-    assert owner(7, found) == 0
-    assert owner(10, found) == 1
+    assert [(window.start, window.end) for window in found] == [(0, 10), (6, 16)]
+    assert [owner(position, found) for position in range(16)] == [0] * 8 + [1] * 8
+
+
+@given(num_tokens=st.integers(1, 200), size=st.integers(2, 40), data=st.data())
+def test_no_window_shows_a_token_more_context_than_its_owner(num_tokens: int, size: int, data: st.DataObject) -> None:
+    """Context is what the window shows on the shorter side; with two tokens in common, no owner shows none within a text."""
+    overlap = data.draw(st.integers(0, size - 1))
+    found = windows(num_tokens, size, overlap)
+
+    for position in range(num_tokens):
+        shown = [
+            min(position - window.start, window.end - 1 - position) for window in found if window.start <= position < window.end
+        ]
+        mine = found[owner(position, found)]
+        context = min(position - mine.start, mine.end - 1 - position)
+        assert context == max(shown)
+        assert context > 0 or position in (0, num_tokens - 1) or overlap < 2 or size < 3
 
 
 def test_first_token_of_each_word_even_where_a_token_holds_the_space_before_it() -> None:

@@ -3,13 +3,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import pytest
+
 from core.training.observations import Observer, not_finite, stopped_early, what_is_remarkable
 from core.training.progress import Progress, Rule, Validation
 
 
-def row(label: str, *, precision: float = 0.8, recall: float = 0.8, support: int = 10) -> dict[str, Any]:
+def row(
+    label: str, *, precision: float = 0.8, recall: float = 0.8, support: int = 10, predicted: int | None = None
+) -> dict[str, Any]:
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return {"label": label, "precision": precision, "recall": recall, "f1": f1, "support": support}
+    count = support if predicted is None else predicted
+    return {"label": label, "precision": precision, "recall": recall, "f1": f1, "support": support, "predicted": count}
 
 
 def look(
@@ -54,7 +59,10 @@ def test_a_label_with_hardly_any_examples_is_not_called_out() -> None:
 
 
 def test_one_label_that_swallows_everything_twice_in_a_row_is_named_with_the_epoch() -> None:
-    swallowing = [row("a", precision=0.1, recall=1.0, support=10), row("b", precision=0, recall=0, support=90)]
+    swallowing = [
+        row("a", precision=0.1, recall=1.0, support=10, predicted=98),
+        row("b", precision=0, recall=0, support=90, predicted=2),
+    ]
     recovered, observer = [row("a"), row("b")], Observer()
 
     said = [look(observer, 1.0, labels) for labels in (swallowing, recovered, swallowing, swallowing, recovered)]
@@ -64,10 +72,39 @@ def test_one_label_that_swallows_everything_twice_in_a_row_is_named_with_the_epo
 
 
 def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
-    labels = [row("a", precision=0.95, recall=1.0, support=95), row("b", precision=1.0, recall=0.2, support=5)]
+    labels = [
+        row("a", precision=0.95, recall=1.0, support=95, predicted=99),
+        row("b", precision=1.0, recall=0.2, support=5, predicted=1),
+    ]
 
     observer = Observer()
     assert [look(observer, 2.0, labels) for _ in range(2)] == [[], []]
+
+
+def test_wrong_predictions_count_as_predictions() -> None:
+    """Only A is ever right, and nine in ten predictions are of others."""
+    labels = [
+        row("A", precision=1.0, recall=0.5, support=20, predicted=10),
+        row("B", precision=0, recall=0, support=40, predicted=40),
+        row("C", precision=0, recall=0, support=40, predicted=50),
+    ]
+    observer = Observer()
+
+    assert [look(observer, labels=labels) for _ in range(2)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param([row("A", support=10, predicted=3), row("B", support=30, predicted=0)], id="hardly anything"),
+        pytest.param([row("A", support=0, predicted=5), row("B", support=0, predicted=0)], id="nothing is in gold"),
+        pytest.param([row("A", support=10, predicted=0), row("B", support=30, predicted=0)], id="nothing at all"),
+    ],
+)
+def test_where_hardly_anything_is_predicted_no_label_swallows_the_rest(labels: list[dict[str, Any]]) -> None:
+    observer = Observer()
+
+    assert [look(observer, labels=labels) for _ in range(2)] == [[], []]
 
 
 def told(losses: Sequence[float], scores: Sequence[float], rule: Rule) -> tuple[Progress, list[str]]:
