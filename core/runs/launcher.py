@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from core.errors import NotFoundError, RunError
 from core.runs import processes
 from core.runs.devices_in_use import VISIBLE, Shortage
-from core.runs.endings import headline, read_ending
+from core.runs.endings import has_announced_itself, headline, read_ending
 from core.runs.placement import Placement
 from core.runs.records import RunRecord, RunState
 from core.runs.resident import Resident
@@ -181,8 +181,9 @@ class Launcher:
 
     def _look_after(self, record: RunRecord) -> None:
         run_dir = self._run_dir(record)
-        if record.worker is None or not processes.is_alive(record.worker):
-            # The owner before this one may have been killed between starting a worker and noting it.
+        if record.worker is None or not (processes.is_alive(record.worker) or has_announced_itself(record, run_dir)):
+            # The owner before this one may have been killed between starting a worker and noting it. One that was noted and said
+            # that it is up is the right one: whoever has its arguments now, its last word is how the run ended.
             found = processes.find(self._arguments(record))
             if found is not None:
                 record = self._store.set_worker(record.id, found)
