@@ -27,6 +27,7 @@ from core.runs.run_dir import RunDir
 from core.runs.stopping import Stops, StopTimes
 from core.runs.store import Store
 from core.runs.waiting import disk_is_short, why_to_end
+from core.runs.working_time import WorkingTimes
 from core.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Launcher:
         self._placement = Placement(store, settings, max_running=max_running, gpu_ids=gpu_ids)
         self._stops = Stops(stop_times or StopTimes())
         self.resident = resident or Resident(worker_command)
+        self._at_work = WorkingTimes()
         self._ended_for: dict[str, str] = {}
         self.watches = False
         """Whether another process was found to look after the queue."""
@@ -191,7 +193,7 @@ class Launcher:
             self._settle(record, run_dir)
         elif record.stop_requested:
             self._stops.press(record, run_dir, record.worker)
-        elif record.id not in self._ended_for and (reason := why_to_end(self._settings, processes.age_s(record.worker))):
+        elif record.id not in self._ended_for and (reason := why_to_end(self._settings, self._at_work.of(record, run_dir))):
             self._ended_for[record.id] = reason
             processes.send(record.worker, signal.SIGTERM)
 
@@ -214,6 +216,7 @@ class Launcher:
             headline=score,
         )
         self._stops.forget(record.id)
+        self._at_work.forget(record.id)
         if record.worker is not None:
             processes.forget(record.worker)
 

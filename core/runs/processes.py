@@ -91,10 +91,12 @@ def is_alive(worker: WorkerIdentity) -> bool:
 
 def age_s(worker: WorkerIdentity) -> float | None:
     """Seconds since a process that runs was started, whatever was done to the clock; nothing if it is gone."""
-    if not is_alive(worker):
-        return None
-    now = time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
-    return max(0.0, now - worker.started_at)
+    return max(0.0, clock_s() - worker.started_at) if is_alive(worker) else None
+
+
+def clock_s() -> float:
+    """Now, in seconds by the clock that start times of processes are told by; the same in every process of a machine."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
 
 
 def exit_code(worker: WorkerIdentity) -> int | None:

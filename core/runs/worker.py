@@ -25,6 +25,7 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import UserError
+from core.runs import processes
 from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
 from core.runs.endings import NO_ROOM
@@ -154,7 +155,8 @@ def _speak_into(log_file: Path) -> None:
 def _work(run_dir: RunDir, dataset_folder: Path, *, finish_now: bool, niceness: int) -> int:
     run_dir.end_torn_lines()
     recorder = RunRecorder(run_dir)
-    recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()))
+    # How long it is at the run counts from here, however long it had waited for one.
+    recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()), clock_s=processes.clock_s())
     run_dir.error_file.unlink(missing_ok=True)
     run_dir.make_reserve()
     _set_damage_aside(run_dir, recorder)
