@@ -38,7 +38,8 @@ LOADS_NO_TORCH = (
 # Room -> rooms it may import from, itself aside. A longer name is a room within a room.
 ARROWS = {
     "core.errors": set(),
-    "core.devices": set(),
+    "core.system": set(),
+    "core.devices": {"core.system"},
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
@@ -51,7 +52,8 @@ ARROWS = {
     "core.models": {"core.errors", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
+        "core.errors", "core.config", "core.options", "core.devices", "core.system", "core.tasks", "core.models",
+        "core.datasets.dataset",
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
@@ -67,7 +69,7 @@ ARROWS = {
     "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
         "core.errors", "core.config", "core.settings", "core.folders", "core.tasks", "core.models", "core.datasets.dataset",
-        "core.training",
+        "core.training", "core.system",
     },
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.settings import PROJECT_ROOT
+from core.system import usable_cores
 
 GRACE_S = 20.0
 """How long the worker may take to say itself why a companion gave up; usually both met the same error."""
@@ -164,15 +165,21 @@ def _size(config: RunConfig) -> int:
 
 
 def _environment(size: int, meeting: Path, threads: int) -> dict[str, str]:
-    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
     return {
         "WORLD_SIZE": str(size),
         "LOCAL_WORLD_SIZE": str(size),
         "TUNEBOARD_MEETING": meeting.as_uri(),
-        "GLOO_SOCKET_IFNAME": loopback,
-        "NCCL_SOCKET_IFNAME": loopback,
-        "OMP_NUM_THREADS": str(max(1, (threads or os.cpu_count() or 1) // size)),
+        "OMP_NUM_THREADS": str(max(1, (threads or usable_cores()) // size)),
+        "GLOO_SOCKET_IFNAME": _loopback(),
+        "NCCL_SOCKET_IFNAME": _loopback(),
     }
+
+
+def _loopback() -> str:
+    """What the machine's own interface is called; a name that nothing has, rather than none, where it cannot be found: the
+    processes must not talk over any other."""
+    names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
+    return next((name for name in names if name.startswith("lo")), "lo")
 
 
 def _watch(companions: list[subprocess.Popen[bytes]], done: threading.Event, on_loss: Callable[[str], None]) -> None:

@@ -97,7 +97,7 @@ def _words(record: RunRecord, run_dir: RunDir) -> list[dict[str, Any]]:
 
 
 def _cause_of_death(record: RunRecord, run_dir: RunDir, exit_code: int | None, kills: OomKills) -> str:
-    if record.worker is not None and record.worker.boot_id != processes.boot_id():
+    if record.worker is not None and not processes.is_of_this_boot(record.worker):
         return "The machine was restarted while the run was at work."
     words = _words(record, run_dir)
     ran_out = _ran_out_of_memory(words, kills)

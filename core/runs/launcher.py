@@ -9,7 +9,6 @@ an owner that was killed is followed by one that adopts the workers that live an
 import dataclasses
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,13 +16,14 @@ from collections.abc import Sequence
 from filelock import FileLock, Timeout
 
 from core.errors import NotFoundError, RunError
-from core.runs import processes
+from core.runs import processes, stop_requests
 from core.runs.devices_in_use import VISIBLE, Shortage
 from core.runs.endings import has_announced_itself, headline, read_ending
 from core.runs.placement import Placement
 from core.runs.records import RunRecord, RunState
 from core.runs.resident import Resident
 from core.runs.run_dir import RunDir
+from core.runs.stop_requests import Stop
 from core.runs.stopping import Stops, StopTimes
 from core.runs.store import Store
 from core.runs.waiting import disk_is_short, why_to_end
@@ -195,7 +195,7 @@ class Launcher:
             self._stops.press(record, run_dir, record.worker)
         elif record.id not in self._ended_for and (reason := why_to_end(self._settings, self._at_work.of(record, run_dir))):
             self._ended_for[record.id] = reason
-            processes.send(record.worker, signal.SIGTERM)
+            stop_requests.send(record.worker, run_dir, Stop.BY_MACHINE)
 
     def _settle(self, record: RunRecord, run_dir: RunDir) -> None:
         """Bring the end of a worker that is gone into the catalogue."""

@@ -60,7 +60,7 @@ class RunRecorder:
     def __init__(self, run_dir: RunDir) -> None:
         self.run_dir = run_dir
         self.tensorboard = TensorBoardLog(run_dir.tensorboard)
-        self.signals = StopSignals(self._leave)
+        self.signals = StopSignals(self._leave, run_folder=run_dir.folder)
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Append a line of figures; the log gets the ones people look for."""
@@ -93,9 +93,8 @@ class RunRecorder:
         os._exit(EXIT_CODES[RunState.FAILED])
 
     def _leave(self) -> None:
-        self.state(
-            RunState.INTERRUPTED, "Stopped by the machine before this step was done. Resume goes on from the last checkpoint."
-        )
+        state = self.signals.stopped_by or RunState.INTERRUPTED
+        self.state(state, "Stopped before this step was done. Resume goes on from the last checkpoint, if there is one.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
