@@ -21,7 +21,7 @@ BLOCK = f"import sys; sys.modules |= dict.fromkeys({BLOCKED!r}); "
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", BLOCK + code, *arguments],
+        [sys.executable, "-c", f"{BLOCK}\n{code}", *arguments],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
@@ -79,3 +79,18 @@ def test_a_worker_trains_and_its_model_predicts(tmp_path: Path, tiny_model: Path
     )
     predicted = python("from pathlib import Path\n" + predict.replace("sys.argv[1]", "Path(sys.argv[1])"), str(run_dir.model))
     assert json.loads(predicted.stdout)[0]["label"] in dataset.labels
+
+
+def test_a_run_goes_on_without_tensorboard(tmp_path: Path) -> None:
+    code = """
+from pathlib import Path
+from core.runs.tensorboard_log import TensorBoardLog
+log = TensorBoardLog(Path(sys.argv[1]) / "tensorboard")
+log.add({"step": 1, "train/loss": 0.5})
+assert log.has_failed
+log.add({"step": 2, "train/loss": 0.4})
+"""
+    ended = python(code, str(tmp_path))
+
+    assert ended.returncode == 0, ended.stderr
+    assert list(tmp_path.iterdir()) == []
