@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from core.runs.records import WorkerIdentity
-from core.system import counts_since_boot, on_its_own
+from core.system import counts_since_boot, has_signals, on_its_own
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
@@ -145,7 +145,7 @@ def end(worker: WorkerIdentity) -> bool:
     Returns:
         whether it was there.
     """
-    if hasattr(signal, "SIGKILL"):
+    if has_signals():
         return send(worker, signal.SIGKILL)
     try:
         process = psutil.Process(worker.pid)  # makes sure by itself that nobody else has the pid by then
