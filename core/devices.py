@@ -3,11 +3,12 @@
 import functools
 import os
 import platform
-import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from core.system import main_memory_mib, usable_cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,24 +51,14 @@ class Machine:
         return f"{self.gpu}, {self.gpu_memory_mib / 1024:.0f} GiB" if self.gpu_memory_mib else self.gpu
 
 
-def memory_in_use_mib() -> int:
-    """Main memory this process holds now (its peak, where the system tells no more)."""
-    try:
-        resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        return resident_pages * os.sysconf("SC_PAGE_SIZE") // 2**20
-    except (OSError, ValueError, IndexError):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak // (2**20 if platform.system() == "Darwin" else 2**10)
-
-
 @functools.cache
 def machine() -> Machine:
     """This machine; looked at once per process."""
     gpu, gpu_memory_mib, precision = _first_gpu()
     return Machine(
         processor=_processor_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_mib=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+        cores=usable_cores(),
+        memory_mib=main_memory_mib(),
         gpu=gpu,
         gpu_memory_mib=gpu_memory_mib,
         precision=cpu_precision() if gpu is None else precision,

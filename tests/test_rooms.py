@@ -41,8 +41,9 @@ LOADS_NO_TORCH = (
 # Room -> rooms it may import from, itself aside. A longer name is a room within a room.
 ARROWS = {
     "core.errors": set(),
-    "core.devices": set(),
-    "core.main_memory": {"core.devices"},
+    "core.system": set(),
+    "core.devices": {"core.system"},
+    "core.main_memory": {"core.devices", "core.system"},
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
@@ -56,8 +57,8 @@ ARROWS = {
     "core.models": {"core.errors", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.main_memory", "core.evaluation", "core.tasks",
-        "core.models", "core.datasets.dataset",
+        "core.errors", "core.config", "core.options", "core.devices", "core.main_memory", "core.system", "core.evaluation",
+        "core.tasks", "core.models", "core.datasets.dataset",
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
@@ -72,8 +73,8 @@ ARROWS = {
     },
     "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
-        "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.tasks", "core.models",
-        "core.datasets.dataset", "core.training",
+        "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.system", "core.tasks",
+        "core.models", "core.datasets.dataset", "core.training",
     },
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ machine's own loopback interface.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.settings import PROJECT_ROOT
+from core.system import usable_cores
 
 GRACE_S = 20.0
 """How long the worker may take to say itself why a companion gave up; usually both met the same error."""
@@ -54,17 +55,16 @@ def company(
     if size < 2:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="tuneboard-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".meeting-", dir=run_folder, ignore_cleanup_errors=True) as folder:
         shared = _environment(size, Path(folder) / "meeting", threads)
         before = {name: os.environ.get(name) for name in (*shared, "RANK", "LOCAL_RANK")}
         os.environ.update({**shared, "RANK": "0", "LOCAL_RANK": "0"})
-        command = [sys.executable, "-m", "core.runs.companions", str(run_folder), "--dataset", str(dataset_folder)]
         companions = [
             subprocess.Popen(
-                command,
+                command(run_folder, dataset_folder),
                 cwd=PROJECT_ROOT,
                 env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # held open by this process for as long as it lives: see leave_with_the_worker
             )
             for rank in range(1, size)
         ]
@@ -78,12 +78,17 @@ def company(
             watch.join()
             for companion in companions:
                 companion.kill()
-                companion.wait()
+                companion.communicate()
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+
+
+def command(run_folder: Path, dataset_folder: Path) -> list[str]:
+    """The command line of a companion, in another order than the worker's, by which the worker is found again."""
+    return [sys.executable, "-m", "core.runs.companions", "--dataset", str(dataset_folder), str(run_folder)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the worker alone hears them, and stops all in the same step
-    threading.Thread(target=_leave_with_the_worker, args=(os.getppid(),), daemon=True).start()
+    leave_with_the_worker()
 
     from core.datasets.dataset import open_dataset
     from core.main_memory import cap_own_memory
@@ -121,6 +126,22 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainingStopped:
         return 0
     return 0
+
+
+def leave_with_the_worker() -> None:
+    """From now on, end this process when the worker is gone, even where it waits for the worker in the middle of a step.
+
+    Standard input is a pipe whose other end the worker alone holds, and never writes to: it ends with the worker, at once and on
+    every system. A parent's process id tells less: Windows goes on giving the one that is gone.
+    """
+    threading.Thread(target=_end_with_standard_input, name="leaves-with-the-worker", daemon=True).start()
+
+
+def _end_with_standard_input() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    os._exit(1)
 
 
 class _Silent:
@@ -151,15 +172,21 @@ def _size(config: RunConfig) -> int:
 
 
 def _environment(size: int, meeting: Path, threads: int) -> dict[str, str]:
-    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
     return {
         "WORLD_SIZE": str(size),
         "LOCAL_WORLD_SIZE": str(size),
         "TUNEBOARD_MEETING": meeting.as_uri(),
-        "GLOO_SOCKET_IFNAME": loopback,
-        "NCCL_SOCKET_IFNAME": loopback,
-        "OMP_NUM_THREADS": str(max(1, (threads or os.cpu_count() or 1) // size)),
+        "OMP_NUM_THREADS": str(max(1, (threads or usable_cores()) // size)),
+        "GLOO_SOCKET_IFNAME": _loopback(),
+        "NCCL_SOCKET_IFNAME": _loopback(),
     }
+
+
+def _loopback() -> str:
+    """What the machine's own interface is called; a name that nothing has, rather than none, where it cannot be found: the
+    processes must not talk over any other."""
+    names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
+    return next((name for name in names if name.startswith("lo")), "lo")
 
 
 def _watch(companions: list[subprocess.Popen[bytes]], done: threading.Event, on_loss: Callable[[str], None]) -> None:
@@ -167,13 +194,6 @@ def _watch(companions: list[subprocess.Popen[bytes]], done: threading.Event, on_
         lost = [companion.returncode for companion in companions if companion.poll() not in (None, 0)]
         if lost and not done.wait(GRACE_S):
             on_loss(f"A process that shared the run ended before its time (exit code {lost[0]}). The log may tell more.")
-
-
-def _leave_with_the_worker(worker: int) -> None:
-    """End this process when the worker is gone, even where it waits for the worker in the middle of a step."""
-    while os.getppid() == worker:
-        time.sleep(POLL_S)  # between two looks: nothing tells a process of its parent's end on every system
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,12 @@ def has_announced_itself(record: RunRecord, run_dir: RunDir) -> bool:
     return _last_word(record, run_dir) is not None
 
 
+def moment_of_start(record: RunRecord, run_dir: RunDir) -> float | None:
+    """When the worker of this attempt began, in seconds of ``processes.clock_s``; None where it has not said so."""
+    said = [word["clock_s"] for word in _words(record, run_dir) if isinstance(word.get("clock_s"), int | float)]
+    return said[0] if said else None
+
+
 def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple[RunState, str | None]:
     last_word = _last_word(record, run_dir)
     said = last_word.get("state") if last_word else None
@@ -104,7 +110,7 @@ def _words(record: RunRecord, run_dir: RunDir) -> list[dict[str, Any]]:
 
 
 def _cause_of_death(record: RunRecord, run_dir: RunDir, exit_code: int | None, kills: OomKills) -> str:
-    if record.worker is not None and record.worker.boot_id != processes.boot_id():
+    if record.worker is not None and not processes.is_of_this_boot(record.worker):
         return "The machine was restarted while the run was at work."
     words = _words(record, run_dir)
     ran_out = _ran_out_of_memory(words, kills)

@@ -30,6 +30,7 @@ def worker_environment(
         "TUNEBOARD_THREADS": str(settings.threads),
         "TUNEBOARD_MAX_MEMORY": f"{settings.max_memory_mib}MiB" if settings.max_memory_mib else "",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",  # the log takes texts in every script, whatever the system's own encoding is
         # Threads that spin while they wait are a quarter faster alone, and slow two training processes down many times.
         "OMP_WAIT_POLICY": "ACTIVE" if is_alone else "PASSIVE",
         **KEEPING_MEMORY,

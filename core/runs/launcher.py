@@ -9,7 +9,6 @@ an owner that was killed is followed by one that adopts the workers that live an
 import dataclasses
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,16 +16,18 @@ from collections.abc import Sequence
 from filelock import FileLock, Timeout
 
 from core.errors import NotFoundError, RunError
-from core.runs import processes
+from core.runs import processes, stop_requests
 from core.runs.devices_in_use import VISIBLE, Shortage
-from core.runs.endings import headline, read_ending
+from core.runs.endings import has_announced_itself, headline, read_ending
 from core.runs.placement import Placement
 from core.runs.records import RunRecord, RunState
 from core.runs.resident import Resident
 from core.runs.run_dir import RunDir
+from core.runs.stop_requests import Stop
 from core.runs.stopping import Stops, StopTimes
 from core.runs.store import Store
 from core.runs.waiting import disk_is_short, why_to_end
+from core.runs.working_time import WorkingTimes
 from core.settings import PROJECT_ROOT, Settings
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Launcher:
         self._placement = Placement(store, settings, max_running=max_running, gpu_ids=gpu_ids)
         self._stops = Stops(stop_times or StopTimes())
         self.resident = resident or Resident(worker_command)
+        self._at_work = WorkingTimes()
         self._ended_for: dict[str, str] = {}
         self.watches = False
         """Whether another process was found to look after the queue."""
@@ -185,8 +187,9 @@ class Launcher:
 
     def _look_after(self, record: RunRecord) -> None:
         run_dir = self._run_dir(record)
-        if record.worker is None or not processes.is_alive(record.worker):
-            # The owner before this one may have been killed between starting a worker and noting it.
+        if record.worker is None or not (processes.is_alive(record.worker) or has_announced_itself(record, run_dir)):
+            # The owner before this one may have been killed between starting a worker and noting it. One that was noted and said
+            # that it is up is the right one: whoever has its arguments now, its last word is how the run ended.
             found = processes.find(self._arguments(record))
             if found is not None:
                 record = self._store.set_worker(record.id, found)
@@ -194,9 +197,9 @@ class Launcher:
             self._settle(record, run_dir)
         elif record.stop_requested:
             self._stops.press(record, run_dir, record.worker)
-        elif record.id not in self._ended_for and (reason := why_to_end(self._settings, processes.age_s(record.worker))):
+        elif record.id not in self._ended_for and (reason := why_to_end(self._settings, self._at_work.of(record, run_dir))):
             self._ended_for[record.id] = reason
-            processes.send(record.worker, signal.SIGTERM)
+            stop_requests.send(record.worker, run_dir, Stop.BY_MACHINE)
 
     def _settle(self, record: RunRecord, run_dir: RunDir) -> None:
         """Bring the end of a worker that is gone into the catalogue."""
@@ -232,6 +235,7 @@ class Launcher:
 
     def _forget(self, record: RunRecord) -> None:
         self._stops.forget(record.id)
+        self._at_work.forget(record.id)
         if record.worker is not None:
             processes.forget(record.worker)
 

@@ -8,7 +8,6 @@ whoever in it asks first.
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,14 @@ from pathlib import Path
 import psutil
 
 from core.runs.records import WorkerIdentity
+from core.system import counts_since_boot, has_signals, on_its_own
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_BOOT_DRIFT_S = 300
+"""A machine that was started again within so many seconds has processes with other start times."""
+
+_children: dict[int, tuple[WorkerIdentity, subprocess.Popen[bytes]]] = {}
 """Workers this process started, by pid. It belongs to the process as children do: a supervisor may come and go."""
 
 
@@ -46,11 +49,12 @@ def start(
             stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            **on_its_own(),
         )
-    _children[child.pid] = child
     # Nobody has collected the child yet, so its pid cannot have passed to another process, even if it has ended already.
-    return WorkerIdentity(pid=child.pid, started_at=_start_time(child.pid) or 0.0, boot_id=boot_id())
+    worker = WorkerIdentity(pid=child.pid, started_at=_start_time(child.pid) or 0.0, boot_id=boot_id())
+    _children[child.pid] = (worker, child)
+    return worker
 
 
 def hand_over(worker: WorkerIdentity, line: str) -> bool:
@@ -59,21 +63,22 @@ def hand_over(worker: WorkerIdentity, line: str) -> bool:
     Returns:
         whether it was there to be told. What was told is read even if this process ends at once.
     """
-    child = _children.get(worker.pid)
+    child = _child(worker)
     if child is None or child.stdin is None or child.stdin.closed:
         return False
     try:
         with child.stdin as ear:
             ear.write(line.encode() + b"\n")
-    except BrokenPipeError:
+    except OSError:  # it is gone; not every system calls that a broken pipe
         return False
     return child.poll() is None
 
 
 def dismiss(worker: WorkerIdentity) -> None:
     """End a child that listens and was told nothing: it has nothing to lose."""
-    child = _children.pop(worker.pid, None)
+    child = _child(worker)
     if child is not None:
+        del _children[worker.pid]
         if child.stdin is not None:
             child.stdin.close()
         child.kill()
@@ -85,27 +90,31 @@ def is_alive(worker: WorkerIdentity) -> bool:
     if exit_code(worker) is not None:
         return False
     # A child has ended once its exit code can be had; /proc may call it ended a moment before that.
-    is_child = worker.pid in _children
-    return worker.boot_id == boot_id() and _same_time(_start_time(worker.pid, ignore_ended=not is_child), worker.started_at)
+    is_child = _child(worker) is not None
+    # Where start times are moments, nothing else has this pid and this moment; what is reckoned of boots there is less certain.
+    may_be = is_of_this_boot(worker) or not counts_since_boot()
+    return may_be and _same_time(_start_time(worker.pid, ignore_ended=not is_child), worker.started_at)
 
 
 def age_s(worker: WorkerIdentity) -> float | None:
     """Seconds since a process that runs was started, whatever was done to the clock; nothing if it is gone."""
-    if not is_alive(worker):
-        return None
-    now = time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
-    return max(0.0, now - worker.started_at)
+    return max(0.0, clock_s() - worker.started_at) if is_alive(worker) else None
+
+
+def clock_s() -> float:
+    """Now, in seconds by the clock that start times of processes are told by; the same in every process of a machine."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if counts_since_boot() else time.time()
 
 
 def exit_code(worker: WorkerIdentity) -> int | None:
     """How a child of this process ended: its exit code, or minus the signal; nothing if it runs or is not our child."""
-    child = _children.get(worker.pid)
+    child = _child(worker)
     return None if child is None else child.poll()
 
 
 def forget(worker: WorkerIdentity) -> None:
     """Drop what is remembered of a child that has ended."""
-    child = _children.get(worker.pid)
+    child = _child(worker)
     if child is not None and child.poll() is not None:
         if child.stdin is not None:
             child.stdin.close()
@@ -119,12 +128,31 @@ def send(worker: WorkerIdentity, number: signal.Signals) -> bool:
         whether it was there to get the signal.
     """
     try:
-        if hasattr(os, "pidfd_open"):
-            return _send_through_handle(worker, number)
+        handle = _handle(worker.pid)
+        if handle is not None:
+            return _send_through_handle(handle, worker, number)
         if not is_alive(worker):
             return False
         os.kill(worker.pid, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # it has ended, or belongs to somebody else, so it is no worker of ours
+        return False
+    return True
+
+
+def end(worker: WorkerIdentity) -> bool:
+    """End exactly this process at once, wherever it is in its work.
+
+    Returns:
+        whether it was there.
+    """
+    if has_signals():
+        return send(worker, signal.SIGKILL)
+    try:
+        process = psutil.Process(worker.pid)  # makes sure by itself that nobody else has the pid by then
+        if not is_alive(worker):
+            return False
+        process.kill()
+    except psutil.Error:
         return False
     return True
 
@@ -157,6 +185,18 @@ def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
     return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
+def is_of_this_boot(worker: WorkerIdentity) -> bool:
+    """Whether a process was started since the machine was.
+
+    Where the system gives a boot no name, its moment stands for it. That is reckoned from a clock which people and programs
+    set, so it counts as the same within ``_BOOT_DRIFT_S``.
+    """
+    here = boot_id()
+    if worker.boot_id.isdecimal() and here.isdecimal():
+        return abs(int(worker.boot_id) - int(here)) <= _BOOT_DRIFT_S
+    return worker.boot_id == here
+
+
 def boot_id() -> str:
     """What tells this boot of the machine from every other."""
     try:
@@ -165,9 +205,24 @@ def boot_id() -> str:
         return str(round(psutil.boot_time()))
 
 
-def _send_through_handle(worker: WorkerIdentity, number: signal.Signals) -> bool:
-    """Open the process, make sure it is the right one, and signal what was opened: nothing can take its place in between."""
-    handle = os.pidfd_open(worker.pid)
+def _handle(pid: int) -> int | None:
+    """An open handle of a process, which nothing can take the place of; None where the system or a sandbox has no such thing.
+
+    Raises:
+        ProcessLookupError: nobody has this pid.
+    """
+    if not (hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal")):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return None
+
+
+def _send_through_handle(handle: int, worker: WorkerIdentity, number: signal.Signals) -> bool:
+    """Make sure that what was opened is the right process, and signal it: nothing can take its place in between."""
     try:
         if not is_alive(worker):
             return False
@@ -175,6 +230,12 @@ def _send_through_handle(worker: WorkerIdentity, number: signal.Signals) -> bool
     finally:
         os.close(handle)
     return True
+
+
+def _child(worker: WorkerIdentity) -> subprocess.Popen[bytes] | None:
+    """Exactly this process, where it is a child of ours; not another child that has a pid of long ago."""
+    found, child = _children.get(worker.pid, (None, None))
+    return child if found == worker else None
 
 
 def _same_time(found: float | None, expected: float) -> bool:
@@ -188,7 +249,7 @@ def _start_time(pid: int, *, ignore_ended: bool = False) -> float | None:
         pid: process id.
         ignore_ended: take a process that has ended and waits to be collected as none.
     """
-    if sys.platform != "linux":
+    if not counts_since_boot():
         return _start_time_elsewhere(pid, ignore_ended=ignore_ended)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

@@ -1,13 +1,13 @@
 """Stopping a run at work: its worker is asked first, and made to where it does not listen."""
 
-import signal
 import time
 from dataclasses import dataclass
 
-from core.runs import processes
+from core.runs import stop_requests
 from core.runs.endings import has_announced_itself
 from core.runs.records import RunRecord, WorkerIdentity
 from core.runs.run_dir import RunDir
+from core.runs.stop_requests import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class StopTimes:
 
 @dataclass
 class _Stop:
-    """A stop under way: when it was asked for, by the monotonic clock, and the last signal sent."""
+    """A stop under way: when it was asked for, by the monotonic clock, and the last thing it was told."""
 
     asked_at: float
-    sent: signal.Signals | None = None
+    sent: Stop | None = None
 
 
 class Stops:
@@ -45,16 +45,16 @@ class Stops:
         stop = self._under_way.setdefault(record.id, _Stop(asked_at=time.monotonic()))
         waited_s = time.monotonic() - stop.asked_at
         if waited_s >= self._times.kill_s:
-            due = signal.SIGKILL
+            due = Stop.AT_ONCE
         elif waited_s >= self._times.terminate_s:
-            due = signal.SIGTERM
+            due = Stop.BY_MACHINE
         elif waited_s >= self._times.unheard_s or has_announced_itself(record, run_dir):
-            due = signal.SIGINT
+            due = Stop.BY_PERSON
         else:
             return
         if due is not stop.sent:
             stop.sent = due
-            processes.send(worker, due)
+            stop_requests.send(worker, run_dir, due)
 
     def forget(self, run_id: str) -> None:
         """The run has ended."""

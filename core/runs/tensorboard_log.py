@@ -28,17 +28,17 @@ class TensorBoardLog:
         """Add every namespaced figure of a line, such as ``train/loss``, at the line's step."""
         if self.has_failed:
             return
-        # Loaded here, so that the first point of a run does not wait for it.
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        figures = [Summary.Value(tag=name, simple_value=value) for name, value in values.items() if "/" in name]
         try:
+            # Loaded here, so that the first point of a run does not wait for it.
+            from tensorboard.compat.proto.event_pb2 import Event
+            from tensorboard.compat.proto.summary_pb2 import Summary
+
+            figures = [Summary.Value(tag=name, simple_value=value) for name, value in values.items() if "/" in name]
             if self._file is None:
                 self._file = self._open()
                 self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
             self._write(Event(step=int(values["step"]), wall_time=time.time(), summary=Summary(value=figures)))
-        except OSError:
+        except (OSError, ImportError):  # no room, no permission, or a machine that only trains and has no such package
             self.has_failed = True
             if self._file is not None:
                 with contextlib.suppress(OSError):

@@ -15,19 +15,19 @@ def disk_is_short(settings: Settings) -> bool:
     return free is not None and free < settings.min_free_mib
 
 
-def why_to_end(settings: Settings, age_s: float | None) -> str | None:
+def why_to_end(settings: Settings, at_work_s: float | None) -> str | None:
     """Why a run at work must end now with a checkpoint; nothing if it may go on.
 
     Args:
         settings: the limits.
-        age_s: how long its worker has been at it, where known.
+        at_work_s: how long its worker has been at it, where known.
     """
     if disk_is_short(settings):
         return (
             f"Less than {settings.min_free_mib:,} MiB were left on the disk, so the run was stopped with a checkpoint "
             "while there was room for one. Make room, then resume."
         )
-    if settings.max_run_hours and (age_s or 0.0) > settings.max_run_hours * 3600:
+    if settings.max_run_hours and (at_work_s or 0.0) > settings.max_run_hours * 3600:
         hours = "an hour" if settings.max_run_hours == 1 else f"{settings.max_run_hours} hours"
         return f"The run was stopped with a checkpoint after {hours}, as long as one may take here. Resume goes on from it."
     return None

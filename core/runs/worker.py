@@ -25,6 +25,7 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import UserError
+from core.runs import processes
 from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
 from core.runs.endings import NO_ROOM
@@ -59,7 +60,7 @@ class RunRecorder:
     def __init__(self, run_dir: RunDir) -> None:
         self.run_dir = run_dir
         self.tensorboard = TensorBoardLog(run_dir.tensorboard)
-        self.signals = StopSignals(self._leave)
+        self.signals = StopSignals(self._leave, run_folder=run_dir.folder)
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Append a line of figures; the log gets the ones people look for."""
@@ -92,9 +93,8 @@ class RunRecorder:
         os._exit(EXIT_CODES[RunState.FAILED])
 
     def _leave(self) -> None:
-        self.state(
-            RunState.INTERRUPTED, "Stopped by the machine before this step was done. Resume goes on from the last checkpoint."
-        )
+        state = self.signals.stopped_by or RunState.INTERRUPTED
+        self.state(state, "Stopped before this step was done. Resume goes on from the last checkpoint, if there is one.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,7 +156,8 @@ def _speak_into(log_file: Path) -> None:
 def _work(run_dir: RunDir, dataset_folder: Path, *, finish_now: bool, niceness: int) -> int:
     run_dir.end_torn_lines()
     recorder = RunRecorder(run_dir)
-    recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()))
+    # How long it is at the run counts from here, however long it had waited for one.
+    recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()), clock_s=processes.clock_s())
     run_dir.error_file.unlink(missing_ok=True)
     run_dir.make_reserve()
     _set_damage_aside(run_dir, recorder)

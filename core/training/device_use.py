@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 
 import torch
+
+from core.system import usable_cores
 
 
 class DeviceUse:
@@ -14,7 +15,7 @@ class DeviceUse:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._cores = usable_cores()
         self._clock, self._worked = time.monotonic(), time.process_time()
 
     def since_last_time(self) -> float:

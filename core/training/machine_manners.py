@@ -1,8 +1,8 @@
 """How a training process behaves towards the rest of the machine."""
 
-import os
-
 import torch
+
+from core.system import lower_priority
 
 
 def step_back(threads: int, niceness: int) -> None:
@@ -14,5 +14,4 @@ def step_back(threads: int, niceness: int) -> None:
     """
     if threads:
         torch.set_num_threads(threads)
-    if hasattr(os, "nice"):
-        os.nice(niceness)
+    lower_priority(niceness)

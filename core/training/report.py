@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from core.devices import memory_in_use_mib
+from core.system import memory_in_use_mib
 from core.training.device_use import DeviceUse
 
 

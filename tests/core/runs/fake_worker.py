@@ -26,7 +26,12 @@ RESULT = {"task": "single_label", "splits": {"test": SPLIT, "validation": SPLIT}
 
 
 def say(state: str, message: str = "", **facts: object) -> None:
-    append("events.jsonl", {"kind": "state", "state": state, "message": message, "pid": os.getpid(), **facts})
+    started = {"clock_s": clock_s()} if state == "running" else {}
+    append("events.jsonl", {"kind": "state", "state": state, "message": message, "pid": os.getpid(), **started, **facts})
+
+
+def clock_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
 
 
 def append(name: str, value: dict) -> None:

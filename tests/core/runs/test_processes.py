@@ -1,5 +1,6 @@
 """Worker processes: known by more than their pid, and signalled only when they are the ones meant."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -163,3 +164,50 @@ def test_output_is_appended_to_the_log_and_the_environment_is_the_one_given(star
 def test_a_program_that_is_not_there_cannot_be_started(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         processes.start(["/nowhere/python"], folder=tmp_path, environment={}, log_file=tmp_path / "log")
+
+
+def test_a_child_that_has_the_pid_of_a_worker_of_long_ago_is_left_alone(start, wait_until) -> None:
+    child = start("raise SystemExit(3)", listens=True)
+    wait_until(lambda: not processes.is_alive(child))
+    before = replace(child, started_at=child.started_at - 1)
+
+    assert processes.exit_code(before) is None
+    assert not processes.hand_over(before, "a run")
+    processes.forget(before)
+    processes.dismiss(before)
+
+    assert processes.exit_code(child) == 3
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM, errno.EMFILE])
+def test_a_worker_is_signalled_where_handles_are_refused(start, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    worker = start(SLEEPER)
+
+    def refuse(_: int) -> int:
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr("os.pidfd_open", refuse)
+
+    assert processes.send(worker, signal.SIGKILL)
+
+
+def test_a_process_of_somebody_else_is_no_worker_to_be_signalled(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = start(SLEEPER)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("signal.pidfd_send_signal", refuse)
+        assert not processes.send(worker, signal.SIGTERM)
+
+
+def test_where_boots_have_no_name_a_drifting_clock_makes_no_other_boot(start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands for the name there is the moment, which every process reckons anew, give or take a second."""
+    monkeypatch.setattr(processes, "_BOOT_ID_FILE", Path("/nowhere"))
+    worker = start(SLEEPER)
+
+    for drift_s in (-1, 1):
+        monkeypatch.setattr("psutil.boot_time", lambda drift_s=drift_s: float(worker.boot_id) + drift_s)
+        assert processes.is_alive(worker)
+    assert not processes.is_of_this_boot(replace(worker, boot_id=str(int(worker.boot_id) - 86_400)))

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from core.errors import NotFoundError, RunError
+from core.runs import processes
 from core.runs.launcher import Launcher
 from core.runs.queue_desk import QueueDesk
 from core.runs.records import RunState
@@ -130,7 +131,8 @@ def test_a_run_at_work_is_ended_with_a_checkpoint_at_a_limit(
     launcher.step()
     launcher.disown()
     wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(three[0]).events()))
-    monkeypatch.setattr("core.runs.processes.age_s", lambda _: 3601.0)
+    an_hour_later = processes.clock_s() + 3601.0
+    monkeypatch.setattr("core.runs.processes.clock_s", lambda: an_hour_later)
     workspace.desk.pause(True)
 
     limited = Launcher(workspace.store, dataclasses.replace(workspace.settings, **limit), fake_worker("obey"))

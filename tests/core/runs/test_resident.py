@@ -248,3 +248,28 @@ while True:
     launcher.step()
     time.sleep(0.05)
 """
+
+
+def test_the_hours_a_worker_waited_do_not_count_as_hours_of_its_run(
+    workspace, launcher_with, run_config, wait_until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = launcher_with("obey", max_run_hours=1)
+    waiting_worker(launcher)
+    sent: list[signal.Signals] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "age_s", lambda _: 2 * 3600.0 + 60)
+        patched.setattr(processes, "send", lambda _, number: sent.append(number))
+        run = workspace.launch(run_config)
+        launcher.step()
+
+        launcher.step()  # the worker may not have said yet that it is up
+        wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(run.id).events()))
+        launcher.step()
+
+        assert sent == []
+
+        later = processes.clock_s() + 3601.0
+        patched.setattr(processes, "clock_s", lambda: later)
+        launcher.step()
+
+        assert sent == [signal.SIGTERM]
