@@ -1,11 +1,11 @@
 """Where two texts differ, word by word, with the invisible made visible: what a before-and-after view draws."""
 
-import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
-_PIECES = re.compile(r"\w+|\s|[^\w\s]")
+from core.files.text_patterns import WORD_SPACE_OR_SIGN
+
 _LONGEST_COMPARED = 6000
 _CONTEXT = 60
 
@@ -24,8 +24,8 @@ def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Pie
 
     Texts of more than a few thousand characters are compared at their beginnings only.
     """
-    old = _PIECES.findall(before[:_LONGEST_COMPARED])
-    new = _PIECES.findall(after[:_LONGEST_COMPARED])
+    old = WORD_SPACE_OR_SIGN.findall(before[:_LONGEST_COMPARED])
+    new = WORD_SPACE_OR_SIGN.findall(after[:_LONGEST_COMPARED])
     found: list[Piece] = []
     for operation, first, last, start, end in SequenceMatcher(None, old, new, autojunk=len(old) > 2000).get_opcodes():
         if operation == "equal":

@@ -1,16 +1,15 @@
 """Labels that probably are one label, spelt in two ways."""
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.files.normal_forms import normalize
+from core.files.text_patterns import NAME_JOINTS, NUMERALS
 from core.tasks.columns.cells import counted, short
 
-_PARTING = re.compile(r"[\s_\-./\\]+")
 _NEGATING = ("un", "in", "im", "ir", "il", "dis", "non", "anti", "a", "ab", "de", "mis", "fe", "no", "not", "pre", "re", "e", "o")
 """Beginnings that turn a word into another one: "male" and "female", "moral" and "amoral"."""
 _SHORTEST_JUDGED = 5
@@ -118,7 +117,7 @@ def _means_another(one: str, other: str) -> bool:
 
 
 def _digits(label: str) -> list[str]:
-    return re.findall(r"\d+|\b[ivx]+\b", label)
+    return NUMERALS.findall(label)
 
 
 def distance(one: str, other: str) -> int:
@@ -147,7 +146,7 @@ def _shortened(word: str, most: int) -> set[str]:
 
 
 def _plain(label: str) -> str:
-    return _PARTING.sub(" ", unicodedata.normalize("NFKC", label).casefold()).strip()
+    return NAME_JOINTS.sub(" ", normalize("NFKC", label).casefold()).strip()
 
 
 def _finding(

@@ -7,7 +7,6 @@ For entities, it is the most frequent names.
 Source: M. Grootendorst, BERTopic: Neural topic modeling with a class-based TF-IDF procedure, 2022.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -15,10 +14,10 @@ import numpy as np
 
 from core.datasets.findings.material import Material
 from core.datasets.findings.scripts import CHINESE, JAPANESE, script_of
+from core.files.text_patterns import WORD
 
 MOST_READ = 50_000
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _FEWEST = 2
 _LONGEST_TEXT = 2000
 
@@ -70,7 +69,7 @@ def _without_parts(words: Iterable[str], most: int) -> list[str]:
 
 def _words(text: str) -> list[str]:
     found = []
-    for word in _WORD.findall(text[:_LONGEST_TEXT].casefold()):
+    for word in WORD.findall(text[:_LONGEST_TEXT].casefold()):
         if word.isascii() or script_of(word[0]) not in (CHINESE, JAPANESE):
             if len(word) > 1 and not word.isdecimal():
                 found.append(word)
