@@ -1,7 +1,7 @@
 """Unicode normal forms in time that grows with the text.
 
-Python puts the combining marks after a letter in order by moving each past all others: 100,000 marks in a row take a minute, and a cell
-may hold a million. Here no more than some hundreds are looked at together.
+Python puts the combining marks after a letter in order by moving each past all others: 100,000 of them take most of a minute,
+and a cell may hold a million. Here no more than a thousand are looked at together.
 
 Source: Unicode Standard Annex 15, section 13 (stream-safe text: no text of any language has more than 30 marks in a row).
 """
@@ -19,8 +19,8 @@ LONGEST_PIECE = 1000
 def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
     """A text in a normal form.
 
-    It differs from ``unicodedata.normalize`` only where a thousand characters in a row could each belong to the one before: a stack of
-    marks as no language has it, or so many Korean letters written in parts without a space.
+    It differs from ``unicodedata.normalize`` only where a thousand characters in a row could each belong to the one before: a
+    stack of marks as no language has it, or so many Korean letters written in parts without a space.
     """
     if text.isascii():
         return text

@@ -10,8 +10,8 @@ What makes a pattern slow, and what to write instead:
   ``\\?{4,}(?=x)``): begin where a run begins (``(?<!\\?)``), bound it, or take the end off without a pattern.
 - An end that may never come (``<!--.*?-->``): look for the end once and remember that there is none, as ``markup_blocks`` does.
 
-A pattern that is linear only at one place of a text (``[a-z]+ \\d`` tries again at each letter) is a ``Whole`` or a ``Beginning``,
-which cannot be asked to look anywhere else.
+A pattern that is linear only at one place of a text (``[a-z]+ \\d`` is tried again at each letter) is a ``Whole`` or a
+``Beginning``, which cannot be asked to look anywhere else.
 """
 
 import re

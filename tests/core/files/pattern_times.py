@@ -1,7 +1,7 @@
 """Runs patterns against hostile texts and prints, as JSON, those whose time does not grow in proportion to the text.
 
-Started as a process of its own, since a pattern that backtracks cannot be stopped from another thread. Only CPU time of this process
-counts, so that a busy machine changes nothing.
+Started as a process of its own, since a pattern that backtracks cannot be stopped from another thread. Only CPU time of this
+process counts, so that a busy machine changes nothing.
 """
 
 import json
@@ -176,7 +176,8 @@ def fault_of(pattern: Any) -> str | None:
                 continue
             once, doubled = seconds(use, text, REPEATS), seconds(use, longer, REPEATS)
             if doubled >= MOST_SECONDS or (once > LETTER_SECONDS * len(text) and doubled > MOST_GROWTH * once):
-                return f"{text[:30]!r} … {text[-10:]!r}: {once:.3f} s for {len(text):,} characters, {doubled:.3f} s for twice as many"
+                where = f"{text[:30]!r} … {text[-10:]!r}"
+                return f"{where}: {once:.3f} s for {len(text):,} characters, {doubled:.3f} s for twice as many"
     return None
 
 
