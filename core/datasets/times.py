@@ -8,14 +8,10 @@ without a zone counts as UTC. Whether 3/4/2024 is in March or April is decided f
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from core.errors import DatasetError
 from core.files.text_patterns import COMPACT_DATE, NAMED_MONTH, NUMBER, TIME_OF_DAY, YEAR_FIRST, YEAR_LAST
 from core.tasks.columns.cells import quoted, short
-
-if TYPE_CHECKING:
-    from re import Match
 
 ORDERS = ("auto", "day first", "month first")
 """How numbers such as 3/4/2024 are read."""
@@ -53,16 +49,16 @@ def _day_first(cells: list[str | None], order: str, column: str) -> bool:
     dotted, evidence = False, set()
     open_cell: str | None = None
     for cell in {cell for cell in cells if cell is not None}:
-        match = _year_last_in(cell.strip())
-        if match is None:
+        parts = _year_last_parts(cell.strip())
+        if parts is None:
             continue
-        first, second = int(match[1]), int(match[3])
+        first, sign, second, *_ = parts
         if first > 12 >= second:
             evidence.add(True)
         elif second > 12 >= first:
             evidence.add(False)
         elif first != second:
-            open_cell, dotted = cell, dotted or match[2] == "."
+            open_cell, dotted = cell, dotted or sign == "."
     if len(evidence) == 1:
         return evidence.pop()
     if open_cell is None or (dotted and not evidence):
@@ -111,18 +107,20 @@ def _year_first(cell: str) -> datetime | None:
 
 
 def _year_last(cell: str, day_first: bool) -> datetime | None:
-    match = _year_last_in(cell)
-    if match is None:
+    parts = _year_last_parts(cell)
+    if parts is None:
         return None
-    first, second = int(match[1]), int(match[3])
+    first, _, second, year, time = parts
     day, month = (first, second) if day_first else (second, first)
-    return _moment(_full_year(match[5]), month, day, match[6])
+    return _moment(_full_year(year), month, day, time)
 
 
-def _year_last_in(cell: str) -> "Match[str] | None":
-    """Day, sign, month, sign, year and time; the same sign stands between all numbers of a date."""
+def _year_last_parts(cell: str) -> tuple[int, str, int, str, str | None] | None:
+    """First number, sign, second number, year and time; the same sign stands between all numbers of a date."""
     match = YEAR_LAST.fullmatch(cell) if len(cell) <= _LONGEST else None
-    return match if match is not None and match[2] == match[4] else None
+    if match is None or match[2] != match[4]:
+        return None
+    return int(match[1]), match[2], int(match[3]), match[5], match[6]
 
 
 def _named_month(cell: str) -> datetime | None:
