@@ -6,6 +6,7 @@ sees unless the text itself ends there.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,11 @@ def windows(num_tokens: int, size: int, overlap: int) -> list[Window]:
 
 def owner(position: int, candidates: list[Window]) -> int:
     """Which window answers for the token at a position: the one that shows it the most context, the first among equals."""
-    return max(range(len(candidates)), key=lambda i: (candidates[i].context(position), -i))
+    first = bisect_right(candidates, position, key=lambda window: window.end)
+    last = bisect_right(candidates, position, key=lambda window: window.start)
+    # Windows follow each other, so those that hold the position are neighbours; without one, all may be asked.
+    holding = range(first, last) or range(len(candidates))
+    return max(holding, key=lambda i: (candidates[i].context(position), -i))
 
 
 @dataclass(frozen=True)

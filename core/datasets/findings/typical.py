@@ -17,6 +17,8 @@ from core.datasets.findings.scripts import CHINESE, JAPANESE, script_of
 from core.files.text_patterns import WORD
 
 MOST_READ = 50_000
+_MOST_LABELS_READ = 250_000
+"""Labels of all texts that are read: the words of a text are counted for each of its labels."""
 
 _FEWEST = 2
 _LONGEST_TEXT = 2000
@@ -29,9 +31,10 @@ def typical_words(material: Material, most: int = 6) -> dict[str, list[str]]:
         material: the examples; of many, a part is read.
         most: words for each label.
     """
-    sample = material.sample(MOST_READ)
     if material.has_entities:
-        return _frequent_names(sample, most)
+        return _frequent_names(material.sample(MOST_READ), most)
+    labels_a_row = sum(map(len, material.row_labels)) / max(1, len(material.row_labels))
+    sample = material.sample(min(MOST_READ, int(_MOST_LABELS_READ / max(1.0, labels_a_row))))
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     rows: Counter[str] = Counter()
     for text, labels in zip(sample.texts, sample.row_labels, strict=True):
