@@ -5,7 +5,6 @@ The catalogue has a line for each version with its parent; what was done, and th
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import NotFoundError
+from core.files.text_patterns import VERSION_NUMBER
 from core.names import LONGEST_NAME
 from core.runs.ids import new_folder
 from core.runs.records import DatasetRecord
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # pandas takes half a second to import
     from core.datasets.repairs import Step
     from core.datasets.versions import Draft
 
-_NUMBERED = re.compile(r"\s+v\d+$")
 _LONGEST_CHANGE = 500
 
 
@@ -106,7 +105,7 @@ def versions(workspace: Workspace, dataset_id: str) -> list[Version]:
 def name_of_version(name: str, number: int) -> str:
     """What a version is called: ``Tickets``, then ``Tickets v2``, ``Tickets v3``."""
     ending = f" v{number}"
-    return _NUMBERED.sub("", name)[: LONGEST_NAME - len(ending)] + ending
+    return VERSION_NUMBER.sub("", name).rstrip()[: LONGEST_NAME - len(ending)] + ending
 
 
 def _cut(line: str) -> str:

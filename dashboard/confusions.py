@@ -100,16 +100,25 @@ def _neighbours_first(errors: np.ndarray, support: np.ndarray) -> list[int]:
     groups = [[i] for i in range(len(support))]
     between = rate.astype(float).copy()
     np.fill_diagonal(between, 0.0)
-    while len(groups) > 1:
-        first, second = sorted(int(i) for i in np.unravel_index(int(between.argmax()), between.shape))
-        if between[first, second] <= 0.0:
+    # The nearest group of each is kept, since looking for the largest rate among all pairs again and again takes n * n * n steps.
+    nearest = between.argmax(axis=1) if len(groups) else np.zeros(0, dtype=int)
+    best = between.max(axis=1, initial=0.0)
+    while len(groups):
+        one = int(best.argmax())
+        if best[one] <= 0.0:
             break
+        first, second = sorted((one, int(nearest[one])))
         sizes = len(groups[first]), len(groups[second])
         merged = (sizes[0] * between[first] + sizes[1] * between[second]) / sum(sizes)
+        merged[[first, second]] = 0.0
         between[first], between[:, first] = merged, merged
-        between[first, first] = 0.0
-        between = np.delete(np.delete(between, second, axis=0), second, axis=1)
-        groups[first] = _joined(groups[first], groups.pop(second), rate)
+        between[second], between[:, second] = 0.0, 0.0
+        groups[first], groups[second] = _joined(groups[first], groups[second], rate), []
+        is_nearer = (merged > best) | ((merged == best) & (nearest > first))
+        stale = np.union1d(np.flatnonzero(is_nearer | (nearest == first) | (nearest == second)), [first, second])
+        nearest[stale] = between[stale].argmax(axis=1)
+        best[stale] = between[stale].max(axis=1)
+    groups = [group for group in groups if group]
     weight = errors.sum(axis=0) + errors.sum(axis=1)
     groups.sort(key=lambda group: (-int(weight[group].sum()), -int(support[group].sum())))
     return [i for group in groups for i in group]

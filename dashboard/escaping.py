@@ -6,11 +6,9 @@ spreadsheet are guarded where the file is written, in ``core.datasets.exporting`
 """
 
 import html
-import re
 
-_MARKDOWN_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])")
-_LIVE_AFTER_PARSING = re.compile(r"([:@]|www(?=\.)|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
+from core.files.text_patterns import MARKDOWN_EXTRA, MARKDOWN_SIGN, WHITE_SPACE
+
 _WORD_JOINER = "\u2060"
 _LONGEST_LABEL = 28
 
@@ -29,9 +27,9 @@ def markdown_text(text: str, *, longest: int = 200) -> str:
 
 def markdown_piece(text: str) -> str:
     """Like ``markdown_text`` for a part of a longer line: spaces at its ends stay, and nothing is cut."""
-    one_line = _SPACE.sub(" ", text)
-    joined = _LIVE_AFTER_PARSING.sub(lambda match: match.group(1) + _WORD_JOINER, one_line)
-    return _MARKDOWN_PUNCTUATION.sub(r"\\\1", joined)
+    one_line = WHITE_SPACE.sub(" ", text)
+    joined = MARKDOWN_EXTRA.sub(lambda match: match.group(1) + _WORD_JOINER, one_line)
+    return MARKDOWN_SIGN.sub(r"\\\1", joined)
 
 
 def plotly_text(text: str, *, longest: int = _LONGEST_LABEL) -> str:

@@ -1,9 +1,9 @@
 """The end of a run's log, as it is shown to a person."""
 
-import re
 from collections.abc import Sequence
 
-_BEGINS_ENTRY = re.compile(r"\d\d:\d\d:\d\d  ")
+from core.files.text_patterns import LOG_ENTRY
+
 _TRACEBACK = "Traceback (most recent call last):"
 _FORESEEN = "core.errors."
 
@@ -19,7 +19,7 @@ def readable_tail(lines: Sequence[str], num_lines: int) -> list[str]:
     """
     entries: list[list[str]] = [[]]
     for line in lines:
-        if _BEGINS_ENTRY.match(line):
+        if LOG_ENTRY.match(line):
             entries.append([])
         entries[-1].append(line)
     shown = [line for entry in entries if not _is_foreseen_traceback(entry) for line in entry]

@@ -53,9 +53,10 @@ ARROWS = {
     "core.config_yaml": {"core.errors"},
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
-    "core.tasks": {"core.errors", "core.evaluation"},
-    "core.models": {"core.errors", "core.tasks"},
-    "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
+    "core.files": {"core.errors"},
+    "core.tasks": {"core.errors", "core.evaluation", "core.files"},
+    "core.models": {"core.errors", "core.files", "core.tasks"},
+    "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.main_memory", "core.system", "core.evaluation",
         "core.tasks", "core.models", "core.datasets.dataset",
@@ -71,10 +72,10 @@ ARROWS = {
         "core.runs.store",
         "core.datasets.dataset",
     },
-    "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
+    "core.versioning": {"core.errors", "core.files", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
         "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.system", "core.tasks",
-        "core.models", "core.datasets.dataset", "core.training",
+        "core.models", "core.datasets.dataset", "core.training", "core.files",
     },
 }  # fmt: skip
 

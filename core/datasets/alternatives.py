@@ -1,7 +1,6 @@
 """What a file would be if it were read otherwise, from its beginning: in other encodings, with other delimiters, with words that
 mean a missing cell."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from io import StringIO
@@ -14,6 +13,7 @@ from core.datasets.encoding_guess import guess_encoding
 from core.datasets.encodings import ENCODINGS
 from core.datasets.table import Table
 from core.errors import InputFileError
+from core.files.text_patterns import BEYOND_ASCII, LONE_SURROGATE, MEANINGLESS
 
 LOOKED_AT = 2 * 2**20
 """How many bytes of a file are enough to look at."""
@@ -21,10 +21,6 @@ LOOKED_AT = 2 * 2**20
 _EXCERPT = 50
 _MOST_ROWS = 200
 _MOST_CELLS = 20_000
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-_MEANINGLESS = re.compile("[\x80-\x9f\ue000-\uf8ff]")
-_UNDECODED = re.compile("[\ud800-\udfff]")
-"""What stands for bytes that are none of the encoding's characters; it cannot be shown."""
 _MISSING_WORDS = frozenset(
     {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "missing", "unknown", "无", "空", "なし"}
 )
@@ -66,12 +62,12 @@ def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
             text = decode(beginning, encoding).text
         except InputFileError:
             continue
-        first = _BEYOND_ASCII.search(text)
+        first = BEYOND_ASCII.search(text)
         if first is None:
             continue
         begin = max(text.rfind("\n", 0, first.start()) + 1, first.start() - _EXCERPT // 2)
-        excerpt = _UNDECODED.sub("\ufffd", " ".join(text[begin : begin + _EXCERPT].split()))
-        if _MEANINGLESS.search(excerpt):
+        excerpt = LONE_SURROGATE.sub("\ufffd", " ".join(text[begin : begin + _EXCERPT].split()))
+        if MEANINGLESS.search(excerpt):
             continue
         found.setdefault(excerpt, EncodingAlternative(encoding, title, excerpt))
     likely = {name: place for place, name in enumerate(guess_encoding(beginning))}
@@ -98,7 +94,7 @@ def delimiter_alternatives(beginning: bytes, encoding: str) -> list[DelimiterAlt
             fitting = (1 + len(parsed.records)) / (1 + len(parsed.lines))
             found.append(
                 DelimiterAlternative(
-                    delimiter, len(parsed.first), fitting, [_UNDECODED.sub("\ufffd", cell[:30]) for cell in parsed.first[:5]]
+                    delimiter, len(parsed.first), fitting, [LONE_SURROGATE.sub("\ufffd", cell[:30]) for cell in parsed.first[:5]]
                 )
             )
     return found

@@ -1,7 +1,6 @@
 """The last step of every reader: named columns and cells of text become a ``Table``."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,9 +11,9 @@ import pandas as pd
 from core.datasets.set_aside import shortened
 from core.datasets.table import Table
 from core.errors import InputFileError
+from core.files.text_patterns import LONE_SURROGATE
 from core.tasks.reasons import Reason, SetAside
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_COLUMNS = 2000
 _CHUNK = 10_000
 
@@ -164,7 +163,7 @@ def _is_storable(text: str) -> bool:
 def _unstorable(name: str, cell: str) -> tuple[Reason, str]:
     if "\x00" in cell:
         return Reason.NUL_CHARACTER, f"Column {name!r} holds a NUL character, a sign of a damaged file."
-    found = _SURROGATE.search(cell)
+    found = LONE_SURROGATE.search(cell)
     assert found is not None
     if "\udc00" <= found[0] <= "\udcff":
         return Reason.WRONG_BYTES, f"Column {name!r} holds bytes that are not valid in the file's encoding."
@@ -176,8 +175,8 @@ def _storable(content: str | None) -> str | None:
     """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
     if content is None:
         return None
-    return shortened(_SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd"))
+    return shortened(LONE_SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd"))
 
 
 def _clean_name(name: str | None) -> str:
-    return _SURROGATE.sub("\ufffd", name or "").replace("\x00", "").strip()
+    return LONE_SURROGATE.sub("\ufffd", name or "").replace("\x00", "").strip()

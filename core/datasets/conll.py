@@ -1,7 +1,6 @@
 """Columns of words and tags, one word a line, sentences apart by empty lines: CoNLL and what descends from it."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 from core.datasets.building import build_table
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
+from core.files.text_patterns import BLANKS
 from core.tasks.columns.tag_schemes import looks_like_tag
 from core.tasks.reasons import Reason, SetAside
 
@@ -96,7 +96,7 @@ def _fields(line: str, separator: str) -> list[str]:
     """The fields of a line; where spaces part them, other kinds of white space may belong to a word."""
     if separator == "\t":
         return [field.strip(" ") for field in line.split("\t")]
-    return re.split("[ \t]+", line.strip(" \t"))
+    return BLANKS.split(line.strip(" \t"))
 
 
 def _width(lines: Sequence[str], separator: str) -> int:

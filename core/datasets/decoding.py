@@ -1,7 +1,6 @@
 """From bytes to text: which encoding a text file is in, and its text, whole or line by line."""
 
 import codecs
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO, TextIOWrapper
@@ -9,6 +8,7 @@ from itertools import chain, count, islice
 
 from core.datasets.encoding_guess import guess_encoding, telling_lines
 from core.errors import InputFileError
+from core.files.text_patterns import TEXT_CODEC
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
@@ -18,12 +18,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
 """Byte order mark -> what the encoding is called with it, and the codec of what follows."""
-
-_TEXT_CODECS = re.compile(
-    r"utf-(8|16|32)(-sig|-le|-be)?|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_\w+|iso2022_\w+|johab|hz"
-    "|kz1048|ptcp154|tis-620|hp-roman8"
-)
-"""Python's names of the encodings people save files in; among its other codecs are some that are no encodings of text."""
 
 _CHUNK = 2**20
 _SAMPLE_BYTES = 100_000
@@ -150,7 +144,7 @@ def _decode_as(data: bytes, encoding: str) -> Decoded:
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         name = ""
-    if not _TEXT_CODECS.fullmatch(name):
+    if not TEXT_CODEC.fullmatch(name):
         raise InputFileError(f"There is no encoding {encoding!r}. Try utf-8, cp1252, gb18030 or shift_jis.")
     codec, start = name, 0
     for mark, marked, plain in _MARKS:

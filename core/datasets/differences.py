@@ -1,12 +1,15 @@
 """Where two texts differ, word by word, with the invisible made visible: what a before-and-after view draws."""
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
-_PIECES = re.compile(r"\w+|\s|[^\w\s]")
+from core.files.text_patterns import WORD_SPACE_OR_SIGN
+
 _LONGEST_COMPARED = 6000
+_MOST_WORK = 20_000_000
+"""Steps of the comparison, about a second."""
 _CONTEXT = 60
 
 _VISIBLE = {" ": "␣", "\t": "⇥", "\n": "⏎", "\r": "␍", "\u00a0": "⍽", "\u3000": "⍽", "\u200b": "◦", "\ufeff": "◦", "\u00ad": "◦"}
@@ -24,10 +27,10 @@ def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Pie
 
     Texts of more than a few thousand characters are compared at their beginnings only.
     """
-    old = _PIECES.findall(before[:_LONGEST_COMPARED])
-    new = _PIECES.findall(after[:_LONGEST_COMPARED])
+    old = WORD_SPACE_OR_SIGN.findall(before[:_LONGEST_COMPARED])
+    new = WORD_SPACE_OR_SIGN.findall(after[:_LONGEST_COMPARED])
     found: list[Piece] = []
-    for operation, first, last, start, end in SequenceMatcher(None, old, new, autojunk=len(old) > 2000).get_opcodes():
+    for operation, first, last, start, end in _operations(old, new):
         if operation == "equal":
             found.append(Piece("same", "".join(old[first:last])))
             continue
@@ -36,6 +39,36 @@ def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Pie
         if start < end:
             found.append(Piece("added", visible("".join(new[start:end]))))
     return _cut(found, context)
+
+
+def _operations(old: list[str], new: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """How one list becomes the other, as ``SequenceMatcher.get_opcodes`` says it.
+
+    Two texts that repeat a few words in another order would take it minutes: there, all that stands between their first and their
+    last difference is told as one.
+    """
+    shorter = min(len(old), len(new))
+    begin = next((place for place in range(shorter) if old[place] != new[place]), shorter)
+    left = shorter - begin
+    end = next((place for place in range(left) if old[-1 - place] != new[-1 - place]), left)
+    if begin:
+        yield "equal", 0, begin, 0, begin
+    one, other = old[begin : len(old) - end], new[begin : len(new) - end]
+    if one or other:
+        operations: Sequence[tuple[str, int, int, int, int]] = [("replace", 0, len(one), 0, len(other))]
+        if _work(one, other) <= _MOST_WORK:
+            operations = SequenceMatcher(None, one, other).get_opcodes()
+        for operation, first, last, start, stop in operations:
+            yield operation, begin + first, begin + last, begin + start, begin + stop
+    if end:
+        yield "equal", len(old) - end, len(old), len(new) - end, len(new)
+
+
+def _work(old: list[str], new: list[str]) -> int:
+    """Steps that ``SequenceMatcher`` takes at most; in long lists it leaves out what makes up more than a hundredth."""
+    counts = Counter(new)
+    popular = len(new) // 100 + 1 if len(new) >= 200 else len(new)
+    return sum(number for piece in old if (number := counts[piece]) <= popular) * min(len(old), len(new))
 
 
 def visible(text: str) -> str:

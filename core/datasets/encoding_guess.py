@@ -5,15 +5,14 @@ language written that way. A few words are enough, where detectors made for web 
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from core.datasets import letter_frequencies as letters
+from core.files.text_patterns import BYTE_BEYOND_ASCII
 
 _SAMPLE_BYTES = 20_000
-_BEYOND_ASCII = re.compile(b"[\x80-\xff]")
 _ASCII_COST = -3.0
 _UNUSUAL = -14.0
 _DAMAGED = -25.0
@@ -58,7 +57,7 @@ def guess_encoding(data: bytes) -> list[str]:
 def telling_lines(data: bytes, most: int) -> bytes:
     """Lines that hold more than ASCII, up to about ``most`` bytes."""
     telling, size, place = [], 0, 0
-    while size < most and (found := _BEYOND_ASCII.search(data, place)):
+    while size < most and (found := BYTE_BEYOND_ASCII.search(data, place)):
         begin = data.rfind(b"\n", place, found.start()) + 1
         end = data.find(b"\n", found.start())
         place = len(data) if end < 0 else end + 1

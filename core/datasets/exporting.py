@@ -11,7 +11,6 @@ that no space is lost.
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,13 +23,12 @@ from core.datasets.dataset import Dataset, cells_of_text
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import layout_of
 from core.errors import DatasetError
+from core.files.text_patterns import NOT_IN_A_SHEET, TAB_OR_LINE_END
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MOST_SHEET_ROWS, _LONGEST_SHEET_CELL = 1_048_575, 32_767
-_NOT_IN_A_SHEET = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
-"""What a workbook cannot hold, or gives back as something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +182,7 @@ def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
     if len(rows) > _MOST_SHEET_ROWS:
         raise DatasetError(f"An Excel sheet holds {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet.")
     table = [[_as_text(cell) for cell in row] for row in rows.itertuples(index=False)]
-    unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or _NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
+    unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
     if unfit:
         raise DatasetError(
             f"Excel cannot hold {counted(unfit, 'row')} as they are: cells of more than {_LONGEST_SHEET_CELL:,} characters, or "
@@ -228,7 +226,7 @@ def conll_text(rows: pd.DataFrame) -> str:
     """
     sentences = []
     for words, tags in zip(rows["tokens"], rows["tags"], strict=True):
-        odd = [word for word in words if re.search(r"[\t\r\n]", word) or word == "-DOCSTART-" or not word.strip(" ")]
+        odd = [word for word in words if TAB_OR_LINE_END.search(word) or word == "-DOCSTART-" or not word.strip(" ")]
         if odd:
             raise DatasetError(
                 "A word with a tab, a line end or a meaning of its own cannot stand in CoNLL columns. Choose JSON Lines."

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
+
+from core.datasets.reading_limits import check_num_columns
 
 NAME_LISTS = ("names", "label_names", "tag_names", "id2label", "classes")
 """Keys whose values say what numbers of labels are called."""
@@ -26,24 +29,48 @@ def flatten(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Objects with very many different keys, and those that say what numbers of labels are called, are lookup tables rather than
     columns and stay as they are.
+
+    Raises:
+        InputFileError: there are more different keys than a table may have columns; said before any row is built.
     """
-    keys = {key for record in records for key in record}.difference(NAME_LISTS)
-    below: dict[str, set[str]] = {}
-    for key in keys:
-        values = [record[key] for record in records if record.get(key) is not None]
-        if values and all(isinstance(value, dict) for value in values):
-            names = {name for value in values for name in value}
-            if 0 < len(names) <= _MOST_FLATTENED:
-                below[key] = names
+    below = _keys_below(records)
     if not below:
         return list(records)
     flat = []
     for record in records:
         row: dict[str, Any] = {}
         for key, value in record.items():
-            row.update({f"{key}.{name}": inner for name, inner in (value or {}).items()} if key in below else {key: value})
+            if key in below:
+                row.update({f"{key}.{name}": inner for name, inner in (value or {}).items()})
+            else:
+                row[key] = value
         flat.append(row)
     return flat
+
+
+def _keys_below(records: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
+    """Every key that becomes columns -> the keys of its objects. One look at each value.
+
+    Raises:
+        InputFileError: see ``flatten``.
+    """
+    keys = set(chain.from_iterable(records))
+    check_num_columns(len(keys))
+    below: dict[str, set[str]] = {}
+    whole = set(NAME_LISTS)
+    for record in records:
+        for key, value in record.items():
+            if value is None or key in whole:
+                continue
+            if isinstance(value, dict):
+                names = below.setdefault(key, set())
+                names.update(value)
+                if len(names) <= _MOST_FLATTENED:
+                    continue
+            whole.add(key)
+    found = {key: names for key, names in below.items() if names and key not in whole}
+    check_num_columns(len(keys) - len(found) + sum(map(len, found.values())))
+    return found
 
 
 def cell(value: Any) -> str | None:

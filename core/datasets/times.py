@@ -5,29 +5,19 @@ Japanese dates, the dates of e-mails, seconds or milliseconds since 1970, and th
 without a zone counts as UTC. Whether 3/4/2024 is in March or April is decided for a whole column, never for a single cell.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from core.errors import DatasetError
+from core.files.text_patterns import COMPACT_DATE, NAMED_MONTH, NUMBER, TIME_OF_DAY, YEAR_FIRST, YEAR_LAST
 from core.tasks.columns.cells import quoted, short
 
 ORDERS = ("auto", "day first", "month first")
 """How numbers such as 3/4/2024 are read."""
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_COMPACT = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
-_YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T,\s]+(.+))?", re.DOTALL)
-_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})(?:[T,\s]+(.+))?", re.DOTALL)
-_NAMED_MONTH = re.compile(
-    r"(?:[a-z]+,?\s+)?(?:(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[\s-]+(?P<month>[a-z]{3,9})\.?"
-    r"|(?P<month2>[a-z]{3,9})\.?\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?)[\s,-]+(?P<year>\d{4}|\d{2})(?:[T,\s]+(?P<time>.+))?",
-    re.IGNORECASE,
-)
-_TIME = re.compile(
-    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\.?)?\s*(z|utc|gmt|[+-]\d{2}:?\d{2})?", re.IGNORECASE
-)
+_LONGEST = 100
+"""Characters of a cell that may name a moment; a longer one is a text."""
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXCEL_DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 _EXCEL_DAYS = (20_000, 80_000)
@@ -59,16 +49,16 @@ def _day_first(cells: list[str | None], order: str, column: str) -> bool:
     dotted, evidence = False, set()
     open_cell: str | None = None
     for cell in {cell for cell in cells if cell is not None}:
-        match = _YEAR_LAST.fullmatch(cell.strip())
-        if match is None:
+        parts = _year_last_parts(cell.strip())
+        if parts is None:
             continue
-        first, second = int(match[1]), int(match[3])
+        first, sign, second, *_ = parts
         if first > 12 >= second:
             evidence.add(True)
         elif second > 12 >= first:
             evidence.add(False)
         elif first != second:
-            open_cell, dotted = cell, dotted or match[2] == "."
+            open_cell, dotted = cell, dotted or sign == "."
     if len(evidence) == 1:
         return evidence.pop()
     if open_cell is None or (dotted and not evidence):
@@ -81,6 +71,8 @@ def _day_first(cells: list[str | None], order: str, column: str) -> bool:
 
 
 def _parse(cell: str, day_first: bool) -> datetime | None:
+    if len(cell) > _LONGEST:
+        return None
     for read in (_iso, _number, _year_first, lambda text: _year_last(text, day_first), _named_month, _mail_date):
         try:
             found = read(cell)
@@ -92,13 +84,13 @@ def _parse(cell: str, day_first: bool) -> datetime | None:
 
 
 def _iso(cell: str) -> datetime | None:
-    return None if _NUMBER.fullmatch(cell) else datetime.fromisoformat(cell)
+    return None if NUMBER.fullmatch(cell) else datetime.fromisoformat(cell)
 
 
 def _number(cell: str) -> datetime | None:
-    if not _NUMBER.fullmatch(cell):
+    if not NUMBER.fullmatch(cell):
         return None
-    if _COMPACT.fullmatch(cell):
+    if COMPACT_DATE.fullmatch(cell):
         return datetime.strptime(cell, "%Y%m%d").replace(tzinfo=UTC)
     value = float(cell)
     if _EXCEL_DAYS[0] <= value <= _EXCEL_DAYS[1]:
@@ -110,21 +102,29 @@ def _number(cell: str) -> datetime | None:
 
 
 def _year_first(cell: str) -> datetime | None:
-    match = _YEAR_FIRST.fullmatch(cell)
+    match = YEAR_FIRST.fullmatch(cell)
     return None if match is None else _moment(int(match[1]), int(match[2]), int(match[3]), match[4])
 
 
 def _year_last(cell: str, day_first: bool) -> datetime | None:
-    match = _YEAR_LAST.fullmatch(cell)
-    if match is None:
+    parts = _year_last_parts(cell)
+    if parts is None:
         return None
-    first, second = int(match[1]), int(match[3])
+    first, _, second, year, time = parts
     day, month = (first, second) if day_first else (second, first)
-    return _moment(_full_year(match[4]), month, day, match[5])
+    return _moment(_full_year(year), month, day, time)
+
+
+def _year_last_parts(cell: str) -> tuple[int, str, int, str, str | None] | None:
+    """First number, sign, second number, year and time; the same sign stands between all numbers of a date."""
+    match = YEAR_LAST.fullmatch(cell) if len(cell) <= _LONGEST else None
+    if match is None or match[2] != match[4]:
+        return None
+    return int(match[1]), match[2], int(match[3]), match[5], match[6]
 
 
 def _named_month(cell: str) -> datetime | None:
-    match = _NAMED_MONTH.fullmatch(cell)
+    match = NAMED_MONTH.fullmatch(cell)
     if match is None:
         return None
     month = _MONTH_NAMES.index((match["month"] or match["month2"])[:3].lower()) + 1
@@ -138,7 +138,7 @@ def _moment(year: int, month: int, day: int, time: str | None) -> datetime | Non
     start = datetime(year, month, day, tzinfo=UTC)
     if not time:
         return start
-    match = _TIME.fullmatch(time.strip())
+    match = TIME_OF_DAY.fullmatch(time.strip())
     if match is None:
         return None
     hour = int(match[1])

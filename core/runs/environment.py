@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.models.catalogue import BUNDLED, HUB_ID
+from core.files.text_patterns import HUB_ID
+from core.models.catalogue import BUNDLED
 from core.settings import Settings
 
 KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(2**32)}

@@ -6,6 +6,7 @@ sees unless the text itself ends there.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,11 @@ def window_shape(max_length: int, num_special: int) -> tuple[int, int]:
 
 def owner(position: int, candidates: list[Window]) -> int:
     """Which window answers for the token at a position: the one that shows it the most context, the first among equals."""
-    return max(range(len(candidates)), key=lambda i: (candidates[i].context(position), -i))
+    first = bisect_right(candidates, position, key=lambda window: window.end)
+    last = bisect_right(candidates, position, key=lambda window: window.start)
+    # Windows follow each other, so those that hold the position are neighbours; without one, all may be asked.
+    holding = range(first, last) or range(len(candidates))
+    return max(holding, key=lambda i: (candidates[i].context(position), -i))
 
 
 @dataclass(frozen=True)

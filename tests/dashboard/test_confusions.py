@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard.confusions import Confusion
+from dashboard.confusions import Confusion, _joined, _neighbours_first
 
 LABELS = ("a", "b", "c", "d")
 COUNTS = np.array([[8, 0, 2, 0], [0, 9, 0, 1], [3, 0, 5, 0], [0, 0, 0, 4]])
@@ -63,3 +63,33 @@ def test_a_perfect_matrix_has_no_pairs_and_still_an_order() -> None:
     confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.diag([1, 5]))
     assert confusion.pairs() == []
     assert confusion.ordered("confused").rows == ("b", "a")
+
+
+def joined_step_by_step(errors: np.ndarray, support: np.ndarray) -> list[int]:
+    """The same order, with the largest rate looked for among all pairs at every step."""
+    rate = (errors + errors.T) / np.maximum(support[:, None] + support[None, :], 1)
+    groups, between = [[i] for i in range(len(support))], rate.copy()
+    np.fill_diagonal(between, 0.0)
+    while len(groups) > 1 and between.max() > 0.0:
+        first, second = sorted(int(i) for i in np.unravel_index(int(between.argmax()), between.shape))
+        left, right = len(groups[first]), len(groups[second])
+        merged = (left * between[first] + right * between[second]) / (left + right)
+        between[first], between[:, first] = merged, merged
+        between[first, first] = 0.0
+        between = np.delete(np.delete(between, second, axis=0), second, axis=1)
+        groups[first] = _joined(groups[first], groups.pop(second), rate)
+    weight = errors.sum(axis=0) + errors.sum(axis=1)
+    groups.sort(key=lambda group: (-int(weight[group].sum()), -int(support[group].sum())))
+    return [i for group in groups for i in group]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 100])
+@pytest.mark.parametrize("side", [0, 1, 2, 7, 25])
+def test_the_order_is_that_of_merging_step_by_step(side: int, most: int) -> None:
+    random = np.random.default_rng(side + most)
+    for _ in range(10):
+        errors = random.integers(0, most + 1, (side, side)) * (random.random((side, side)) < 0.4)
+        np.fill_diagonal(errors, 0)
+        support = errors.sum(axis=1) + random.integers(0, 3, side)
+
+        assert _neighbours_first(errors, support) == joined_step_by_step(errors, support)

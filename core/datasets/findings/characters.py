@@ -1,24 +1,15 @@
 """Signs that nobody sees: invisible characters and exotic spaces in texts, and full-width letters beside plain ones."""
 
-import re
-
 from core.datasets.findings.base import Finding, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.files.text_patterns import FULL_WIDTH, INVISIBLE, PLAIN_CHARACTER
 from core.tasks.columns.cells import counted
-
-_INVISIBLE = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\ufeff\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
-)
-"""Soft hyphens, zero-width signs, marks of direction and controls; joiners are left out, as scripts and emoji need them."""
-
-_FULL_WIDTH = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
-_PLAIN = re.compile("[0-9A-Za-z]")
 
 
 def check_invisible_characters(material: Material) -> list[Finding]:
     """Texts with invisible characters."""
     found = [place for place, text in enumerate(material.texts) if not text.isascii() or not text.isprintable()]
-    found = [place for place in found if _INVISIBLE.search(material.texts[place])]
+    found = [place for place in found if INVISIBLE.search(material.texts[place])]
     if not found:
         return []
     ids = material.ids[found]
@@ -39,8 +30,8 @@ def check_invisible_characters(material: Material) -> list[Finding]:
 
 def check_full_width(material: Material) -> list[Finding]:
     """Full-width letters and digits, where other texts have plain ones."""
-    found = [place for place, text in enumerate(material.texts) if not text.isascii() and _FULL_WIDTH.search(text)]
-    if not found or not any(_PLAIN.search(text) for text in material.texts):
+    found = [place for place, text in enumerate(material.texts) if not text.isascii() and FULL_WIDTH.search(text)]
+    if not found or not any(PLAIN_CHARACTER.search(text) for text in material.texts):
         return []
     ids = material.ids[found]
     return [
@@ -59,4 +50,4 @@ def check_full_width(material: Material) -> list[Finding]:
 
 
 def _points(text: str) -> str:
-    return ", ".join(f"U+{ord(sign):04X}" for sign in sorted(set(_INVISIBLE.findall(text)))[:5])
+    return ", ".join(f"U+{ord(sign):04X}" for sign in sorted(set(INVISIBLE.findall(text)))[:5])

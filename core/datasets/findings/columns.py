@@ -1,17 +1,15 @@
 """A text column that is none: the same few values, or ids, numbers and paths."""
 
-import re
-
 import numpy as np
 
 from core.datasets.findings.base import Finding, Severity
 from core.datasets.findings.material import Material
+from core.files.text_patterns import ASCII_DIGIT, CODE
 
 _ENOUGH = 50
 _FEW_DIFFERENT = 0.02
 _MOSTLY = 0.5
-_CODE = re.compile(r"(?=\S*\d)[\w./\\:#@+-]+", re.ASCII)
-"""One word with a digit in it, such as a number, an order code, a hash, a path or a time."""
+_LONGEST_CODE = 100
 
 
 def check_text_column(material: Material) -> list[Finding]:
@@ -20,7 +18,7 @@ def check_text_column(material: Material) -> list[Finding]:
     if num_texts < _ENOUGH:
         return []
     findings = []
-    coded = np.array([len(text) < 100 and _CODE.fullmatch(text) is not None for text in material.texts], dtype=bool)
+    coded = np.array([_is_code(text) for text in material.texts], dtype=bool)
     if coded.mean() >= _MOSTLY:
         findings.append(
             Finding(
@@ -55,3 +53,8 @@ def check_text_column(material: Material) -> list[Finding]:
             )
         )
     return findings
+
+
+def _is_code(text: str) -> bool:
+    """Whether a text is one word with a digit in it."""
+    return len(text) < _LONGEST_CODE and CODE.fullmatch(text) is not None and ASCII_DIGIT.search(text) is not None

@@ -1,24 +1,14 @@
 """Texts that an earlier program damaged: characters lost, or bytes read in the wrong encoding."""
 
-import re
-
 from core.datasets.findings.base import Finding, Severity
 from core.datasets.findings.material import Material
+from core.files.text_patterns import DAMAGED
 from core.tasks.columns.cells import counted
-
-_DAMAGE = re.compile(
-    "\ufffd|\u00ef\u00bf\u00bd"  # a lost character, once or twice wrongly read
-    "|\u00c3[\u0080-\u00bf\u0152-\u0178\u2018-\u2022\u20ac]"  # UTF-8 letters with accents read as Latin
-    "|\u00e2\u20ac[\u0090-\u00bf\u0152-\u2122]"  # UTF-8 quotation marks and dashes read as Latin
-    "|\u951f\u65a4\u62f7|\u70eb\u70eb\u70eb"  # the classical ruins of Chinese encodings
-    r"|\?{4,}(?=[^?]*\w)"  # letters replaced by question marks
-)
 
 
 def check_damage(material: Material) -> list[Finding]:
     """Texts with replacement characters or wrongly read bytes."""
-    found = [(place, match[0]) for place, text in enumerate(material.texts) if (match := _DAMAGE.search(text))]
-    marked = [place for place, sign in found if not sign.startswith("?")]
+    marked = [place for place, text in enumerate(material.texts) if DAMAGED.search(text)]
     if not marked:
         return []
     ids = material.ids[marked]
@@ -40,6 +30,6 @@ def check_damage(material: Material) -> list[Finding]:
 
 
 def _around(text: str) -> str:
-    match = _DAMAGE.search(text)
+    match = DAMAGED.search(text)
     start = max(0, match.start() - 60) if match else 0
     return ("…" if start else "") + text[start:]

@@ -22,7 +22,8 @@ def check_exact_duplicates(material: Material) -> list[Finding]:
         return []
     ids = material.ids[repeated]
     times = pd.Series(same[repeated]).value_counts()
-    first = {int(code): place for place, code in reversed(list(enumerate(same))) if code in times.index[:5]} if len(times) else {}
+    shown = set(times.index[:5].tolist())
+    first = {code: place for place, code in reversed(list(enumerate(same.tolist()))) if code in shown}
     return [
         Finding(
             check="exact_duplicates",

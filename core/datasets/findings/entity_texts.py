@@ -17,6 +17,8 @@ _OFTEN_TAGGED = 0.5
 """Share of its occurrences from which a name is taken for one that should be tagged everywhere."""
 
 _SHORTEST_NAME = 3
+_MOST_WORDS = 20
+"""Words of a name that is looked for elsewhere; what is longer is a sentence, and does not occur twice."""
 _MOST_READ = 100_000
 
 
@@ -134,17 +136,21 @@ def _tagged_names(material: Material) -> tuple[dict[Name, Counter[str]], dict[Na
 
 def _sometimes_untagged(material: Material, tagged: dict[Name, Counter[str]]) -> dict[Name, list[int]]:
     """Names that are tagged more often than not -> positions of the examples where they stand outside of every entity."""
-    by_first: defaultdict[str, list[Name]] = defaultdict(list)
-    for name, types in tagged.items():
-        if sum(types.values()) >= _SEEN_OFTEN and len("".join(name)) >= _SHORTEST_NAME:
-            by_first[name[0]].append(name)
+    looked_for = {
+        name
+        for name, types in tagged.items()
+        if sum(types.values()) >= _SEEN_OFTEN and len(name) <= _MOST_WORDS and len("".join(name)) >= _SHORTEST_NAME
+    }
+    lengths: defaultdict[str, set[int]] = defaultdict(set)
+    for name in looked_for:
+        lengths[name[0]].add(len(name))
     outside: defaultdict[Name, list[int]] = defaultdict(list)
     for place, tags in enumerate(material.examples["tags"]):
         words = _words(material, place)
         for start, word in enumerate(words):
-            for name in by_first.get(word, ()):
-                end = start + len(name)
-                if tuple(words[start:end]) == name and all(tag == "O" for tag in tags[start:end]):
+            for length in sorted(lengths.get(word, ())):
+                name = tuple(words[start : start + length])
+                if name in looked_for and all(tag == "O" for tag in tags[start : start + length]):
                     outside[name].append(place)
     return {name: found for name, found in outside.items() if len(found) <= (1 - _OFTEN_TAGGED) * sum(tagged[name].values())}
 

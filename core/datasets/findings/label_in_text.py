@@ -1,13 +1,15 @@
 """Texts that name their own label."""
 
-import re
-
 from core.datasets.findings.base import Finding, Severity
 from core.datasets.findings.material import Material
 from core.datasets.findings.missing import label_detail
+from core.files.text_patterns import NAME_JOINTS, Anywhere, whole_word
 
-_PARTING = re.compile(r"[\s_\-./\\]+")
 _SHORTEST, _SHORTEST_SPACELESS = 3, 2
+_LONGEST = 200
+"""Characters of a label that are looked for; what is longer is no name that a text would mention."""
+_MOST_READ = 100_000
+"""Characters of a text that are looked at, once for each of its labels."""
 _SOME, _MANY, _NEARLY_ALL = 0.05, 0.5, 0.9
 
 
@@ -19,7 +21,7 @@ def check_label_in_text(material: Material) -> list[Finding]:
     labelled = [place for place, labels in enumerate(material.row_labels) if any(label in patterns for label in labels)]
     naming = []
     for place in labelled:
-        text = _PARTING.sub(" ", material.texts[place].casefold())
+        text = NAME_JOINTS.sub(" ", material.texts[place][:_MOST_READ].casefold())
         if any(_occurs(patterns[label], text) for label in material.row_labels[place] if label in patterns):
             naming.append(place)
     share = len(naming) / max(1, len(labelled))
@@ -45,16 +47,18 @@ def check_label_in_text(material: Material) -> list[Finding]:
     ]
 
 
-def _pattern(label: str) -> tuple[str, re.Pattern[str] | None] | None:
+def _pattern(label: str) -> tuple[str, Anywhere[str] | None] | None:
     """What to look for: the label's words, as whole words where its script has spaces."""
-    plain = _PARTING.sub(" ", label.casefold()).strip()
+    if len(label) > _LONGEST:
+        return None
+    plain = NAME_JOINTS.sub(" ", label.casefold()).strip()
     if plain.isascii():
         if len(plain) < _SHORTEST or not any(map(str.isalpha, plain)):
             return None
-        return plain, re.compile(rf"(?<!\w){re.escape(plain)}(?!\w)")
+        return plain, whole_word(plain)
     return (plain, None) if len(plain) >= _SHORTEST_SPACELESS else None
 
 
-def _occurs(pattern: tuple[str, re.Pattern[str] | None], text: str) -> bool:
+def _occurs(pattern: tuple[str, Anywhere[str] | None], text: str) -> bool:
     plain, whole = pattern
     return plain in text and (whole is None or whole.search(text) is not None)

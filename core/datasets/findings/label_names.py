@@ -1,21 +1,25 @@
 """Labels that probably are one label, spelt in two ways."""
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.files.normal_forms import normalize
+from core.files.text_patterns import NAME_JOINTS, NUMERALS
 from core.tasks.columns.cells import counted, short
 
-_PARTING = re.compile(r"[\s_\-./\\]+")
 _NEGATING = ("un", "in", "im", "ir", "il", "dis", "non", "anti", "a", "ab", "de", "mis", "fe", "no", "not", "pre", "re", "e", "o")
 """Beginnings that turn a word into another one: "male" and "female", "moral" and "amoral"."""
 _SHORTEST_JUDGED = 5
 _SHORTEST_FOR_TWO = 9
 """Characters from which two letters may differ."""
+_LONGEST_FOR_TWO, _LONGEST_JUDGED = 40, 200
+"""Characters up to which two letters, and one, may differ: of longer labels, too many spellings with letters left out would have
+to be compared."""
+_MOST_ALIKE, _MOST_PAIRS = 50, 20_000
+"""Labels alike, and pairs of them, above which nobody made a slip: such labels are numbers or codes."""
 _RARE = 0.2
 """How much rarer than the other a slip of the pen is."""
 
@@ -82,12 +86,15 @@ def likely_slips(counts: Mapping[str, int]) -> list[tuple[str, ...]]:
     plain = {label: _plain(label) for label in counts}
     near: defaultdict[str, list[str]] = defaultdict(list)
     for label, written in plain.items():
-        if len(written) >= _SHORTEST_JUDGED:
-            for shorter in _shortened(written, 2 if len(written) >= _SHORTEST_FOR_TWO else 1):
+        if _SHORTEST_JUDGED <= len(written) <= _LONGEST_JUDGED:
+            for shorter in _shortened(written, 2 if _SHORTEST_FOR_TWO <= len(written) <= _LONGEST_FOR_TWO else 1):
                 near[shorter].append(label)
             if written.endswith("ies"):
                 near[f"{written[:-3]}y"].append(label)
-    pairs = {tuple(sorted(pair)) for labels in near.values() if 1 < len(labels) <= 50 for pair in combinations(set(labels), 2)}
+    pairs: set[tuple[str, ...]] = set()
+    for labels in near.values():
+        if 1 < len(labels) <= _MOST_ALIKE and len(pairs) < _MOST_PAIRS:
+            pairs.update(combinations(sorted(set(labels)), 2))
     return sorted(pair for pair in pairs if _is_slip(plain[pair[0]], plain[pair[1]], counts[pair[0]], counts[pair[1]]))
 
 
@@ -103,7 +110,12 @@ def _is_slip(one: str, other: str, count: int, other_count: int) -> bool:
         if any(min(len(a), len(b)) < _SHORTEST_JUDGED - 1 or _means_another(a, b) for a, b in differing):
             return False
     is_rare = min(count, other_count) <= _RARE * max(count, other_count)
-    return is_rare and _digits(one) == _digits(other) and distance(one, other) <= allowed
+    return (
+        is_rare
+        and len(other) - len(one) <= allowed
+        and _digits(one) == _digits(other)
+        and distance(one, other, allowed) <= allowed
+    )
 
 
 def _is_plural(one: str, other: str) -> bool:
@@ -118,24 +130,42 @@ def _means_another(one: str, other: str) -> bool:
 
 
 def _digits(label: str) -> list[str]:
-    return re.findall(r"\d+|\b[ivx]+\b", label)
+    return NUMERALS.findall(label)
 
 
-def distance(one: str, other: str) -> int:
+def distance(one: str, other: str, most: int | None = None) -> int:
     """Letters to change, add, leave out or swap with a neighbour to turn one word into the other.
 
     Source: optimal string alignment, a form of the Damerau-Levenshtein distance.
+
+    Args:
+        one, other: the words.
+        most: above which the distance need not be known; then it is only sure to be greater, and found much faster.
     """
-    rows = [list(range(len(other) + 1))]
+    start = _num_common(one, other)
+    one, other = one[start:], other[start:]
+    end = _num_common(one[::-1], other[::-1])
+    one, other = one[: len(one) - end], other[: len(other) - end]
+    longest = max(len(one), len(other))
+    most = longest if most is None else most
+    beyond = longest + 1
+    rows = [[j if j <= most else beyond for j in range(len(other) + 1)]]
     for i, letter in enumerate(one, start=1):
-        row = [i]
-        for j, counterpart in enumerate(other, start=1):
-            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != counterpart))
+        row = [beyond] * (len(other) + 1)
+        row[0] = i
+        for j in range(max(1, i - most), min(len(other), i + most) + 1):
+            counterpart = other[j - 1]
+            best = min(rows[-1][j] + 1, row[j - 1] + 1, rows[-1][j - 1] + (letter != counterpart))
             if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == counterpart:
                 best = min(best, rows[-2][j - 2] + 1)
-            row.append(best)
+            row[j] = best
         rows.append(row)
     return rows[-1][-1]
+
+
+def _num_common(one: str, other: str) -> int:
+    """Letters with which two words begin alike; where they are long, most of their letters."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _shortened(word: str, most: int) -> set[str]:
@@ -147,7 +177,7 @@ def _shortened(word: str, most: int) -> set[str]:
 
 
 def _plain(label: str) -> str:
-    return _PARTING.sub(" ", unicodedata.normalize("NFKC", label).casefold()).strip()
+    return NAME_JOINTS.sub(" ", normalize("NFKC", label).casefold()).strip()
 
 
 def _finding(

@@ -1,7 +1,8 @@
 """Where a text may have several labels: those that always come together, and those that never do."""
 
-from collections import Counter
-from itertools import combinations
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from core.datasets.findings.material import Material
 from core.tasks.columns.cells import counted, short
 
 _ENOUGH = 10
+_ROWS_AT_ONCE = 1000
 _ALWAYS = 0.98
 _EXPECTED = 10.0
 """Times two labels should meet by chance before it says something that they never do."""
@@ -19,15 +21,12 @@ def check_label_pairs(material: Material) -> list[Finding]:
     """Labels that are one in practice, labels that imply another, and labels that exclude each other."""
     if material.task.exclusive_labels or material.has_entities:
         return []
-    single: Counter[str] = Counter()
-    both: Counter[tuple[str, str]] = Counter()
-    for labels in material.row_labels:
-        single.update(labels)
-        both.update(combinations(labels, 2))
+    single = Counter(label for labels in material.row_labels for label in labels)
     frequent = sorted(label for label, number in single.items() if number >= _ENOUGH)
+    both = _met(material.row_labels, frequent)
     together, implied, apart = [], [], []
-    for one, other in combinations(frequent, 2):
-        number = both[one, other]
+    for (i, one), (j, other) in combinations(enumerate(frequent), 2):
+        number = int(both[i, j])
         share_of_one, share_of_other = number / single[one], number / single[other]
         if min(share_of_one, share_of_other) >= _ALWAYS:
             together.append((one, other, number))
@@ -38,14 +37,34 @@ def check_label_pairs(material: Material) -> list[Finding]:
     return [*_together(material, together), *_implied(implied, single), *_apart(apart, single)]
 
 
+def _met(row_labels: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
+    """How many rows have both of two labels, ``(num_labels, num_labels)``.
+
+    A row with a thousand labels has half a million pairs of them, so they are not counted one by one.
+    """
+    place_of = {label: place for place, label in enumerate(labels)}
+    counts = np.zeros((len(labels), len(labels)))
+    for begin in range(0, len(row_labels), _ROWS_AT_ONCE):
+        places = [[place_of[label] for label in row if label in place_of] for row in row_labels[begin : begin + _ROWS_AT_ONCE]]
+        used = sorted(set(chain.from_iterable(places)))
+        column_of = np.zeros(len(labels), dtype=np.int64)
+        column_of[used] = np.arange(len(used))
+        has = np.zeros((len(places), len(used)), dtype=np.float32)
+        has[np.repeat(np.arange(len(places)), list(map(len, places))), column_of[list(chain.from_iterable(places))]] = 1
+        counts[np.ix_(used, used)] += has.T @ has
+    return counts
+
+
 def _together(material: Material, pairs: list[tuple[str, str, int]]) -> list[Finding]:
     if not pairs:
         return []
-    with_both = {(one, other) for one, other, _ in pairs}
+    partners: defaultdict[str, set[str]] = defaultdict(set)
+    for one, other, _ in pairs:
+        partners[one].add(other)
     places = [
         place
         for place, labels in enumerate(material.row_labels)
-        if any(one in labels and other in labels for one, other in with_both)
+        if any(one in partners and not partners[one].isdisjoint(labels) for one in labels)
     ]
     return [
         Finding(

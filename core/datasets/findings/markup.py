@@ -1,20 +1,16 @@
 """Texts that are mostly markup, and phrases that many texts begin or end with."""
 
-import re
 from collections import Counter, defaultdict
 
 import numpy as np
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.datasets.findings.stretches import without_stretches
 from core.datasets.findings.texts import shown
+from core.files.text_patterns import TAG_OR_REFERENCE, WEB_ADDRESS, comments
 from core.tasks.columns.cells import counted
 
-_TAG = re.compile(
-    r"<!--.{0,5000}?-->|</?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]{0,2000})?/?>|&(?:[a-zA-Z]{2,10}|#\d{2,6}|#x[0-9a-fA-F]{2,5});",
-    re.DOTALL,
-)
-_ADDRESS = re.compile(r"https?://\S+|www\.\S+")
 _MOSTLY = 0.7
 _SOME_TAGS = 2
 
@@ -34,10 +30,12 @@ def check_markup(material: Material) -> list[Finding]:
     for place, text in enumerate(material.texts):
         if "<" not in text and "&" not in text and "://" not in text and "www." not in text:
             continue
-        tags = _TAG.findall(text)
-        if len(tags) >= _SOME_TAGS:
+        found = list(comments(text))
+        bare = without_stretches(text, found)
+        num_tags = len(found) + len(TAG_OR_REFERENCE.findall(bare))
+        if num_tags >= _SOME_TAGS:
             tagged.append(place)
-        rest = _ADDRESS.sub("", _TAG.sub(" ", text))
+        rest = WEB_ADDRESS.sub("", TAG_OR_REFERENCE.sub(" ", bare))
         if sum(map(str.isalnum, rest)) < (1 - _MOSTLY) * max(1, sum(map(str.isalnum, text))):
             empty.append(place)
     findings = []

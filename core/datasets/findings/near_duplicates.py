@@ -10,6 +10,7 @@ Datasets, chapter 3 (bands).
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,8 @@ _SHORTEST = {4: 16, 2: 8}
 """Length of a sequence -> characters a text needs to be judged; in shorter ones a single letter weighs too much."""
 _BARE = "\x00"
 _SHINGLES_AT_ONCE = 200_000
+_SETS_KEPT = 200
+"""Texts whose sequences are kept for the next comparison: those of a long text take half a megabyte."""
 _FIRST_WITHOUT_SPACES = 0x2E80
 """From here on, code points are mostly Chinese, Japanese and Korean."""
 
@@ -101,14 +104,11 @@ def _join_similar(keys: list[str], size: int, members: np.ndarray, groups: _Grou
         alike[part] = (signatures[first[part]] == signatures[second[part]]).mean(axis=1)
     # Signatures of pairs at the threshold agree in 0.8 of their numbers, give or take 0.045; four times that leaves out none.
     likely = np.flatnonzero(alike >= SIMILARITY - 0.18)
-    sequences: dict[int, set[str]] = {}
+    sequences_of = lru_cache(maxsize=_SETS_KEPT)(lambda member: _sequences(keys[member], size))
     for one, other in zip(first[likely].tolist(), second[likely].tolist(), strict=True):
         if groups.root(int(members[one])) == groups.root(int(members[other])):
             continue
-        for member in (one, other):
-            if member not in sequences:
-                sequences[member] = _sequences(keys[member], size)
-        if _jaccard(sequences[one], sequences[other]) >= SIMILARITY:
+        if _jaccard(sequences_of(one), sequences_of(other)) >= SIMILARITY:
             groups.join(int(members[one]), int(members[other]))
 
 

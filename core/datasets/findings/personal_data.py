@@ -3,7 +3,6 @@
 Names and addresses of people are not looked for; nothing here can say that a text is free of personal data.
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,6 +10,8 @@ import numpy as np
 
 from core.datasets.findings.base import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.findings.material import Material
+from core.datasets.findings.stretches import apart_from
+from core.files.text_patterns import DIGIT, EMAIL, IBAN, PAYMENT_CARD, PHONE
 from core.tasks.columns.cells import counted
 
 KINDS = {
@@ -21,24 +22,6 @@ KINDS = {
 }
 """Kind -> one of them and several, in words."""
 
-_LETTER = "A-Za-z0-9_\u00c0-\u024f"
-"""What a word of Latin letters consists of; Chinese text comes up to a number or an address without a space."""
-_EMAIL = re.compile(
-    rf"(?<![{_LETTER}.+-])[{_LETTER}.%+-]{{1,64}}@[{_LETTER}-]{{1,63}}(?:\.[{_LETTER}-]{{1,63}}){{0,4}}\.[A-Za-z]{{2,24}}(?![{_LETTER}@])"
-)
-_IBAN = re.compile(rf"(?<![{_LETTER}])[A-Z]{{2}}\d{{2}}(?: ?[0-9A-Z]{{4}}){{2,7}}(?: ?[0-9A-Z]{{1,3}})?(?![{_LETTER}])")
-_CARD = re.compile(r"(?<![\d.,])(?<!\d[ -])[2-6]\d{3}(?:[ -]?\d){9,15}(?![ -]?\d)(?![.,]\d)", re.ASCII)
-_PHONE = re.compile(
-    rf"(?<![{_LETTER}.,+-])(?<!\d[ -])(?:"
-    r"(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"  # with the code of a country
-    r"|\(?[2-9]\d{2}\)?[ .-][2-9]\d{2}[ .-]\d{4}"  # North America
-    r"|\(?0[1-9]\d{1,4}\)?(?:[ /-]\d{2,8}|[ /-]\d{2,5}(?:[ -]\d{2,5}){1,3})"  # a trunk code and a number, parted
-    r"|0[1-9](?:[ .-]\d{2}){4}"  # France
-    r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}"  # mobile phones of China
-    rf")(?![{_LETTER}@]|[.,]\d|-\d)",
-    re.ASCII,
-)
-_DIGIT = re.compile(r"\d")
 _IBAN_LENGTHS = range(15, 35)
 _PHONE_DIGITS = range(8, 16)
 _MOST_READ = 1_000_000
@@ -55,18 +38,17 @@ class PersonalDatum:
 
 def find_personal_data(text: str) -> list[PersonalDatum]:
     """What is found in a text, in order and without overlaps."""
-    found = []
+    found: list[list[PersonalDatum]] = []
     if "@" in text:
-        found += [PersonalDatum(*match.span(), "email") for match in _EMAIL.finditer(text)]
-    if _DIGIT.search(text):
-        found += [PersonalDatum(*match.span(), "iban") for match in _IBAN.finditer(text) if is_iban(match[0])]
-        found += [PersonalDatum(*match.span(), "card") for match in _CARD.finditer(text) if is_card_number(match[0])]
-        found += [PersonalDatum(*match.span(), "phone") for match in _PHONE.finditer(text) if _is_phone(match[0])]
+        found.append([PersonalDatum(*match.span(), "email") for match in EMAIL.finditer(text)])
+    if DIGIT.search(text):
+        found.append([PersonalDatum(*match.span(), "iban") for match in IBAN.finditer(text) if is_iban(match[0])])
+        found.append([PersonalDatum(*match.span(), "card") for match in PAYMENT_CARD.finditer(text) if is_card_number(match[0])])
+        found.append([PersonalDatum(*match.span(), "phone") for match in PHONE.finditer(text) if _is_phone(match[0])])
     kept: list[PersonalDatum] = []
-    for datum in found:  # the kinds with a checksum come first and win over a phone number inside of them
-        if all(datum.end <= other.start or other.end <= datum.start for other in kept):
-            kept.append(datum)
-    return sorted(kept)
+    for of_kind in found:  # the kinds with a checksum come first and win over a phone number inside of them
+        kept = sorted([*kept, *apart_from(kept, of_kind, lambda datum: (datum.start, datum.end))])
+    return kept
 
 
 def is_card_number(written: str) -> bool:
@@ -94,7 +76,7 @@ def is_iban(written: str) -> bool:
 
 
 def _is_phone(written: str) -> bool:
-    digits = _DIGIT.findall(written)
+    digits = DIGIT.findall(written)
     return len(digits) in _PHONE_DIGITS and len(set(digits)) > 2
 
 

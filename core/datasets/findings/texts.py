@@ -1,11 +1,9 @@
 """What makes two texts the same to a reader: capitals, width, white space and punctuation left aside."""
 
-import re
 import unicodedata
 
-_NO_LETTER = re.compile(r"[\W_]+")
-_LONG_NUMBER = re.compile(r"\d{3,}")
-_ONE_LINE = re.compile(r"\s+")
+from core.files.normal_forms import normalize
+from core.files.text_patterns import LONG_NUMBER, NO_LETTER, WHITE_SPACE
 
 LONGEST_SHOWN = 280
 """Characters of a text that a finding shows."""
@@ -16,14 +14,12 @@ def canonical(text: str) -> str:
 
     Numbers of three digits and more become ``0``, because a letter sent to a thousand customers differs in nothing else.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return _LONG_NUMBER.sub("0", _NO_LETTER.sub(" ", text.casefold()).strip())
+    return LONG_NUMBER.sub("0", NO_LETTER.sub(" ", normalize("NFKC", text).casefold()).strip())
 
 
 def shown(text: str, longest: int = LONGEST_SHOWN) -> str:
     """A text on one line, cut to a length that fits a list."""
-    line = _ONE_LINE.sub(" ", text[: 4 * longest]).strip()
+    line = WHITE_SPACE.sub(" ", text[: 4 * longest]).strip()
     return line if len(line) <= longest and len(text) <= 4 * longest else f"{line[: longest - 1]}…"
 
 

@@ -7,7 +7,6 @@ For entities, it is the most frequent names.
 Source: M. Grootendorst, BERTopic: Neural topic modeling with a class-based TF-IDF procedure, 2022.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
@@ -15,10 +14,12 @@ import numpy as np
 
 from core.datasets.findings.material import Material
 from core.datasets.findings.scripts import CHINESE, JAPANESE, script_of
+from core.files.text_patterns import WORD
 
 MOST_READ = 50_000
+_MOST_LABELS_READ = 250_000
+"""Labels of all texts that are read: the words of a text are counted for each of its labels."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _FEWEST = 2
 _LONGEST_TEXT = 2000
 
@@ -30,9 +31,10 @@ def typical_words(material: Material, most: int = 6) -> dict[str, list[str]]:
         material: the examples; of many, a part is read.
         most: words for each label.
     """
-    sample = material.sample(MOST_READ)
     if material.has_entities:
-        return _frequent_names(sample, most)
+        return _frequent_names(material.sample(MOST_READ), most)
+    labels_a_row = sum(map(len, material.row_labels)) / max(1, len(material.row_labels))
+    sample = material.sample(min(MOST_READ, int(_MOST_LABELS_READ / max(1.0, labels_a_row))))
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     rows: Counter[str] = Counter()
     for text, labels in zip(sample.texts, sample.row_labels, strict=True):
@@ -70,7 +72,7 @@ def _without_parts(words: Iterable[str], most: int) -> list[str]:
 
 def _words(text: str) -> list[str]:
     found = []
-    for word in _WORD.findall(text[:_LONGEST_TEXT].casefold()):
+    for word in WORD.findall(text[:_LONGEST_TEXT].casefold()):
         if word.isascii() or script_of(word[0]) not in (CHINESE, JAPANESE):
             if len(word) > 1 and not word.isdecimal():
                 found.append(word)

@@ -15,12 +15,13 @@ def merged_name(label: str, mapping: Mapping[str, str]) -> str:
     Raises:
         DatasetError: the steps go round in a circle.
     """
-    seen = [label]
-    while (following := mapping.get(seen[-1], seen[-1])) != seen[-1]:
+    seen = {label: None}
+    while (following := mapping.get(label, label)) != label:
         if following in seen:
             raise DatasetError(f"Labels {quoted(seen)} are merged in a circle. Choose one name that stays.")
-        seen.append(following)
-    return seen[-1]
+        seen[following] = None
+        label = following
+    return label
 
 
 def _merge_labels(material: Material, parameters: Parameters) -> Outcome:
@@ -64,14 +65,23 @@ def _unlabel(material: Material, parameters: Parameters) -> Outcome:
 
 
 def _without_labels(material: Material, labels: frozenset[str], reason: str) -> Outcome:
-    """Rows whose only label goes are taken out; other rows lose the label and stay."""
+    """Rows that lose every label they had are taken out, since they would become examples of texts to which none applies.
+
+    Other rows lose the labels and stay, and so does a text with tagged words: its other words are still what they were.
+
+    Args:
+        material: the rows.
+        labels: what goes.
+        reason: why a row goes, with a place for the label.
+    """
     examples = relabelled(material.examples, lambda label: None if label in labels else label)
-    if "label" not in examples:
+    if "tags" in examples:
         return Outcome(examples=examples)
-    gone = examples["label"].isna().to_numpy()
+    before = material.task.row_labels(material.examples)
+    after = examples["label"].notna() if "label" in examples else examples["labels"].map(len) > 0
+    ids = examples["id"].tolist()
     removed = {
-        int(id_): reason.format(short(label))
-        for id_, label in material.examples.loc[gone, ["id", "label"]].itertuples(index=False)
+        int(id_): reason.format(quoted(had, 5)) for id_, had, stays in zip(ids, before, after, strict=True) if had and not stays
     }
     return Outcome(examples=without(examples, removed), removed=removed)
 
@@ -100,7 +110,7 @@ REPAIRS = (
     Repair(
         name="drop_labels",
         title="Drop labels",
-        help="Rows with one of these labels go. Where a row has several labels, or entities, it stays and loses only these.",
+        help="Rows that have no other label go. Where a row has others, or tagged words, it stays and loses only these.",
         run=_drop_labels,
         parameters=(Parameter(name="labels", title="Labels to drop", help="Names of labels.", kind="labels", required=True),),
     ),

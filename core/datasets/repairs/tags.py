@@ -1,5 +1,8 @@
 """Repairs of entities: broken tag sequences, and entities that begin or end with a sign of punctuation."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 import pandas as pd
 
 from core.datasets.comparing import plain
@@ -27,24 +30,46 @@ def _fix_tags(material: Material, parameters: Parameters) -> Outcome:
 def _trimmed(entity: tuple[int, int, str], words: list[str]) -> tuple[int, int, str] | None:
     """The entity without loose punctuation at its ends; nothing where it has nothing else. Brackets that pair up stay."""
     first, last, kind = entity
-    while first <= last and _is_loose(words[first]) and not _closes(words, first, last):
-        first += 1
-    while last >= first and _is_loose(words[last]) and not _closes(words, first, last):
-        last -= 1
-    return (first, last, kind) if first <= last else None
+    own = words[first : last + 1]
+    brackets, begin, end = _Brackets(own), 0, len(own) - 1
+    while begin <= end and _is_loose(own[begin]) and not brackets.close(begin, end):
+        begin += 1
+    while end >= begin and _is_loose(own[end]) and not brackets.close(begin, end):
+        end -= 1
+    return (first + begin, first + end, kind) if begin <= end else None
 
 
 def _is_loose(word: str) -> bool:
     return all(character in _LOOSE for character in word)
 
 
-def _closes(words: list[str], first: int, last: int) -> bool:
-    """Whether a bracket or quotation mark at one end has its partner inside, as in ``Georgia ( US )``."""
-    inside = "".join(words[first : last + 1])
-    return any(
-        (words[first] == opening or words[last] == closing) and opening in inside and closing in inside
-        for opening, closing in ("()", "[]", "{}", "«»", "“”", "（）", "「」", "『』", "【】", "《》")
-    )
+_PAIRS = ("()", "[]", "{}", "«»", "“”", "（）", "「」", "『』", "【】", "《》")
+_IN_PAIRS = frozenset("".join(_PAIRS))
+
+
+class _Brackets:
+    """In which words of an entity brackets and quotation marks stand, found in one look at its words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._places: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            for sign in _IN_PAIRS.intersection(word):
+                self._places.setdefault(sign, []).append(place)
+
+    def close(self, first: int, last: int) -> bool:
+        """Whether one at an end of these words has its partner inside, as in ``Georgia ( US )``."""
+        return any(
+            (self._words[first] == opening or self._words[last] == closing)
+            and self._is_inside(opening, first, last)
+            and self._is_inside(closing, first, last)
+            for opening, closing in _PAIRS
+        )
+
+    def _is_inside(self, sign: str, first: int, last: int) -> bool:
+        places = self._places.get(sign, [])
+        after = bisect_left(places, first)
+        return after < len(places) and places[after] <= last
 
 
 REPAIRS = (

@@ -5,7 +5,9 @@ with it. Rows come in two layouts, and stay in theirs: words joined by single sp
 words are those of ``core.tasks.columns.words`` (files of marked stretches).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import pandas as pd
@@ -115,9 +117,10 @@ def _edited_words(
     found: list[tuple[int, int, str]] = []
     for first, last, kind in stretches:
         start, end = kept[first].start - cut, kept[last].end - cut
-        inside = [number for number, (word_start, word_end) in enumerate(places) if word_start < end and word_end > start]
-        if inside and (not found or inside[0] > found[-1][1]):
-            found.append((inside[0], inside[-1], kind))
+        first_inside = bisect_right(places, start, key=lambda place: place[1])
+        last_inside = bisect_left(places, end, key=lambda place: place[0]) - 1
+        if first_inside <= last_inside and (not found or first_inside > found[-1][1]):
+            found.append((first_inside, last_inside, kind))
     return stripped, [start for start, _ in places], [end for _, end in places], tags_of(found, len(places))
 
 
@@ -161,6 +164,9 @@ class _Moved:
 
     def __init__(self, edits: Sequence[Edit]) -> None:
         self._edits = edits
+        self._starts = [edit.start for edit in edits]
+        longer = (len(edit.replacement) - (edit.end - edit.start) for edit in edits)
+        self._shift_before = [0, *accumulate(longer)]
 
     def start(self, position: int) -> int:
         """For the first character of a word; inside an edit, where its replacement begins."""
@@ -171,14 +177,12 @@ class _Moved:
         return self._shifted(position, at_end=True)
 
     def _shifted(self, position: int, *, at_end: bool) -> int:
-        shift = 0
-        for edit in self._edits:
-            if edit.start >= position:
-                break
+        number = bisect_left(self._starts, position)  # of the edits that begin before it; the last of them may hold it
+        if number:
+            edit = self._edits[number - 1]
             if edit.end > position or (edit.end == position and at_end):
-                return edit.start + shift + (len(edit.replacement) if at_end else 0)
-            shift += len(edit.replacement) - (edit.end - edit.start)
-        return position + shift
+                return edit.start + self._shift_before[number - 1] + (len(edit.replacement) if at_end else 0)
+        return position + self._shift_before[number]
 
 
 def _stretches(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:

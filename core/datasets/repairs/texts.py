@@ -1,8 +1,6 @@
 """Repairs of what stands in the texts: white space, ways of writing characters, markup, boilerplate, personal data."""
 
 import html
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,20 +9,23 @@ from typing import Literal
 import pandas as pd
 
 from core.datasets.findings.personal_data import KINDS, find_personal_data
+from core.datasets.findings.stretches import apart_from
 from core.datasets.repairs.answers import relabelled
 from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
 from core.datasets.repairs.text_edits import Edit, FindEdits, apply_edits, edit_texts, layout_of
 from core.errors import DatasetError
-
-_INVISIBLE = "\u200b\ufeff\u2060\u00ad"
-"""Characters that show nothing and part nothing; joiners, which Persian and emoji need, are not among them."""
-_UNTIDY = re.compile(rf"[^\S \n]|  | \n|\n |\n\n\n|[{_INVISIBLE}]|\A\s|\s\Z")
-_SPACES = re.compile(rf"[\s{_INVISIBLE}]+")
-
-_COMMENT = re.compile(r"<!--.*?-->|<(script|style)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s+[^<>]*|\s*/?)>|<![A-Za-z][^<>]*>")
-_BREAKING = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|hr|blockquote)\b", re.IGNORECASE)
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+from core.files.normal_forms import normalize
+from core.files.text_patterns import (
+    BREAKING_TAG,
+    CHARACTER_REFERENCE,
+    INVISIBLE_JOINTS,
+    NOT_WHITE,
+    TAG,
+    UNTIDY,
+    WHITE_OR_INVISIBLE,
+    any_phrase,
+    markup_blocks,
+)
 
 _NOTHING_LEFT = "Nothing of its text is left."
 
@@ -37,12 +38,12 @@ MASKS = {"email": "[EMAIL]", "phone": "[PHONE]", "iban": "[IBAN]", "card": "[CAR
 
 def white_space_edits(text: str, *, join_lines: bool = False) -> list[Edit]:
     """Single spaces instead of runs and of exotic spaces, at most one empty line, nothing invisible, nothing at the edges."""
-    if not _UNTIDY.search(text) and not (join_lines and "\n" in text):
+    if not UNTIDY.search(text) and not (join_lines and "\n" in text):
         return []
     found = []
-    for match in _SPACES.finditer(text):
+    for match in WHITE_OR_INVISIBLE.finditer(text):
         old, at_edge = match[0], match.start() == 0 or match.end() == len(text)
-        visible = old.strip(_INVISIBLE)
+        visible = old.strip(INVISIBLE_JOINTS)
         num_lines = 0 if join_lines else min(2, len(visible.splitlines()) - (not visible.endswith(("\n", "\r", "\u2028"))))
         new = "" if at_edge or not visible else "\n" * num_lines or " "
         if new != old:
@@ -54,18 +55,19 @@ def markup_edits(text: str) -> list[Edit]:
     """HTML without its tags and comments; its entities as the characters they stand for."""
     if "<" not in text and "&" not in text:
         return []
-    found = [Edit(*match.span(), " ") for match in _COMMENT.finditer(text)]
-    taken = [(edit.start, edit.end) for edit in found]
-
-    def is_free(start: int, end: int) -> bool:
-        return all(end <= first or last <= start for first, last in taken)
-
-    tags = [match for match in _TAG.finditer(text) if is_free(*match.span())]
-    taken += [match.span() for match in tags]
-    found += [Edit(*match.span(), "\n" if _BREAKING.match(match[0]) else "") for match in tags]
-    entities = [match for match in _ENTITY.finditer(text) if is_free(*match.span())]
-    found += [Edit(*match.span(), new) for match in entities if (new := html.unescape(match[0])) != match[0]]
-    return sorted(found)
+    blocks = list(markup_blocks(text))
+    tags = apart_from(
+        blocks, ((*match.span(), match[0]) for match in TAG.finditer(text)), lambda stretch: (stretch[0], stretch[1])
+    )
+    found = sorted(
+        [
+            *(Edit(start, end, " ") for start, end in blocks),
+            *(Edit(start, end, "\n" if BREAKING_TAG.match(tag) else "") for start, end, tag in tags),
+        ]
+    )
+    references = [Edit(*match.span(), html.unescape(match[0])) for match in CHARACTER_REFERENCE.finditer(text)]
+    apart = apart_from(found, references, lambda edit: (edit.start, edit.end))
+    return sorted([*found, *(edit for edit in apart if edit.replacement != text[edit.start : edit.end])])
 
 
 def mask_edits(text: str, kinds: frozenset[str]) -> list[Edit]:
@@ -76,8 +78,8 @@ def mask_edits(text: str, kinds: frozenset[str]) -> list[Edit]:
 def _character_edits(text: str, form: Literal["NFC", "NFKC"]) -> list[Edit]:
     if text.isascii():
         return []
-    pieces = [(match.start(), match.end(), match[0]) for match in re.finditer(r"\S+", text)]
-    normal = [(start, end, old, unicodedata.normalize(form, old)) for start, end, old in pieces]
+    pieces = [(match.start(), match.end(), match[0]) for match in NOT_WHITE.finditer(text)]
+    normal = [(start, end, old, normalize(form, old)) for start, end, old in pieces]
     return [Edit(start, end, new) for start, end, old, new in normal if new != old]
 
 
@@ -141,20 +143,8 @@ def _phrases(parameters: Parameters) -> FindEdits:
     phrases = sorted({phrase.strip() for phrase in parameters["phrases"] if phrase.strip()}, key=len, reverse=True)
     if not phrases:
         raise DatasetError("No phrase is given that should be cut out. Write at least one.")
-    pattern = re.compile("|".join(map(_phrase_pattern, phrases)))
+    pattern = any_phrase(phrases)
     return lambda text: [Edit(*match.span(), "") for match in pattern.finditer(text)]
-
-
-def _phrase_pattern(phrase: str) -> str:
-    """A phrase however its words are spaced, but never inside of a longer word."""
-    before = r"(?<!\w)" if _needs_edge(phrase[0]) else ""
-    after = r"(?!\w)" if _needs_edge(phrase[-1]) else ""
-    return before + r"\s+".join(map(re.escape, phrase.split())) + after
-
-
-def _needs_edge(character: str) -> bool:
-    """Whether words of this script have spaces between them; Chinese and Japanese have none."""
-    return character.isalnum() and ord(character) < 0x2E80
 
 
 _BOILERPLATE = _TextRepair(_phrases, tidies=True)

@@ -1,16 +1,14 @@
 """How single cells are cleaned and checked, the same way for every task."""
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from core.errors import DatasetError
+from core.files.text_patterns import UNSTORABLE
 from core.tasks.base import Role, Roles
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) -> None:
@@ -68,7 +66,7 @@ def is_storable(cell: str, value: Any) -> bool:
     left = [value]
     while left:
         inner = left.pop()
-        if isinstance(inner, str) and _UNSTORABLE.search(inner):
+        if isinstance(inner, str) and UNSTORABLE.search(inner):
             return False
         if isinstance(inner, dict):
             left += [*inner.keys(), *inner.values()]

@@ -1,11 +1,11 @@
 """Several labels written into one cell: a JSON list, a Python list, or names with a separator between them."""
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from core.files.text_patterns import QUOTATION_OR_BRACKET, QUOTED
 from core.tasks.columns.cells import is_storable, parse_nested
 
 SEPARATORS = ("|", ";", ",", "；", "，", "、", "\n")
@@ -17,7 +17,6 @@ MARK_WORDS = frozenset({"x", "✓", "✔", "√"})
 """What people type into a sheet to tick a box; there an empty cell means no."""
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _LONGEST_LITERAL = 100_000
 
 
@@ -99,15 +98,18 @@ def _parse_python(cell: str) -> Any:
     if isinstance(value, dict):
         return value
     names = list(value) if isinstance(value, list | tuple | set) else [value]
-    strings = _QUOTED.findall(cell)
+    strings = QUOTED.findall(cell)
     if not isinstance(value, set) and all(isinstance(name, str) for name in names) and len(strings) > len(names):
-        return [ast.literal_eval(string) for string in strings]
+        try:
+            return [ast.literal_eval(string) for string in strings]
+        except (ValueError, SyntaxError):  # quotation marks in a comment within the list
+            return names
     return sorted(names, key=str) if isinstance(value, set) else names
 
 
 def _parse_loose(cell: str) -> Any:
     """Names between brackets without quotation marks; anything with quotes or further brackets is no such thing."""
     inner = cell[1:-1]
-    if re.search(r"""['"\[\](){}]""", inner):
+    if QUOTATION_OR_BRACKET.search(inner):
         return None
     return split_names(inner, ",") if "," in inner else [inner.strip()]

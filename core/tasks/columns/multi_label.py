@@ -1,6 +1,5 @@
 """Any number of labels a row: a column that lists them, or several columns with one label or one yes-or-no each."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -19,7 +18,7 @@ from core.tasks.columns.label_lists import (
     parse_list,
     split_names,
 )
-from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample
+from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample, without_number
 from core.tasks.reasons import Reason, SetAside
 
 ROLES: tuple[Role, ...] = (
@@ -194,7 +193,7 @@ def _guess_labels(rows: pd.DataFrame) -> tuple[tuple[str, ...], float]:
 
 def _repeated(names: Sequence[str]) -> tuple[str, ...]:
     """The largest group of columns with the same name but for a number: ``label``, ``label_2``, ``label_3``."""
-    bases = {name: re.sub(r"[\s\d]+$", "", plain_name(name)) for name in names}
+    bases = {name: without_number(plain_name(name)) for name in names}
     if not bases:
         return ()
     common, _ = Counter(bases.values()).most_common(1)[0]

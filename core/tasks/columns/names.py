@@ -1,10 +1,11 @@
 """Which column is probably the text and which the label, from the names people give columns and from what the cells look like."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+
+from core.files.text_patterns import CJK, COLUMN_JOINTS, NEW_WORD_IN_NAME
 
 
 def name_set(names: str) -> frozenset[str]:
@@ -37,13 +38,25 @@ SPLIT_NAMES = name_set(
 )
 
 _SAMPLE = 1000
-_ANY_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+LONGEST_NAME = 200
+"""Characters of a column name that are looked at; longer ones are no names."""
 
 
 def plain_name(name: str) -> str:
-    """A column name without capitals, edges and the ways of joining words: ``Review_Text`` and ``review text`` are one."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return re.sub(r"[\s_.\-/]+", " ", apart).strip().casefold()
+    """A column name without capitals, edges and the ways of joining words: ``Review_Text`` and ``review text`` are one.
+
+    Of a very long name only the beginning counts.
+    """
+    apart = NEW_WORD_IN_NAME.sub(r"\1 \2", name[:LONGEST_NAME])
+    return COLUMN_JOINTS.sub(" ", apart).strip().casefold()
+
+
+def without_number(plain: str) -> str:
+    """What ``plain_name`` gives, without digits and spaces at its end: ``label 2`` and ``label`` are one."""
+    end = len(plain)
+    while end and (plain[end - 1].isdecimal() or plain[end - 1].isspace()):
+        end -= 1
+    return plain[:end]
 
 
 def name_score(name: str, known: Collection[str]) -> float:
@@ -52,7 +65,7 @@ def name_score(name: str, known: Collection[str]) -> float:
     if plain in known:
         return 1.0
     parts = plain.split(" ")
-    if parts[-1] in known or re.sub(r"\s*\d+$", "", plain) in known:
+    if parts[-1] in known or without_number(plain) in known:
         return 0.7
     return 0.5 if any(part in known for part in parts) else 0.0
 
@@ -91,7 +104,7 @@ def content(cells: Sequence[str | None]) -> Content:
         num_filled=len(filled),
         distinct=len(set(filled)) / num,
         length=sum(map(len, filled)) / num,
-        words=sum(len(cell.split()) + len(_ANY_CJK.findall(cell)) / 3 for cell in filled) / num,
+        words=sum(len(cell.split()) + len(CJK.findall(cell)) / 3 for cell in filled) / num,
         numeric=sum(_is_number(cell) for cell in filled) / num,
         nested=sum(cell.lstrip()[:1] in ("[", "{") for cell in filled) / num,
     )

@@ -86,4 +86,11 @@ def _moved(span: Span, places: dict[int, int]) -> Span | None:
 
 
 def _fits(span: Span, text: str, starts: set[int], ends: set[int]) -> bool:
-    return span.start in starts and span.end in ends and (span.text is None or text[span.start : span.end] == span.text)
+    return span.start in starts and span.end in ends and _says(span, text)
+
+
+def _says(span: Span, text: str) -> bool:
+    """Whether what stands at a span is what the file says of it, if it does."""
+    if span.text is None:
+        return True
+    return len(span.text) == span.end - span.start and text[span.start : span.end] == span.text

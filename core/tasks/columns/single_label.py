@@ -1,7 +1,5 @@
 """One label a row: a text column and a label column."""
 
-from itertools import permutations
-
 import pandas as pd
 
 from core.errors import DatasetError
@@ -36,14 +34,14 @@ def recognises(rows: pd.DataFrame) -> float:
 def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """The pair of columns that together fit best as text and label; see ``Task.guess_roles``."""
     seen = contents(rows)
-    best, best_score = None, 0.0
-    for text, label in permutations(seen, 2):
-        text_fit, label_fit = text_score(text, seen[text]), label_score(label, seen[label])
-        score = text_fit + label_fit if min(text_fit, label_fit) > 0 else 0.0
-        if score > best_score:
-            best, best_score = (text, label), score
-    if best is not None:
-        return {"text": (best[0],), "label": (best[1],)}
+    text_fits = {name: fit for name in seen if (fit := text_score(name, seen[name])) > 0}
+    label_fits = {name: fit for name in seen if (fit := label_score(name, seen[name])) > 0}
+    # A label is the best there is or, where that one is the text, the second best; so not every pair has to be looked at.
+    best_labels = sorted(label_fits, key=lambda name: -label_fits[name])[:2]
+    pairs = [(text, label) for text in text_fits for label in best_labels if label != text]
+    if pairs:
+        text, label = max(pairs, key=lambda pair: text_fits[pair[0]] + label_fits[pair[1]])
+        return {"text": (text,), "label": (label,)}
     only = guess_text_column(rows)
     return {"text": (only,)} if only is not None else {}
 

@@ -1,6 +1,6 @@
 """From spans to one IOB2 tag a word, with every span that does not fit reported and none moved."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,9 @@ from core.tasks.columns.tag_schemes import OUTSIDE
 from core.tasks.columns.words import words
 
 _MOST_PROBLEMS_SHOWN = 5
+"""Only these say in which unit a span would fit, for which all of the text has to be read."""
+_MORE_THAN_SHOWN = 100
+"""Characters, of which ``short`` shows fewer."""
 
 
 @dataclass(frozen=True)
@@ -40,30 +43,30 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
         text: as in the file, nothing removed.
         spans: offsets in characters.
     """
-    borders = words(text)
-    starts, ends = [start for start, _ in borders], [end for _, end in borders]
-    tags = [OUTSIDE] * len(borders)
-    owner: dict[int, Span] = {}
+    marked = _MarkedText(text)
+    tags = [OUTSIDE] * len(marked.starts)
+    taken: list[tuple[int, int, Span]] = []
     problems: list[str] = []
     num_trimmed = num_overlaps = 0
     for span in dict.fromkeys(spans):
-        if problem := _impossible(text, span):
+        with_hint = len(problems) < _MOST_PROBLEMS_SHOWN
+        if problem := marked.impossible(span, with_hint=with_hint):
             problems.append(problem)
             continue
-        trimmed = _without_edges(text, span)
-        first, last = _place(starts, trimmed.start), _place(ends, trimmed.end)
+        trimmed = marked.without_edges(span)
+        first, last = _place(marked.starts, trimmed.start), _place(marked.ends, trimmed.end)
         if first is None or last is None:
-            problems.append(_between_words(text, span, borders))
+            problems.append(marked.between_words(span, with_hint=with_hint))
             continue
-        if clash := next((owner[place] for place in range(first, last + 1) if place in owner), None):
-            problems.append(f"Spans {clash} and {span} overlap; a word can have only one tag.")
+        place = bisect_left(taken, first, key=lambda one: one[1])  # the first that ends no earlier
+        if place < len(taken) and taken[place][0] <= last:
+            problems.append(f"Spans {taken[place][2]} and {span} overlap; a word can have only one tag.")
             num_overlaps += 1
             continue
         num_trimmed += trimmed != span
-        for place in range(first, last + 1):
-            owner[place] = span
-            tags[place] = f"{'B' if place == first else 'I'}-{span.label}"
-    return Aligned(starts, ends, [] if problems else tags, problems, num_trimmed, num_overlaps)
+        taken.insert(place, (first, last, span))
+        tags[first : last + 1] = [f"B-{span.label}", *[f"I-{span.label}"] * (last - first)]
+    return Aligned(marked.starts, marked.ends, [] if problems else tags, problems, num_trimmed, num_overlaps)
 
 
 def _place(borders: Sequence[int], border: int) -> int | None:
@@ -79,41 +82,62 @@ def in_words(problems: Sequence[str]) -> str:
     return shown if more <= 0 else f"{shown} And {counted(more, 'more span does', 'more spans do')} not fit."
 
 
-def _impossible(text: str, span: Span) -> str | None:
-    if span.start >= span.end or span.start < 0:
-        return f"Span {span} is empty or runs backwards."
-    if span.end > len(text):
-        return f"Span {span} runs past the text, which has {counted(len(text), 'character')}.{_hint(text, span)}"
-    if not text[span.start : span.end].strip():
-        return f"Span {span} covers nothing but white space."
-    if span.text is not None and span.text != text[span.start : span.end]:
+class _MarkedText:
+    """A text with its words, asked about one span after the other; no answer looks at the whole text again.
+
+    Attributes:
+        starts, ends: where each word begins and ends, in characters.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        borders = words(text)
+        self.starts, self.ends = [start for start, _ in borders], [end for _, end in borders]
+
+    def impossible(self, span: Span, *, with_hint: bool) -> str | None:
+        """Why no stretch of the text can be meant, if so."""
+        text = self._text
+        if span.start >= span.end or span.start < 0:
+            return f"Span {span} is empty or runs backwards."
+        if span.end > len(text):
+            hint = self._hint(span) if with_hint else ""
+            return f"Span {span} runs past the text, which has {counted(len(text), 'character')}.{hint}"
+        first, last = self._touched(span)
+        if first > last:  # every character but white space belongs to a word
+            return f"Span {span} covers nothing but white space."
+        if span.text is not None and (len(span.text) != span.end - span.start or span.text != text[span.start : span.end]):
+            there = self._shown(span.start, span.end)
+            hint = self._hint(span) if with_hint else ""
+            return f"Span {span} is said to be {short(span.text)}, but the text there is {there}.{hint}"
+        return None
+
+    def without_edges(self, span: Span) -> Span:
+        """The span without the white space at its ends."""
+        first, last = self._touched(span)
+        start, end = max(span.start, self.starts[first]), min(span.end, self.ends[last])
+        return span if (start, end) == (span.start, span.end) else replace(span, start=start, end=end)
+
+    def between_words(self, span: Span, *, with_hint: bool) -> str:
+        """What is said of a span that begins or ends inside a word."""
+        first, last = self._touched(span)
+        start, end = self.starts[first], self.ends[last]
+        hint = self._hint(span) if with_hint else ""
         return (
-            f"Span {span} is said to be {short(span.text)}, but the text there is {short(text[span.start : span.end])}."
-            f"{_hint(text, span)}"
+            f"Span {span} is {self._shown(span.start, span.end)}, which begins or ends inside a word; "
+            f"the whole words are {self._shown(start, end)} at {start}–{end}.{hint}"
         )
-    return None
 
+    def _touched(self, span: Span) -> tuple[int, int]:
+        """First and last word that share a character with a span."""
+        return bisect_right(self.ends, span.start), bisect_left(self.starts, span.end) - 1
 
-def _without_edges(text: str, span: Span) -> Span:
-    marked = text[span.start : span.end]
-    if marked == marked.strip():
-        return span
-    start = span.start + len(marked) - len(marked.lstrip())
-    return replace(span, start=start, end=span.end - (len(marked) - len(marked.rstrip())))
+    def _shown(self, start: int, end: int) -> str:
+        """A stretch of the text for a message, without a copy of all of it."""
+        return short(self._text[start : min(end, start + _MORE_THAN_SHOWN)])
 
-
-def _between_words(text: str, span: Span, borders: Sequence[tuple[int, int]]) -> str:
-    touched = [(start, end) for start, end in borders if start < span.end and end > span.start]
-    start, end = touched[0][0], touched[-1][1]
-    return (
-        f"Span {span} is {short(text[span.start : span.end])}, which begins or ends inside a word; "
-        f"the whole words are {short(text[start:end])} at {start}–{end}.{_hint(text, span)}"
-    )
-
-
-def _hint(text: str, span: Span) -> str:
-    found = None if text.isascii() else better_unit(text, replace(span, text=None))
-    if found is None:
-        return ""
-    unit, moved = found
-    return f" Counted in {unit} it would be {short(text[moved.start : moved.end])}."
+    def _hint(self, span: Span) -> str:
+        found = None if self._text.isascii() else better_unit(self._text, replace(span, text=None))
+        if found is None:
+            return ""
+        unit, moved = found
+        return f" Counted in {unit} it would be {self._shown(moved.start, moved.end)}."

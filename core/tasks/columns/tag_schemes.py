@@ -6,10 +6,11 @@ entities of one word; some files name only the type. All of them say the same, s
 the others I.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from core.files.text_patterns import NUMBER_OR_BLANK, TAG_MARK_FIRST, TAG_MARK_LAST
 
 OUTSIDE = "O"
 UNNAMED_TYPE = "ENTITY"
@@ -17,8 +18,6 @@ UNNAMED_TYPE = "ENTITY"
 
 _FIRST, _INSIDE, _LAST, _SINGLE = frozenset("B"), frozenset("IM"), frozenset("LE"), frozenset("USW")
 _MARKS = "BIMLEUSW"
-_MARK_FIRST = re.compile(rf"([{_MARKS}])[-_](\S(?:.*\S)?)", re.DOTALL)
-_MARK_LAST = re.compile(rf"(\S(?:.*\S)?)[-_]([{_MARKS}])", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Normalised:
 
 def looks_like_tag(value: str) -> bool:
     """Whether a value is written like a tag with its mark first, or ``O``."""
-    return value == OUTSIDE or _MARK_FIRST.fullmatch(value) is not None
+    return value == OUTSIDE or TAG_MARK_FIRST.fullmatch(value) is not None
 
 
 def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
@@ -74,9 +73,9 @@ def split_tag(tag: str, form: str) -> tuple[str, str] | None:
     """Mark and type of a tag, ``("O", "")`` for no entity, or nothing where it is no tag of this form."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
-    if form == "mark first" and (match := _MARK_FIRST.fullmatch(tag)):
+    if form == "mark first" and (match := TAG_MARK_FIRST.fullmatch(tag)):
         return match[1], match[2]
-    if form == "mark last" and (match := _MARK_LAST.fullmatch(tag)):
+    if form == "mark last" and (match := TAG_MARK_LAST.fullmatch(tag)):
         return match[2], match[1]
     if form == "mark only" and tag in _MARKS and len(tag) == 1:
         return tag, UNNAMED_TYPE
@@ -133,7 +132,7 @@ def _form(counts: Counter[str]) -> str | None:
     for form in ("mark first", "mark last", "mark only"):
         if sum(split_tag(tag, form) is not None for tag in named) >= 0.9 * len(named):
             return form
-    only_types = counts[OUTSIDE] > 0 and not any(re.fullmatch(r"\d+(\.\d+)?|\s*", tag) for tag in named)
+    only_types = counts[OUTSIDE] > 0 and not any(NUMBER_OR_BLANK.fullmatch(tag) for tag in named)
     return "type only" if only_types and len(named) <= 100 else None
 
 

@@ -13,9 +13,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from core.datasets.json_cells import flatten
 from core.datasets.reading import read_table
 from core.datasets.table import Table
 from core.errors import InputFileError
+from tests.cpu_time import grows_in_proportion
 
 Read = Callable[..., Table]
 
@@ -116,6 +118,35 @@ def test_objects_inside_records_become_columns_of_their_own(read: Read) -> None:
 
     assert table.rows.columns.tolist() == ["data.text", "data.more", "id"]
     assert cells(table) == [["a", '{"x": 1}', "1"], ["b", None, "2"]]
+
+
+def test_an_object_in_some_records_stays_whole_where_others_hold_something_else(read: Read) -> None:
+    table = read(
+        "a.json", json.dumps([{"t": "a", "x": {"y": 1}}, {"t": "b", "x": 2}, {"t": "c", "z": {}}, {"t": "d", "z": None}])
+    )
+
+    assert table.rows.columns.tolist() == ["t", "x", "z"]
+    assert cells(table) == [["a", '{"y": 1}', None], ["b", "2", None], ["c", None, "{}"], ["d", None, None]]
+
+
+def test_an_object_used_as_a_lookup_table_stays_whole(read: Read) -> None:
+    records = [{"t": "a", "votes": {f"user {number + place}": 1 for place in range(3)}} for number in range(0, 300, 3)]
+
+    assert read("a.json", json.dumps(records)).rows.columns.tolist() == ["t", "votes"]
+
+
+@pytest.mark.parametrize("record", [lambda number: {f"key {number}": 1}, lambda number: {"t": 1, f"key {number}": {"text": "a"}}])
+def test_records_with_keys_of_their_own_are_refused_before_the_work(record: Callable[[int], dict[str, Any]]) -> None:
+    def work(size: int) -> Callable[[], object]:
+        records = [record(number) for number in range(size)]
+
+        def refused() -> None:
+            with pytest.raises(InputFileError, match=r"columns; at most 2,000 can be read"):
+                flatten(records)
+
+        return refused
+
+    assert grows_in_proportion(work, 4000)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """Labels: spelt in two ways, too few, too many, or not the same in every split."""
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 
 from core.datasets.account import Account, Example
 from core.datasets.findings.label_counts import check_imbalance, check_labels_of_splits, check_rare_labels, check_shares_of_splits
 from core.datasets.findings.label_names import check_label_spellings, distance, likely_slips, same_spellings
-from core.datasets.findings.label_pairs import check_label_pairs
+from core.datasets.findings.label_pairs import _met, check_label_pairs
 from core.tasks.reasons import Reason
 from tests.core.datasets.findings.material_made import counted_labels, names, only, sentences, texts_with_labels
+from tests.cpu_time import cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -186,3 +190,30 @@ def test_labels_that_meet_by_chance_give_no_finding() -> None:
 
     assert check_label_pairs(texts_with_labels(rows, task="multi_label")) == []
     assert check_label_pairs(counted_labels({"a": 50, "b": 50})) == []
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_a_distance_that_is_near_enough_is_the_same_with_and_without_a_limit(most: int) -> None:
+    random = np.random.default_rng(0)
+    words = ["".join(random.choice(list("abc"), size=random.integers(0, 8))) for _ in range(60)]
+    for one in words:
+        for other in words:
+            exact = distance(one, other)
+            assert (distance(one, other, most) == exact) if exact <= most else (distance(one, other, most) > most)
+
+
+def test_pairs_of_labels_are_counted_as_one_by_one() -> None:
+    random = np.random.default_rng(0)
+    rows = [tuple(sorted(random.choice(list("abcdefgh"), size=random.integers(0, 6), replace=False))) for _ in range(2500)]
+
+    counts = _met(rows, "abcdefg")
+
+    for (i, one), (j, other) in combinations(enumerate("abcdefg"), 2):
+        assert counts[i, j] == sum(one in row and other in row for row in rows)
+
+
+def test_rows_with_very_many_labels_take_no_time_for_each_pair() -> None:
+    labels = [f"label {number:03d}" for number in range(600)]
+    material = texts_with_labels([(f"text {place}", labels) for place in range(300)], task="multi_label")
+
+    assert cpu_seconds(lambda: check_label_pairs(material)) < 4, "54 million pairs one by one take much longer"

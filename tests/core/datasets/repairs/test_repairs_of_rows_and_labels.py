@@ -62,10 +62,37 @@ def test_rare_labels_are_dropped_or_called_something_else() -> None:
 
 def test_dropping_a_label_keeps_rows_that_have_others() -> None:
     several = repaired("drop_labels", spread(MULTI, [["a", "b"], ["a"], ["b"]]), MULTI, labels=["a"])
-    assert several.num_removed == 0
-    assert not any("a" in labels for labels in several.examples["labels"])
+    assert several.num_removed == 20, "the rows with nothing but this label"
+    assert {tuple(labels) for labels in several.examples["labels"]} == {("b",)}
     tags = repaired("drop_labels", SENTENCES, ENTITIES, labels=["LOC"]).examples["tags"]
     assert list(tags[0]) == ["B-PER", "I-PER", "O", "O"]
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("drop_rare_labels", {"minimum": 2}), ("drop_labels", {"labels": ["rare"]})])
+def test_a_row_of_several_labels_goes_where_all_of_them_are_dropped(name: str, parameters: dict[str, Any]) -> None:
+    examples = spread(MULTI, [["a", "b"], ["a"], []])
+    labels = examples["labels"].tolist()
+    labels[4], labels[5], labels[7] = ["rare"], ["a", "rare"] if name == "drop_labels" else ["a"], ["a"]
+    examples["labels"] = pd.Series(labels, dtype=object)
+
+    outcome = repaired(name, examples, MULTI, **parameters)
+
+    assert set(outcome.removed) == {4}, "it would teach that no label applies to its text"
+    assert "Its label 'rare'" in outcome.removed[4]
+    left = outcome.examples.set_index("id")["labels"]
+    assert [list(left[id_]) for id_ in (5, 7)] == [["a"], ["a"]]
+    assert [id_ for id_ in left.index if not len(left[id_])] == [id_ for id_ in examples["id"] if not len(labels[id_])]
+
+
+def test_a_row_goes_where_every_one_of_its_labels_is_rare() -> None:
+    examples = spread(MULTI, [["a", "b"], ["a"]])
+    labels = examples["labels"].tolist()
+    labels[4] = ["rare", "rarer"]
+    examples["labels"] = pd.Series(labels, dtype=object)
+
+    outcome = repaired("drop_rare_labels", examples, MULTI, minimum=2)
+
+    assert "'rare', 'rarer'" in outcome.removed[4]
 
 
 def test_rows_whose_label_means_nothing_move_to_the_unlabelled_pool() -> None:

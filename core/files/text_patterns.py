@@ -1,0 +1,297 @@
+"""Every pattern that meets text written by others: cells, headers, labels, names, lines of a log.
+
+One hostile cell must not stop the server, so the time of each pattern grows in proportion to the text and never with its square.
+``tests/core/files/test_text_patterns.py`` holds that for every one of them, and that no other module uses ``re`` on such text.
+
+What makes a pattern slow, and what to write instead:
+
+- Two repetitions side by side that take the same characters (``\\s*\\s*``, ``\\s+[^<>]*``): write one.
+- A repetition that is tried again from each of its own characters, since what must follow it is absent (``\\s*\\d+$``,
+  ``\\?{4,}(?=x)``): begin where a run begins (``(?<!\\?)``), bound it, or take the end off without a pattern.
+- An end that may never come (``<!--.*?-->``): look for the end once and remember that there is none, as ``markup_blocks`` does.
+
+A pattern that is linear only at one place of a text (``[a-z]+ \\d`` is tried again at each letter) is a ``Whole`` or a
+``Beginning``, which cannot be asked to look anywhere else.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import AnyStr, Generic
+
+
+class _TextPattern(Generic[AnyStr]):
+    """A compiled pattern that says what it is for."""
+
+    def __init__(self, pattern: AnyStr, purpose: str, flags: int = 0) -> None:
+        self.regex = re.compile(pattern, flags)
+        self.purpose = purpose
+
+
+class Anywhere(_TextPattern[AnyStr]):
+    """A pattern that may be looked for anywhere in a text."""
+
+    def search(self, text: AnyStr, start: int = 0) -> re.Match[AnyStr] | None:
+        """The first match from a place on."""
+        return self.regex.search(text, start)
+
+    def finditer(self, text: AnyStr) -> Iterator[re.Match[AnyStr]]:
+        """Every match, none overlapping another."""
+        return self.regex.finditer(text)
+
+    def findall(self, text: AnyStr) -> list[AnyStr]:
+        """What every match holds, for patterns without groups."""
+        return [match[0] for match in self.regex.finditer(text)]
+
+    def sub(self, new: AnyStr | Callable[[re.Match[AnyStr]], AnyStr], text: AnyStr) -> AnyStr:
+        """The text with something else in place of every match."""
+        return self.regex.sub(new, text)
+
+    def split(self, text: AnyStr) -> list[AnyStr]:
+        """What stands between the matches, for patterns without groups."""
+        return self.regex.split(text)
+
+
+class Whole(_TextPattern[AnyStr]):
+    """A pattern that is compared with a whole text."""
+
+    def fullmatch(self, text: AnyStr) -> re.Match[AnyStr] | None:
+        """The match, if the text is nothing else."""
+        return self.regex.fullmatch(text)
+
+
+class Beginning(_TextPattern[AnyStr]):
+    """A pattern that is compared with the beginning of a text."""
+
+    def match(self, text: AnyStr) -> re.Match[AnyStr] | None:
+        """The match, if the text begins with one."""
+        return self.regex.match(text)
+
+
+# --- single characters --------------------------------------------------------------------------------------------------------
+
+DIGIT = Anywhere(r"\d", "A digit of any script.")
+ASCII_DIGIT = Anywhere("[0-9]", "A plain digit.")
+PLAIN_CHARACTER = Anywhere("[0-9A-Za-z]", "A letter or digit of ASCII.")
+FULL_WIDTH = Anywhere("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]", "A letter or digit as wide as a Chinese character.")
+CJK = Anywhere("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", "A Chinese, Japanese or Korean character.")
+BEYOND_ASCII = Anywhere("[^\x00-\x7f]", "A character that encodings write differently.")
+SURE_START = Anywhere(
+    "[\x00-\x7f\u3001\u3002\u3400-\u4dbf\u4e00-\u9fff]", "A character that no normal form joins with the one before it."
+)
+BYTE_BEYOND_ASCII = Anywhere(b"[\x80-\xff]", "A byte that encodings read differently.")
+MEANINGLESS = Anywhere("[\x80-\x9f\ue000-\uf8ff]", "Controls and private characters, which a wrong encoding gives.")
+LONE_SURROGATE = Anywhere("[\ud800-\udfff]", "Half a character, or a byte that could not be decoded.")
+UNSTORABLE = Anywhere("[\x00\ud800-\udfff]", "A character that no file can hold.")
+TAB_OR_LINE_END = Anywhere(r"[\t\r\n]", "What parts the cells of a table of words.")
+NOT_IN_A_SHEET = Anywhere("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_", "What a workbook cannot hold as it is.")
+INVISIBLE = Anywhere(
+    "[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\ufeff\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+    "Soft hyphens, zero-width signs, marks of direction and controls; joiners are left out, as scripts and emoji need them.",
+)
+DAMAGED = Anywhere(
+    "\ufffd|\u00ef\u00bf\u00bd"  # a lost character, once or twice wrongly read
+    "|\u00c3[\u0080-\u00bf\u0152-\u0178\u2018-\u2022\u20ac]"  # UTF-8 letters with accents read as Latin
+    "|\u00e2\u20ac[\u0090-\u00bf\u0152-\u2122]"  # UTF-8 quotation marks and dashes read as Latin
+    "|\u951f\u65a4\u62f7|\u70eb\u70eb\u70eb",  # the classical ruins of Chinese encodings
+    "Characters lost, or bytes read in the wrong encoding.",
+)
+
+# --- white space and words ----------------------------------------------------------------------------------------------------
+
+INVISIBLE_JOINTS = "\u200b\ufeff\u2060\u00ad"
+"""Characters that show nothing and part nothing; joiners, which Persian and emoji need, are not among them."""
+
+WHITE_SPACE = Anywhere(r"\s+", "A run of white space.")
+WHITE_OR_INVISIBLE = Anywhere(rf"[\s{INVISIBLE_JOINTS}]+", "A run of white space and of characters that show nothing.")
+UNTIDY = Anywhere(rf"[^\S \n]|  | \n|\n |\n\n\n|[{INVISIBLE_JOINTS}]|\A\s|\s\Z", "White space that tidying would change.")
+BLANKS = Anywhere("[ \t]+", "What parts the columns of a CoNLL file.")
+NOT_WHITE = Anywhere(r"\S+", "A run of anything but white space.")
+NO_LETTER = Anywhere(r"[\W_]+", "A run without letters and digits.")
+LONG_NUMBER = Anywhere(r"\d{3,}", "A number that may differ between copies of one letter.")
+NAME_JOINTS = Anywhere(r"[\s_\-./\\]+", "What joins the words of a label: spaces, underscores, hyphens, points, slashes.")
+COLUMN_JOINTS = Anywhere(r"[\s_.\-/]+", "What joins the words of a column name.")
+NEW_WORD_IN_NAME = Anywhere("([a-z])([A-Z])", "Where a new word begins in reviewText.")
+NUMERALS = Anywhere(r"\d+|\b[ivx]+\b", "Numbers in a label, Arabic or Roman.")
+WORD = Anywhere(r"[^\W_]+(?:['’-][^\W_]+)*", "A word, with apostrophes and hyphens inside.")
+ASCII_WORD = Anywhere(r"[A-Za-z0-9]+|\S", "A word of plain ASCII; what ``any_word`` comes to there, several times faster.")
+WORD_SPACE_OR_SIGN = Anywhere(r"\w+|\s|[^\w\s]", "The pieces by which two texts are compared.")
+CODE = Whole(r"[\w./\\:#@+-]+", "One word such as a number, an order code, a hash, a path or a time.", re.ASCII)
+
+_WITHOUT_SPACES = (
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
+)
+_JOINERS = "\u200c\u200d"
+_LAST_MARK_OUTSIDE_SUPPLEMENT = 0x1FFFF
+
+
+@cache
+def any_word() -> Anywhere[str]:
+    """One word. Python's ``\\w`` leaves combining marks out, which would tear Devanagari, Thai and decomposed accents apart."""
+    points = range(0x300, _LAST_MARK_OUTSIDE_SUPPLEMENT + 1)
+    marks = "".join(chr(point) for point in points if unicodedata.category(chr(point)).startswith("M"))
+    seldom = r"(?![\w\s!-~])"  # asking this first spares the search through all marks at nearly every character
+    follows = f"(?:{seldom}[{_JOINERS}{marks}\U000e0100-\U000e01ef])"
+    letter = f"[^\\W_{_WITHOUT_SPACES}]"
+    return Anywhere(f"{letter}+(?:{follows}+{letter}*)*|\\S{follows}*", "A word of any script, with its combining marks.")
+
+
+def whole_word(word: str) -> Anywhere[str]:
+    """A word, or several, not inside of a longer one. For short ones: each is compared anew wherever a word begins."""
+    return Anywhere(rf"(?<!\w){re.escape(word)}(?!\w)", "Words that are looked for as whole words.")
+
+
+def any_phrase(phrases: Iterable[str]) -> Anywhere[str]:
+    """Any of some phrases however their words are spaced, but never inside of a longer word."""
+    return Anywhere("|".join(map(_phrase, phrases)), "Phrases that a person wants cut out.")
+
+
+def _phrase(phrase: str) -> str:
+    before = r"(?<!\w)" if _needs_edge(phrase[0]) else ""
+    after = r"(?!\w)" if _needs_edge(phrase[-1]) else ""
+    return before + r"\s+".join(map(re.escape, phrase.split())) + after
+
+
+def _needs_edge(character: str) -> bool:
+    """Whether words of this script have spaces between them; Chinese and Japanese have none."""
+    return character.isalnum() and ord(character) < 0x2E80
+
+
+# --- personal data ------------------------------------------------------------------------------------------------------------
+
+_LETTER = "A-Za-z0-9_\u00c0-\u024f"
+"""What a word of Latin letters consists of; Chinese text comes up to a number or an address without a space."""
+
+EMAIL = Anywhere(
+    rf"(?<![{_LETTER}.+-])[{_LETTER}.%+-]{{1,64}}@[{_LETTER}-]{{1,63}}(?:\.[{_LETTER}-]{{1,63}}){{0,4}}\.[A-Za-z]{{2,24}}(?![{_LETTER}@])",
+    "An e-mail address.",
+)
+IBAN = Anywhere(
+    rf"(?<![{_LETTER}])[A-Z]{{2}}\d{{2}}(?: ?[0-9A-Z]{{4}}){{2,7}}(?: ?[0-9A-Z]{{1,3}})?(?![{_LETTER}])",
+    "A bank account, before its checksum is looked at.",
+)
+PAYMENT_CARD = Anywhere(
+    r"(?<![\d.,])(?<!\d[ -])[2-6]\d{3}(?:[ -]?\d){9,15}(?![ -]?\d)(?![.,]\d)",
+    "A payment card, before its checksum is looked at.",
+    re.ASCII,
+)
+PHONE = Anywhere(
+    rf"(?<![{_LETTER}.,+-])(?<!\d[ -])(?:"
+    r"(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,4}"  # with the code of a country
+    r"|\(?[2-9]\d{2}\)?[ .-][2-9]\d{2}[ .-]\d{4}"  # North America
+    r"|\(?0[1-9]\d{1,4}\)?(?:[ /-]\d{2,8}|[ /-]\d{2,5}(?:[ -]\d{2,5}){1,3})"  # a trunk code and a number, parted
+    r"|0[1-9](?:[ .-]\d{2}){4}"  # France
+    r"|1[3-9]\d[ -]?\d{4}[ -]?\d{4}"  # mobile phones of China
+    rf")(?![{_LETTER}@]|[.,]\d|-\d)",
+    "A telephone number.",
+    re.ASCII,
+)
+
+# --- markup -------------------------------------------------------------------------------------------------------------------
+
+TAG = Anywhere(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]*|/?)>|<![A-Za-z][^<>]*>", "A tag of HTML, or its declaration.")
+BREAKING_TAG = Beginning(
+    r"</?(?:br|p|div|li|ul|ol|tr|table|h[1-6]|hr|blockquote)\b", "A tag that begins a new line on screen.", re.IGNORECASE
+)
+CHARACTER_REFERENCE = Anywhere(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", "A code of HTML that stands for a character."
+)
+TAG_OR_REFERENCE = Anywhere(
+    r"</?[a-zA-Z][a-zA-Z0-9:-]*(?:\s[^<>]*)?/?>|&(?:[a-zA-Z]{2,10}|#\d{2,6}|#x[0-9a-fA-F]{2,5});",
+    "What tells that a text holds HTML.",
+)
+WEB_ADDRESS = Anywhere(r"https?://\S+|www\.\S+", "The address of a page.")
+
+_COMMENT_START, _COMMENT_END = "<!--", "-->"
+_BLOCK_START = Anywhere(r"<!--|<(script|style)\b[^<>]*>", "Where a comment, a script or a style begins.", re.IGNORECASE)
+_BLOCK_ENDS = {
+    "": Anywhere(_COMMENT_END, "The end of a comment."),
+    "script": Anywhere(r"</script\s*>", "The end of a script.", re.IGNORECASE),
+    "style": Anywhere(r"</style\s*>", "The end of a style.", re.IGNORECASE),
+}
+
+
+def comments(text: str) -> Iterator[tuple[int, int]]:
+    """Where the comments of HTML begin and end, in order; one that is never closed is none."""
+    end = 0
+    while (start := text.find(_COMMENT_START, end)) >= 0:
+        closing = text.find(_COMMENT_END, start + len(_COMMENT_START))
+        if closing < 0:
+            return
+        end = closing + len(_COMMENT_END)
+        yield start, end
+
+
+def markup_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Where the comments, scripts and styles of HTML begin and end, in order; one that is never closed is none."""
+    place = 0
+    unclosed: set[str] = set()
+    while start := _BLOCK_START.search(text, place):
+        kind = (start[1] or "").lower()
+        end = None if kind in unclosed else _BLOCK_ENDS[kind].search(text, start.end())
+        if end is None:
+            unclosed.add(kind)  # nor will a later one be: each end is looked for to the end of the text once
+            place = start.end()
+        else:
+            yield start.start(), end.end()
+            place = end.end()
+
+
+# --- dates and times ----------------------------------------------------------------------------------------------------------
+
+NUMBER = Whole(r"\d+(?:\.\d+)?", "A plain number.")
+COMPACT_DATE = Whole(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", "A date such as 20240403.")
+YEAR_FIRST = Whole(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T,\s]+(.+))?", "A date such as 2024-04-03.", re.DOTALL
+)
+YEAR_LAST = Whole(
+    r"(\d{1,2})([-/.])\s?(\d{1,2})([-/.])\s?(\d{4}|\d{2})(?:[T,\s]+(.+))?",
+    "A date such as 3.4.2024; its signs may differ.",
+    re.DOTALL,
+)
+NAMED_MONTH = Whole(
+    r"(?:[a-z]+,?\s+)?(?:(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[\s-]+(?P<month>[a-z]{3,9})\.?"
+    r"|(?P<month2>[a-z]{3,9})\.?\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?)[\s,-]+(?P<year>\d{4}|\d{2})(?:[T,\s]+(?P<time>.+))?",
+    "A date such as Wed, 3 Apr 2024.",
+    re.IGNORECASE | re.DOTALL,
+)
+TIME_OF_DAY = Whole(
+    r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:\s*([ap]\.?m\.?))?\s*(z|utc|gmt|[+-]\d{2}:?\d{2})?",
+    "A time such as 14:05:09+02:00 or 2:05 pm.",
+    re.IGNORECASE,
+)
+
+# --- labels and tags ----------------------------------------------------------------------------------------------------------
+
+_MARKS = "BIMLEUSW"
+
+TAG_MARK_FIRST = Whole(rf"([{_MARKS}])[-_](\S(?:.*\S)?)", "A tag of a word such as B-PER.", re.DOTALL)
+TAG_MARK_LAST = Whole(rf"(\S(?:.*\S)?)[-_]([{_MARKS}])", "A tag of a word such as PER-B.", re.DOTALL)
+NUMBER_OR_BLANK = Whole(r"\d+(\.\d+)?|\s*", "What cannot be the type of an entity.")
+QUOTATION_OR_BRACKET = Anywhere(r"""['"\[\](){}]""", "What a list of bare names does not hold.")
+QUOTED = Anywhere(
+    r"""'(?:[^'\\]|\\.?)*(?:'|$)|"(?:[^"\\]|\\.?)*(?:"|$)""",
+    "A text in quotation marks, as Python writes it; one that is never closed goes to the end.",
+    re.DOTALL,
+)
+
+# --- what people type and what programs write ----------------------------------------------------------------------------------
+
+VERSION_NUMBER = Anywhere(r"\sv\d+$", "The number of a version at the end of a data set's name.")
+HUB_ID = Whole(
+    r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?(@[0-9a-f]{40})?",
+    "A repository of the Hugging Face Hub, and after an ``@`` the commit to take if it is not to be the latest.",
+    re.ASCII,
+)
+TEXT_CODEC = Whole(
+    r"utf-(8|16|32)(-sig|-le|-be)?|ascii|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_\w+|iso2022_\w+|johab|hz"
+    "|kz1048|ptcp154|tis-620|hp-roman8",
+    "Python's names of the encodings people save files in; among its other codecs are some that are no encodings of text.",
+)
+LOG_ENTRY = Beginning(r"\d\d:\d\d:\d\d  ", "The time at which an entry of a run's log begins.")
+MARKDOWN_SIGN = Anywhere(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])", "What markdown reads as more than text.")
+MARKDOWN_EXTRA = Anywhere(
+    r"([:@]|www(?=\.)|-(?=[->])|<(?=-)|[<>](?==)|!(?==))", "What Streamlit rewrites after markdown was read.", re.IGNORECASE
+)
