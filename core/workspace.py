@@ -7,7 +7,6 @@ and leaves the work itself to whoever owns the queue. Names are for people and f
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Self
 from core.admission import check_agreement, check_finishable, check_room
 from core.config import RunConfig
 from core.errors import DatasetError, RunError
-from core.folders import has_content, make_folders, remove_folder
+from core.files.trash import remove_folder
+from core.folders import has_content, make_folders
 from core.names import clean_name
 from core.paths import inside
 from core.runs.ids import new_folder
@@ -127,7 +127,7 @@ class Workspace:
                 )
             )
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
             raise
 
     def dataset_records(self) -> list[DatasetRecord]:
@@ -216,7 +216,7 @@ class Workspace:
         try:
             record = self.store.add_run(record)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
             raise
         RunDir(folder).note_about(name=record.name, created_at=record.created_at.isoformat(), owner=record.owner)
         self._wake()

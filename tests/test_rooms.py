@@ -39,6 +39,7 @@ LOADS_NO_TORCH = (
 ARROWS = {
     "core.errors": set(),
     "core.devices": set(),
+    "core.files": {"core.errors"},
     "core.settings": {"core.errors"},
     "core.access": {"core.errors", "core.settings"},
     "core.paths": {"core.errors"},
@@ -48,14 +49,15 @@ ARROWS = {
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},
-    "core.models": {"core.errors", "core.tasks"},
-    "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
+    "core.models": {"core.errors", "core.files", "core.tasks"},
+    "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings"},
     "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
+        "core.errors", "core.config", "core.options", "core.devices", "core.files", "core.tasks", "core.models",
+        "core.datasets.dataset",
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
-    "core.folders": {"core.errors"},
+    "core.folders": {"core.errors", "core.files"},
     "core.admission": {
         "core.errors",
         "core.config",
@@ -64,10 +66,10 @@ ARROWS = {
         "core.runs.store",
         "core.datasets.dataset",
     },
-    "core.versioning": {"core.errors", "core.names", "core.runs", "core.workspace", "core.datasets"},
+    "core.versioning": {"core.errors", "core.files", "core.names", "core.runs", "core.workspace", "core.datasets"},
     "core.runs": {
-        "core.errors", "core.config", "core.settings", "core.folders", "core.tasks", "core.models", "core.datasets.dataset",
-        "core.training",
+        "core.errors", "core.config", "core.settings", "core.files", "core.folders", "core.tasks", "core.models",
+        "core.datasets.dataset", "core.training",
     },
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from core.files import durable
 from core.runs.records import WorkerIdentity
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
@@ -38,7 +39,7 @@ def start(
     Raises:
         OSError: the program or the log file cannot be opened.
     """
-    with log_file.open("ab") as log:
+    with durable.open_to_append(log_file) as log:
         child = subprocess.Popen(
             list(command),
             cwd=folder,
