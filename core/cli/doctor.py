@@ -5,13 +5,13 @@ import platform
 import shutil
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 import typer
 
 import core
 from core.access import Access
 from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace, remark
 from core.errors import UserError
+from core.runs.database import url_of
 from core.runs.records import RunState
 from core.settings import VARIABLES, Settings
 
@@ -135,7 +135,7 @@ def _settings(context: typer.Context, problems: list[str]) -> dict[str, Any]:
         problems.append(str(error))
         return {}
     found = {name: getattr(settings, attribute) for name, attribute in VARIABLES.items()}
-    found["TUNEBOARD_DATABASE_URL"] = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    found["TUNEBOARD_DATABASE_URL"] = url_of(settings).render_as_string(hide_password=True)
     found |= access.described()
     return {name: _shown(value) for name, value in found.items()}
 

@@ -33,7 +33,7 @@ from core.runs.views import EVERYTHING, View
 class Store:
     """One process's door to the catalogue; safe to use from several threads."""
 
-    def __init__(self, database_url: str, file: CatalogueFile | None = None) -> None:
+    def __init__(self, database_url: str | sa.URL, file: CatalogueFile | None = None) -> None:
         """Open the catalogue, making its tables where they are not there yet.
 
         Args:
