@@ -49,7 +49,7 @@ def written(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write bytes as ``written`` does."""
     with written(path) as aside:
         aside.write_bytes(content)

@@ -6,6 +6,7 @@ Nothing looks into the trash but what is here, so a folder that can be seen is a
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -26,14 +27,12 @@ def hide(folder: Path) -> Path | None:
     """
     trash = folder.parent / TRASH
     hidden = trash / f"{folder.name}.{time.time_ns()}"
-    if not folder.is_dir():
-        return None
-    durable.make_folder(trash)
-    try:
-        durable.move(folder, hidden)
-    except FileNotFoundError:
-        return None
-    return hidden
+    while folder.is_dir():
+        durable.make_folder(trash)
+        with contextlib.suppress(FileNotFoundError):  # whoever empties the trash has removed it, or the folder is gone
+            durable.move(folder, hidden)
+            return hidden
+    return None
 
 
 def put_back(hidden: Path) -> None:
@@ -45,10 +44,11 @@ def put_back(hidden: Path) -> None:
     place = place_of(hidden)
     if not place.exists():
         durable.move(hidden, place)
+        remove_if_empty(hidden.parent)
 
 
 def place_of(hidden: Path) -> Path:
-    """Where a hidden folder lay."""
+    """Where a folder lay that ``hide`` has hidden."""
     return hidden.parent.parent / hidden.name.rpartition(".")[0]
 
 
@@ -66,10 +66,7 @@ def remove_folder(folder: Path) -> None:
 def remove(hidden: Path) -> None:
     """Remove a hidden folder for good, and the trash when nothing else is in it."""
     shutil.rmtree(hidden, ignore_errors=True)
-    try:
-        hidden.parent.rmdir()
-    except OSError:
-        return  # others lie in it, or it is gone
+    remove_if_empty(hidden.parent)
 
 
 def hidden_in(parent: Path) -> list[Path]:
@@ -78,3 +75,10 @@ def hidden_in(parent: Path) -> list[Path]:
         return list((parent / TRASH).iterdir())
     except OSError:
         return []
+
+
+def remove_if_empty(trash: Path) -> None:
+    """Remove the trash itself where nothing is in it."""
+    if trash.name == TRASH:
+        with contextlib.suppress(OSError):  # others lie in it, or it is gone
+            trash.rmdir()

@@ -43,3 +43,9 @@ def damage_of_dataset(folder: Path) -> Damage:
         return damage_in(folder, file_hashes(folder))
     except NotFoundError:
         return damage_in(folder, {DESCRIPTION_FILE: ""}) or {DESCRIPTION_FILE: "unreadable"}
+
+
+def in_words(damage: Damage) -> str:
+    """Such as ``predictions.parquet is empty, model/config.json is gone``; of many files, the first three."""
+    named = [f"{name} is {what}" for name, what in damage.items()]
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")

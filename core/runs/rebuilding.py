@@ -21,6 +21,7 @@ from core.files.private import file_mode
 from core.runs import processes
 from core.runs.carrying_over import carry_over
 from core.runs.catalogue_file import OpenFile, file_of
+from core.runs.damage import damage_of_dataset, in_words
 from core.runs.database import BUSY_TIMEOUT_S, NotNowError, changing, open_database, url_of
 from core.runs.endings import headline
 from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
@@ -98,6 +99,9 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> Account:
                 dataset = _dataset_of(folder)
                 if dataset is None:
                     account.left_out[folder.name] = "its dataset.json is missing or damaged"
+                    continue
+                if damage := damage_of_dataset(folder):
+                    account.left_out[folder.name] = f"it is not whole: {in_words(damage)}"
                     continue
                 dataset["name"] = _free(dataset["name"], names)
                 connection.execute(datasets.insert().values(row_of_dataset(DatasetRecord(**dataset))))
