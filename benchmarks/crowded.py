@@ -67,7 +67,7 @@ def _tell(page: str, server: tuple[float, float] | None, painted: Painted | None
 
 def _fill(dataset_id: str, num_runs: int, num_steps: int) -> tuple[str, str]:
     """Make the runs; ids of a finished one that is real, and of the one with the long log."""
-    from core.runs.database import changing, open_database
+    from core.runs.database import changing, open_database, url_of
     from core.runs.records import RunState
     from core.runs.tables import row_of_run, runs
     from core.settings import Settings
@@ -97,7 +97,7 @@ def _fill(dataset_id: str, num_runs: int, num_steps: int) -> tuple[str, str]:
         elif state is not RunState.SUCCEEDED:
             _write_log(run_dir.metrics_file, 40)
             run_dir.append_event("plan", "A run.", total_steps=60, epochs=3, device="cpu", precision="bfloat16")
-    engine = open_database(workspace.settings.database_url)
+    engine = open_database(url_of(workspace.settings))
     with changing(engine) as connection:
         connection.execute(runs.insert(), lines)
     engine.dispose()

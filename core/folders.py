@@ -1,12 +1,11 @@
-"""Folders that a person asked to be rid of, folders with something in them, and folders that can be written to."""
+"""Folders with something in them, and folders that can be written to."""
 
 import errno
-import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from core.errors import UserError
+from core.files.durable import make_folder
 
 
 def has_content(folder: Path) -> bool:
@@ -17,16 +16,6 @@ def has_content(folder: Path) -> bool:
         return False
 
 
-def remove_folder(folder: Path) -> None:
-    """Take a folder out of sight in one step, then remove what it holds; a rest that cannot be removed stays hidden."""
-    hidden = folder.with_name(f".{folder.name}.deleted-{time.time_ns()}")
-    try:
-        folder.rename(hidden)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(hidden, ignore_errors=True)
-
-
 def make_folders(home: Path, *below: Path) -> None:
     """Make the folders of a workspace where they are not there yet, and see that each can be written to.
 
@@ -35,7 +24,7 @@ def make_folders(home: Path, *below: Path) -> None:
     """
     try:
         for folder in (home, *below):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             check_writable(folder)
     except OSError as error:
         raise UserError(

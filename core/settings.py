@@ -17,7 +17,8 @@ class Settings:
 
     Attributes:
         home: folder of the workspace; everything Tuneboard writes lies below it.
-        database_url: SQLAlchemy URL of the catalogue; SQLite inside ``home`` unless set.
+        database_url: SQLAlchemy URL of the catalogue; empty for SQLite inside ``home``. What is opened is told by
+            ``core.runs.database.url_of``.
         max_upload_mib: largest file that is accepted, in MiB.
         max_rows: most rows one data set may have.
         max_text_characters: longest text of a row, in characters; a longer one is set aside at import.
@@ -34,7 +35,7 @@ class Settings:
     """
 
     home: Path
-    database_url: str
+    database_url: str = ""
     max_upload_mib: int = 200
     max_rows: int = 2_000_000
     max_text_characters: int = 1_000_000
@@ -60,7 +61,7 @@ class Settings:
         home = Path(environ.get("TUNEBOARD_HOME") or "workspace").expanduser().resolve()
         return cls(
             home=home,
-            database_url=environ.get("TUNEBOARD_DATABASE_URL") or f"sqlite:///{home / 'tuneboard.db'}",
+            database_url=environ.get("TUNEBOARD_DATABASE_URL", ""),
             max_upload_mib=whole_number(environ, "TUNEBOARD_MAX_UPLOAD_MIB", cls.max_upload_mib, minimum=1),
             max_rows=whole_number(environ, "TUNEBOARD_MAX_ROWS", cls.max_rows, minimum=1),
             max_text_characters=whole_number(environ, "TUNEBOARD_MAX_TEXT_CHARACTERS", cls.max_text_characters, minimum=1),
@@ -100,6 +101,11 @@ class Settings:
     def hub_models_folder(self) -> Path:
         """Models downloaded from the hub because somebody asked for them."""
         return self.home / "models"
+
+    @property
+    def database_file(self) -> Path:
+        """The database, unless another one is set."""
+        return self.home / "tuneboard.db"
 
     @property
     def queue_lock(self) -> Path:

@@ -5,7 +5,6 @@ The catalogue has a line for each version with its parent; what was done, and th
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import NotFoundError
 from core.files.text_patterns import VERSION_NUMBER
+from core.files.trash import remove_folder
 from core.names import LONGEST_NAME
 from core.runs.ids import new_folder
 from core.runs.records import DatasetRecord
@@ -80,7 +80,7 @@ def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> Datas
             )
         )
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
         raise
 
 

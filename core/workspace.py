@@ -6,21 +6,23 @@ and leaves the work itself to whoever owns the queue. Names are for people and f
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from core.admission import check_agreement, check_finishable, check_room
 from core.config import RunConfig
-from core.errors import DatasetError, RunError
-from core.folders import has_content, make_folders, remove_folder
+from core.errors import DatasetError, RunError, UserError
+from core.files import trash
+from core.folders import has_content, make_folders
 from core.names import clean_name
 from core.paths import inside
 from core.runs.ids import new_folder
 from core.runs.lasting import LastingCatalogue
 from core.runs.launcher import WORKER_COMMAND, Launcher
+from core.runs.leftovers import finish_deletions, sweep
 from core.runs.queue_desk import QueueDesk
 from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
@@ -56,6 +58,7 @@ class Workspace:
         self.settings = settings
         self.catalogue = LastingCatalogue(settings)
         self.store = self.catalogue.store
+        sweep(settings, self.store)
         self.launcher: Launcher | None = None
         self._worker_command = tuple(worker_command)
         self._is_shared = False
@@ -127,7 +130,7 @@ class Workspace:
                 )
             )
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            trash.remove_folder(folder)
             raise
 
     def dataset_records(self) -> list[DatasetRecord]:
@@ -169,10 +172,14 @@ class Workspace:
             NotFoundError: there is no such data set.
         """
         folder = inside(self.settings.datasets_folder, self.store.dataset(dataset_id).id)
-        removed_runs = self.store.delete_dataset(folder.name, with_runs=with_runs)
-        for run_id in removed_runs:
-            remove_folder(inside(self.settings.runs_folder, run_id))
-        remove_folder(folder)
+
+        def hide(run_ids: Sequence[str]) -> None:
+            for run_id in run_ids:
+                trash.hide(inside(self.settings.runs_folder, run_id))
+            trash.hide(folder)
+
+        with self._finishing_deletions():
+            self.store.delete_dataset(folder.name, with_runs=with_runs, hide=hide)
 
     def runs_of_dataset(self, dataset_id: str) -> list[RunRecord]:
         """Every run that uses a data set, newest first."""
@@ -216,7 +223,7 @@ class Workspace:
         try:
             record = self.store.add_run(record)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            trash.remove_folder(folder)
             raise
         RunDir(folder).note_about(name=record.name, created_at=record.created_at.isoformat(), owner=record.owner)
         self._wake()
@@ -331,14 +338,23 @@ class Workspace:
             NotFoundError: there is no such run.
         """
         folder = inside(self.settings.runs_folder, self.store.run(run_id).id)
-        self.store.delete_run(folder.name)
-        remove_folder(folder)
+        with self._finishing_deletions():
+            self.store.delete_run(folder.name, hide=lambda: trash.hide(folder))
 
     def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
         self.dataset(self.store.run(run_id).dataset_id)
         record = self.store.requeue(run_id, finish_early=finish_early)
         self._wake()
         return record
+
+    @contextlib.contextmanager
+    def _finishing_deletions(self) -> Iterator[None]:
+        """Afterwards, what was hidden is gone if the change of the catalogue counts, and where it was if it does not."""
+        try:
+            yield
+        finally:
+            with contextlib.suppress(UserError):  # the database cannot be asked now; the next start does it
+                finish_deletions(self.settings, self.store)
 
     def _wake(self) -> None:
         if self.launcher is not None:

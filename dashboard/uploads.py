@@ -1,9 +1,9 @@
 """Uploaded files, written to the workspace at once under names made here; a session keeps only their ids."""
 
+import contextlib
 import json
 import re
 import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ import streamlit as st
 from core.datasets.alternatives import LOOKED_AT
 from core.datasets.table import Table
 from core.errors import InputFileError
+from core.files import durable
+from core.files.trash import remove_folder
 from core.settings import PROJECT_ROOT
 from dashboard import state
 from dashboard.kept import kept
@@ -53,7 +55,7 @@ def keep(uploaded: Uploaded) -> Upload:
             return found
     upload = _new_upload(uploaded.name)
     try:
-        upload.path.write_bytes(uploaded.getbuffer())
+        durable.write_bytes(upload.path, uploaded.getbuffer())
     except OSError:
         discard(upload.id)  # half a file takes up room that is wanting already
         raise
@@ -64,7 +66,7 @@ def keep(uploaded: Uploaded) -> Upload:
 def keep_sample(file_name: str) -> Upload:
     """A copy of a sample file, as if it had been uploaded."""
     upload = _new_upload(file_name)
-    shutil.copyfile(PROJECT_ROOT / "data" / file_name, upload.path)
+    durable.write_bytes(upload.path, (PROJECT_ROOT / "data" / file_name).read_bytes())
     return upload
 
 
@@ -83,7 +85,8 @@ def find(upload_id: str) -> Upload | None:
 def discard(upload_id: str) -> None:
     """Remove an upload."""
     if _ID.fullmatch(upload_id):
-        shutil.rmtree(state.workspace().settings.uploads_folder / upload_id, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_folder(state.workspace().settings.uploads_folder / upload_id)
 
 
 def read(upload: Upload, **options: Any) -> Table:
@@ -126,12 +129,13 @@ def prune(now: float | None = None) -> None:
     oldest = (now if now is not None else time.time()) - _KEPT_S
     for folder in state.workspace().settings.uploads_folder.iterdir():
         if _ID.fullmatch(folder.name) and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_folder(folder)
 
 
 def _new_upload(file_name: str) -> Upload:
     upload_id = secrets.token_hex(12)
     folder = state.workspace().settings.uploads_folder / upload_id
-    folder.mkdir(parents=True)
-    (folder / _DESCRIPTION).write_text(json.dumps({"file_name": file_name}, ensure_ascii=True), encoding="utf-8")
+    durable.make_folder(folder, exist_ok=False)
+    durable.write_text(folder / _DESCRIPTION, json.dumps({"file_name": file_name}, ensure_ascii=True))
     return Upload(upload_id, folder / _CONTENT, file_name)

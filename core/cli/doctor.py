@@ -5,13 +5,15 @@ import platform
 import shutil
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 import typer
 
 import core
 from core.access import Access
 from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace, remark
+from core.cli.doctor_files import look_at_files
 from core.errors import UserError
+from core.files.private import close_workspace
+from core.runs.database import url_of
 from core.runs.records import RunState
 from core.settings import VARIABLES, Settings
 
@@ -22,7 +24,11 @@ def doctor(
     context: typer.Context,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="First enter into the catalogue what lies in the workspace's folders and is not in it."),
+        typer.Option(
+            "--repair",
+            help="First enter into the catalogue what lies in the workspace's folders and is not in it, and close the workspace "
+            "to other accounts.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> Reply:
@@ -44,7 +50,11 @@ def _repair(context: typer.Context) -> dict[str, Any]:
     """Make the catalogue whole again from the folders, and say what was done."""
     from core.runs.rebuilding import rebuild
 
-    account = rebuild(context.obj.settings or Settings.from_environment())
+    settings = context.obj.settings or Settings.from_environment()
+    num_closed = close_workspace(settings.home)
+    if num_closed:
+        remark(f"Closed {num_closed:,} files and folders to other accounts of this machine.")
+    account = rebuild(settings)
     if account.set_aside is not None:
         remark(f"The catalogue could not be read. It was set aside as {account.set_aside.name}, and a new one made.")
     remark(f"Entered {account.num_datasets:,} data sets and {account.num_runs:,} runs that were not in the catalogue.")
@@ -55,6 +65,7 @@ def _repair(context: typer.Context) -> dict[str, Any]:
         "num_datasets": account.num_datasets,
         "num_runs": account.num_runs,
         "left_out": account.left_out,
+        "num_closed": num_closed,
     }
 
 
@@ -102,6 +113,7 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
             home = workspace.settings.home
             states = [record.state for record in workspace.runs()]
             num_datasets = len(workspace.dataset_records())
+            files = look_at_files(workspace, problems)
             launcher = workspace.new_launcher()
             is_served = not launcher.own()
             launcher.disown()
@@ -123,6 +135,7 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
         "num_running": states.count(RunState.RUNNING),
         "num_queued": states.count(RunState.QUEUED),
         "queue_is_owned": is_served,
+        **files,
     }
 
 
@@ -135,7 +148,7 @@ def _settings(context: typer.Context, problems: list[str]) -> dict[str, Any]:
         problems.append(str(error))
         return {}
     found = {name: getattr(settings, attribute) for name, attribute in VARIABLES.items()}
-    found["TUNEBOARD_DATABASE_URL"] = sa.make_url(settings.database_url).render_as_string(hide_password=True)
+    found["TUNEBOARD_DATABASE_URL"] = url_of(settings).render_as_string(hide_password=True)
     found |= access.described()
     return {name: _shown(value) for name, value in found.items()}
 
@@ -155,10 +168,13 @@ def _report(value: dict[str, Any]) -> str:
         f"{'model':14} {model['title']}: {'whole' if model['hash_agrees'] else 'NOT WHOLE'}",
     ]
     if workspace["is_writable"]:
+        left = workspace["leftovers"]
         lines += [
             f"{'workspace':14} {workspace['home']}: {workspace['num_datasets']} data sets, {workspace['num_runs']} runs "
             f"({workspace['num_running']} running, {workspace['num_queued']} waiting)",
             f"{'disk':14} {workspace['disk_free_mib']:,} MiB free",
+            f"{'files':14} {workspace['num_damaged']:,} of {workspace['num_checked']:,} data sets and runs damaged; "
+            f"{left['num_deleted'] + left['num_unfinished']:,} leftovers; {left['num_unknown']:,} not in the catalogue",
             f"{'queue':14} {'looked after by another process' if workspace['queue_is_owned'] else 'nobody looks after it now'}",
         ]
     lines += ["", *(f"{name:30} {shown if shown != '' else '-'}" for name, shown in value["settings"].items())]

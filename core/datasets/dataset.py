@@ -15,7 +15,6 @@ could not be used, with reasons) and ``removed.parquet`` (rows the changes of th
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ from typing import Any
 import pandas as pd
 
 from core.errors import DatasetError, NotFoundError
+from core.files import durable
+from core.files.hashes import hashes_of
 
 EXAMPLES_FILE = "examples.parquet"
 UNLABELLED_FILE = "unlabelled.parquet"
@@ -33,6 +34,9 @@ SET_ASIDE_FILE = "set_aside.parquet"
 _EXTRA_PREFIX = "column "
 """Before the name of every further column in the file, so that none can be taken for the id."""
 DESCRIPTION_FILE = "dataset.json"
+
+_HASHES = "files"
+"""Key of the description with the sha256 of every other file, by which damage is found; earlier data sets have none."""
 
 _CHUNK = 20_000
 _ONE_A_LINE = json.JSONEncoder(ensure_ascii=False, separators=("\n", ": "))
@@ -163,18 +167,17 @@ def write_dataset(
         removed: rows taken out; see ``Dataset.removed``.
         set_aside: records of the file that are not among the examples; see ``Dataset.set_aside``.
     """
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    examples.to_parquet(aside / EXAMPLES_FILE, index=False)
     if extra is not None and len(extra.columns):
         extra = extra.rename(columns=lambda name: _EXTRA_PREFIX + name).reset_index(names="id")
     beside = {UNLABELLED_FILE: unlabelled, EXTRA_FILE: extra, REMOVED_FILE: removed, SET_ASIDE_FILE: set_aside}
-    for name, rows in beside.items():
-        if rows is not None and rows.size:
-            rows.to_parquet(aside / name, index=False)
-    (aside / DESCRIPTION_FILE).write_text(json.dumps(description, ensure_ascii=False, indent=2), encoding="utf-8")
-    aside.replace(folder)
+    with durable.written_folder(folder) as aside:
+        examples.to_parquet(aside / EXAMPLES_FILE, index=False)
+        for name, rows in beside.items():
+            if rows is not None and rows.size:
+                rows.to_parquet(aside / name, index=False)
+        hashes = hashes_of(aside, [aside])
+        written = json.dumps({**description, _HASHES: hashes}, ensure_ascii=False, indent=2)
+        durable.write_text(aside / DESCRIPTION_FILE, written)
     return open_dataset(folder)
 
 
@@ -186,12 +189,26 @@ def open_dataset(folder: Path) -> Dataset:
     """
     try:
         raw = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        raw.pop(_HASHES, None)
         tuples = {name: tuple(raw.get(name, ())) for name in ("labels", "notes", "changes", "extra_columns")}
         return Dataset(folder=folder, **{**raw, **tuples, "labels": tuple(raw["labels"])})
     except (OSError, ValueError, TypeError, KeyError):
         raise NotFoundError(
             f"There is no readable data set {folder.name!r} in this workspace. Choose another, or import it again."
         ) from None
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """The files a data set was written with, by name: their sha256, or nothing where it is an early one that does not say.
+
+    Raises:
+        NotFoundError: there is no data set, or its description is damaged.
+    """
+    open_dataset(folder)
+    raw = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    noted = raw.get(_HASHES)
+    hashes = {str(name): str(value) for name, value in noted.items()} if isinstance(noted, dict) else {EXAMPLES_FILE: ""}
+    return {DESCRIPTION_FILE: "", **hashes}
 
 
 def description_of(dataset: Dataset) -> dict[str, Any]:

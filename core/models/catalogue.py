@@ -8,12 +8,12 @@ import functools
 import hashlib
 import importlib.util
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import ModelError
+from core.files import durable
 from core.files.text_patterns import HUB_ID
 from core.models.architectures import is_count, position_limit
 
@@ -119,20 +119,19 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
 
     repository, _, commit = reference.partition("@")
     target = hub_folder / reference.replace("/", "--")
-    aside = hub_folder / f".{target.name}.part"
-    # Without a network the hub's library hands back whatever an earlier, broken download left there, as if it were whole.
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        commit = commit or str(HfApi().model_info(repository).sha)
-        snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
-    except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
-        raise ModelError(
-            f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
-            "or choose the bundled model or a local folder."
-        ) from None
-    (aside / SOURCE_FILE).write_text(json.dumps({"repository": repository, "commit": commit}), encoding="utf-8")
-    _describe_folder(aside, reference, reference)  # what cannot be used must not stay under the final name
-    aside.replace(target)
+    # Without a network the hub's library hands back whatever an earlier, broken download left there, as if it were whole; so each
+    # download has a folder of its own.
+    with durable.written_folder(target) as aside:
+        try:
+            commit = commit or str(HfApi().model_info(repository).sha)
+            snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
+        except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
+            raise ModelError(
+                f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
+                "or choose the bundled model or a local folder."
+            ) from None
+        durable.write_json(aside / SOURCE_FILE, {"repository": repository, "commit": commit})
+        _describe_folder(aside, reference, reference)  # what cannot be used must not stay under the final name
     return describe(reference, hub_folder)
 
 

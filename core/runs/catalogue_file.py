@@ -26,7 +26,7 @@ _BESIDE = ("-wal", "-shm")
 """What SQLite keeps beside its file: changes that are not in it yet, and an index of them."""
 
 
-def file_of(database_url: str) -> Path | None:
+def file_of(database_url: str | sa.URL) -> Path | None:
     """The file that a database URL leads to; nothing where the database is no file."""
     try:
         url = sa.make_url(database_url)

@@ -5,6 +5,7 @@ would otherwise fail at once whenever another process wrote in between, and one 
 could otherwise both find a name free, or the same place at the end of the queue. Readers never wait: SQLite runs in WAL mode.
 """
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from core.errors import UserError
+from core.files import durable
 from core.runs import migrations
-from core.runs.catalogue_file import CatalogueFile
+from core.runs.catalogue_file import CatalogueFile, file_of
+from core.settings import Settings
 
 BUSY_TIMEOUT_S = 60.0
 """How long a change waits for another process that holds the database."""
@@ -29,7 +32,23 @@ class NotNowError(UserError):
     """The catalogue may be whole, but cannot be read or written at the moment."""
 
 
-def open_database(database_url: str, file: CatalogueFile | None = None) -> sa.Engine:
+def url_of(settings: Settings) -> sa.URL:
+    """Where the database of a workspace is.
+
+    It is put together, never written as text: a folder may be called anything, with question marks and percent signs in it.
+
+    Raises:
+        UserError: the URL that is set is none.
+    """
+    if not settings.database_url:
+        return sa.URL.create("sqlite", database=str(settings.database_file))
+    try:
+        return sa.make_url(settings.database_url)
+    except exc.ArgumentError as error:
+        raise _unusable(error) from None
+
+
+def open_database(database_url: str | sa.URL, file: CatalogueFile | None = None) -> sa.Engine:
     """Open the catalogue's database, making its tables or bringing them to the current version where need be.
 
     Args:
@@ -49,10 +68,7 @@ def open_database(database_url: str, file: CatalogueFile | None = None) -> sa.En
             engine.dispose()
             raise
     except (exc.ArgumentError, exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(
-            f"The database URL cannot be used ({type(error).__name__}). Expected for instance sqlite:////path/tuneboard.db, "
-            "or postgresql+psycopg://… with the package psycopg installed. Correct TUNEBOARD_DATABASE_URL."
-        ) from None
+        raise _unusable(error) from None
     except (exc.DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         if "locked" in str(cause):
@@ -142,9 +158,21 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
         migrations.upgrade(connection)
 
 
-def _engine(database_url: str, file: CatalogueFile | None) -> sa.Engine:
+def _unusable(error: Exception) -> UserError:
+    return UserError(
+        f"The database URL cannot be used ({type(error).__name__}). Expected for instance sqlite:////path/tuneboard.db, "
+        "or postgresql+psycopg://… with the package psycopg installed. Correct TUNEBOARD_DATABASE_URL."
+    )
+
+
+def _engine(database_url: str | sa.URL, file: CatalogueFile | None) -> sa.Engine:
     if sa.make_url(database_url).get_backend_name() != "sqlite":
         return sa.create_engine(database_url, pool_pre_ping=True)
+    path = file_of(database_url)
+    if path is not None and not path.exists():
+        # SQLite would make it for everybody to read; what it puts beside the file is like the file.
+        with contextlib.suppress(OSError):  # SQLite says why it cannot be made
+            durable.open_to_append(path).close()
     engine = sa.create_engine(database_url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @sa.event.listens_for(engine, "connect")

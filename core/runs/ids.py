@@ -3,7 +3,10 @@
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from core.files import durable
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
@@ -17,7 +20,7 @@ def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{drawn}"
 
 
-def new_folder(root: Path, make: Callable[[Path], object] = lambda folder: folder.mkdir(parents=True)) -> Path:
+def new_folder(root: Path, make: Callable[[Path], object] | None = None) -> Path:
     """Make a folder named by an id that nothing else in ``root`` has, not even what another process makes at this moment.
 
     Args:
@@ -27,6 +30,7 @@ def new_folder(root: Path, make: Callable[[Path], object] = lambda folder: folde
     Raises:
         OSError: it cannot be made there.
     """
+    make = make or partial(durable.make_folder, exist_ok=False)
     while True:
         folder = root / new_id()
         try:

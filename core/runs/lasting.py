@@ -3,6 +3,7 @@
 import logging
 
 from core.runs.catalogue_file import CatalogueFile, OpenFile, file_of
+from core.runs.database import url_of
 from core.runs.rebuilding import Account, num_lost_folders, rebuild
 from core.runs.store import Store
 from core.settings import Settings
@@ -25,10 +26,11 @@ class LastingCatalogue:
         """
         self._settings = settings
         self._made_anew: Account | None = None
-        path = file_of(settings.database_url)
+        url = url_of(settings)
+        path = file_of(url)
         was_there = path is None or (path.is_file() and path.stat().st_size > 0)
         self._file = None if path is None else CatalogueFile(path, self._make_anew)
-        self.store = Store(settings.database_url, self._file)
+        self.store = Store(url, self._file)
         if not was_there and self.num_lost_folders():
             logger.warning("The workspace had folders, but no catalogue any more. It is made anew from them.")
             self._make_anew(None)

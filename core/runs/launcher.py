@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from filelock import FileLock, Timeout
 
 from core.errors import NotFoundError, RunError
+from core.files.private import file_mode
 from core.runs import processes, stop_requests
 from core.runs.devices_in_use import VISIBLE, Shortage
 from core.runs.endings import has_announced_itself, headline, read_ending
@@ -69,7 +70,7 @@ class Launcher:
         self.watches = False
         """Whether another process was found to look after the queue."""
         # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
-        self._lock = FileLock(settings.queue_lock, thread_local=False)
+        self._lock = FileLock(settings.queue_lock, thread_local=False, mode=file_mode(settings.home))
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._awake = threading.Event()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from core.files import durable
 from core.runs.records import WorkerIdentity
 from core.system import counts_since_boot, has_signals, on_its_own
 
@@ -41,7 +42,7 @@ def start(
     Raises:
         OSError: the program or the log file cannot be opened.
     """
-    with log_file.open("ab") as log:
+    with durable.open_to_append(log_file) as log:
         child = subprocess.Popen(
             list(command),
             cwd=folder,

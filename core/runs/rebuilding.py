@@ -16,10 +16,13 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from core.errors import UserError
+from core.files import durable
+from core.files.private import file_mode
 from core.runs import processes
 from core.runs.carrying_over import carry_over
-from core.runs.catalogue_file import OpenFile
-from core.runs.database import BUSY_TIMEOUT_S, NotNowError, changing, open_database
+from core.runs.catalogue_file import OpenFile, file_of
+from core.runs.damage import damage_of_dataset, in_words
+from core.runs.database import BUSY_TIMEOUT_S, NotNowError, changing, open_database, url_of
 from core.runs.endings import headline
 from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
 from core.runs.run_dir import RunDir, read_json
@@ -66,7 +69,7 @@ def rebuild(settings: Settings, lost: OpenFile | None = None) -> Account:
 def _one_at_a_time(settings: Settings) -> Iterator[None]:
     """While no other process sets files aside here: it could be the new one of this process."""
     try:
-        lock = FileLock(settings.home / "catalogue.lock", timeout=BUSY_TIMEOUT_S)
+        lock = FileLock(settings.home / "catalogue.lock", timeout=BUSY_TIMEOUT_S, mode=file_mode(settings.home))
         lock.acquire()
     except Timeout:
         raise NotNowError("Another process has been making the catalogue anew for a minute; nothing was changed.") from None
@@ -96,6 +99,9 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> Account:
                 dataset = _dataset_of(folder)
                 if dataset is None:
                     account.left_out[folder.name] = "its dataset.json is missing or damaged"
+                    continue
+                if damage := damage_of_dataset(folder):
+                    account.left_out[folder.name] = f"it is not whole: {in_words(damage)}"
                     continue
                 dataset["name"] = _free(dataset["name"], names)
                 connection.execute(datasets.insert().values(row_of_dataset(DatasetRecord(**dataset))))
@@ -128,9 +134,9 @@ def num_lost_folders(settings: Settings, store: Store) -> int:
 
 
 def _opened(settings: Settings, account: Account) -> sa.Engine:
-    file = settings.home / "tuneboard.db"
+    file, url = settings.database_file, url_of(settings)
     try:
-        engine = open_database(settings.database_url)
+        engine = open_database(url)
         if engine.dialect.name == "sqlite":
             with engine.connect() as connection:
                 found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
@@ -141,15 +147,15 @@ def _opened(settings: Settings, account: Account) -> sa.Engine:
     except NotNowError:
         raise  # it may well be whole
     except (UserError, sa.exc.DBAPIError) as error:
-        is_ours = settings.database_url == f"sqlite:///{file}"
+        is_ours = file_of(url) == file.absolute()
         if not is_ours or not file.is_file() or "newer Tuneboard" in str(error):
             raise UserError(str(error)) from None
     account.set_aside = file.with_name(f"{file.name}.damaged-{time.time_ns()}")
-    file.rename(account.set_aside)
+    durable.move(file, account.set_aside)
     for rest in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
         if rest.exists():
-            rest.rename(rest.with_name(f"{account.set_aside.name}{rest.name.removeprefix(file.name)}"))
-    return open_database(settings.database_url)
+            durable.move(rest, rest.with_name(f"{account.set_aside.name}{rest.name.removeprefix(file.name)}"))
+    return open_database(url)
 
 
 def _folders(parent: Path, known: set[str]) -> list[Path]:

@@ -1,7 +1,7 @@
 """A run directory: every path in it, every append to it, and how to read it while it grows.
 
-The worker is the only writer. It appends to ``metrics.jsonl`` and ``events.jsonl`` one whole line at a time and writes everything
-else beside its final name first. ``result.json`` comes last: where it is, the run is complete. Readers may look at any moment; a
+The worker is the only writer. It appends to ``metrics.jsonl`` and ``events.jsonl`` one whole line at a time and writes all else
+through ``core.files.durable``. ``result.json`` comes last: where it is, the run is complete. Readers may look at any moment; a
 line that is still being written is left for the next look.
 """
 
@@ -18,6 +18,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.config import RunConfig
+from core.files import durable
+from core.files.hashes import hashes_of
+from core.files.private import file_mode
 
 RESERVE_BYTES = 65_536
 
@@ -44,10 +47,14 @@ class RunDir:
     # --- written once by whoever makes the run ----------------------------------------------------------------------------
 
     def create(self, config: RunConfig) -> None:
-        """Make the directory with its config; refuses to touch one that exists."""
-        self.folder.mkdir(parents=True, exist_ok=False)
+        """Make the directory with its config; refuses to touch one that exists.
+
+        Raises:
+            FileExistsError: there is one.
+        """
+        durable.make_folder(self.folder, exist_ok=False)
         try:
-            self.config_file.write_text(config.to_yaml(), encoding="utf-8")
+            durable.write_text(self.config_file, config.to_yaml())
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -56,13 +63,13 @@ class RunDir:
         """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it."""
         for path in (self.metrics_file, self.events_file):
             if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
-                with path.open("a", encoding="utf-8") as file:
-                    file.write("\n")
+                with durable.open_to_append(path) as file:
+                    file.write(b"\n")
 
     def note_about(self, **facts: Any) -> None:
         """Keep a copy of what only the catalogue knows, such as the name, from which the catalogue can be made anew."""
         with contextlib.suppress(OSError):  # a copy; the catalogue has it
-            write_json(self.about_file, self.about() | facts)
+            durable.write_json(self.about_file, self.about() | facts)
 
     def about(self) -> dict[str, Any]:
         """What was noted."""
@@ -79,7 +86,7 @@ class RunDir:
 
     def only_worker(self) -> FileLock:
         """The lock a worker holds for as long as it lives, so that a run never has two, whatever went wrong elsewhere."""
-        return FileLock(self._lock_file)
+        return FileLock(self._lock_file, mode=file_mode(self.folder))
 
     def has_worker(self) -> bool:
         """Whether a worker holds the lock now."""
@@ -96,7 +103,7 @@ class RunDir:
     def make_reserve(self) -> None:
         """Put aside a little room on the disk, so that why a run failed can be written down even where the disk is full."""
         with contextlib.suppress(OSError):
-            self._reserve_file.write_bytes(os.urandom(RESERVE_BYTES))
+            durable.write_bytes(self._reserve_file, os.urandom(RESERVE_BYTES))
 
     def release_reserve(self) -> None:
         """Give the room free for the last words."""
@@ -120,12 +127,21 @@ class RunDir:
         _append_line(self.events_file, {"time": datetime.now(UTC).isoformat(), "kind": kind, "message": message, **facts})
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Seal the run: afterwards it is complete."""
-        write_json(self.result_file, result)
+        """Seal the run: afterwards it is complete, on the disk too.
+
+        Args:
+            result: plain values. The sha256 of what belongs to it and stays as it is is added as ``files``; figures and
+                events may still grow.
+        """
+        for grows in (self.metrics_file, self.events_file):
+            if grows.is_file():
+                durable.sync_file(grows)
+        files = hashes_of(self.folder, (self.config_file, self.predictions_file, self.model))
+        durable.write_json(self.result_file, {**result, "files": files})
 
     def write_error(self, message: str, *, details: str = "") -> None:
         """Say why the run failed: ``message`` is what a person is shown, ``details`` what a developer needs."""
-        write_json(self.error_file, {"message": message, "details": details})
+        durable.write_json(self.error_file, {"message": message, "details": details})
 
     # --- read by everybody -------------------------------------------------------------------------------------------------
 
@@ -199,21 +215,6 @@ class LineReader:
         return values
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON under its name in one step: whole and on disk, or not at all."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise
-
-
 def read_json(path: Path) -> dict[str, Any] | None:
     """The mapping a JSON file holds, or nothing where it is absent or damaged."""
     try:
@@ -226,7 +227,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def _append_line(path: Path, value: Mapping[str, Any]) -> None:
     """Add a whole line; where there is no room for all of it, none of it stays."""
     line = (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    with path.open("ab", buffering=0) as file:
+    with durable.open_to_append(path, buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:
             written = file.write(line)

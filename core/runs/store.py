@@ -12,8 +12,8 @@ Where people sign in, each has a view of the catalogue: what belongs to others i
 
 import copy
 import dataclasses
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ from core.runs.views import EVERYTHING, View
 class Store:
     """One process's door to the catalogue; safe to use from several threads."""
 
-    def __init__(self, database_url: str, file: CatalogueFile | None = None) -> None:
+    def __init__(self, database_url: str | sa.URL, file: CatalogueFile | None = None) -> None:
         """Open the catalogue, making its tables where they are not there yet.
 
         Args:
@@ -107,8 +107,15 @@ class Store:
             connection.execute(datasets.update().where(datasets.c.id == row.id).values(name=name))
             return dataset_from_row(self._view.find(connection, datasets, row.id))
 
-    def delete_dataset(self, dataset_id: str, *, with_runs: bool = False) -> list[str]:
+    def delete_dataset(
+        self, dataset_id: str, *, with_runs: bool = False, hide: Callable[[Sequence[str]], object] = lambda _: None
+    ) -> list[str]:
         """Take a data set out of the catalogue.
+
+        Args:
+            dataset_id: id or name.
+            with_runs: delete its runs too.
+            hide: told the ids of its runs once nothing speaks against it, before the change counts; what it raises prevents it.
 
         Returns:
             ids of the runs that went with it.
@@ -126,6 +133,7 @@ class Store:
                 raise DatasetError(f"{count} data set {record.name!r}. Delete the runs first, or together with it.")
             if RunState.RUNNING in states.values():
                 raise DatasetError(f"{count} data set {record.name!r}, one of them now. Stop it first.")
+            hide(list(states))
             connection.execute(runs.delete().where(of_dataset))
             connection.execute(datasets.delete().where(datasets.c.id == record.id))
             return list(states)
@@ -301,8 +309,12 @@ class Store:
         """Give a run these tags in place of those it has."""
         return self._update(run_id, tags=list(tags))
 
-    def delete_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str, *, hide: Callable[[], object] = lambda: None) -> None:
         """Take a run out of the catalogue.
+
+        Args:
+            run_id: id or name.
+            hide: called once nothing speaks against it, before the change counts; what it raises prevents it.
 
         Raises:
             RunError: it is at work.
@@ -312,7 +324,21 @@ class Store:
             record = locked_run(self._view, connection, run_id)
             if record.state is RunState.RUNNING:
                 raise RunError(f"Run {record.name!r} is running. Stop it first, then delete it.")
+            hide()
             connection.execute(runs.delete().where(runs.c.id == record.id))
+
+    # --- everything --------------------------------------------------------------------------------------------------------
+
+    def ids(self) -> set[str]:
+        """The ids of every data set and run, whoever's they are."""
+        with self._read() as connection:
+            return _ids(connection)
+
+    @contextmanager
+    def held(self) -> Iterator[set[str]]:
+        """The ids of every data set and run, whoever's they are; while the block lasts, no process changes anything."""
+        with self._change() as connection:
+            yield _ids(connection)
 
     # --- how ---------------------------------------------------------------------------------------------------------------
 
@@ -344,3 +370,7 @@ class Store:
 
     def _change(self) -> AbstractContextManager[sa.Connection]:
         return changing(self._engine)
+
+
+def _ids(connection: sa.Connection) -> set[str]:
+    return {row.id for table in (datasets, runs) for row in connection.execute(sa.select(table.c.id))}

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.files import durable
+
 
 class TensorBoardLog:
     """Writes lines of figures to an event file, made when the first line comes.
@@ -45,9 +47,9 @@ class TensorBoardLog:
                     self._file.close()
 
     def _open(self) -> Any:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(self._folder)
         name = f"events.out.tfevents.{time.time_ns() // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 10**9}"
-        return (self._folder / name).open("ab", buffering=0)
+        return durable.open_to_append(self._folder / name, buffering=0)
 
     def _write(self, event: Any) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter

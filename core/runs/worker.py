@@ -25,6 +25,7 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import UserError
+from core.files.private import private
 from core.runs import processes
 from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
@@ -146,7 +147,7 @@ def _wait_for_a_run() -> list[str] | None:
 def _speak_into(log_file: Path) -> None:
     """Send everything this process prints from now on to a log, and listen to nobody any more."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    log = private(str(log_file), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
     os.close(nothing)

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written aside, hashed, renamed into place, and verified before they are read.
+"""Checkpoints that are whole or not there: written aside, hashed, put on the disk, renamed, and verified before they are read.
 
 A checkpoint is a folder ``step-00000042`` with the weights as they are, the best weights so far, the state of optimizer, schedule
 and random numbers, and ``manifest.json`` with the sha256 of each file, written last. Two are kept; a damaged one costs little.
@@ -7,13 +7,16 @@ All of it is safetensors and JSON: reading a checkpoint runs no code, whoever wr
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from core.files import durable
+from core.files.hashes import sha256_of
+from core.files.trash import hidden_in, remove, remove_folder
 
 MANIFEST = "manifest.json"
 KEPT = 2
@@ -24,6 +27,9 @@ highest of its ties; the third had neither the scale of float16 losses nor what 
 
 READABLE = frozenset({3, LAYOUT})
 """Layouts from which training goes on."""
+
+_EARLIER = ".earlier"
+"""End of the name of a checkpoint while another one of the same step takes its place."""
 
 
 class Checkpoints:
@@ -41,23 +47,18 @@ class Checkpoints:
             progress: plain values kept in the manifest.
         """
         final = self.folder / f"step-{step:08d}"
-        aside = self.folder / f".{final.name}.part"
-        shutil.rmtree(aside, ignore_errors=True)
-        try:
-            aside.mkdir(parents=True)
+        earlier = final.with_name(final.name + _EARLIER)
+        with durable.written_folder(final) as aside:
             write(aside)
-            hashes = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
-            with (aside / MANIFEST).open("w", encoding="utf-8") as manifest:
-                json.dump({"layout": LAYOUT, "step": step, "files": hashes, "progress": dict(progress)}, manifest)
-                manifest.flush()
-                os.fsync(manifest.fileno())
-            shutil.rmtree(final, ignore_errors=True)
-            aside.rename(final)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
+            hashes = {path.name: sha256_of(path) for path in sorted(aside.iterdir())}
+            manifest = {"layout": LAYOUT, "step": step, "files": hashes, "progress": dict(progress)}
+            durable.write_json(aside / MANIFEST, manifest)
+            if final.exists():  # it may be the only one, so it keeps a name that can be seen until the new one has its own
+                _remove(earlier)
+                durable.move(final, earlier)
+        _remove(earlier)
         for old in self._all()[:-KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         return final
 
     def latest(self) -> tuple[Path, dict[str, Any]] | None:
@@ -80,24 +81,29 @@ class Checkpoints:
         for folder in unreadable:
             aside = folder.with_name(f".damaged-{folder.name}")
             shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
-        for unfinished in self.folder.glob(".step-*.part"):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        return {folder.name: reason for folder, reason in unreadable.items()}
+            durable.move(folder, aside)
+        for unfinished in (*self.folder.glob(".step-*.part"), *hidden_in(self.folder), *hidden_in(self.folder.parent)):
+            remove(unfinished)
+        return {folder.name.removesuffix(_EARLIER): reason for folder, reason in unreadable.items()}
 
     def remove_all(self) -> None:
         """Free the disk once the run is complete."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
 
     def _all(self) -> list[Path]:
         return sorted(self.folder.glob("step-*")) if self.folder.is_dir() else []
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # room that is not given free now is given free by the next worker
+        remove_folder(folder)
 
 
 def _verified_progress(folder: Path) -> dict[str, Any] | None:
     manifest = _manifest(folder)
     try:
         if manifest["layout"] in READABLE and all(
-            _sha256(folder / name) == expected for name, expected in manifest["files"].items()
+            sha256_of(folder / name) == expected for name, expected in manifest["files"].items()
         ):
             progress: dict[str, Any] = manifest["progress"]
             return progress
@@ -122,9 +128,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return hashlib.file_digest(file, "sha256").hexdigest()

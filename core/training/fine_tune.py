@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import math
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from core import devices
 from core.config import RunConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
+from core.files import durable
 from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
 from core.models.catalogue import ModelInfo, download
 from core.models.heads import Classifier, shift_outputs
@@ -214,9 +214,8 @@ def fine_tune(
 
     # Save.
     recorder.event("phase", "Saving model and predictions.", phase="saving")
-    aside = places.predictions.with_name(f".{places.predictions.name}.part")
-    pd.concat(tables, ignore_index=True).to_parquet(aside, index=False)
-    aside.replace(places.predictions)
+    with durable.written(places.predictions) as aside:
+        pd.concat(tables, ignore_index=True).to_parquet(aside, index=False)
     card = ModelCard(
         task=task.name,
         outputs=list(outputs),
@@ -226,7 +225,8 @@ def fine_tune(
         base_model=config.model.model,
         decision=dict(decision),
     )
-    _save_model(trained, tokenizer, card, places.model)
+    with durable.written_folder(places.model) as aside:
+        save_classifier(trained, tokenizer, card, aside)
     return {
         "task": task.name,
         "splits": {"test": results["test"], "validation": results["validation"]},
@@ -328,12 +328,3 @@ def _say_how_long(config: RunConfig, dataset: Dataset, info: ModelInfo, loop: Lo
 def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:
     columns = {"split": name, "id": examples["id"], "gold": gold}
     return pd.DataFrame(columns).assign(predicted=predictions["predicted"], probabilities=predictions["probabilities"])
-
-
-def _save_model(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
-    """Write the model beside its place and move it there, so that a folder under the final name is always whole."""
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    save_classifier(classifier, tokenizer, card, aside)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)

@@ -6,13 +6,13 @@ A data set never changes, so its report does not either, until the checks or the
 import contextlib
 import hashlib
 import json
-import secrets
 from pathlib import Path
 
 from core.datasets.dataset import Dataset
 from core.datasets.findings.base import Report, report_from_json
 from core.datasets.findings.examining import VERSION, Progress, examine_dataset
 from core.datasets.findings.material import ReadingModel
+from core.files import durable
 
 FOLDER = "findings"
 
@@ -53,11 +53,7 @@ def _path(dataset: Dataset, model: ReadingModel | None) -> Path:
 
 def _keep(path: Path, report: Report) -> None:
     """Write a report in one step. Where that fails, the next reader makes it again."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        aside.write_text(json.dumps(report.to_json(), ensure_ascii=False), encoding="utf-8", errors="replace")
-        aside.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            aside.unlink()
+    with contextlib.suppress(OSError):
+        if path.parent.parent.is_dir():  # the data set may have been deleted meanwhile, and must not come back
+            durable.make_folder(path.parent)
+            durable.write_text(path, json.dumps(report.to_json(), ensure_ascii=False), errors="replace")

@@ -92,7 +92,7 @@ def fake_hub(monkeypatch: pytest.MonkeyPatch, content: Path) -> None:
         assert "*.bin" not in allow_patterns
         assert "@" not in repository
         assert len(revision) == 40
-        shutil.copytree(content, local_dir)
+        shutil.copytree(content, local_dir, dirs_exist_ok=True)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda _, repository: SimpleNamespace(sha=LATEST, id=repository))

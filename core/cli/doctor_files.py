@@ -1,0 +1,91 @@
+"""What ``doctor`` says of a workspace's files: whether they are whole, who may read them, and what kills left."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from core.errors import NotFoundError
+from core.files.private import open_to_others
+from core.runs.damage import Damage, damage_of_dataset, damage_of_run, in_words
+from core.runs.leftovers import count_leftovers
+from core.runs.records import RunState
+from core.workspace import Workspace
+
+_MOST_NAMED = 20
+"""Damaged data sets and runs that are named one by one; of more, the number is said."""
+
+
+def look_at_files(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
+    """Check every file against what was written, and say what is the matter.
+
+    Args:
+        workspace: which one.
+        problems: gets a sentence for each thing a person should know.
+
+    Returns:
+        ``num_checked``, ``num_damaged``, ``damaged`` (id -> file -> what is the matter), ``open_to_others`` (how many files and
+        folders), ``leftovers``.
+    """
+    damaged = _damaged_datasets(workspace) | _damaged_runs(workspace)
+    problems += list(damaged_sentences(damaged))
+    num_open = sum(1 for _ in open_to_others(workspace.settings.home))
+    if num_open:
+        problems.append(
+            f"Other accounts of this machine can read the workspace, or its group can ({num_open:,} files and folders are open). "
+            "'python -m core doctor --repair' closes it; a folder that is shared on purpose is marked so with 'chmod g+ws'."
+        )
+    left = count_leftovers(workspace.settings, workspace.store)
+    if left.num_unknown:
+        problems.append(
+            f"{left.num_unknown:,} folders of data sets and runs are not in the catalogue, such as one of an import that was "
+            "killed at its end. 'python -m core doctor --repair' enters those that are whole."
+        )
+    if left.num_deleted or left.num_unfinished:
+        problems.append(
+            f"{left.num_deleted:,} deleted and {left.num_unfinished:,} unfinished files or folders could not be cleared away. "
+            "Check the permissions of the workspace; the next start tries again."
+        )
+    return {
+        "num_checked": len(workspace.dataset_records()) + len(workspace.runs()),
+        "num_damaged": len(damaged),
+        "damaged": {one: damage for one, (_, damage, _) in damaged.items()},
+        "open_to_others": num_open,
+        "leftovers": asdict(left),
+    }
+
+
+def damaged_sentences(damaged: dict[str, tuple[str, Damage, str]]) -> list[str]:
+    """One sentence for each damaged thing, and one for those that are not named."""
+    named = [f"{what}: {in_words(damage)}. {advice}" for what, damage, advice in list(damaged.values())[:_MOST_NAMED]]
+    rest = len(damaged) - len(named)
+    return [*named, f"{rest:,} more data sets and runs are damaged."] if rest else named
+
+
+def _damaged_datasets(workspace: Workspace) -> dict[str, tuple[str, Damage, str]]:
+    found = {}
+    for record in workspace.dataset_records():
+        damage = damage_of_dataset(workspace.settings.datasets_folder / record.id)
+        if damage:
+            found[record.id] = (
+                f"Data set {record.name!r} ({record.id}) is damaged",
+                damage,
+                "Put the files back from a backup, or import the data again.",
+            )
+    return found
+
+
+def _damaged_runs(workspace: Workspace) -> dict[str, tuple[str, Damage, str]]:
+    found = {}
+    for record in workspace.runs():
+        try:
+            damage = damage_of_run(workspace.run_dir(record.id))
+        except NotFoundError:
+            damage = {"its folder": "gone"}
+        if damage and record.state not in (RunState.QUEUED, RunState.RUNNING):
+            found[record.id] = (
+                f"Run {record.name!r} ({record.id}) is damaged",
+                damage,
+                "Put the files back from a backup, or launch the run again.",
+            )
+    return found
