@@ -104,8 +104,8 @@ def read(upload: Upload, **options: Any) -> Table:
             return read_table(
                 upload.path,
                 file_name=upload.file_name,
-                max_mib=state.workspace().settings.max_upload_mib,
                 progress=progress,
+                **state.workspace().settings.reading_limits,
                 **options,
             )
 

@@ -49,13 +49,14 @@ ARROWS = {
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},
     "core.models": {"core.errors", "core.tasks"},
-    "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
+    "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings", "core.work_folders"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.tasks", "core.models", "core.datasets.dataset"
     },
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
     "core.folders": {"core.errors"},
+    "core.work_folders": set(),
     "core.admission": {
         "core.errors",
         "core.config",

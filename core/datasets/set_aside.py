@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from core.datasets.skipped import shortened
 from core.datasets.table import Table
 from core.tasks.reasons import SetAside
 
 COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
-_LONGEST_CONTENT = 20_000
-"""Characters of a record set aside, or of a cell of it, that are kept; one that is never closed may be as long as the file."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,6 @@ class RecordSetAside(SetAside):
     part: str = "main"
     file_name: str = ""
     line: int | None = None
-
-
-def shortened(content: str) -> str:
-    """As much of a record, or of a cell, as a person needs to recognise it."""
-    if len(content) <= _LONGEST_CONTENT:
-        return content
-    return f"{content[:_LONGEST_CONTENT]}… ({len(content):,} characters in all)"
 
 
 def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]) -> list[RecordSetAside]:
