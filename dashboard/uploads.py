@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import streamlit as st
 
 from core.datasets.alternatives import LOOKED_AT
+from core.datasets.sizes import size_of_table
 from core.datasets.table import Table
 from core.errors import InputFileError
 from core.settings import PROJECT_ROOT
 from dashboard import state
-from dashboard.kept import kept
+from dashboard.kept import forget, kept
 from dashboard.progress import progress_bar
 
 _ID = re.compile(r"[a-f0-9]{24}")
@@ -81,7 +82,8 @@ def find(upload_id: str) -> Upload | None:
 
 
 def discard(upload_id: str) -> None:
-    """Remove an upload."""
+    """Remove an upload, and what was kept in memory of it."""
+    forget(lambda key: upload_id in repr(key))
     if _ID.fullmatch(upload_id):
         shutil.rmtree(state.workspace().settings.uploads_folder / upload_id, ignore_errors=True)
 
@@ -109,7 +111,7 @@ def read(upload: Upload, **options: Any) -> Table:
                 **options,
             )
 
-    return kept(("table", upload.id, tuple(sorted(options.items()))), make, lambda table: len(table.rows))
+    return kept(("table", upload.id, tuple(sorted(options.items()))), make, size_of_table)
 
 
 def beginning(upload: Upload) -> bytes:

@@ -1,7 +1,6 @@
 """Records that a reader skipped, as many as a file may have, at the cost of their bytes rather than of an object each."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Self, overload
 
 import pyarrow
@@ -73,11 +72,11 @@ class SkippedCollector:
 
     def __init__(self) -> None:
         self._batches: list[pyarrow.RecordBatch] = []
-        self._waiting: list[SetAside] = []
+        self._waiting: list[tuple[int, str, str, str | None]] = []
 
     def append(self, entry: SetAside) -> None:
         """Take in a record; its content as far as it can be stored, and not endlessly long."""
-        self._waiting.append(replace(entry, content=_storable(entry.content)))
+        self._waiting.append((entry.record, entry.kind.value, entry.detail, _storable(entry.content)))
         if len(self._waiting) == _CHUNK:
             self._pack()
 
@@ -94,8 +93,7 @@ class SkippedCollector:
 
     def _pack(self) -> None:
         if self._waiting:
-            rows = ((entry.record, str(entry.kind), entry.detail, entry.content) for entry in self._waiting)
-            columns = zip(zip(*rows, strict=True), SCHEMA, strict=True)
+            columns = zip(zip(*self._waiting, strict=True), SCHEMA, strict=True)
             arrays = [pyarrow.array(column, field.type) for column, field in columns]
             self._batches.append(pyarrow.RecordBatch.from_arrays(arrays, schema=SCHEMA))
             self._waiting = []
@@ -112,7 +110,8 @@ def _storable(content: str | None) -> str | None:
     """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
     if content is None:
         return None
-    return shortened(content).translate(_UNSTORABLE)
+    few = shortened(content)
+    return few if few.isascii() and "\0" not in few else few.translate(_UNSTORABLE)
 
 
 def _entries(batch: Any) -> Iterator[SetAside]:

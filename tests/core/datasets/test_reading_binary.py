@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from core.datasets.arrow_tables import read_arrow
 from core.datasets.isolation import run_isolated
 from core.datasets.parsing import FileToRead
+from core.datasets.raw_table import RawTable
 from core.datasets.reading import read_table
 from core.datasets.reading_limits import ReadingLimits
-from core.datasets.raw_table import RawTable
 from core.datasets.sheets import read_sheet
 from core.datasets.table import Table
 from core.errors import InputFileError

@@ -1,0 +1,50 @@
+"""How much memory a process takes that has files read: ``python -m tests.core.datasets.growth FILE…`` prints a line of JSON for each.
+
+Every table is kept until the end, as a page keeps those it has shown.
+"""
+
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.datasets.reading import read_table
+from core.errors import UserError
+
+
+def measure(path: Path, work: Path, kept: list[Any]) -> dict[str, Any]:
+    """What came of a file, and the most MiB that this process had beyond what it had before."""
+    process, ended, most = psutil.Process(), threading.Event(), [0]
+    before = process.memory_info().rss
+
+    def look() -> None:
+        while not ended.wait(0.005):
+            most[0] = max(most[0], process.memory_info().rss)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        table = read_table(path, work=work)
+        said = f"{len(table.rows)} rows, {len(table.set_aside)} skipped"
+        first = next(iter(table.set_aside), None)
+        kept += [table, table.rows.head(50).to_numpy(), first]
+    except UserError as error:
+        said = str(error)
+    finally:
+        ended.set()
+        thread.join()
+    return {"said": said, "growth_mib": round((max(most[0], process.memory_info().rss) - before) / 2**20)}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.csv"
+        small.write_text("text,label\n" + "a,b\n" * 100_000, encoding="utf-8")
+        everything: list[Any] = []
+        measure(small, Path(folder) / "work", everything)  # what is imported at first use is no cost of a file
+        for name in sys.argv[1:]:
+            print(json.dumps(measure(Path(name), Path(folder) / "work", everything)), flush=True)
