@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.datasets.importing import ImportPlan, Prepared, guess_plan, prepare
+from core.datasets.importing import ImportPlan, Prepared, guess_plan
+from core.datasets.preparing import prepare_elsewhere
 from core.datasets.sizes import size_of_prepared
 from core.datasets.table import Table
 from core.errors import InputFileError, UserError
@@ -135,7 +136,8 @@ def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
 
     def make() -> Prepared:
         with progress_bar() as progress:
-            return prepare(tables, plan, progress=progress, **limits)
+            work = state.workspace().settings.work_folder
+            return prepare_elsewhere(tables, plan, limits=limits, work=work, progress=progress)
 
     key = ("prepared", sources, tuple(sorted(options.items())), repr(plan), tuple(limits.items()))
     return kept(key, make, size_of_prepared)

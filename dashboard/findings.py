@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.datasets.dataset import Dataset
 from core.datasets.findings.base import Finding, Report, Severity
 from core.datasets.importing import Prepared
+from core.datasets.text_array import as_plain
 from dashboard import formats, state
 from dashboard.dataset_rows import draw_rows_table
 from dashboard.escaping import markdown_piece, markdown_text
@@ -69,7 +70,7 @@ def draw_findings_of_import(prepared: Prepared, summary: DeltaGenerator) -> None
         report = report_of_prepared(prepared, chosen_model())
         _draw_counts(report)
     _draw_looked_at(report)
-    _draw_groups(report, "import-findings", None, lambda: prepared.examples, prepared.task)
+    _draw_groups(report, "import-findings", None, lambda: as_plain(prepared.examples), prepared.task)
     if any(finding.offers for finding in report.findings):
         st.caption("Save the data set to repair it: each repair is shown before and after, and makes a new version.")
 

@@ -79,7 +79,7 @@ def _unlabelled_of(run: RunRecord) -> pd.DataFrame | None:
 
 
 def _texts_of_file() -> tuple[list[str], int]:
-    """The first texts of the text column of an uploaded table, or of a plain text file with one a line; and how many there are."""
+    """The first texts of an uploaded table's text column, or of a plain text file with one a line; and how many there are."""
     uploaded = st.file_uploader("A table with a text column, or a plain text file with one text a line", key="predict-file")
     if uploaded is None:
         return [], 0

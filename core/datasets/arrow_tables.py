@@ -15,7 +15,7 @@ import pyarrow.parquet
 from core.datasets.building import listed_names
 from core.datasets.json_cells import NAME_LISTS, cell
 from core.datasets.raw_table import RawTable
-from core.datasets.reading_limits import ReadingLimits, check_num_columns
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.datasets.text_array import texts_of
 from core.errors import InputFileError
 from core.tasks.columns.cells import short
@@ -30,7 +30,7 @@ def read_arrow(
     *,
     file_name: str,
     kind: str,
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> RawTable:
     """Read a file of Arrow columns.
 

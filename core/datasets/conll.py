@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.datasets.building import build_table
-from core.datasets.reading_limits import ReadingLimits, check_num_columns
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.datasets.skipped import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
@@ -44,7 +44,7 @@ def read_conll(
     *,
     file_name: str,
     reading: Mapping[str, Any],
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> Table:
     """Read sentences as rows: words as a JSON list in column ``tokens``, tags in ``tags``, other fields in columns of their own.
 

@@ -14,7 +14,7 @@ from core.datasets.building import build_table, column_names, listed_names
 from core.datasets.decoding import Decoded
 from core.datasets.delimited_rows import OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
 from core.datasets.progress import SILENT, Progress
-from core.datasets.reading_limits import ReadingLimits
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits
 from core.datasets.table import RecordLines, Table
 from core.datasets.title_rows import num_title_lines, title_note
 from core.errors import InputFileError
@@ -37,7 +37,7 @@ def read_delimited(
     file_name: str,
     delimiter: str | None,
     reading: Mapping[str, object],
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
     """Read a delimited table.

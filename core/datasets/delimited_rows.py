@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.datasets.reading_limits import ReadingLimits, check_num_columns
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.tasks.reasons import Reason
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ParsedRows:
     records: "array[int]" = field(default_factory=lambda: array("I"))
     lines: "array[int]" = field(default_factory=lambda: array("I"))
     odd: list[OddRow] = field(default_factory=list)
-    limits: ReadingLimits = ReadingLimits()
+    limits: ReadingLimits = DEFAULT_LIMITS
     _shared: list[dict[str, str] | None] = field(default_factory=list, repr=False)
 
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
@@ -133,7 +133,7 @@ def parse_rows(
     quotes: bool = True,
     strict: bool = True,
     all_fit: bool = False,
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> ParsedRows | None:
     """Every row in one pass.
 
@@ -181,7 +181,7 @@ def parse_rows(
 def parse_broken_rows(
     lines: list[str],
     delimiter: str,
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> ParsedRows | None:
     """Rows of a file in which quotation marks do not pair up everywhere.
 

@@ -42,11 +42,11 @@ def save_table(table: Table, folder: Path) -> None:
                 f"The texts of the file have more than {MOST_TEXT_MIB:,} million characters together, repeated ones included, "
                 "which is too much. Remove the columns that are not needed, or import a part of the file."
             )
-        columns.append(_packed(cells))
-    _write(folder / _ROWS, pyarrow.table(columns, names=[str(place) for place in range(len(columns))]))
-    _write(folder / _SKIPPED, SkippedRecords.of(table.set_aside).table)
+        columns.append(packed(cells))
+    write_arrow(folder / _ROWS, pyarrow.table(columns, names=[str(place) for place in range(len(columns))]))
+    write_arrow(folder / _SKIPPED, SkippedRecords.of(table.set_aside).table)
     lines = table.lines.numbers if isinstance(table.lines, RecordLines) else array("I")
-    _write(folder / _LINES, pyarrow.table({"line": pyarrow.array(np.frombuffer(lines, dtype=np.uint32))}))
+    write_arrow(folder / _LINES, pyarrow.table({"line": pyarrow.array(np.frombuffer(lines, dtype=np.uint32))}))
     index = table.rows.index
     told: dict[str, Any] = {
         "names": [str(name) for name in table.rows.columns],
@@ -65,25 +65,25 @@ def save_table(table: Table, folder: Path) -> None:
 def open_table(folder: Path) -> Table:
     """The table that was saved in a folder. Its cells stay in the files, which may be removed where the system allows it."""
     told = json.loads((folder / _TABLE).read_text(encoding="utf-8"))
-    cells = _mapped(folder / _ROWS)
+    cells = mapped(folder / _ROWS)
     records = told["records"]
     index = pd.RangeIndex(*records) if records is not None else pd.Index(np.load(folder / "records.npy"))
     rows = pd.DataFrame({place: pd.Series(TextArray(column), index=index) for place, column in enumerate(cells.columns)})
     rows.columns = told["names"]
     lines = array("I")
-    lines.frombytes(_mapped(folder / _LINES)["line"].to_numpy().tobytes())
+    lines.frombytes(mapped(folder / _LINES)["line"].to_numpy().tobytes())
     return Table(
         rows=rows,
         file_name=told["file_name"],
         format=told["format"],
         reading=told["reading"],
-        set_aside=SkippedRecords(_mapped(folder / _SKIPPED)),
+        set_aside=SkippedRecords(mapped(folder / _SKIPPED)),
         notes=told["notes"],
         lines=RecordLines(lines) if told["has_lines"] else {},
     )
 
 
-def _packed(cells: Sequence[str | None]) -> pyarrow.Array:
+def packed(cells: Sequence[str | None]) -> pyarrow.Array:
     """The cells for Arrow: by number of their text, unless most are different."""
     numbers: dict[str, int] = {}
     codes = array("i")
@@ -97,11 +97,13 @@ def _packed(cells: Sequence[str | None]) -> pyarrow.Array:
     )
 
 
-def _write(path: Path, table: pyarrow.Table) -> None:
+def write_arrow(path: Path, table: pyarrow.Table) -> None:
+    """Write a table for ``mapped``."""
     with pyarrow.OSFile(str(path), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
 
 
-def _mapped(path: Path) -> pyarrow.Table:
+def mapped(path: Path) -> pyarrow.Table:
+    """The table in a file, whose cells stay there."""
     with pyarrow.memory_map(str(path)) as source:
         return pyarrow.ipc.open_file(source).read_all()

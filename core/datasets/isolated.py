@@ -1,7 +1,8 @@
 """The process that does one piece of work on a file: ``python -m core.datasets.isolated FOLDER``.
 
-The folder holds ``task.json``; the answer is ``found.json``, beside what the task made unless it was refused. On the standard output
-stands how far it is. It ends when the standard input does, which the process that started it holds open: so it does not outlive it.
+The folder holds ``task.json``; the answer is ``found.json``, beside what the task made unless it was refused. On the standard
+output stands how far it is. It ends when the standard input does, which the process that started it holds open, so that it does
+not outlive it.
 """
 
 import json
@@ -31,7 +32,7 @@ def main(folder: Path) -> None:
         _set_ceilings(told["memory_mib"], told["time_s"])
         work(told["asked"], folder)
     except UserError as error:
-        found = {"refused": str(error)}
+        found = {"refused": str(error), "kind": type(error).__name__}
     except MemoryError:
         sys.exit("MemoryError")  # the process that asked says what that means
     except OSError as error:
@@ -56,7 +57,17 @@ def _read() -> Callable[[Mapping[str, Any], Path], None]:
     return read
 
 
-TASKS: dict[str, Callable[[], Callable[[Mapping[str, Any], Path], None]]] = {"read": _read}
+def _prepare() -> Callable[[Mapping[str, Any], Path], None]:
+    """Make of tables what they will be as a data set."""
+    from core.datasets.preparing import prepare_here
+
+    return lambda asked, folder: prepare_here(asked, folder, _tell)
+
+
+TASKS: dict[str, Callable[[], Callable[[Mapping[str, Any], Path], None]]] = {
+    "read": _read,
+    "prepare": _prepare,
+}
 """Name of a task -> what imports everything it needs and gives what does it; the ceilings hold from then on."""
 
 

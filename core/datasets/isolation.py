@@ -1,7 +1,7 @@
 """Work on a file in a process of its own, with a ceiling on memory and time.
 
-A file of a few bytes can unpack to any size, and much of what reads files is not written in Python, so that no check beforehand is
-a promise. What such a file does to its own process leaves ours as it was.
+A file of a few bytes can unpack to any size, and much of what reads files is not written in Python, so that no check beforehand
+is a promise. What such a file does to its own process leaves ours as it was.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import IO, Any
 import psutil
 
 from core.datasets.progress import SILENT, Progress
-from core.errors import InputFileError
+from core.errors import DatasetError, InputFileError
 from core.settings import PROJECT_ROOT
 
 MEMORY_MIB = 3072
@@ -70,6 +70,7 @@ def run_isolated(
 
     Raises:
         InputFileError: the file cannot be read, or takes more memory or time than allowed.
+        DatasetError: the task refused it with this error.
     """
     (folder / TASK).write_text(
         json.dumps({"task": task, "asked": asked, "memory_mib": memory_mib, "time_s": time_s}), encoding="utf-8"
@@ -83,7 +84,7 @@ def run_isolated(
             f"{_shown(subject)} {ended}, so it was given up. Save it as CSV, or split it into smaller files."
         ) from None
     if "refused" in found:
-        raise InputFileError(found["refused"])
+        raise (DatasetError if found.get("kind") == "DatasetError" else InputFileError)(found["refused"])
     if "failed" in found:
         _log.error("Reading a file failed unexpectedly:\n%s", found["failed"])
         raise InputFileError(

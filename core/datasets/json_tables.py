@@ -10,7 +10,7 @@ from core.datasets.building import build_table, column_names
 from core.datasets.decoding import Decoded
 from core.datasets.json_cells import NAME_LISTS, WrittenNumber, cell, cell_columns, flatten
 from core.datasets.progress import SILENT, Progress
-from core.datasets.reading_limits import ReadingLimits
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits
 from core.datasets.skipped import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
@@ -30,7 +30,7 @@ def read_json(
     *,
     file_name: str,
     reading: Mapping[str, Any],
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
     """Read one JSON value that holds all records, whatever it wraps them in; falls back to JSON Lines.
@@ -67,7 +67,7 @@ def read_json_lines(
     *,
     file_name: str,
     reading: Mapping[str, Any],
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
     """Read one JSON value a line; lines that are not JSON are set aside.

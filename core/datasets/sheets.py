@@ -12,7 +12,7 @@ from typing import Any
 import python_calamine
 
 from core.datasets.raw_table import RawTable
-from core.datasets.reading_limits import ReadingLimits, check_num_columns
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.errors import InputFileError
 from core.tasks.columns.cells import quoted, short
 
@@ -25,7 +25,7 @@ def read_sheet(
     *,
     file_name: str,
     sheet: str | None,
-    limits: ReadingLimits = ReadingLimits(),  # noqa: B008 - a frozen value
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> RawTable:
     """Read one sheet: the one asked for, or the first with a row below its header.
 

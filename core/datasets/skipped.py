@@ -28,12 +28,16 @@ class SkippedRecords(Sequence[SetAside]):
         table: columns of ``SCHEMA``.
     """
 
+    schema = SCHEMA
+
     def __init__(self, table: pyarrow.Table) -> None:
         self.table = table
 
     @classmethod
     def of(cls, entries: Iterable[SetAside]) -> Self:
         """The same records, in the order of their numbers; of equal numbers the one that came first stays first."""
+        if isinstance(entries, cls):
+            return entries
         collecting = SkippedCollector()
         for entry in entries:
             collecting.append(entry)
@@ -52,11 +56,16 @@ class SkippedRecords(Sequence[SetAside]):
         begin = place + (len(self) if place < 0 else 0)
         if not 0 <= begin < len(self):
             raise IndexError(place)
-        return next(_entries(self.table.slice(begin, 1)))
+        return next(self._entries(self.table.slice(begin, 1)))
 
     def __iter__(self) -> Iterator[SetAside]:
         for batch in self.table.to_batches(max_chunksize=_CHUNK):
-            yield from _entries(batch)
+            yield from self._entries(batch)
+
+    def _entries(self, rows: Any) -> Iterator[SetAside]:
+        columns = [column.to_pylist() for column in rows.columns]
+        for record, kind, detail, content in zip(*columns, strict=True):
+            yield SetAside(record, Reason(kind), detail, content=content)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
@@ -112,9 +121,3 @@ def _storable(content: str | None) -> str | None:
         return None
     few = shortened(content)
     return few if few.isascii() and "\0" not in few else few.translate(_UNSTORABLE)
-
-
-def _entries(batch: Any) -> Iterator[SetAside]:
-    columns = [column.to_pylist() for column in batch.columns]
-    for record, kind, detail, content in zip(*columns, strict=True):
-        yield SetAside(record, Reason(kind), detail, content=content)

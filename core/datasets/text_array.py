@@ -11,12 +11,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import pyarrow
-from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype
+from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 
-@register_extension_dtype
 class TextDtype(ExtensionDtype):
-    """Cells that are ``str`` or ``None``."""
+    """Cells that are ``str`` or ``None``; not registered with pandas, since no file is to be written that names it."""
 
     name = "tuneboard-text"
     type = str
@@ -30,10 +29,10 @@ class TextDtype(ExtensionDtype):
 
 
 class TextArray(ExtensionArray):
-    """A column of ``str`` or ``None``.
+    """A column of ``str`` or ``None``; or of lists of texts or numbers.
 
     Args:
-        cells: of type ``large_string``, or ``dictionary`` of it where many cells are equal.
+        cells: of type ``large_string``, or ``dictionary`` of it where many cells are equal; or of lists.
     """
 
     def __init__(self, cells: pyarrow.ChunkedArray) -> None:
@@ -71,13 +70,25 @@ class TextArray(ExtensionArray):
         return iter(self.tolist())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        cells = np.empty(len(self), dtype=object)
-        cells[:] = self.tolist()
+        del copy
+        cells = np.fromiter(self.tolist(), dtype=object, count=len(self))
         return cells if dtype is None else cells.astype(dtype)
 
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, pd.Series | pd.Index | pd.DataFrame):
+            return NotImplemented
+        others = other if isinstance(other, TextArray | list | np.ndarray) else [other] * len(self)
+        return np.fromiter((one == another for one, another in zip(self, others, strict=True)), dtype=bool, count=len(self))
+
     def __arrow_array__(self, type: pyarrow.DataType | None = None) -> pyarrow.ChunkedArray:  # noqa: A002 - Arrow's own name
-        """The cells for Arrow, without a copy where it asks for no other type."""
-        return self._cells if type is None else self._cells.cast(type)
+        """The cells for Arrow, without a copy where they are no dictionary and it asks for no other type."""
+        wanted = pyarrow.large_string() if type is None and pyarrow.types.is_dictionary(self._cells.type) else type
+        return self._cells if wanted is None else self._cells.cast(wanted)
+
+    @property
+    def arrow(self) -> pyarrow.ChunkedArray:
+        """The cells as they lie, by number of their text where many are equal."""
+        return self._cells
 
     def tolist(self) -> list[str | None]:
         """All cells as Python texts; equal ones share one text where the column says that they are equal."""
@@ -103,6 +114,7 @@ class TextArray(ExtensionArray):
 
     @classmethod
     def _from_sequence(cls, scalars: Sequence[Any], *, dtype: Any = None, copy: bool = False) -> Self:
+        del dtype, copy
         if isinstance(scalars, cls):
             return cls(scalars._cells)
         texts = [None if cell is None or cell is pd.NA or cell != cell else cell for cell in scalars]
@@ -112,6 +124,28 @@ class TextArray(ExtensionArray):
     def _concat_same_type(cls, to_concat: Sequence["TextArray"]) -> Self:
         chunks = [chunk for part in to_concat for chunk in part._cells.cast(pyarrow.large_string()).chunks]
         return cls(pyarrow.chunked_array(chunks, pyarrow.large_string()))
+
+
+def as_plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows in types that every part of pandas and every file knows: texts without gaps as ``str``, anything else as objects."""
+    columns = {place: _plain(rows.iloc[:, place]) for place in range(rows.shape[1])}
+    plain = pd.DataFrame(columns, index=rows.index)
+    plain.columns = rows.columns
+    return plain
+
+
+def as_texts(cells: Any) -> Any:
+    """Arrow texts as pandas' own column of texts, without a copy where they are ``large_string``."""
+    return pd.array(cells, dtype=pd.StringDtype("pyarrow", na_value=np.nan))
+
+
+def _plain(cells: pd.Series) -> pd.Series:
+    array = cells.array
+    if not isinstance(array, TextArray):
+        return cells
+    if pyarrow.types.is_list(array.arrow.type):
+        return cells.astype(object)
+    return pd.Series(as_texts(array.__arrow_array__()), index=cells.index)
 
 
 def texts_of(cells: pyarrow.ChunkedArray) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""How much memory a process takes that has files read: ``python -m tests.core.datasets.growth FILE…`` prints a line of JSON for each.
+"""How much memory a process takes that has files read: ``python -m tests.core.datasets.growth FILE…``, a line of JSON for each.
 
 Every table is kept until the end, as a page keeps those it has shown.
 """
