@@ -1,5 +1,7 @@
 """How much memory a process takes that has files read: ``python -m tests.core.datasets.growth FILE…``, a line of JSON for each.
 
+Each is read, prepared and saved as a data set, as by a server.
+
 Every table is kept until the end, as a page keeps those it has shown.
 """
 
@@ -12,8 +14,13 @@ from typing import Any
 
 import psutil
 
+from core.datasets.importing import guess_plan, write
+from core.datasets.preparing import prepare_elsewhere
 from core.datasets.reading import read_table
 from core.errors import UserError
+from core.settings import Settings
+
+LIMITS = Settings.from_environment({"TUNEBOARD_HOME": "/nowhere"}).import_limits
 
 
 def measure(path: Path, work: Path, kept: list[Any]) -> dict[str, Any]:
@@ -27,13 +34,17 @@ def measure(path: Path, work: Path, kept: list[Any]) -> dict[str, Any]:
 
     thread = threading.Thread(target=look)
     thread.start()
+    said = ""
     try:
         table = read_table(path, work=work)
         said = f"{len(table.rows)} rows, {len(table.set_aside)} skipped"
-        first = next(iter(table.set_aside), None)
-        kept += [table, table.rows.head(50).to_numpy(), first]
+        kept += [table, table.rows.head(50).to_numpy(), next(iter(table.set_aside), None)]
+        prepared = prepare_elsewhere({"main": table}, guess_plan(table), limits=LIMITS, work=work)
+        said += f"; {len(prepared.examples)} kept, {len(prepared.set_aside)} not"
+        kept.append(prepared)
+        write(prepared, work / f"saved-{len(kept)}")
     except UserError as error:
-        said = str(error)
+        said += str(error)
     finally:
         ended.set()
         thread.join()
@@ -43,7 +54,8 @@ def measure(path: Path, work: Path, kept: list[Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.csv"
-        small.write_text("text,label\n" + "a,b\n" * 100_000, encoding="utf-8")
+        rows = [f"text number {i},label {i % 3}\n" for i in range(200_000)]
+        small.write_text("text,label\n" + "".join(rows), encoding="utf-8")
         everything: list[Any] = []
         measure(small, Path(folder) / "work", everything)  # what is imported at first use is no cost of a file
         for name in sys.argv[1:]:

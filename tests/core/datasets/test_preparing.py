@@ -52,9 +52,7 @@ def test_what_is_handed_over_is_shown_checked_and_saved_alike(name: str, odd: Pa
         assert one.dtypes.astype(str).tolist() == other.dtypes.astype(str).tolist()
 
 
-def test_a_large_table_is_prepared_in_a_process_of_its_own(
-    odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_table_is_prepared_in_a_process_of_its_own(odd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparing, "_SMALL", 0)
     monkeypatch.setattr(preparing, "prepare", lambda *_, **__: pytest.fail("prepared here"))
     table = read_table(odd)

@@ -138,6 +138,47 @@ def test_damaged_binary_files_end_in_a_table_or_a_sentence(tmp_path: Path) -> No
             assert isinstance(table, Table)
 
 
+def test_a_time_zone_that_nobody_knows_is_said_and_its_times_are_given_in_utc(read: Read) -> None:
+    moments = pyarrow.array([0, 3_600], pyarrow.timestamp("s", "Mars/Phobos"))
+    known = pyarrow.array([0, 3_600], pyarrow.timestamp("s", "Europe/Berlin"))
+
+    table = read("a.arrow", as_arrow(pyarrow.table({"text": ["a", "b"], "at": moments, "local": known})))
+
+    assert table.rows["at"].tolist() == ["1970-01-01T00:00:00+00:00", "1970-01-01T01:00:00+00:00"]
+    assert table.rows["local"].tolist() == ["1970-01-01T01:00:00+01:00", "1970-01-01T02:00:00+01:00"]
+    assert any("'Mars/Phobos'" in note and "UTC" in note for note in table.notes)
+
+
+def test_values_that_cannot_be_told_are_refused_by_their_column(read: Read) -> None:
+    far = pyarrow.array([2**62], pyarrow.timestamp("s"))
+    odd = pyarrow.array([[0]], pyarrow.list_(pyarrow.timestamp("s", "Mars/Phobos")))
+
+    for column in (far, odd):
+        with pytest.raises(InputFileError, match=r"Column 'at' holds values of the type .*timestamp") as caught:
+            read("a.arrow", as_arrow(pyarrow.table({"text": ["a"], "at": column})))
+        assert "memory" not in str(caught.value)
+
+
+def test_too_little_memory_is_not_called_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise pyarrow.lib.ArrowMemoryError("malloc of size 7 failed")
+
+    monkeypatch.setattr(pyarrow.feather, "read_table", no_memory)
+
+    with pytest.raises(MemoryError):
+        read_arrow(b"ARROW1", file_name="a", kind="arrow")
+
+
+def test_a_text_that_is_repeated_is_one_text() -> None:
+    written = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x" * 100_000] * 500, "label": ["a", "b"] * 250}), written)
+
+    raw = read_arrow(written.getvalue(), file_name="a", kind="parquet")
+
+    assert len({id(cell) for cell in raw.columns[0]}) == 1
+    assert len(raw.columns[0][0] or "") == 100_000
+
+
 # --- what is written is read back -----------------------------------------------------------------------------------------------
 
 _CELLS = st.one_of(
