@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import ConfigError
 
@@ -96,6 +97,16 @@ class Settings:
     def uploads_folder(self) -> Path:
         """Uploaded files that have not become a data set yet."""
         return self.home / "uploads"
+
+    @property
+    def work_folder(self) -> Path:
+        """What is made on the way, such as a table while its file is read; nothing in it is needed by a later process."""
+        return self.home / "work"
+
+    @property
+    def reading_limits(self) -> dict[str, Any]:
+        """What ``core.datasets.reading.read_table`` is told of limits, and where it works."""
+        return {"max_mib": self.max_upload_mib, "max_rows": self.max_rows, "work": self.work_folder}
 
     @property
     def hub_models_folder(self) -> Path:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.datasets.importing import ImportPlan, Prepared, guess_plan, prepare
+from core.datasets.importing import ImportPlan, Prepared, guess_plan
+from core.datasets.preparing import prepare_elsewhere
+from core.datasets.sizes import size_of_prepared
 from core.datasets.table import Table
 from core.errors import InputFileError, UserError
 from core.tasks import TASKS, get_task
@@ -134,15 +136,16 @@ def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
 
     def make() -> Prepared:
         with progress_bar() as progress:
-            return prepare(tables, plan, progress=progress, **limits)
+            work = state.workspace().settings.work_folder
+            return prepare_elsewhere(tables, plan, limits=limits, work=work, progress=progress)
 
     key = ("prepared", sources, tuple(sorted(options.items())), repr(plan), tuple(limits.items()))
-    return kept(key, make, lambda prepared: len(prepared.examples))
+    return kept(key, make, size_of_prepared)
 
 
 def _draw_raw(table: Table) -> None:
     st.caption("The file as it lies, first rows")
-    st.dataframe(table.rows.head(50), height=320, key="import-raw", alt="First rows of the file")
+    st.dataframe(table.rows.head(50).astype(object), height=320, key="import-raw", alt="First rows of the file")
 
 
 def _draw_save(prepared: Prepared, proposed: str) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.datasets.importing import Prepared
 from core.datasets.set_aside import RecordSetAside, set_aside_rows
+from core.datasets.text_array import as_plain
 from core.tasks import SPLITS
 from dashboard import formats, widgets
 from dashboard.account import draw_account
@@ -38,7 +39,7 @@ def draw_preview(prepared: Prepared) -> None:
     names = ["Rows as they will be read", "Checks", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
     rows, checks, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
     with rows:
-        shown = prepared.examples.head(_MOST_ROWS)
+        shown = as_plain(prepared.examples.head(_MOST_ROWS))
         table = screens_of(prepared.task).preview(shown)
         table.insert(1, "split", shown["split"])
         draw_rows_table(table, key="import-rows", text_width=230)

@@ -54,7 +54,7 @@ def draw_reading(upload: uploads.Upload, table: Table | None) -> None:
         kind = table.format if table is not None else "csv"
         if table is not None:
             st.caption("The first rows, read like this")
-            rows = table.rows.head(_ROWS_SHOWN)
+            rows = table.rows.head(_ROWS_SHOWN).astype(object)
             st.dataframe(
                 rows,
                 height="content",

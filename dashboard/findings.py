@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.datasets.dataset import Dataset
 from core.datasets.findings.base import Finding, Report, Severity
 from core.datasets.importing import Prepared
+from core.datasets.text_array import as_plain
 from dashboard import formats, state
 from dashboard.dataset_rows import draw_rows_table
 from dashboard.escaping import markdown_piece, markdown_text
@@ -19,6 +20,7 @@ from dashboard.results import screens_of
 
 _MOST_ROWS = 1000
 _CHECKED_AT_ONCE = 30_000
+_CHARACTERS_CHECKED_AT_ONCE = 30_000_000
 """Rows of a file that are checked without being asked; more take longer than a person waits while choosing columns."""
 
 
@@ -58,7 +60,7 @@ def draw_findings_of_import(prepared: Prepared, summary: DeltaGenerator) -> None
         prepared: what the file will become.
         summary: where the count of the findings goes.
     """
-    if len(prepared.examples) > _CHECKED_AT_ONCE and not st.session_state.get("import-checks-wanted"):
+    if _takes_a_moment(prepared.examples) and not st.session_state.get("import-checks-wanted"):
         with summary, st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"Not checked yet: {formats.plural(len(prepared.examples), 'row')} take a moment.")
             if not st.button("Check now", icon=":material/fact_check:", key="import-check"):
@@ -68,9 +70,14 @@ def draw_findings_of_import(prepared: Prepared, summary: DeltaGenerator) -> None
         report = report_of_prepared(prepared, chosen_model())
         _draw_counts(report)
     _draw_looked_at(report)
-    _draw_groups(report, "import-findings", None, lambda: prepared.examples, prepared.task)
+    _draw_groups(report, "import-findings", None, lambda: as_plain(prepared.examples), prepared.task)
     if any(finding.offers for finding in report.findings):
         st.caption("Save the data set to repair it: each repair is shown before and after, and makes a new version.")
+
+
+def _takes_a_moment(examples: pd.DataFrame) -> bool:
+    """Whether there is so much to check that a person should ask for it."""
+    return len(examples) > _CHECKED_AT_ONCE or int(examples["text"].str.len().sum()) > _CHARACTERS_CHECKED_AT_ONCE
 
 
 def _draw_groups(report: Report, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:

@@ -1,5 +1,6 @@
 """Reports of the checks for the screens: which model they are for, made once, with a bar where it takes a while."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,23 +47,25 @@ def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> Report:
 
 def report_of_prepared(prepared: Prepared, model: ModelInfo | None) -> Report:
     """The report of what a file will become, made once for each way of reading it."""
-    kept: dict[tuple[int, str], tuple[Prepared, Report]] = _reports_of_prepared()
+    kept = _reports_of_prepared()
     key = id(prepared), "" if model is None else str(model.folder)
-    if key not in kept:
+    found = kept.get(key)
+    if found is None or found[0]() is not prepared:  # another object may have its number by now
         from core.datasets.findings.examining import examine_prepared
 
         while len(kept) >= _MOST_KEPT:
             kept.pop(next(iter(kept)), None)
-        # What was examined is kept with its report, so that no other object can get its id meanwhile.
-        kept[key] = (prepared, _with_bar(lambda progress: examine_prepared(prepared, model, progress)))
-    return kept[key][1]
+        # Not the rows themselves: they may be large, and go when nobody looks at them any more.
+        found = weakref.ref(prepared), _with_bar(lambda progress: examine_prepared(prepared, model, progress))
+        kept[key] = found
+    return found[1]
 
 
 _MOST_KEPT = 4
 
 
 @st.cache_resource(show_spinner=False, ttl=3600)
-def _reports_of_prepared() -> dict[tuple[int, str], tuple[Prepared, Report]]:
+def _reports_of_prepared() -> "dict[tuple[int, str], tuple[weakref.ref[Prepared], Report]]":
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Large results of one server, kept for as long as they are likely to be asked for again, and never too many at once.
+"""Large results of one server, kept for as long as they are likely to be asked for again, and never too many bytes at once.
 
 Streamlit's own caches cannot show progress while a value is being made.
 """
@@ -14,7 +14,7 @@ import streamlit as st
 
 T = TypeVar("T")
 
-_MOST_ROWS = 2_500_000
+_MOST_BYTES = 256 * 2**20
 _MOST_ENTRIES = 8
 _KEPT_S = 1800.0
 
@@ -22,7 +22,7 @@ _KEPT_S = 1800.0
 @dataclass
 class _Entry:
     value: Any
-    rows: int
+    size: int
     used_at: float
 
 
@@ -34,13 +34,13 @@ class _Shelf:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def kept(key: Hashable, make: Callable[[], T], rows: Callable[[T], int]) -> T:
+def kept(key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
     """The value of a key, made if it is not there; errors are not kept.
 
     Args:
         key: says everything the value depends on.
         make: makes it; may draw on the page.
-        rows: how many rows it holds, by which room is made for it.
+        size: how many bytes it holds, by which room is made for it.
     """
     shelf = _shelf()
     now = time.monotonic()
@@ -54,13 +54,25 @@ def kept(key: Hashable, make: Callable[[], T], rows: Callable[[T], int]) -> T:
             return value
     made = make()
     with shelf.lock:
-        shelf.entries[key] = _Entry(made, rows(made), time.monotonic())
+        shelf.entries[key] = _Entry(made, size(made), time.monotonic())
         shelf.entries.move_to_end(key)
         while len(shelf.entries) > _MOST_ENTRIES or (
-            len(shelf.entries) > 1 and sum(entry.rows for entry in shelf.entries.values()) > _MOST_ROWS
+            len(shelf.entries) > 1 and sum(entry.size for entry in shelf.entries.values()) > _MOST_BYTES
         ):
             shelf.entries.popitem(last=False)
     return made
+
+
+def forget(concerns: Callable[[Hashable], bool]) -> None:
+    """Let go of the values of some keys, since nobody will ask for them again.
+
+    Args:
+        concerns: whether a key is one of them.
+    """
+    shelf = _shelf()
+    with shelf.lock:
+        for key in [key for key in shelf.entries if concerns(key)]:
+            del shelf.entries[key]
 
 
 @st.cache_resource(show_spinner=False)

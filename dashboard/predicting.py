@@ -1,8 +1,10 @@
 """Taking texts from a person, asking a run's model, and showing what it says. The model is loaded on the first question only."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_TEXTS = 10_000
 _LOADED_MODELS = 2
+_TELLING_ROWS = 1000
 UNLABELLED = "Unlabelled rows"
 
 
@@ -32,6 +35,7 @@ def draw_question(run: RunRecord) -> list[str] | None:
     key = "predict-source" if pool is None else "predict-source-pool"  # a choice that is not there must not be remembered
     source = st.segmented_control("Texts from", sources, default="Paste", required=True, label_visibility="collapsed", key=key)
     texts: list[str] = []
+    found = 0
     if source == UNLABELLED and pool is not None:
         texts = pool["text"].tolist()
         st.caption(
@@ -48,17 +52,18 @@ def draw_question(run: RunRecord) -> list[str] | None:
         texts = [line.strip() for line in (pasted or "").splitlines() if line.strip()]
     else:
         with widgets.errors_shown():
-            texts = _texts_of_file()
-    if len(texts) > _MOST_TEXTS:
+            texts, found = _texts_of_file()
+    found = max(found, len(texts))
+    if found > _MOST_TEXTS:
         st.warning(
-            f"Only the first {formats.count(_MOST_TEXTS)} of {formats.count(len(texts))} texts are predicted here; "
+            f"Only the first {formats.count(_MOST_TEXTS)} of {formats.count(found)} texts are predicted here; "
             "python -m core predict takes any number.",
             icon=":material/warning:",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Predict", type="primary", icon=":material/play_arrow:", key=f"predict-{run.id}")
         if texts:
-            st.caption(formats.plural(len(texts), "text"))
+            st.caption(formats.plural(found, "text"))
         elif pressed:
             st.caption("Write or upload at least one text first.")
     return texts[:_MOST_TEXTS] if pressed and texts else None
@@ -73,25 +78,49 @@ def _unlabelled_of(run: RunRecord) -> pd.DataFrame | None:
     return dataset.unlabelled() if dataset.num_unlabelled else None
 
 
-def _texts_of_file() -> list[str]:
-    """The text column of an uploaded table; a plain text file gives one text a line."""
+def _texts_of_file() -> tuple[list[str], int]:
+    """The first texts of an uploaded table's text column, or of a plain text file with one a line; and how many there are."""
     uploaded = st.file_uploader("A table with a text column, or a plain text file with one text a line", key="predict-file")
     if uploaded is None:
-        return []
+        return [], 0
     if uploaded.name.lower().endswith(".txt"):
-        try:
-            lines = uploaded.getvalue().decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise InputFileError(
-                "The text file is not UTF-8. Save it as UTF-8, or upload a CSV file, whose encoding is found."
-            ) from None
-        return [line.strip() for line in lines if line.strip()]
+        return first_lines(uploaded, _MOST_TEXTS)
     rows = uploads.read(uploads.keep(uploaded)).rows
     columns = [str(column) for column in rows.columns]
-    mean_length = {column: rows[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).mean() for column in columns}
+    sample = rows.head(_TELLING_ROWS).astype(object)
+    mean_length = {
+        column: sample[column].map(lambda cell: len(cell) if isinstance(cell, str) else 0).mean() for column in columns
+    }
     likely = "text" if "text" in columns else max(columns, key=lambda column: float(mean_length[column]))
     chosen = st.selectbox("Text column", columns, index=columns.index(likely), key="predict-column", width=320)
-    return [cell.strip() for cell in rows[chosen] if isinstance(cell, str) and cell.strip()]
+    cells = rows[chosen].dropna()
+    texts = (cell.strip() for begin in range(0, len(cells), _MOST_TEXTS) for cell in cells.iloc[begin : begin + _MOST_TEXTS])
+    return _first(texts, _MOST_TEXTS)
+
+
+def first_lines(file: BinaryIO, most: int) -> tuple[list[str], int]:
+    """The first lines of a text file that hold anything, and how many there are; never holds more than these.
+
+    Raises:
+        InputFileError: the file is not UTF-8.
+    """
+    file.seek(0)
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig")
+    try:
+        return _first((line.strip() for line in lines), most)
+    except UnicodeDecodeError:
+        raise InputFileError(
+            "The text file is not UTF-8. Save it as UTF-8, or upload a CSV file, whose encoding is found."
+        ) from None
+    finally:
+        lines.detach()  # which would otherwise close the file
+
+
+def _first(texts: Iterable[str], most: int) -> tuple[list[str], int]:
+    """The first texts that are not empty, and how many there are."""
+    filled = filter(None, texts)
+    first = list(islice(filled, most))
+    return first, len(first) + sum(1 for _ in filled)
 
 
 def draw_answer(run: RunRecord, texts: Sequence[str] | None) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +15,7 @@ from dashboard.escaping import markdown_text
 from dashboard.findings_reports import chosen_model
 
 _MOST_READ = 5000
+_MOST_CHARACTERS = 20_000_000
 
 
 def draw_lengths_of_dataset(dataset: Dataset) -> None:
@@ -29,7 +31,7 @@ def draw_lengths_of_import(prepared: Prepared) -> None:
 def _draw(texts: pd.Series, task: str, *, key: str) -> None:
     if texts.empty:
         return
-    sample = texts.sample(min(len(texts), _MOST_READ), random_state=0)
+    sample = _few(texts.sample(min(len(texts), _MOST_READ), random_state=0))
     part = (
         f" Of {formats.plural(len(texts), 'text')}, {formats.count(len(sample))} were looked at."
         if len(sample) < len(texts)
@@ -56,6 +58,11 @@ def _draw(texts: pd.Series, task: str, *, key: str) -> None:
         key=f"lengths-{key}",
         alt="How many texts have how many tokens",
     )
+
+
+def _few(sample: pd.Series) -> pd.Series:
+    """As many texts of a sample as have no more characters than can be looked at while a person waits; one at least."""
+    return sample[(sample.str.len().cumsum() <= _MOST_CHARACTERS) | (np.arange(len(sample)) == 0)]
 
 
 def _in_words(lengths: pd.Series, unit: str) -> str:

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import streamlit as st
 
 from core.datasets.alternatives import LOOKED_AT
+from core.datasets.sizes import size_of_table
 from core.datasets.table import Table
 from core.errors import InputFileError
 from core.files import durable
 from core.files.trash import remove_folder
 from core.settings import PROJECT_ROOT
 from dashboard import state
-from dashboard.kept import kept
+from dashboard.kept import forget, kept
 from dashboard.progress import progress_bar
 
 _ID = re.compile(r"[a-f0-9]{24}")
@@ -83,7 +84,8 @@ def find(upload_id: str) -> Upload | None:
 
 
 def discard(upload_id: str) -> None:
-    """Remove an upload."""
+    """Remove an upload, and what was kept in memory of it."""
+    forget(lambda key: upload_id in repr(key))
     if _ID.fullmatch(upload_id):
         with contextlib.suppress(OSError):
             remove_folder(state.workspace().settings.uploads_folder / upload_id)
@@ -107,12 +109,12 @@ def read(upload: Upload, **options: Any) -> Table:
             return read_table(
                 upload.path,
                 file_name=upload.file_name,
-                max_mib=state.workspace().settings.max_upload_mib,
                 progress=progress,
+                **state.workspace().settings.reading_limits,
                 **options,
             )
 
-    return kept(("table", upload.id, tuple(sorted(options.items()))), make, lambda table: len(table.rows))
+    return kept(("table", upload.id, tuple(sorted(options.items()))), make, size_of_table)
 
 
 def beginning(upload: Upload) -> bytes:

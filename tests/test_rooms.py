@@ -56,7 +56,7 @@ ARROWS = {
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation", "core.files"},
     "core.models": {"core.errors", "core.files", "core.tasks"},
-    "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings"},
+    "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings", "core.work_folders"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.files", "core.main_memory", "core.system",
         "core.evaluation", "core.tasks", "core.models", "core.datasets.dataset",
@@ -64,6 +64,7 @@ ARROWS = {
     "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
     "core.names": {"core.errors"},
     "core.folders": {"core.errors", "core.files"},
+    "core.work_folders": set(),
     "core.admission": {
         "core.errors",
         "core.config",

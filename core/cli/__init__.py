@@ -6,6 +6,7 @@ error. Exit codes: 0 done, 1 the run failed, 2 the user's mistake, 130 cancelled
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -67,6 +68,7 @@ def main(
     quietly = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     try:
         with quietly:
+            _refuse_other_bytes(words)
             surroundings = Surroundings(settings, tuple(worker_command))
             reply = typer.main.get_command(app).main(words, prog_name="python -m core", standalone_mode=False, obj=surroundings)
     except UserError as error:
@@ -87,6 +89,19 @@ def main(
     if reply.text:
         print(reply.text)
     return reply.exit_code
+
+
+def _refuse_other_bytes(words: Sequence[str]) -> None:
+    """Refuse words with bytes that are no text in UTF-8, which nothing behind here can store; the name of a file may have them.
+
+    Raises:
+        UserError: says which word.
+    """
+    for word in words:
+        is_text = word.encode("utf-8", "replace").decode() == word
+        if not is_text and not os.path.lexists(word) and not os.path.lexists(word.partition("=")[2]):
+            shown = repr(word if len(word) <= 40 else f"{word[:39]}…")
+            raise UserError(f"{shown} holds bytes that are no text in UTF-8. Write it in UTF-8, or give a file with --file.")
 
 
 def _refusal(message: str, *, as_json: bool) -> Reply:

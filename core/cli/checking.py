@@ -67,7 +67,7 @@ def _check_file(
         encoding=reading["encoding"],
         delimiter=reading["delimiter"],
         sheet=reading["sheet"],
-        max_mib=workspace.settings.max_upload_mib,
+        **workspace.settings.reading_limits,
     )
     try:
         prepared = prepare({"main": table}, guess_plan(table, task), progress=SILENT, **workspace.settings.import_limits)

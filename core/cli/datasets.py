@@ -65,7 +65,6 @@ def import_file(
     steps = parsed_steps(repair or [])
     with opened_workspace(context) as workspace:
         files = {"main": file, "validation": validation, "test": test}
-        max_mib = workspace.settings.max_upload_mib
         tables = {
             part: read_table(
                 path,
@@ -73,7 +72,7 @@ def import_file(
                 delimiter=delimiter,
                 sheet=sheet if part == "main" else None,
                 missing=missing or (),
-                max_mib=max_mib,
+                **workspace.settings.reading_limits,
             )
             for part, path in files.items()
             if path is not None

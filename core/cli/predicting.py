@@ -50,7 +50,7 @@ def _inputs(
         return [{"text": text} for text in texts], []
     from core.datasets.reading import read_table
 
-    rows = read_table(file, max_mib=workspace.settings.max_upload_mib).rows
+    rows = read_table(file, **{**workspace.settings.reading_limits, "max_rows": None}).rows  # any number can be labelled
     column = text_column or _guess_text_column(record, rows)
     if column not in rows.columns:
         raise InputFileError(

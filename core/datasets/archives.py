@@ -10,8 +10,10 @@ import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import PurePosixPath
+from typing import IO
 
 from core.datasets.formats import READABLE, SUFFIXES, shown, suffix_of
+from core.datasets.reading_limits import BeyondLimitsError, ReadingLimits
 from core.errors import InputFileError
 
 MOST_MEMBERS = 200_000
@@ -47,32 +49,29 @@ class Unpacked:
     texts: list[Member] = field(default_factory=list)
 
 
-def unpack_gzip(data: bytes, *, file_name: str, max_mib: int) -> Member:
+def unpack_gzip(data: bytes, *, file_name: str, limits: ReadingLimits) -> Member:
     """The one file in a gzip archive, under the archive's name without ``.gz``.
 
     Raises:
         InputFileError: it is damaged or unpacks to too much.
     """
-    budget = _Budget(file_name, len(data), max_mib)
-    pieces = []
+    budget = _Budget(file_name, len(data), limits)
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
-            while piece := file.read(_PIECE):
-                budget.spend(len(piece))
-                pieces.append(piece)
+            unpacked = _read_all(file, budget)
     except (OSError, EOFError, zlib.error):
         raise InputFileError(f"{shown(file_name)} is a damaged gzip archive. Export it again.") from None
-    return Member(name=PurePosixPath(file_name).stem or file_name, data=b"".join(pieces))
+    return Member(name=PurePosixPath(file_name).stem or file_name, data=unpacked)
 
 
-def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, max_mib: int) -> Unpacked:
+def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, limits: ReadingLimits) -> Unpacked:
     """The table in a zip archive: the one asked for, else one that is called train, else the first; or its folders of texts.
 
     Args:
         data: the archive.
         file_name: for display.
         chosen: name of the member that is meant, if the person said so.
-        max_mib: the limit for uploaded files.
+        limits: what a file may hold.
 
     Raises:
         InputFileError: the archive is damaged, locked, unsafe, unpacks to too much, or holds nothing that can be read.
@@ -80,7 +79,7 @@ def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, max_mib: int)
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = _plain_files(archive, file_name)
-            budget = _Budget(file_name, len(data), max_mib)
+            budget = _Budget(file_name, len(data), limits)
             tables = [
                 entry for entry in entries if SUFFIXES.get(suffix_of(entry.filename), "text") not in ("text", "zip", "gzip")
             ]
@@ -107,20 +106,22 @@ def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, max_mib: int)
 class _Budget:
     """How many bytes may still be unpacked."""
 
-    def __init__(self, file_name: str, packed: int, max_mib: int) -> None:
+    def __init__(self, file_name: str, packed: int, limits: ReadingLimits) -> None:
         self._file_name = file_name
-        self._most = min(_GROWTH_ALLOWED * max_mib * 2**20, max(_SMALL, _RATIO_ALLOWED * packed))
+        self._most = min(_GROWTH_ALLOWED * limits.max_mib * 2**20, max(_SMALL, _RATIO_ALLOWED * packed))
+        if limits.max_unpacked is not None:
+            self._most = min(self._most, limits.max_unpacked)
         self._spent = 0
 
     def spend(self, size: int) -> None:
         """Count bytes before or as they are unpacked.
 
         Raises:
-            InputFileError: they are too many.
+            BeyondLimitsError: they are too many.
         """
         self._spent += size
         if self._spent > self._most:
-            raise InputFileError(
+            raise BeyondLimitsError(
                 f"{shown(self._file_name)} unpacks to more than {self._most / 2**20:,.0f} MiB, which is too much. "
                 "Unpack it yourself and choose a smaller file."
             )
@@ -153,9 +154,13 @@ def _plain_files(archive: zipfile.ZipFile, file_name: str) -> list[zipfile.ZipIn
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: _Budget) -> Member:
-    pieces = []
     with archive.open(entry) as file:
-        while piece := file.read(_PIECE):
-            budget.spend(len(piece))
-            pieces.append(piece)
-    return Member(name=entry.filename, data=b"".join(pieces))
+        return Member(name=entry.filename, data=_read_all(file, budget))
+
+
+def _read_all(file: IO[bytes], budget: _Budget) -> bytes:
+    unpacked = BytesIO()  # whose value is no copy
+    while piece := file.read(_PIECE):
+        budget.spend(len(piece))
+        unpacked.write(piece)
+    return unpacked.getvalue()

@@ -6,66 +6,90 @@ Runs in a process of its own, see ``isolation``: a small file can unpack to any 
 import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
 
+from core.datasets.building import listed_names
 from core.datasets.json_cells import NAME_LISTS, cell
 from core.datasets.raw_table import RawTable
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
+from core.datasets.text_array import texts_of
 from core.errors import InputFileError
+from core.tasks.columns.cells import short
 
 _MOST_FIELDS = 200
 _STREAM = b"\xff\xff\xff\xff"
 _TITLES = {"parquet": "Parquet", "arrow": "Arrow"}
 
 
-def read_arrow(path: Path, *, file_name: str, kind: str) -> RawTable:
+def read_arrow(
+    data: bytes,
+    *,
+    file_name: str,
+    kind: str,
+    limits: ReadingLimits = DEFAULT_LIMITS,
+) -> RawTable:
     """Read a file of Arrow columns.
 
     Args:
-        path: where it lies.
+        data: the file.
         file_name: for display.
         kind: ``parquet`` or ``arrow``; the latter is also what Feather files are.
+        limits: what the file may hold.
 
     Raises:
-        InputFileError: the file is damaged or empty.
+        InputFileError: the file is damaged, empty, or holds more than the limits allow.
+        MemoryError: it takes more memory than there is.
     """
     try:
-        table = pyarrow.parquet.ParquetFile(path).read() if kind == "parquet" else _open_arrow(path)
+        table = _open_parquet(data, limits) if kind == "parquet" else _open_arrow(data)
+        limits.check_rows(table.num_rows)
+        limits.check_cells(table.num_rows, table.num_columns)
         table.validate(full=True)
+    except MemoryError:  # Arrow's is an ArrowException, too, and says nothing about the file
+        raise
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InputFileError(f"{file_name!r} is a damaged {_TITLES[kind]} file ({str(error)[:120]}). Export it again.") from None
     if not table.num_rows:
-        raise InputFileError(f"{file_name!r} has columns ({', '.join(table.column_names[:5])}) but no rows. Choose another file.")
+        raise InputFileError(f"{file_name!r} has columns ({listed_names(table.column_names)}) but no rows. Choose another file.")
 
     class_names = _class_names(table.schema.metadata)
     names: list[str | None] = []
     columns: list[list[str | None]] = []
     notes = []
-    for field, column in _flattened(table):
+    flattened = _flattened(table)
+    check_num_columns(len(flattened))
+    limits.check_cells(table.num_rows, len(flattened))
+    for field, column in flattened:
         if pyarrow.types.is_binary(field.type) or pyarrow.types.is_large_binary(field.type):
-            notes.append(f"Column {field.name!r} holds binary data and was left out.")
+            notes.append(f"Column {short(field.name)} holds binary data and was left out.")
         elif not field.name.startswith("__index_level_"):
             named = class_names.get(field.name)
             if named is not None:
-                notes.append(f"The numbers of column {field.name!r} were replaced by the names the file gives them.")
+                notes.append(f"The numbers of column {short(field.name)} were replaced by the names the file gives them.")
             names.append(field.name)
-            columns.append(_cells(column, named))
+            columns.append(_cells(field.name, column, named, notes))
     if not columns:
         raise InputFileError(f"{file_name!r} holds nothing but binary data. Export texts and labels as columns of text.")
     return RawTable(names=names, columns=columns, notes=notes)
 
 
-def _open_arrow(path: Path) -> pyarrow.Table:
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start == _STREAM:
-        with pyarrow.OSFile(str(path)) as source:
-            return pyarrow.ipc.open_stream(source).read_all()
-    return pyarrow.feather.read_table(path, memory_map=False)
+def _open_parquet(data: bytes, limits: ReadingLimits) -> pyarrow.Table:
+    """The table, with texts as numbers of the different ones, so that one that is repeated is unpacked once."""
+    described = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
+    limits.check_rows(described.metadata.num_rows)
+    texts = [field.name for field in described.schema_arrow if _is_text(field.type)]
+    return pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=texts).read(use_threads=False)
+
+
+def _open_arrow(data: bytes) -> pyarrow.Table:
+    source = pyarrow.BufferReader(data)
+    if data.startswith(_STREAM):
+        return pyarrow.ipc.open_stream(source).read_all()
+    return pyarrow.feather.read_table(source, memory_map=False)
 
 
 def _flattened(table: pyarrow.Table) -> list[tuple[pyarrow.Field, pyarrow.ChunkedArray]]:
@@ -82,12 +106,39 @@ def _flattened(table: pyarrow.Table) -> list[tuple[pyarrow.Field, pyarrow.Chunke
     return found
 
 
-def _cells(column: pyarrow.ChunkedArray, names: list[str] | None) -> list[str | None]:
-    kind = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
-    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
-        texts: list[str | None] = column.to_pylist()
-        return texts
-    return [cell(_plain(value, names)) for value in column.to_pylist()]
+def _is_text(kind: pyarrow.DataType) -> bool:
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
+
+
+def _cells(name: str, column: pyarrow.ChunkedArray, names: list[str] | None, notes: list[str]) -> list[str | None]:
+    """The cells of a column as text; what is remarkable about it goes to the notes.
+
+    Raises:
+        InputFileError: it holds values that cannot be written as text.
+    """
+    if _is_text(column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type):
+        return texts_of(column)
+    if pyarrow.types.is_timestamp(column.type) and column.type.tz is not None and not _is_known_zone(column.type.tz):
+        notes.append(f"The time zone {short(column.type.tz)} of column {short(name)} is not known here; its times are in UTC.")
+        column = column.cast(pyarrow.timestamp(column.type.unit, "UTC"))
+    try:
+        return [cell(_plain(value, names)) for value in column.to_pylist()]
+    except MemoryError:
+        raise
+    except (pyarrow.ArrowException, ValueError, OverflowError, LookupError, TypeError, RecursionError) as error:
+        raise InputFileError(
+            f"Column {short(name)} holds values of the type {short(str(column.type))} that cannot be written as text "
+            f"({short(str(error), 100)}). Save the column as text, or leave it out."
+        ) from None
+
+
+def _is_known_zone(name: str) -> bool:
+    """Whether times of this zone can be told; Arrow files may name any."""
+    try:
+        pyarrow.scalar(0, pyarrow.timestamp("s", name)).as_py()
+    except (pyarrow.ArrowException, ValueError, LookupError, OSError):
+        return False
+    return True
 
 
 def _plain(value: Any, names: list[str] | None) -> Any:

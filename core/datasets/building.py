@@ -1,20 +1,23 @@
 """The last step of every reader: named columns and cells of text become a ``Table``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core.datasets.set_aside import shortened
+from core.datasets.reading_limits import check_num_columns
+from core.datasets.skipped import SkippedRecords
 from core.datasets.table import Table
-from core.errors import InputFileError
 from core.files.text_patterns import LONE_SURROGATE
+from core.tasks.columns.cells import short
 from core.tasks.reasons import Reason, SetAside
 
-_MOST_COLUMNS = 2000
+_LONGEST_NAME = 200
+"""Characters of a column name; a longer one is no name but a text that stands where names are expected."""
 _CHUNK = 10_000
 
 
@@ -24,33 +27,43 @@ def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
     Raises:
         InputFileError: there are more columns than any table of texts has.
     """
-    if len(raw) > _MOST_COLUMNS:
-        raise InputFileError(
-            f"The file has {len(raw):,} columns; at most {_MOST_COLUMNS:,} can be read. Remove those not needed."
-        )
+    check_num_columns(len(raw))
     names: list[str] = []
-    unnamed, doubled = [], []
+    unnamed, doubled, cut = [], [], []
     wanted = [_clean_name(name) for name in raw]
+    reserved, taken = set(wanted), set[str]()
+    next_number: dict[str, int] = {}
     for place, name in enumerate(wanted, start=1):
         distinct = name or f"column_{place}"
-        number = 2
-        while distinct in names or (distinct != name and distinct in wanted):
+        number = next_number.get(name, 2)
+        while distinct in taken or (distinct != name and distinct in reserved):
             distinct = f"{name or 'column'}_{number}"
             number += 1
+        next_number[name] = number
         if not name:
             unnamed.append(distinct)
         elif distinct != name:
             doubled.append(distinct)
+        elif len(name) > _LONGEST_NAME:
+            cut.append(distinct)
         names.append(distinct)
+        taken.add(distinct)
     notes = []
     if unnamed:
-        notes.append(f"Columns without a name are called {', '.join(unnamed[:5])}{' …' if len(unnamed) > 5 else ''}.")
+        notes.append(f"Columns without a name are called {listed_names(unnamed)}{' …' if len(unnamed) > 5 else ''}.")
     if doubled:
         notes.append(
-            f"Columns with the same name were told apart as {', '.join(map(repr, doubled[:5]))}"
+            f"Columns with the same name were told apart as {', '.join(map(short, doubled[:5]))}"
             f"{' …' if len(doubled) > 5 else ''}."
         )
+    if cut:
+        notes.append(f"Column names of more than {_LONGEST_NAME} characters were shortened: {', '.join(map(short, cut[:5]))}.")
     return names, notes
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """The first few column names for a message, each cut to a length that fits there."""
+    return ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:5])
 
 
 def build_table(
@@ -61,7 +74,7 @@ def build_table(
     file_name: str,
     file_format: str,
     reading: Mapping[str, Any],
-    set_aside: Sequence[SetAside] = (),
+    set_aside: Iterable[SetAside] = (),
     notes: Sequence[str] = (),
     lines: Mapping[int, int] | None = None,
 ) -> Table:
@@ -78,11 +91,9 @@ def build_table(
         notes: what the reader repaired or assumed.
         lines: see ``Table``.
     """
-    aside = list(set_aside)
-    if problems := _problems(names, columns):
-        for place, problem in problems.items():
-            content = json.dumps([column[place] for column in columns], ensure_ascii=False)
-            aside.append(SetAside(records[place], *problem, content=_storable(content)))
+    problems = _problems(names, columns)
+    aside = SkippedRecords.of(chain(set_aside, _unstorable_rows(problems, columns, records)))
+    if problems:
         sound = [place for place in range(len(records)) if place not in problems]
         columns = [[column[place] for place in sound] for column in columns]
         records = [records[place] for place in sound]
@@ -93,10 +104,18 @@ def build_table(
         file_name=file_name,
         format=file_format,
         reading=dict(reading),
-        set_aside=sorted((replace(entry, content=_storable(entry.content)) for entry in aside), key=lambda entry: entry.record),
+        set_aside=aside,
         notes=list(notes),
         lines={} if lines is None else lines,
     )
+
+
+def _unstorable_rows(
+    problems: Mapping[int, tuple[Reason, str]], columns: Sequence[Sequence[str | None]], records: Sequence[int]
+) -> Iterator[SetAside]:
+    for place, (kind, detail) in problems.items():
+        content = json.dumps([column[place] for column in columns], ensure_ascii=False)
+        yield SetAside(records[place], kind, detail, content=content)
 
 
 def _as_objects(column: Sequence[str | None]) -> np.ndarray:
@@ -171,12 +190,7 @@ def _unstorable(name: str, cell: str) -> tuple[Reason, str]:
     return Reason.HALF_CHARACTER, detail
 
 
-def _storable(content: str | None) -> str | None:
-    """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
-    if content is None:
-        return None
-    return shortened(LONE_SURROGATE.sub("\ufffd", content).replace("\x00", "\ufffd"))
-
-
 def _clean_name(name: str | None) -> str:
-    return LONE_SURROGATE.sub("\ufffd", name or "").replace("\x00", "").strip()
+    few = (name or "").strip()[: _LONGEST_NAME + 1]
+    cleaned = LONE_SURROGATE.sub("\ufffd", few).replace("\x00", "").strip()
+    return cleaned if len(cleaned) <= _LONGEST_NAME else f"{cleaned[:_LONGEST_NAME]}…"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.datasets.building import build_table
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
+from core.datasets.skipped import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.files.text_patterns import BLANKS
@@ -17,7 +19,7 @@ _SAMPLE_LINES = 2000
 _DOCUMENT_START = "-DOCSTART-"
 
 
-@dataclass
+@dataclass(slots=True)
 class _Sentence:
     """The fields of each word, and the line each stands on."""
 
@@ -37,11 +39,17 @@ def looks_like_conll(text: str) -> bool:
     )
 
 
-def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Table:
+def read_conll(
+    text: str,
+    *,
+    file_name: str,
+    reading: Mapping[str, Any],
+    limits: ReadingLimits = DEFAULT_LIMITS,
+) -> Table:
     """Read sentences as rows: words as a JSON list in column ``tokens``, tags in ``tags``, other fields in columns of their own.
 
     Raises:
-        InputFileError: the file is empty or has only one field a line.
+        InputFileError: the file is empty, has only one field a line, or holds more than the limits allow.
     """
     raw_lines = [line.removesuffix("\r") for line in text.split("\n")]
     separator = _separator(raw_lines)
@@ -55,9 +63,11 @@ def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Tabl
             f"The lines of {file_name!r} have one field each; expected a word and its tag, separated by a tab or space. "
             "Choose another file, or read it as a table."
         )
-    sentences, num_documents = _sentences(raw_lines, separator, width)
+    check_num_columns(width)
+    sentences, num_documents = _sentences(raw_lines, separator, width, limits)
+    limits.check_cells(len(sentences), width)
     kept: list[tuple[int, _Sentence]] = []
-    set_aside = []
+    set_aside = SkippedCollector()
     for record, sentence in enumerate(sentences, start=1):
         if problem := _problem(sentence, width):
             content = "\n".join(" ".join(fields) for fields in sentence.words)
@@ -65,7 +75,7 @@ def read_conll(text: str, *, file_name: str, reading: Mapping[str, Any]) -> Tabl
         else:
             kept.append((record, sentence))
     if not kept:
-        raise InputFileError(f"No sentence of {file_name!r} can be read. The first: {set_aside[0].reason}")
+        raise InputFileError(f"No sentence of {file_name!r} can be read. The first: {next(iter(set_aside)).reason}")
     names = _names([sentence for _, sentence in kept], width)
     columns = [
         [json.dumps([fields[place] for fields in sentence.words], ensure_ascii=False) for _, sentence in kept]
@@ -111,12 +121,13 @@ def _width(lines: Sequence[str], separator: str) -> int:
     return counts.most_common(1)[0][0]
 
 
-def _sentences(lines: Sequence[str], separator: str, width: int) -> tuple[list[_Sentence], int]:
+def _sentences(lines: Sequence[str], separator: str, width: int, limits: ReadingLimits) -> tuple[list[_Sentence], int]:
     sentences = [_Sentence()]
     num_documents = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             if sentences[-1].words:
+                limits.check_rows(len(sentences))
                 sentences.append(_Sentence())
             continue
         fields = _fields(line, separator)

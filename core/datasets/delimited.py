@@ -1,7 +1,6 @@
 """CSV and its relatives: cells separated by commas, tabs, semicolons or bars, with or without quotation marks."""
 
 import csv
-import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +10,11 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import NoReturn
 
-from core.datasets.building import build_table, column_names
+from core.datasets.building import build_table, column_names, listed_names
 from core.datasets.decoding import Decoded
 from core.datasets.delimited_rows import OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
 from core.datasets.progress import SILENT, Progress
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits
 from core.datasets.table import RecordLines, Table
 from core.datasets.title_rows import num_title_lines, title_note
 from core.errors import InputFileError
@@ -37,6 +37,7 @@ def read_delimited(
     file_name: str,
     delimiter: str | None,
     reading: Mapping[str, object],
+    limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
     """Read a delimited table.
@@ -46,10 +47,11 @@ def read_delimited(
         file_name: for display.
         delimiter: what the person chose, if anything.
         reading: what is known so far of how the file was read.
+        limits: what the file may hold.
         progress: told how far it is.
 
     Raises:
-        InputFileError: there is no header, no row below it, or no row that fits the header.
+        InputFileError: there is no header, no row below it, no row that fits the header, or more than the limits allow.
     """
     head = decoded.head(_SAMPLE_CHARACTERS)
     declared = _declared_delimiter(head)
@@ -59,7 +61,7 @@ def read_delimited(
     if chosen is None:
         chosen = _find_delimiter("".join(lines_of_head[num_above:]))
     titles = [] if declared is not None else [line.strip(f" \r\n{chosen}") for line in lines_of_head[:num_above]]
-    parsed, quotes = _parse(decoded, chosen, num_above=num_above, progress=progress)
+    parsed, quotes = _parse(decoded, chosen, num_above=num_above, limits=limits, progress=progress)
     if parsed is None:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
     progress(0.8, "Looking at the rows")
@@ -72,20 +74,19 @@ def read_delimited(
         records = [1, *(record + 1 for record in records)]
         odd = [replace(row, record=row.record + 1) for row in odd]
         lines = array("I", [parsed.first_line, *lines])
-        notes.append(f"The first row looks like data, so the columns were called {', '.join(names[:5])}.")
+        notes.append(f"The first row looks like data, so the columns were called {listed_names(names)}.")
     else:
         names, notes = column_names(parsed.first)
     if not lines:
         raise InputFileError(
-            f"{file_name!r} has a header ({', '.join(names[:5])}) but no rows below it. Add rows, or choose another file."
+            f"{file_name!r} has a header ({listed_names(names)}) but no rows below it. Add rows, or choose another file."
         )
     if not quotes:
         notes.append("Quotation marks are read as part of the text, since they do not pair up as quotes around cells.")
     if titles:
         notes.append(title_note([title for title in titles if title]))
-    set_aside = [_set_aside(row, len(names)) for row in odd]
     if not records:
-        _refuse(file_name, set_aside, len(names), chosen)
+        _refuse(file_name, odd, len(names), chosen)
     how = {**reading, "delimiter": None if chosen == ONE_COLUMN else chosen, "quotes": quotes}
     return build_table(
         names,
@@ -94,17 +95,18 @@ def read_delimited(
         file_name=file_name,
         file_format="csv",
         reading=how,
-        set_aside=set_aside,
+        set_aside=(_set_aside(row, len(names)) for row in odd),
         notes=notes,
         lines=RecordLines(lines),
     )
 
 
-def _refuse(file_name: str, set_aside: Sequence[SetAside], width: int, delimiter: str) -> NoReturn:
-    if len(set_aside) == 1:
-        raise InputFileError(f"The only row of {file_name!r} cannot be read. {set_aside[0].reason}")
-    if all(entry.kind in (Reason.UNPAIRED_QUOTES, Reason.AFTER_UNPAIRED_QUOTES) for entry in set_aside):
-        raise InputFileError(f"No row of {file_name!r} can be read; the first: {set_aside[0].reason}")
+def _refuse(file_name: str, odd: Sequence[OddRow], width: int, delimiter: str) -> NoReturn:
+    first = _set_aside(odd[0], width)
+    if len(odd) == 1:
+        raise InputFileError(f"The only row of {file_name!r} cannot be read. {first.reason}")
+    if all(row.kind in (Reason.UNPAIRED_QUOTES, Reason.AFTER_UNPAIRED_QUOTES) for row in odd):
+        raise InputFileError(f"No row of {file_name!r} can be read; the first: {first.reason}")
     raise InputFileError(
         f"No row of {file_name!r} has as many cells as its header ({width}). If texts hold {_title(delimiter)}s, put them "
         "in quotation marks, or choose another delimiter."
@@ -112,10 +114,8 @@ def _refuse(file_name: str, set_aside: Sequence[SetAside], width: int, delimiter
 
 
 def _set_aside(row: OddRow, width: int) -> SetAside:
-    if row.cells is None:
-        return SetAside(row.record, row.kind, content=row.content)
-    content = json.dumps(row.cells, ensure_ascii=False)
-    return SetAside(row.record, Reason.RAGGED_ROW, _ragged(len(row.cells), width), content=content)
+    detail = "" if row.num_cells is None else _ragged(row.num_cells, width)
+    return SetAside(row.record, row.kind, detail, content=row.content)
 
 
 def _chosen(delimiter: str | None) -> str | None:
@@ -147,7 +147,9 @@ def _find_delimiter(text: str) -> str:
     return max(scores, key=lambda delimiter: scores[delimiter]) if scores else ONE_COLUMN
 
 
-def _parse(decoded: Decoded, delimiter: str, *, num_above: int, progress: Progress) -> tuple[ParsedRows | None, bool]:
+def _parse(
+    decoded: Decoded, delimiter: str, *, num_above: int, limits: ReadingLimits, progress: Progress
+) -> tuple[ParsedRows | None, bool]:
     """All rows, and whether quotation marks were read as quotes: always, unless that fails and reading them as text makes all
     rows fit.
 
@@ -155,6 +157,7 @@ def _parse(decoded: Decoded, delimiter: str, *, num_above: int, progress: Progre
         decoded: the whole file.
         delimiter: what parts the cells.
         num_above: lines above the header that are no part of the table; they become empty ones, so that numbers stay.
+        limits: what the file may hold.
         progress: told how far it is.
     """
 
@@ -164,17 +167,17 @@ def _parse(decoded: Decoded, delimiter: str, *, num_above: int, progress: Progre
 
     parsed = None
     try:
-        parsed = parse_rows(lines(0.0, 0.7), delimiter)
+        parsed = parse_rows(lines(0.0, 0.7), delimiter, limits=limits)
         if parsed is None or not parsed.odd:
             return _without_empty_end(parsed), True
     except csv.Error:
         pass
     if b'"' in decoded.data:
-        plain = parse_rows(lines(0.2, 0.7), delimiter, quotes=False, all_fit=True)
+        plain = parse_rows(lines(0.2, 0.7), delimiter, quotes=False, all_fit=True, limits=limits)
         if plain is not None and plain.records and not _is_quoted(plain.columns):
             return plain, False
     if parsed is None:
-        parsed = parse_broken_rows(list(lines(0.3, 0.5)), delimiter)
+        parsed = parse_broken_rows(list(lines(0.3, 0.5)), delimiter, limits)
     return _without_empty_end(parsed), True
 
 
@@ -202,22 +205,23 @@ def _without_empty_end(parsed: ParsedRows | None) -> ParsedRows | None:
         return parsed
     first = trimmed(parsed.first, 1)
     width = len(first)
-    beyond = chain(chain.from_iterable(parsed.columns[width:]), *((row.cells or [])[width:] for row in parsed.odd))
+    odd_cells = chain.from_iterable(row.cells[width:] for row in parsed.odd)
+    beyond = chain(chain.from_iterable(parsed.columns[width:]), odd_cells)
     if any(cell.strip() for cell in beyond):
         return parsed
     fitting, odd = [], []
     for row in parsed.odd:
-        cells = trimmed(row.cells, width) if row.cells is not None else []
-        if len(cells) == width:
+        cells = trimmed(row.cells, width)
+        if row.num_cells is not None and len(cells) == width:
             fitting.append((row.record, *cells))
         else:
-            odd.append(replace(row, cells=cells) if row.cells is not None else row)
+            odd.append(row if row.num_cells is None else OddRow.of(row.record, cells))
     if not fitting:
         return replace(parsed, first=first, columns=parsed.columns[:width], odd=odd)
     rows = [*zip(parsed.records, *parsed.columns[:width], strict=True), *fitting]
     rows.sort(key=itemgetter(0))
     records, *columns = map(list, zip(*rows, strict=True))
-    return ParsedRows(first, parsed.first_line, columns, array("I", records), parsed.lines, odd)
+    return ParsedRows(first, parsed.first_line, columns, array("I", records), parsed.lines, odd, parsed.limits)
 
 
 def _ragged(found: int, expected: int) -> str:

@@ -5,11 +5,13 @@ is kept apart with its line. After such a line, rows are taken up again only whe
 """
 
 import csv
+import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.tasks.reasons import Reason
 
 if TYPE_CHECKING:
@@ -24,21 +26,32 @@ _FEW_VALUES = 0.5
 """Equal cells of a column share one string, unless more than this share of so many rows turn out to be different."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OddRow:
-    """A record that is no row of the table: its cells where it could be parted into some, and what stands in the file.
+    """A record that is no row of the table. A file may hold millions, so each is a text rather than a list of cells.
 
     Attributes:
         record: number of the record, from 1.
-        cells: as they could be told apart; nothing where quotation marks do not pair up.
-        content: the raw line where ``cells`` is nothing.
+        content: its cells as JSON where it could be parted into some, else the raw line.
+        num_cells: how many cells; ``None`` where quotation marks do not pair up.
         kind: why it is no row.
     """
 
     record: int
-    cells: list[str] | None = None
-    content: str = ""
+    content: str
+    num_cells: int | None = None
     kind: Reason = Reason.RAGGED_ROW
+
+    @classmethod
+    def of(cls, record: int, cells: Sequence[str]) -> "OddRow":
+        """A record with more or fewer cells than the first."""
+        return cls(record, json.dumps(cells, ensure_ascii=False), len(cells))
+
+    @property
+    def cells(self) -> list[str]:
+        """The cells; none where it could not be parted into some."""
+        found: list[str] = [] if self.num_cells is None else json.loads(self.content)
+        return found
 
 
 @dataclass
@@ -52,6 +65,7 @@ class ParsedRows:
         records: their record numbers, counted from the row after the first.
         lines: line on which each record begins, odd ones included.
         odd: records that are not in ``columns``.
+        limits: what the file may hold; asked with every few rows.
     """
 
     first: list[str]
@@ -60,10 +74,15 @@ class ParsedRows:
     records: "array[int]" = field(default_factory=lambda: array("I"))
     lines: "array[int]" = field(default_factory=lambda: array("I"))
     odd: list[OddRow] = field(default_factory=list)
+    limits: ReadingLimits = DEFAULT_LIMITS
     _shared: list[dict[str, str] | None] = field(default_factory=list, repr=False)
 
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
-        """Take in rows; those without any cell are blank lines between records."""
+        """Take in rows; those without any cell are blank lines between records.
+
+        Raises:
+            InputFileError: they are more than the limits allow.
+        """
         width = len(self.first)
         widths = set(map(len, rows))
         if 0 in widths:
@@ -72,11 +91,12 @@ class ParsedRows:
             widths.remove(0)
         first_record = len(self.lines) + 1
         self.lines.extend(lines)
+        self._check()
         records: Iterable[int] = range(first_record, first_record + len(rows))
         if widths - {width}:
             fitting = [trimmed(cells, width) for cells in rows]
             numbered = list(enumerate(fitting, start=first_record))
-            self.odd += [OddRow(record, cells) for record, cells in numbered if len(cells) != width]
+            self.odd += [OddRow.of(record, cells) for record, cells in numbered if len(cells) != width]
             records = [record for record, cells in numbered if len(cells) == width]
             rows = [fitting[record - first_record] for record in records]
         if rows:
@@ -86,7 +106,12 @@ class ParsedRows:
     def add_odd(self, line: int, content: str, kind: Reason) -> None:
         """Take in a line that is no row."""
         self.lines.append(line)
-        self.odd.append(OddRow(len(self.lines), None, content, kind))
+        self._check()
+        self.odd.append(OddRow(len(self.lines), content, kind=kind))
+
+    def _check(self) -> None:
+        self.limits.check_rows(len(self.lines))
+        self.limits.check_cells(len(self.lines), len(self.first))
 
     def _extend_columns(self, rows: Sequence[list[str]]) -> None:
         if not self._shared:
@@ -102,7 +127,13 @@ class ParsedRows:
 
 
 def parse_rows(
-    lines: Iterable[str], delimiter: str, *, quotes: bool = True, strict: bool = True, all_fit: bool = False
+    lines: Iterable[str],
+    delimiter: str,
+    *,
+    quotes: bool = True,
+    strict: bool = True,
+    all_fit: bool = False,
+    limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> ParsedRows | None:
     """Every row in one pass.
 
@@ -112,12 +143,14 @@ def parse_rows(
         quotes: whether quotation marks are quotes around cells rather than text.
         strict: whether quotation marks that do not pair up are an error rather than a part of the text.
         all_fit: whether a row wider or narrower than the first ends it.
+        limits: what the file may hold.
 
     Returns:
         Nothing where the file holds nothing, or where all rows had to fit and one does not.
 
     Raises:
         csv.Error: quotation marks do not pair up.
+        InputFileError: the file holds more than the limits allow.
     """
     reader = _reader(lines, delimiter, quotes=quotes, strict=strict)
     begin = 1
@@ -127,7 +160,8 @@ def parse_rows(
         begin = reader.line_num + 1
     else:
         return None
-    parsed = ParsedRows(first, begin, [[] for _ in first])
+    check_num_columns(len(trimmed(first, 1)))
+    parsed = ParsedRows(first, begin, [[] for _ in first], limits=limits)
     begin = reader.line_num + 1
     rows: list[list[str]] = []
     begins: list[int] = []
@@ -144,7 +178,11 @@ def parse_rows(
     return None if all_fit and parsed.odd else parsed
 
 
-def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
+def parse_broken_rows(
+    lines: list[str],
+    delimiter: str,
+    limits: ReadingLimits = DEFAULT_LIMITS,
+) -> ParsedRows | None:
     """Rows of a file in which quotation marks do not pair up everywhere.
 
     A line that leaves open where its cells end is set apart. The record after it counts as a row only if it is as wide as the
@@ -153,6 +191,10 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
     Args:
         lines: all lines of the file, with their ends.
         delimiter: what parts cells.
+        limits: what the file may hold.
+
+    Raises:
+        InputFileError: the file holds more than the limits allow.
     """
     records = _Records(lines, delimiter)
     parsed: ParsedRows | None = None
@@ -176,7 +218,8 @@ def parse_broken_rows(lines: list[str], delimiter: str) -> ParsedRows | None:
             if cells is None:
                 cells = lines[line].rstrip("\r\n").split(delimiter)
             if any(cell.strip() for cell in cells):
-                parsed = ParsedRows(cells, line + 1, [[] for _ in cells])
+                check_num_columns(len(trimmed(cells, 1)))
+                parsed = ParsedRows(cells, line + 1, [[] for _ in cells], limits=limits)
         elif cells is None:
             add_odd(line, Reason.UNPAIRED_QUOTES)
             doubtful = True

@@ -4,7 +4,7 @@ Knows nothing of which task it serves; everything that differs is asked of the `
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from core.datasets.progress import SILENT, Progress
 from core.datasets.set_aside import RecordSetAside, set_aside_rows, with_contents
 from core.datasets.splits import assign_splits, check_fractions
 from core.datasets.table import Table
+from core.datasets.text_array import as_plain
 from core.datasets.unlabelled import unlabelled_rows
 from core.errors import DatasetError
 from core.settings import Settings
@@ -48,7 +49,7 @@ class Prepared:
     labels: list[str]
     num_examples: dict[str, int]
     label_counts: dict[str, dict[str, int]]
-    set_aside: list[RecordSetAside]
+    set_aside: Sequence[RecordSetAside]
     account: Account = field(default_factory=Account)
     notes: list[str] = field(default_factory=list)
     splitting: dict[str, Any] = field(default_factory=dict)
@@ -140,7 +141,7 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
         folder: where it is to lie; must not exist, or be empty.
     """
     targets = list(get_task(prepared.task).target_columns)
-    examples = prepared.examples
+    examples = as_plain(prepared.examples)
     description = {
         "id": folder.name,
         "task": prepared.task,
@@ -161,7 +162,7 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
         examples,
         description,
         unlabelled=prepared.unlabelled,
-        extra=prepared.extra,
+        extra=as_plain(prepared.extra),
         set_aside=set_aside_rows(prepared.set_aside),
     )
 

@@ -1,59 +1,108 @@
-"""The process that reads one binary file: ``python -m core.datasets.isolated FOLDER``.
+"""The process that does one piece of work on a file: ``python -m core.datasets.isolated FOLDER``.
 
-The folder holds ``task.json``; the answer is ``found.json``, with ``columns.arrow`` beside it unless it holds an error.
-Nothing is imported that takes long, for a person is waiting.
+The folder holds ``task.json``; the answer is ``found.json``, beside what the task made unless it was refused. On the standard
+output stands how far it is. It ends when the standard input does, which the process that started it holds open, so that it does
+not outlive it.
 """
 
 import json
+import math
+import os
 import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from core.datasets.raw_table import RawTable
-from core.errors import InputFileError
+_ORPHANED = 3
+"""Exit status of a process whose parent is gone."""
 
 
 def main(folder: Path) -> None:
-    """Read what ``task.json`` asks for."""
-    task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-    _set_ceiling(task["memory_mib"])
-    try:
-        raw = _read(task)
-    except InputFileError as error:
-        found: dict[str, Any] = {"error": str(error)}
-    else:
-        import pyarrow
+    """Do what ``task.json`` asks for."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    told = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    from core.errors import UserError
 
-        columns = [pyarrow.array(column, pyarrow.large_string()) for column in raw.columns]
-        table = pyarrow.table(columns, names=[str(place) for place in range(len(columns))])
-        with pyarrow.OSFile(str(folder / "columns.arrow"), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        found = {"names": raw.names, "lines": raw.lines, "reading": raw.reading, "notes": raw.notes}
+    try:
+        work = TASKS[told["task"]]()
+        _set_ceilings(told["memory_mib"], told["time_s"])
+        work(told["asked"], folder)
+    except UserError as error:
+        found = {"refused": str(error), "kind": type(error).__name__}
+    except MemoryError:
+        sys.exit("MemoryError")  # the process that asked says what that means
+    except OSError as error:
+        found = {"refused": _no_room(error)}
+    except BaseException as error:  # noqa: BLE001 - some readers raise what is no Exception; whoever waits is to be told
+        found = {"failed": traceback.format_exc()[-4000:], "kind": type(error).__name__}
     part = folder / "found.part"
     part.write_text(json.dumps(found), encoding="utf-8")
     part.replace(folder / "found.json")
 
 
-def _read(task: dict[str, Any]) -> RawTable:
-    path, file_name = Path(task["path"]), str(task["file_name"])
-    if task["kind"] == "excel":
-        from core.datasets.sheets import read_sheet
+def _read() -> Callable[[Mapping[str, Any], Path], None]:
+    """Parse a file into a table that can be mapped."""
+    from core.datasets.handing_over import save_table
+    from core.datasets.parsing import FileToRead, parse_file
+    from core.datasets.reading_limits import ReadingLimits
 
-        return read_sheet(path, file_name=file_name, sheet=task["sheet"])
-    from core.datasets.arrow_tables import read_arrow
+    def read(asked: Mapping[str, Any], folder: Path) -> None:
+        file, limits = FileToRead.from_json(asked["file"]), ReadingLimits(**asked["limits"])
+        save_table(parse_file(file, limits, _tell), folder)
 
-    return read_arrow(path, file_name=file_name, kind=task["kind"])
+    return read
 
 
-def _set_ceiling(memory_mib: int) -> None:
-    """Ask the system to refuse memory beyond the ceiling; not every system can."""
+def _prepare() -> Callable[[Mapping[str, Any], Path], None]:
+    """Make of tables what they will be as a data set."""
+    from core.datasets.preparing import prepare_here
+
+    return lambda asked, folder: prepare_here(asked, folder, _tell)
+
+
+TASKS: dict[str, Callable[[], Callable[[Mapping[str, Any], Path], None]]] = {
+    "read": _read,
+    "prepare": _prepare,
+}
+"""Name of a task -> what imports everything it needs and gives what does it; the ceilings hold from then on."""
+
+
+def _tell(share: float, doing: str) -> None:
+    with suppress(OSError):
+        print(f"{share:.2f} {doing}", flush=True)
+
+
+def _no_room(error: OSError) -> str:
+    return (
+        f"The file cannot be read: {error.strerror or type(error).__name__}, on the disk of the workspace. "
+        "Make room there, or ask whoever looks after this machine."
+    )
+
+
+def _end_with_parent() -> None:
+    """End at once when the standard input does."""
+    with suppress(OSError, ValueError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    os._exit(_ORPHANED)
+
+
+def _set_ceilings(memory_mib: int, time_s: float) -> None:
+    """Ask the system to refuse memory beyond the ceiling, and to end what computes too long; not every system can."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
-        size = memory_mib * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        import psutil
+
+        seconds = max(1, math.ceil(time_s))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        size = psutil.Process().memory_info().vms + memory_mib * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from core.datasets.building import build_table, column_names
 from core.datasets.decoding import Decoded
 from core.datasets.json_cells import NAME_LISTS, WrittenNumber, cell, cell_columns, flatten
 from core.datasets.progress import SILENT, Progress
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits
+from core.datasets.skipped import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.tasks.reasons import Reason, SetAside
@@ -18,14 +20,23 @@ _HEAD_CHARACTERS = 100_000
 _ROW_LISTS = ("data", "rows", "examples", "records", "items", "annotations", "documents", "train", "texts", "results")
 
 
+_EXAMPLE = '{"text": "…", "label": "…"}'
+
 _Record = tuple[int, dict[str, Any]]
 
 
-def read_json(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], progress: Progress = SILENT) -> Table:
+def read_json(
+    decoded: Decoded,
+    *,
+    file_name: str,
+    reading: Mapping[str, Any],
+    limits: ReadingLimits = DEFAULT_LIMITS,
+    progress: Progress = SILENT,
+) -> Table:
     """Read one JSON value that holds all records, whatever it wraps them in; falls back to JSON Lines.
 
     Raises:
-        InputFileError: the text is not JSON, or no list of records can be found in it.
+        InputFileError: the text is not JSON, no list of records can be found in it, or it holds more than the limits allow.
     """
     text = decoded.text
     if not text.strip():
@@ -34,7 +45,7 @@ def read_json(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], p
         value = _loads(text)
     except json.JSONDecodeError as error:
         if _first_line_is_object(text):
-            return read_json_lines(decoded, file_name=file_name, reading=reading, progress=progress)
+            return read_json_lines(decoded, file_name=file_name, reading=reading, limits=limits, progress=progress)
         raise InputFileError(
             f"{file_name!r} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
             "Correct it, or export it again."
@@ -43,33 +54,44 @@ def read_json(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], p
         raise InputFileError(f"{file_name!r} holds JSON that is nested too deep or has a number too long to read.") from None
     progress(0.7, "Looking at the rows")
     records, constants = _records_in(value, file_name)
-    pairs, set_aside = _as_objects(records)
+    limits.check_rows(len(records))
+    set_aside = SkippedCollector()
+    pairs = _as_objects(records, set_aside)
     for _, record in pairs:
         record.update({name: cell for name, cell in constants.items() if name not in record})
-    return _table(pairs, set_aside, file_name=file_name, file_format="json", reading=reading, lines={})
+    return _table(pairs, set_aside, file_name=file_name, file_format="json", reading=reading, lines={}, limits=limits)
 
 
-def read_json_lines(decoded: Decoded, *, file_name: str, reading: Mapping[str, Any], progress: Progress = SILENT) -> Table:
+def read_json_lines(
+    decoded: Decoded,
+    *,
+    file_name: str,
+    reading: Mapping[str, Any],
+    limits: ReadingLimits = DEFAULT_LIMITS,
+    progress: Progress = SILENT,
+) -> Table:
     """Read one JSON value a line; lines that are not JSON are set aside.
 
     Raises:
-        InputFileError: the file is empty or not a single line of it is an object.
+        InputFileError: the file is empty, not a single line of it is an object, or it holds more than the limits allow.
     """
     if _begins_with_list(decoded.head(_HEAD_CHARACTERS)):
         try:
             if isinstance(_loads(decoded.text), list):
-                return read_json(decoded, file_name=file_name, reading=reading, progress=progress)
+                return read_json(decoded, file_name=file_name, reading=reading, limits=limits, progress=progress)
         except (ValueError, RecursionError):
             pass
-    values, set_aside = [], []
+    pairs: list[_Record] = []
+    set_aside = SkippedCollector()
     lines = array("I")
     for line, raw in enumerate(decoded.lines(lambda share: progress(0.8 * share, "Reading the file")), start=1):
         if raw.isspace():
             continue
         lines.append(line)
         record = len(lines)
+        limits.check_rows(record)
         try:
-            values.append((record, _loads(raw)))
+            pairs += _as_objects([(record, _loads(raw))], set_aside)
         except json.JSONDecodeError as error:
             column = min(error.pos, len(raw.rstrip("\r\n"))) + 1
             detail = f"Not valid JSON: {error.msg} at column {column}."
@@ -78,14 +100,11 @@ def read_json_lines(decoded: Decoded, *, file_name: str, reading: Mapping[str, A
             set_aside.append(SetAside(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))
     if not lines:
         raise InputFileError(f"{file_name!r} is empty. Expected one JSON object a line.")
-    pairs, not_objects = _as_objects(values)
     if not pairs:
-        first = (set_aside + not_objects)[0]
-        raise InputFileError(
-            f"No line of {file_name!r} is a JSON object; the first problem: {first.reason} Expected one object a line."
-        )
-    aside = set_aside + not_objects
-    return _table(pairs, aside, file_name=file_name, file_format="jsonl", reading=reading, lines=RecordLines(lines))
+        first = next(iter(set_aside)).reason
+        raise InputFileError(f"No line of {file_name!r} is a JSON object; the first problem: {first} Expected one object a line.")
+    known = RecordLines(lines)
+    return _table(pairs, set_aside, file_name=file_name, file_format="jsonl", reading=reading, lines=known, limits=limits)
 
 
 class _Doubled(dict[str, Any]):
@@ -165,9 +184,9 @@ def _is_text_with_facts(item: Any) -> bool:
     return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict)
 
 
-def _as_objects(values: Iterable[tuple[int, Any]]) -> tuple[list[_Record], list[SetAside]]:
+def _as_objects(values: Iterable[tuple[int, Any]], set_aside: SkippedCollector) -> list[_Record]:
+    """The values that are records; the others go to those that are skipped."""
     pairs: list[_Record] = []
-    set_aside = []
     for record, value in values:
         if isinstance(value, _Doubled):
             set_aside.append(SetAside(record, Reason.DOUBLED_KEY, content=_content(value)))
@@ -179,7 +198,7 @@ def _as_objects(values: Iterable[tuple[int, Any]]) -> tuple[list[_Record], list[
             kind = {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a single value")
             detail = f'Holds {kind} where an object such as {{"text": …}} is expected.'
             set_aside.append(SetAside(record, Reason.NO_OBJECT, detail, content=_content(value)))
-    return pairs, set_aside
+    return pairs
 
 
 def _content(value: Any) -> str | None:
@@ -191,12 +210,13 @@ def _content(value: Any) -> str | None:
 
 def _table(
     pairs: Sequence[_Record],
-    set_aside: Sequence[SetAside],
+    set_aside: Iterable[SetAside],
     *,
     file_name: str,
     file_format: str,
     reading: Mapping[str, Any],
     lines: Mapping[int, int],
+    limits: ReadingLimits,
 ) -> Table:
     if not pairs:
         raise InputFileError(f"{file_name!r} holds no records. Expected a list of objects, one a text.")
@@ -204,8 +224,11 @@ def _table(
     flat = flatten([record for _, record in pairs])
     keys = list(dict.fromkeys(chain.from_iterable(flat)))
     names, notes = column_names(keys)
+    if not names:
+        raise InputFileError(f"The records of {file_name!r} are empty objects. Expected something like {_EXAMPLE} in each.")
+    limits.check_cells(len(flat), len(names))
     columns, too_deep = cell_columns(flat, keys)
-    aside = [*set_aside, *(SetAside(records[place], Reason.TOO_DEEP_JSON) for place in sorted(too_deep))]
+    aside = chain(set_aside, [SetAside(records[place], Reason.TOO_DEEP_JSON) for place in sorted(too_deep)])
     if too_deep:
         sound = [place for place in range(len(flat)) if place not in too_deep]
         columns = [[column[place] for place in sound] for column in columns]

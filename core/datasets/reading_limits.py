@@ -73,6 +73,9 @@ class ReadingLimits:
             )
 
 
+DEFAULT_LIMITS = ReadingLimits()
+
+
 def check_num_columns(found: int) -> None:
     """Refuse a table with more columns than any table of texts has.
 

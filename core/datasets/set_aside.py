@@ -1,20 +1,24 @@
 """Records that are not in a data set: where each stands in its file, why it was set aside, and what it holds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Self
 
 import pandas as pd
+import pyarrow
+import pyarrow.compute
 
+from core.datasets.skipped import SkippedRecords, shortened
 from core.datasets.table import Table
-from core.tasks.reasons import SetAside
+from core.tasks.reasons import Reason, SetAside
 
+_CHUNK = 1000
 COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
-_LONGEST_CONTENT = 20_000
-"""Characters of a record set aside, or of a cell of it, that are kept; one that is never closed may be as long as the file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordSetAside(SetAside):
     """A record that is not in the data set, and where it stands.
 
@@ -27,13 +31,6 @@ class RecordSetAside(SetAside):
     part: str = "main"
     file_name: str = ""
     line: int | None = None
-
-
-def shortened(content: str) -> str:
-    """As much of a record, or of a cell, as a person needs to recognise it."""
-    if len(content) <= _LONGEST_CONTENT:
-        return content
-    return f"{content[:_LONGEST_CONTENT]}… ({len(content):,} characters in all)"
 
 
 def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]) -> list[RecordSetAside]:
@@ -52,9 +49,54 @@ def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]
     ]
 
 
+class LocatedRecords(SkippedRecords):
+    """Records that are not in a data set, each with its place, at the cost of their bytes.
+
+    Args:
+        table: columns of ``schema``.
+    """
+
+    schema = pyarrow.schema(
+        [
+            *SkippedRecords.schema,
+            pyarrow.field("part", pyarrow.large_string()),
+            pyarrow.field("file", pyarrow.large_string()),
+            pyarrow.field("line", pyarrow.uint32()),
+        ]
+    )
+
+    @classmethod
+    def of(cls, entries: Iterable[SetAside]) -> Self:
+        """The same records, in the same order."""
+        if isinstance(entries, cls):
+            return entries
+        batches, waiting = [], iter(entries)
+        while few := list(islice(waiting, _CHUNK)):
+            rows = [(*_cells_of(entry), entry.content) for entry in few if isinstance(entry, RecordSetAside)]
+            part, file, record, line, kind, detail, content = zip(*rows, strict=True)
+            columns = zip((record, kind, detail, content, part, file, line), cls.schema, strict=True)
+            arrays = [pyarrow.array(column, field.type) for column, field in columns]
+            batches.append(pyarrow.RecordBatch.from_arrays(arrays, schema=cls.schema))
+        return cls(pyarrow.Table.from_batches(batches, cls.schema))
+
+    def _entries(self, rows: Any) -> Iterator[SetAside]:
+        columns = [column.to_pylist() for column in rows.columns]
+        for record, kind, detail, content, part, file, line in zip(*columns, strict=True):
+            yield RecordSetAside(record, Reason(kind), detail, part, file, line, content=content)
+
+
 def set_aside_rows(entries: Sequence[RecordSetAside]) -> pd.DataFrame:
     """A row for each record set aside, with ``COLUMNS``; ``line`` may be missing."""
-    rows = [(one.part, one.file_name, one.record, one.line, str(one.kind), one.reason, one.content or "") for one in entries]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["line"] = table["line"].astype("Int64")
-    return table
+    rows = LocatedRecords.of(entries).table
+    sentences = pyarrow.array([Reason(kind).sentence for kind in rows["kind"].to_pylist()], pyarrow.large_string())
+    told = {
+        **{name: rows[name] for name in ("part", "file", "record", "line", "kind", "content")},
+        "reason": pyarrow.compute.if_else(pyarrow.compute.equal(rows["detail"], ""), sentences, rows["detail"]),
+    }
+    told["content"] = rows["content"].fill_null("")
+    table = pyarrow.table({name: told[name] for name in COLUMNS}).to_pandas(ignore_metadata=True)
+    return table.astype({"record": "int64", "line": "Int64"})
+
+
+def _cells_of(entry: RecordSetAside) -> tuple[str, str, int, int | None, str, str]:
+    return entry.part, entry.file_name, entry.record, entry.line, entry.kind.value, entry.detail

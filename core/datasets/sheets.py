@@ -6,32 +6,38 @@ memory.
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import python_calamine
 
 from core.datasets.raw_table import RawTable
+from core.datasets.reading_limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.errors import InputFileError
+from core.tasks.columns.cells import quoted, short
 
 _LARGEST_EXACT = 10.0**15
 """Whole numbers a workbook can hold exactly; it knows no others than floating point."""
 
 
-def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
+def read_sheet(
+    data: bytes,
+    *,
+    file_name: str,
+    sheet: str | None,
+    limits: ReadingLimits = DEFAULT_LIMITS,
+) -> RawTable:
     """Read one sheet: the one asked for, or the first with a row below its header.
 
     Raises:
-        InputFileError: the workbook is damaged, protected, has no such sheet, or nothing in it.
+        InputFileError: the workbook is damaged, protected, has no such sheet, nothing in it, or more than the limits allow.
     """
     try:
-        with python_calamine.CalamineWorkbook.from_path(path) as workbook:
+        with python_calamine.CalamineWorkbook.from_filelike(BytesIO(data)) as workbook:
             sheets = [one.name for one in workbook.sheets_metadata if one.typ == python_calamine.SheetTypeEnum.WorkSheet]
             if sheet is not None and sheet not in sheets:
-                raise InputFileError(
-                    f"{file_name!r} has no sheet {sheet!r}; it has {', '.join(map(repr, sheets))}. Choose one of them."
-                )
-            chosen, rows = _first_table(workbook, sheets if sheet is None else [sheet])
+                raise InputFileError(f"{file_name!r} has no sheet {short(sheet)}; it has {quoted(sheets)}. Choose one of them.")
+            chosen, rows = _first_table(workbook, sheets if sheet is None else [sheet], limits)
     except python_calamine.PasswordError:
         raise InputFileError(
             f"{file_name!r} is protected by a password. Save it without one, or as CSV, and choose that file."
@@ -42,9 +48,11 @@ def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
     if len(rows) < 2:
         raise InputFileError(
-            f"Sheet {chosen!r} of {file_name!r} has a header but no rows below it. Add rows, or choose another sheet."
+            f"Sheet {short(chosen)} of {file_name!r} has a header but no rows below it. Add rows, or choose another sheet."
         )
     width = max(len(cells) for _, cells in rows)
+    check_num_columns(width)
+    limits.check_cells(len(rows), width)
     header = rows[0][1]
     columns = [[cells[place] if place < len(cells) else None for _, cells in rows[1:]] for place in range(width)]
     return RawTable(
@@ -52,12 +60,12 @@ def read_sheet(path: Path, *, file_name: str, sheet: str | None) -> RawTable:
         columns=columns,
         lines=[number for number, _ in rows[1:]],
         reading={"sheet": chosen, "sheets": sheets},
-        notes=[f"The workbook has {len(sheets)} sheets; {chosen!r} was read."] if sheet is None and len(sheets) > 1 else [],
+        notes=[f"The workbook has {len(sheets)} sheets; {short(chosen)} was read."] if sheet is None and len(sheets) > 1 else [],
     )
 
 
 def _first_table(
-    workbook: "python_calamine.CalamineWorkbook", sheets: Iterable[str]
+    workbook: "python_calamine.CalamineWorkbook", sheets: Iterable[str], limits: ReadingLimits
 ) -> tuple[str | None, list[tuple[int, list[str | None]]]]:
     """Name and filled rows, with their numbers, of the first sheet with more than one row, else of the first with any."""
     first: tuple[str | None, list[tuple[int, list[str | None]]]] = None, []
@@ -69,6 +77,7 @@ def _first_table(
                 cells.pop()
             if cells:
                 rows.append((number, cells))
+                limits.check_rows(len(rows) - 1)
         if len(rows) > 1:
             return name, rows
         if rows and first[0] is None:

@@ -1,7 +1,7 @@
 """A table as it was read from a file, before anybody decided what its columns mean."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,18 +18,18 @@ class RecordLines(Mapping[int, int]):
     """
 
     def __init__(self, lines: Iterable[int] = ()) -> None:
-        self._lines = lines if isinstance(lines, array) else array("I", lines)
+        self.numbers = lines if isinstance(lines, array) else array("I", lines)
 
     def __getitem__(self, record: int) -> int:
-        if 0 < record <= len(self._lines) and (line := self._lines[record - 1]):
+        if 0 < record <= len(self.numbers) and (line := self.numbers[record - 1]):
             return line
         raise KeyError(record)
 
     def __iter__(self) -> Iterator[int]:
-        return (record for record, line in enumerate(self._lines, start=1) if line)
+        return (record for record, line in enumerate(self.numbers, start=1) if line)
 
     def __len__(self) -> int:
-        return sum(line > 0 for line in self._lines)
+        return sum(line > 0 for line in self.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,8 @@ class Table:
     """Every cell as text, and how it was read.
 
     Attributes:
-        rows: cells are ``str`` or ``None`` (dtype ``object``); nested JSON values as JSON text. Index: record numbers from 1.
+        rows: cells are ``str`` or ``None`` (dtype ``object``, or ``TextDtype`` where they lie in a mapped file); nested JSON
+            values as JSON text. Index: record numbers from 1.
         file_name: name of the uploaded file, for display only.
         format: one of ``formats.TITLES``.
         reading: how it was read: encoding, delimiter, sheet … whatever applies to the format.
@@ -50,7 +51,7 @@ class Table:
     file_name: str
     format: str
     reading: dict[str, Any] = field(default_factory=dict)
-    set_aside: list[SetAside] = field(default_factory=list)
+    set_aside: Sequence[SetAside] = ()
     notes: list[str] = field(default_factory=list)
     lines: Mapping[int, int] = field(default_factory=dict)
 

@@ -60,7 +60,7 @@ class Reason(StrEnum):
     UNTOLD = "untold", "Set aside by an earlier version of Tuneboard, which did not count by reasons."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetAside:
     """A record that was read but cannot be used, and why.
 

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.datasets.sizes import size_of_rows
+from core.datasets.text_array import TextArray
 from core.tasks.reasons import Reason
 from core.workspace import Workspace
 from dashboard import kept, uploads
@@ -237,13 +239,38 @@ def test_a_large_result_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(kept, "_shelf", lambda: shelf)
     made: list[str] = []
 
-    def get(name: str, rows: int) -> str:
-        return kept.kept(name, lambda: made.append(name) or name, lambda _: rows)
+    def get(name: str, size: int) -> str:
+        return kept.kept(name, lambda: made.append(name) or name, lambda _: size)
 
-    get("a", 10), get("a", 10), get("b", 2_000_000), get("c", 1_000_000)
+    get("a", 10), get("a", 10), get("b", 200 * 2**20), get("c", 100 * 2**20)
     assert made == ["a", "b", "c"]
-    get("c", 1_000_000), get("a", 10)
+    get("c", 100 * 2**20), get("a", 10)
     assert made == ["a", "b", "c", "a"], "the largest and oldest made room"
+
+
+def test_what_was_kept_of_an_upload_goes_with_it(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = kept._Shelf()
+    monkeypatch.setattr(kept, "_shelf", lambda: shelf)
+    monkeypatch.setattr("dashboard.state.workspace", lambda: workspace)
+    one, other = uploads.keep_sample("support_tickets.csv"), uploads.keep_sample("support_tickets.csv")
+    for upload in (one, other):
+        kept.kept(("table", upload.id, ()), lambda: "table", lambda _: 1)
+        kept.kept(("prepared", (("main", upload.id),)), lambda: "prepared", lambda _: 1)
+
+    uploads.discard(one.id)
+
+    assert sorted(key[0] for key in shelf.entries) == ["prepared", "table"]
+    assert all(other.id in repr(key) for key in shelf.entries)
+
+
+def test_a_size_counts_what_cells_hold_and_not_how_many_they_are() -> None:
+    few_long = pd.DataFrame({"text": ["x" * 100_000 + str(i) for i in range(100)]}, dtype=object)
+    many_short = pd.DataFrame({"text": [str(i) for i in range(10_000)]}, dtype=object)
+    in_arrow = pd.DataFrame({"text": TextArray._from_sequence(few_long["text"].tolist())})
+
+    assert 10_000_000 < size_of_rows(few_long) < 11_000_000
+    assert 500_000 < size_of_rows(many_short) < 800_000
+    assert 10_000_000 < size_of_rows(in_arrow) < 11_000_000
 
 
 def test_what_was_set_aside_can_be_downloaded_from_a_saved_data_set(workspace: Workspace, open_page: OpenPage) -> None:

@@ -30,6 +30,7 @@ from core.datasets.findings.base import Finding, Report, Severity, by_severity
 from core.datasets.findings.material import MOST_COMPARED, Check, Material, ReadingModel
 from core.datasets.findings.tokens import tokenizer_of
 from core.datasets.importing import Prepared
+from core.datasets.text_array import as_plain
 from core.tasks import get_task
 
 logger = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ def material_of_prepared(prepared: Prepared, model: ReadingModel | None = None) 
     """What the checks look at of a data set that is about to be kept."""
     return Material(
         task=get_task(prepared.task),
-        examples=_in_order(prepared.examples),
+        examples=_in_order(as_plain(prepared.examples)),
         account=prepared.account,
         num_mended=int(prepared.source.get("mended_entities") or 0),
         num_unlabelled=len(prepared.unlabelled),

@@ -32,6 +32,9 @@ Command = Callable[..., tuple[int, dict[str, Any]]]
         (["cancel", "gone"], "no run 'gone'"),
         (["resume", "gone"], "no run 'gone'"),
         (["predict", "gone", "text"], "no run 'gone'"),
+        (["predict", "gone", "\udcff"], "no text in UTF-8"),
+        (["show", "\udcff"], "no text in UTF-8"),
+        (["import", "{tickets}", "--name=\udcff"], "no text in UTF-8"),
     ],
 )
 def test_a_mistake_is_said_plainly_with_exit_code_2(
@@ -98,3 +101,13 @@ def test_the_module_runs_as_a_program(settings: Settings) -> None:
 
     assert done.returncode == 2
     assert "gone" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_a_file_whose_name_is_no_text_is_read_all_the_same(
+    settings: Settings, tickets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tickets.rename(tickets.with_name(os.fsdecode(b"odd-\xff.csv")))
+
+    assert main(["import", str(odd), "--json"], settings=settings) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "odd-"

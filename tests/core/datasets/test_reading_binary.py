@@ -19,8 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.datasets.arrow_tables import read_arrow
-from core.datasets.isolation import read_isolated
+from core.datasets.isolation import run_isolated
+from core.datasets.parsing import FileToRead
 from core.datasets.raw_table import RawTable
+from core.datasets.reading import read_table
+from core.datasets.reading_limits import ReadingLimits
 from core.datasets.sheets import read_sheet
 from core.datasets.table import Table
 from core.errors import InputFileError
@@ -109,8 +112,9 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"text": ["a"]}), path)
 
+    asked = {"file": FileToRead(path=path, name="a.parquet").to_json(), "limits": ReadingLimits().to_json()}
     with pytest.raises(InputFileError, match="more than the 0 seconds allowed"):
-        read_isolated(path, "parquet", file_name="a.parquet", time_s=0.0)
+        run_isolated("read", asked, tmp_path, subject="a.parquet", time_s=0.0)
 
 
 def test_damaged_binary_files_end_in_a_table_or_a_sentence(tmp_path: Path) -> None:
@@ -119,18 +123,60 @@ def test_damaged_binary_files_end_in_a_table_or_a_sentence(tmp_path: Path) -> No
     pyarrow.parquet.write_table(table, written)
     sound = {"parquet": written.getvalue(), "arrow": as_arrow(table), "excel": _OLD_EXCEL}
     draw = random.Random(0)
-    path = tmp_path / "damaged"
+    endings = {"parquet": ".parquet", "arrow": ".arrow", "excel": ".xls"}
     for kind in ("parquet", "arrow", "excel", "parquet"):
         data = bytearray(sound[kind])
         for _ in range(draw.randint(1, 6)):
             data[draw.randrange(8, len(data))] = draw.randrange(256)
+        path = tmp_path / f"damaged{endings[kind]}"
         path.write_bytes(data)
         try:
-            raw = read_isolated(path, kind, file_name="damaged")
+            table = read_table(path)
         except InputFileError as error:
             assert "damaged" in str(error)  # noqa: PT017 - either end is right
         else:
-            assert isinstance(raw, RawTable)
+            assert isinstance(table, Table)
+
+
+def test_a_time_zone_that_nobody_knows_is_said_and_its_times_are_given_in_utc(read: Read) -> None:
+    moments = pyarrow.array([0, 3_600], pyarrow.timestamp("s", "Mars/Phobos"))
+    known = pyarrow.array([0, 3_600], pyarrow.timestamp("s", "Europe/Berlin"))
+
+    table = read("a.arrow", as_arrow(pyarrow.table({"text": ["a", "b"], "at": moments, "local": known})))
+
+    assert table.rows["at"].tolist() == ["1970-01-01T00:00:00+00:00", "1970-01-01T01:00:00+00:00"]
+    assert table.rows["local"].tolist() == ["1970-01-01T01:00:00+01:00", "1970-01-01T02:00:00+01:00"]
+    assert any("'Mars/Phobos'" in note and "UTC" in note for note in table.notes)
+
+
+def test_values_that_cannot_be_told_are_refused_by_their_column(read: Read) -> None:
+    far = pyarrow.array([2**62], pyarrow.timestamp("s"))
+    odd = pyarrow.array([[0]], pyarrow.list_(pyarrow.timestamp("s", "Mars/Phobos")))
+
+    for column in (far, odd):
+        with pytest.raises(InputFileError, match=r"Column 'at' holds values of the type .*timestamp") as caught:
+            read("a.arrow", as_arrow(pyarrow.table({"text": ["a"], "at": column})))
+        assert "memory" not in str(caught.value)
+
+
+def test_too_little_memory_is_not_called_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object, **__: object) -> None:
+        raise pyarrow.lib.ArrowMemoryError("malloc of size 7 failed")
+
+    monkeypatch.setattr(pyarrow.feather, "read_table", no_memory)
+
+    with pytest.raises(MemoryError):
+        read_arrow(b"ARROW1", file_name="a", kind="arrow")
+
+
+def test_a_text_that_is_repeated_is_one_text() -> None:
+    written = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x" * 100_000] * 500, "label": ["a", "b"] * 250}), written)
+
+    raw = read_arrow(written.getvalue(), file_name="a", kind="parquet")
+
+    assert len({id(cell) for cell in raw.columns[0]}) == 1
+    assert len(raw.columns[0][0] or "") == 100_000
 
 
 # --- what is written is read back -----------------------------------------------------------------------------------------------
@@ -156,7 +202,7 @@ def test_texts_written_as_parquet_or_arrow_are_read_back_equal(tmp_path: Path, r
     expected = [[cell or None for cell in row] for row in rows]
 
     for kind in ("parquet", "arrow"):
-        assert _raw_rows(read_arrow(tmp_path / f"a.{kind}", file_name="a", kind=kind)) == expected
+        assert _raw_rows(read_arrow((tmp_path / f"a.{kind}").read_bytes(), file_name="a", kind=kind)) == expected
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -172,7 +218,7 @@ def test_texts_written_to_a_workbook_are_read_back_equal(tmp_path: Path, rows: l
     book.save(tmp_path / "a.xlsx")
     expected = [[cell or None for cell in row] for row in rows if any(row)]
 
-    read = _raw_rows(read_sheet(tmp_path / "a.xlsx", file_name="a", sheet=None))
+    read = _raw_rows(read_sheet((tmp_path / "a.xlsx").read_bytes(), file_name="a", sheet=None))
 
     assert [row + [None] * (2 - len(row)) for row in read] == expected
 

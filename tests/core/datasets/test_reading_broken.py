@@ -1,5 +1,6 @@
 """Files that are broken the way people's files are: every record is a row or is set aside by record and line."""
 
+import errno
 import gzip
 import io
 import random
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.datasets import delimited_rows
+from core.datasets.building import column_names
 from core.datasets.delimited_rows import parse_broken_rows, parse_rows
 from core.datasets.importing import guess_plan, prepare, write
 from core.datasets.reading import read_table
@@ -200,3 +203,83 @@ def test_a_damaged_archive_is_refused_wherever_the_damage_is(read: Read) -> None
 def test_a_path_is_never_taken_from_what_a_file_says_of_itself(tmp_path: Path) -> None:
     (tmp_path / "data").write_text(HEADER + FILLER)
     assert read_table(tmp_path / "data", file_name="../../../etc/passwd.csv").file_name == "passwd.csv"
+
+
+# --- what a refusal says --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["{}\n{}\n", "{}\n1\n"])
+def test_lines_of_empty_objects_are_refused_in_a_sentence(read: Read, content: str) -> None:
+    with pytest.raises(InputFileError, match="are empty objects"):
+        read("a.jsonl", content)
+    with pytest.raises(InputFileError, match="are empty objects"):
+        read("a.json", "[{}, {}]")
+
+
+@pytest.mark.parametrize("content", ["x" * 3_000_000, "x" * 100_000 + "," + "y" * 100_000, "," * 1500 + "z" * 100_000])
+def test_no_refusal_quotes_a_long_header(read: Read, content: str) -> None:
+    with pytest.raises(InputFileError) as caught:
+        read("a.csv", content + "\n")
+
+    assert len(str(caught.value)) < 600
+
+
+def test_a_column_name_that_is_a_whole_text_is_shortened_and_stays_distinct(read: Read) -> None:
+    long = "a name that goes on " * 50
+
+    table = read("a.csv", f"text,{long}1,{long}2,label\n" + "b,c,d,e\n" * 3)
+
+    names = table.rows.columns.tolist()
+    assert names[0] == "text"
+    assert len(set(names)) == 4
+    assert max(map(len, names)) < 210
+    assert any("shortened" in note for note in table.notes)
+    assert max(map(len, table.notes)) < 600
+
+
+def test_two_thousand_columns_of_one_name_are_told_apart_at_once() -> None:
+    begin = time.process_time()
+
+    names, _ = column_names(["same"] * 1999 + ["same_5"])
+
+    assert time.process_time() - begin < 0.5
+    assert len(set(names)) == 2000
+    assert names[:3] == ["same", "same_2", "same_3"]
+    assert names[4] == "same_6", "a name that stands in the file is nobody else's"
+
+
+def test_reading_stops_at_the_row_that_is_one_too_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of every format, with records that are kept and with records that are skipped."""
+    contents = {
+        "a.csv": "text,label\n" + "a,b\n" * 50,
+        "ragged.csv": "text,label\n" + "a,b,c\n" * 50,
+        "quotes.csv": 'text,label\n"a"b,c\n' + "a,b\n" * 50,
+        "a.jsonl": '{"text": "a"}\n' * 50,
+        "skipped.jsonl": "1\n" * 50,
+        "a.json": "[" + ",".join(['{"text": "a"}'] * 50) + "]",
+        "a.conll": "a B-X\n\n" * 50,
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        with pytest.raises(InputFileError, match=r"more than 40 rows.*TUNEBOARD_MAX_ROWS"):
+            read_table(tmp_path / name, max_rows=40)
+        if name.startswith("a."):
+            assert len(read_table(tmp_path / name, max_rows=51).rows) == 50
+    rows_seen = []
+    monkeypatch.setattr(delimited_rows.ParsedRows, "_extend_columns", lambda _, rows: rows_seen.append(len(rows)))
+    (tmp_path / "long.csv").write_text("text,label\n" + "a,b\n" * 20_000, encoding="utf-8")
+    with pytest.raises(InputFileError, match="more than 1,000 rows"):
+        read_table(tmp_path / "long.csv", max_rows=1000)
+    assert sum(rows_seen) <= 1000, "what is beyond is never collected"
+
+
+def test_a_file_that_may_not_be_opened_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("text,label\na,b\n")
+
+    def locked(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+
+    with pytest.raises(InputFileError, match="cannot be opened: Permission denied"):
+        read_table(tmp_path / "a.csv")
