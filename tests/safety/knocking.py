@@ -12,15 +12,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.http11 import Request
+from websockets.sync.client import ClientConnection, connect
 
 from core.settings import PROJECT_ROOT
 
 _PATIENCE_S = 40.0
+
+
+class _Visit(ClientConnection):
+    """A connection whose ``Host`` is the one it is told, where it is told one, and not another one beside it."""
+
+    def handshake(self, additional_headers: Any = None, *others: Any, **more: Any) -> None:
+        """Say hello."""
+        headers = dict(additional_headers or {})
+        host = headers.pop("Host", None)
+        say = self.protocol.connect
+
+        def connect() -> Request:
+            request = say()
+            if host is not None:
+                del request.headers["Host"]
+                request.headers["Host"] = host
+            return request
+
+        self.protocol.connect = connect  # type: ignore[method-assign]
+        super().handshake(headers, *others, **more)
 
 
 @dataclass(frozen=True)
@@ -46,19 +68,37 @@ class Served:
                 return error.code, error.read().decode(errors="replace"), error.headers
 
     def page(
-        self, path: str = "", headers: Mapping[str, str] | None = None, origin: str | None = None, token: str | None = None
+        self,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        origin: str | None = None,
+        token: str | None = None,
+        *,
+        says_origin: bool = True,
     ) -> str | int:
-        """All that a page sends to the browser, as text; or the status if the connection is refused."""
+        """All that a page sends to the browser, as text; or the status if the connection is refused.
+
+        Args:
+            path: of the page; the first one if empty.
+            headers: what the browser sends besides.
+            origin: where the page comes from; the address that is asked unless told otherwise.
+            token: against forged requests, which a cookie must match.
+            says_origin: whether the browser names the origin, as all do.
+        """
+        headers = dict(headers or {})
+        if says_origin and origin is None:
+            origin = f"http://{headers.get('Host', f'127.0.0.1:{self.port}')}"
         spoken = [name for name in ("streamlit", token) if name]
         try:
             with connect(
                 f"ws://127.0.0.1:{self.port}/_stcore/stream",
                 origin=origin,  # type: ignore[arg-type] # a NewType of str, for no use to us
-                additional_headers=dict(headers or {}),
+                additional_headers=headers,
                 subprotocols=spoken,  # type: ignore[arg-type] # likewise
                 max_size=None,
                 proxy=None,
                 open_timeout=10,
+                create_connection=_Visit,
             ) as stream:
                 asked = BackMsg()
                 asked.rerun_script.query_string = ""
