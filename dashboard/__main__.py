@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         access = dataclasses.replace(Access.from_environment(), **told)
         provider = _identity_provider()
         access.check_start(can_sign_in=bool(provider))
-        access, said = _with_own_origins(access, str(provider.get("redirect_uri", "")))
+        access, said = with_own_origins(access, str(provider.get("redirect_uri", "")))
         settings = Settings.from_environment()
     except UserError as error:
         print(f"Tuneboard does not start. {error}", file=sys.stderr)
@@ -66,7 +66,7 @@ def _identity_provider() -> dict[str, Any]:
     return {}
 
 
-def _with_own_origins(access: Access, redirect_uri: str) -> tuple[Access, str]:
+def with_own_origins(access: Access, redirect_uri: str) -> tuple[Access, str]:
     """The rules with the origins that the rest of the set-up names, and a line to print about that, if any.
 
     The address to which a provider sends people back is exactly the one under which their browsers have the dashboard.

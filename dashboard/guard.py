@@ -2,8 +2,8 @@
 
 Streamlit checks a token on uploads. This adds what it leaves open: the ``Host`` of every request (a foreign name that somebody
 made to point here is refused), the ``Origin`` of whatever names one (Streamlit compares names without ports, and would ask a
-server on the internet for this machine's address to judge a name it does not know), the proxy behind which users are known, the sign-in
-that only its pages ask for, and routes nobody needs here.
+server on the internet for this machine's address to judge a name it does not know), the proxy behind which users are known, the
+sign-in that only its pages ask for, and routes nobody needs here.
 """
 
 import hmac
@@ -52,7 +52,7 @@ def put_in_force() -> None:
 
 
 def middleware(access: Access) -> list[Middleware]:
-    """The guard of a server with these rules, outermost first."""
+    """What guards a server with these rules, outermost first."""
     rules: list[type[Rule]] = [AllowedHosts, SameOrigin, ShutRoutes]
     if access.control is AccessControl.PROXY:
         rules.append(TrustedProxy)

@@ -68,13 +68,7 @@ class Served:
                 return error.code, error.read().decode(errors="replace"), error.headers
 
     def page(
-        self,
-        path: str = "",
-        headers: Mapping[str, str] | None = None,
-        origin: str | None = None,
-        token: str | None = None,
-        *,
-        says_origin: bool = True,
+        self, path: str = "", headers: Mapping[str, str] | None = None, origin: str | None = None, token: str | None = None
     ) -> str | int:
         """All that a page sends to the browser, as text; or the status if the connection is refused.
 
@@ -83,23 +77,9 @@ class Served:
             headers: what the browser sends besides.
             origin: where the page comes from; the address that is asked unless told otherwise.
             token: against forged requests, which a cookie must match.
-            says_origin: whether the browser names the origin, as all do.
         """
-        headers = dict(headers or {})
-        if says_origin and origin is None:
-            origin = f"http://{headers.get('Host', f'127.0.0.1:{self.port}')}"
-        spoken = [name for name in ("streamlit", token) if name]
         try:
-            with connect(
-                f"ws://127.0.0.1:{self.port}/_stcore/stream",
-                origin=origin,  # type: ignore[arg-type] # a NewType of str, for no use to us
-                additional_headers=headers,
-                subprotocols=spoken,  # type: ignore[arg-type] # likewise
-                max_size=None,
-                proxy=None,
-                open_timeout=10,
-                create_connection=_Visit,
-            ) as stream:
+            with self._session(dict(headers or {}), origin or self._own_origin(headers), token) as stream:
                 asked = BackMsg()
                 asked.rerun_script.query_string = ""
                 asked.rerun_script.page_name = path
@@ -115,6 +95,30 @@ class Served:
                         return received.decode(errors="replace")
         except InvalidStatus as refused:
             return refused.response.status_code
+
+    def knock(self, headers: Mapping[str, str] | None = None, *, origin: str | None) -> int:
+        """The status with which a session of a page of this origin is opened (101) or refused; no page is asked for."""
+        try:
+            with self._session(dict(headers or {}), origin, None):
+                return 101
+        except InvalidStatus as refused:
+            return refused.response.status_code
+
+    def _own_origin(self, headers: Mapping[str, str] | None) -> str:
+        return f"http://{(headers or {}).get('Host', f'127.0.0.1:{self.port}')}"
+
+    def _session(self, headers: dict[str, str], origin: str | None, token: str | None) -> ClientConnection:
+        spoken = [name for name in ("streamlit", token) if name]
+        return connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            origin=origin,  # type: ignore[arg-type] # a NewType of str, for no use to us
+            additional_headers=headers,
+            subprotocols=spoken,  # type: ignore[arg-type] # likewise
+            max_size=None,
+            proxy=None,
+            open_timeout=_PATIENCE_S,
+            create_connection=_Visit,
+        )
 
 
 @contextmanager

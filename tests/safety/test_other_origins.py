@@ -2,11 +2,13 @@
 
 import http.client
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
+from core.access import Access
+from core.errors import ConfigError
+from dashboard.__main__ import with_own_origins
 from tests.safety.knocking import Served, serving
 from tests.safety.test_who_may_come_in import NAMES, SECRET, fill, from_proxy, letters
 
@@ -74,7 +76,7 @@ def strange_origins(port: int) -> list[str]:
 
 
 def test_no_page_of_another_origin_opens_a_session(alone: Served) -> None:
-    let_in = [origin for origin in strange_origins(alone.port) if alone.page(origin=origin) != 403]
+    let_in = [origin for origin in strange_origins(alone.port) if alone.knock(origin=origin) != 403]
 
     assert let_in == []
     assert letters(alone.page(origin=f"http://127.0.0.1:{alone.port}")) == {"ada", "ben", "nobody"}
@@ -84,12 +86,12 @@ def test_no_page_of_another_origin_opens_a_session(alone: Served) -> None:
 def test_the_dashboards_own_page_opens_a_session_under_each_of_its_names(alone: Served, name: str) -> None:
     host = {"Host": f"{name}:{alone.port}"}
 
-    assert letters(alone.page(headers=host, origin=f"http://{name.lower()}:{alone.port}"))
-    assert alone.page(headers=host, origin=f"http://127.0.0.1:{alone.port}") == 403
+    assert alone.knock(host, origin=f"http://{name.lower()}:{alone.port}") == 101
+    assert alone.knock(host, origin=f"http://127.0.0.1:{alone.port}") == 403
 
 
 def test_a_session_without_an_origin_is_refused_because_every_browser_names_one(alone: Served) -> None:
-    assert alone.page(origin=None, says_origin=False) == 403
+    assert alone.knock(origin=None) == 403
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
@@ -148,7 +150,7 @@ def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_the_configured_proxys_pages_open_a_session(behind_proxy: Served, host: str, origin: str) -> None:
     headers = from_proxy("ada@example.org") | {"Host": host}
 
-    assert letters(behind_proxy.page(headers=headers, origin=origin)) == {"ada"}
+    assert behind_proxy.knock(headers, origin=origin) == 101
 
 
 def test_no_page_under_a_wildcard_opens_a_session(behind_proxy: Served) -> None:
@@ -163,45 +165,44 @@ def test_no_page_under_a_wildcard_opens_a_session(behind_proxy: Served) -> None:
     for host in ("127.0.0.1:8501", "desk.example.org"):
         same = f"http://{host}"
         headers = from_proxy("ada@example.org") | {"Host": host}
-        let_in = [one for one in sorted(origins - {same, f"{same}:80"}) if behind_proxy.page(headers=headers, origin=one) != 403]
+        let_in = [one for one in sorted(origins - {same, f"{same}:80"}) if behind_proxy.knock(headers, origin=one) != 403]
         assert let_in == []
 
 
-def test_a_pattern_of_names_is_told_to_give_no_origins(tmp_path: Path) -> None:
-    fill(tmp_path)
-    told = {"TUNEBOARD_ACCESS": "proxy", "TUNEBOARD_USER_HEADER": "X-Forwarded-User", "TUNEBOARD_PROXY_SECRET": SECRET}
-    with serving(tmp_path, COMMAND, TUNEBOARD_ALLOWED_HOSTS="*.example.org,127.0.0.1", **told, **NAMES) as server:
-        headers = from_proxy("ada@example.org") | {"Host": "a.example.org"}
-        assert server.page(headers=headers, origin="https://a.example.org") == 403
-        assert letters(server.page(headers=headers, origin="http://a.example.org")) == {"ada"}, "its own origin"
+def test_a_page_behind_the_configured_proxy_shows_what_is_there(behind_proxy: Served) -> None:
+    headers = from_proxy("ada@example.org") | {"Host": "tuneboard.example.org"}
 
-    (line,) = [one for one in server.log.read_text().splitlines() if "TUNEBOARD_ALLOWED_ORIGINS" in one]
-    assert "*.example.org" in line
+    assert letters(behind_proxy.page(headers=headers, origin="https://tuneboard.example.org")) == {"ada"}
 
 
-def test_a_proxys_plain_name_in_the_older_setting_stands_for_its_https_address(tmp_path: Path) -> None:
-    fill(tmp_path)
-    told = {"TUNEBOARD_ACCESS": "proxy", "TUNEBOARD_USER_HEADER": "X-Forwarded-User", "TUNEBOARD_PROXY_SECRET": SECRET}
-    with serving(tmp_path, COMMAND, TUNEBOARD_ALLOWED_HOSTS="tuneboard.example.org,127.0.0.1", **told, **NAMES) as server:
-        headers = from_proxy("ada@example.org") | {"Host": "tuneboard.example.org"}
-        assert letters(server.page(headers=headers, origin="https://tuneboard.example.org")) == {"ada"}
-        assert server.page(headers=headers, origin="https://tuneboard.example.org:8443") == 403
-
-    assert "https://tuneboard.example.org" in next(
-        one for one in server.log.read_text().splitlines() if "TUNEBOARD_ALLOWED_ORIGINS" in one
-    )
+BEHIND_PROXY = {"TUNEBOARD_ACCESS": "proxy", "TUNEBOARD_USERS": "*", "TUNEBOARD_USER_HEADER": "X"}
 
 
-def test_the_providers_return_address_is_an_origin_of_the_dashboard(tmp_path: Path) -> None:
-    fill(tmp_path)
-    (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(
-        f'[auth]\nredirect_uri = "https://tuneboard.example.org/oauth2callback"\ncookie_secret = "{SECRET}"\nclient_id = "x"\n'
-        'client_secret = "y"\nserver_metadata_url = "http://127.0.0.1:9/.well-known/openid-configuration"\n'
-    )
-    with serving(
-        tmp_path, COMMAND, TUNEBOARD_ACCESS="oidc", TUNEBOARD_ALLOWED_HOSTS="tuneboard.example.org,127.0.0.1", **NAMES
-    ) as server:
-        headers = {"Host": "tuneboard.example.org"}
-        assert "Sign in" in str(server.page(headers=headers, origin="https://tuneboard.example.org"))
-        assert server.page(headers=headers, origin="https://tuneboard.example.org:8443") == 403
+@pytest.mark.parametrize(
+    ("variables", "redirect_uri", "origins"),
+    [
+        (BEHIND_PROXY | {"TUNEBOARD_ALLOWED_HOSTS": "*.example.org"}, "", []),
+        (BEHIND_PROXY | {"TUNEBOARD_ALLOWED_HOSTS": "a.example,*.b.example,127.0.0.1"}, "", ["https://a.example"]),
+        (BEHIND_PROXY | {"TUNEBOARD_ALLOWED_HOSTS": "a.example", "TUNEBOARD_ALLOWED_ORIGINS": "http://c.example:81"}, "",
+         ["http://c.example:81"]),
+        ({"TUNEBOARD_ALLOWED_HOSTS": "a.example"}, "", []),
+        ({"TUNEBOARD_ALLOWED_HOSTS": "*.b.example"}, "https://a.example/oauth2callback", []),
+        ({"TUNEBOARD_ACCESS": "oidc"}, "https://a.example/oauth2callback", ["https://a.example"]),
+        ({"TUNEBOARD_ACCESS": "oidc"}, "https://a.example:8443/oauth2callback", ["https://a.example:8443"]),
+    ],
+)  # fmt: skip
+def test_older_settings_stand_for_one_exact_origin_and_patterns_for_none(
+    variables: dict[str, str], redirect_uri: str, origins: list[str]
+) -> None:
+    access, said = with_own_origins(Access.from_environment(variables), redirect_uri)
+
+    assert [str(origin) for origin in access.allowed_origins] == origins
+    patterns = [name for name in access.allowed_hosts if "*" in name]
+    assert all(name in said for name in patterns)
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example.org", "tuneboard.example.org", "https://a.example/path", "null"])
+def test_a_configured_origin_that_is_not_exact_stops_the_start(origin: str) -> None:
+    with pytest.raises(ConfigError, match=r"TUNEBOARD_ALLOWED_ORIGINS.*such as https://tuneboard.example.org"):
+        Access.from_environment({"TUNEBOARD_ALLOWED_ORIGINS": f"https://a.example,{origin}"})
