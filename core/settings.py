@@ -102,6 +102,11 @@ class Settings:
         """The file whose lock makes one process the owner of the queue."""
         return self.home / "queue.lock"
 
+    @property
+    def versions_lock(self) -> Path:
+        """The file whose lock is held while a version of a data set is numbered and entered."""
+        return self.home / "versions.lock"
+
 
 VARIABLES = {
     "TUNEBOARD_HOME": "home",
