@@ -90,6 +90,8 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
         "server.enableXsrfProtection": True,
         "server.enableAgentApi": False,
         "server.enableStaticServing": False,
+        # Streamlit's own CSV files, a button above every table, do not guard formulas; ours beside them do.
+        "client.disableDataExport": True,
         "browser.gatherUsageStats": False,
         # Streamlit prints this name; without one, it would ask a server on the internet for this machine's address.
         "browser.serverAddress": access.shown_as,

@@ -111,6 +111,19 @@ def test_whatever_is_shown_as_markdown_is_ours_or_escaped(path: Path) -> None:
     )
 
 
+TABLE_WRITERS = {"core/datasets/exporting.py", "dashboard/downloads.py"}
+"""The only modules that write tables as text, each behind ``core.datasets.formula_guard``."""
+
+
+def test_tables_leave_through_the_formula_guard_only() -> None:
+    for path in MODULES:
+        module = str(path.relative_to(ROOT))
+        source = path.read_text(encoding="utf-8")
+        writes = [name for name in ("to_csv", "csv.writer", "DictWriter", "to_excel", "Workbook(") if name in source]
+        assert not writes or module in TABLE_WRITERS, f"{module} uses {writes}; call dashboard.downloads.csv_bytes instead"
+        assert module not in TABLE_WRITERS or "guarded(" in source or "map(guarded)" in source
+
+
 def is_constant(value: ast.expr | None, wanted: bool) -> bool:
     return isinstance(value, ast.Constant) and value.value is wanted
 
