@@ -1,7 +1,9 @@
 """Starts the dashboard: ``python -m dashboard`` from the root of the repository, which is what ``make run`` does."""
 
 import argparse
+import asyncio
 import dataclasses
+import logging
 import os
 import sys
 import threading
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit.auth_util import is_authlib_installed
 
 from core.access import Access, AccessControl
@@ -20,10 +23,14 @@ from core.errors import UserError
 from core.origins import parse_origin
 from core.settings import Settings
 from dashboard import guard
+from dashboard.upload_limits import UploadLimits
 
 APP = Path(__file__).resolve().parent / "app.py"
 
 _SHORTEST_SECRET = 24
+_PRUNE_EVERY_S = 3600.0
+
+_log = logging.getLogger("tuneboard.server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,15 +108,29 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
     async def opened(_: st.App) -> AsyncIterator[None]:
         from dashboard import state  # its caches belong to a server, so there has to be one first
 
+        pruning = asyncio.create_task(_prune_uploads(settings), name="prune-uploads")
         with suppress(UserError):  # the pages say why it cannot be opened
             state.whole_workspace(settings)  # runs that wait go on though nobody opens a page
         if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
             threading.Thread(target=webbrowser.open, args=(f"http://{access.shown_as}:{access.port}",), daemon=True).start()
         yield
+        pruning.cancel()
 
     guard.put_in_force()
-    app = st.App(APP, middleware=guard.middleware(access), lifespan=opened)
+    app = st.App(APP, middleware=[*guard.middleware(access), Middleware(UploadLimits, settings=settings)], lifespan=opened)
     app.run(config=options)
+
+
+async def _prune_uploads(settings: Settings) -> None:
+    """Remove forgotten uploads now and every hour."""
+    from dashboard import uploads  # like the state it stands on, it belongs to a server
+
+    while True:
+        try:
+            await asyncio.to_thread(uploads.prune, settings.uploads_folder)
+        except OSError as error:
+            _log.warning("Uploads that nobody used could not be removed: %s", error.strerror)
+        await asyncio.sleep(_PRUNE_EVERY_S)
 
 
 if __name__ == "__main__":

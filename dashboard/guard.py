@@ -145,7 +145,7 @@ class SameOrigin(Rule):
         if all(site in _PAGE_SITES for site in sites):
             return None
         # Anybody may link to a page of the dashboard, and a provider leads back to one; nobody embeds or sends anything.
-        if not _is_below(_path(request), _FILES) and request.scope.get("method") in _SAFE_METHODS:
+        if not _is_below(path_of(request.scope), _FILES) and request.scope.get("method") in _SAFE_METHODS:
             return None
         return refusal
 
@@ -171,7 +171,7 @@ class ShutRoutes(Rule):
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
         """Look at the path."""
-        return Refusal("There is nothing here.", 404) if _is_below(_path(request), SHUT_ROUTES) else None
+        return Refusal("There is nothing here.", 404) if _is_below(path_of(request.scope), SHUT_ROUTES) else None
 
 
 class TrustedProxy(Rule):
@@ -198,7 +198,7 @@ class SignedIn(Rule):
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
         """Look at the cookie where it is needed."""
-        path = _path(request)
+        path = path_of(request.scope)
         if path in _OPEN_TO_ALL or not _is_below(path, _FILES):
             return None
         claims = claims_of(request.cookies)
@@ -211,9 +211,9 @@ class SignedIn(Rule):
         return None
 
 
-def _path(request: HTTPConnection) -> str:
+def path_of(scope: Scope) -> str:
     """The path below the folder of the address that Streamlit was told to serve under, if any."""
-    path: str = request.scope["path"]
+    path: str = scope["path"]
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return path.removeprefix(f"/{base}") if base and f"{path}/".startswith(f"/{base}/") else path
 

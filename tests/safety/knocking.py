@@ -104,6 +104,21 @@ class Served:
         except InvalidStatus as refused:
             return refused.response.status_code
 
+    @contextmanager
+    def session_id(self) -> Iterator[str]:
+        """A session that stays open; its id, which a browser learns with its first page."""
+        with self._session({}, self._own_origin(None), None) as stream:
+            asked = BackMsg()
+            asked.rerun_script.query_string = ""
+            stream.send(asked.SerializeToString())
+            while True:
+                message = stream.recv(timeout=_PATIENCE_S)
+                assert isinstance(message, bytes)
+                told = ForwardMsg.FromString(message)
+                if told.WhichOneof("type") == "new_session":
+                    yield told.new_session.initialize.session_id
+                    return
+
     def _own_origin(self, headers: Mapping[str, str] | None) -> str:
         return f"http://{(headers or {}).get('Host', f'127.0.0.1:{self.port}')}"
 
