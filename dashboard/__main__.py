@@ -22,7 +22,7 @@ from core.access import Access, AccessControl
 from core.errors import UserError
 from core.origins import parse_origin
 from core.settings import Settings
-from dashboard import guard
+from dashboard import connections, guard
 from dashboard.upload_limits import UploadLimits
 
 APP = Path(__file__).resolve().parent / "app.py"
@@ -117,6 +117,7 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
         pruning.cancel()
 
     guard.put_in_force()
+    connections.prepare()
     app = st.App(APP, middleware=[*guard.middleware(access), Middleware(UploadLimits, settings=settings)], lifespan=opened)
     app.run(config=options)
 

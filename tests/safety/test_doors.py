@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import __main__ as start
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = sorted((ROOT / "dashboard").rglob("*.py"))
 MODULES = sorted([*SCREENS, *(ROOT / "core").rglob("*.py")])
@@ -122,6 +124,19 @@ def test_tables_leave_through_the_formula_guard_only() -> None:
         writes = [name for name in ("to_csv", "csv.writer", "DictWriter", "to_excel", "Workbook(") if name in source]
         assert not writes or module in TABLE_WRITERS, f"{module} uses {writes}; call dashboard.downloads.csv_bytes instead"
         assert module not in TABLE_WRITERS or "guarded(" in source or "map(guarded)" in source
+
+
+def test_tables_on_pages_have_no_export_of_streamlits_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes CSV files in the browser, without the guard."""
+    started: dict[str, object] = {}
+    monkeypatch.setattr(start.st.App, "run", lambda _, config: started.update(config))
+    monkeypatch.setattr(start.guard, "put_in_force", lambda: None)
+    monkeypatch.setattr(start.connections, "prepare", lambda: None)
+    monkeypatch.chdir(tmp_path)
+
+    assert start.main(["--headless"]) == 0
+
+    assert started["client.disableDataExport"] is True
 
 
 def is_constant(value: ast.expr | None, wanted: bool) -> bool:
