@@ -1,8 +1,11 @@
-"""What people may call data sets, runs and tags."""
+"""What people may call data sets, runs and tags, and in which form their own names are compared."""
+
+import unicodedata
 
 from core.errors import UserError
 
 LONGEST_NAME = 120
+_LONGEST_OF_A_PERSON = 320
 
 
 def clean_name(name: str, kind: type[UserError]) -> str:
@@ -21,3 +24,22 @@ def clean_name(name: str, kind: type[UserError]) -> str:
     if len(cleaned) > LONGEST_NAME:
         raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are kept. Choose a shorter one.")
     return cleaned
+
+
+def folded_name(name: str) -> str | None:
+    """A person's name in the one form in which names are compared; None for what is no name or could be taken for another one.
+
+    Some letters beyond ASCII become ASCII letters when they are made small or compatible: the Kelvin sign becomes k, a full-width
+    a becomes a. Whoever has such a name would be let in as somebody else, so it is nobody's.
+    """
+    name = name.strip()
+    if not name or len(name) > _LONGEST_OF_A_PERSON or not name.isprintable():
+        return None
+    for letter in name:  # before anything is normalized: NFC alone makes a K of the Kelvin sign
+        if not letter.isascii() and _has_ascii(letter.lower() + unicodedata.normalize("NFKC", letter)):
+            return None
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def _has_ascii(text: str) -> bool:
+    return any(letter.isascii() for letter in text)

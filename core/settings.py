@@ -21,6 +21,8 @@ class Settings:
         database_url: SQLAlchemy URL of the catalogue; empty for SQLite inside ``home``. What is opened is told by
             ``core.runs.database.url_of``.
         max_upload_mib: largest file that is accepted, in MiB.
+        max_session_files: most files one open page may have uploaded at a time.
+        max_session_mib: most MiB one open page may have uploaded at a time; 0 means three files of the largest size.
         max_rows: most rows one data set may have.
         max_text_characters: longest text of a row, in characters; a longer one is set aside at import.
         max_labels: most labels one data set may have.
@@ -38,6 +40,8 @@ class Settings:
     home: Path
     database_url: str = ""
     max_upload_mib: int = 200
+    max_session_files: int = 50
+    max_session_mib: int = 0
     max_rows: int = 2_000_000
     max_text_characters: int = 1_000_000
     max_labels: int = 1000
@@ -64,6 +68,8 @@ class Settings:
             home=home,
             database_url=environ.get("TUNEBOARD_DATABASE_URL", ""),
             max_upload_mib=whole_number(environ, "TUNEBOARD_MAX_UPLOAD_MIB", cls.max_upload_mib, minimum=1),
+            max_session_files=whole_number(environ, "TUNEBOARD_MAX_SESSION_FILES", cls.max_session_files, minimum=1),
+            max_session_mib=whole_number(environ, "TUNEBOARD_MAX_SESSION_MIB", cls.max_session_mib, minimum=0),
             max_rows=whole_number(environ, "TUNEBOARD_MAX_ROWS", cls.max_rows, minimum=1),
             max_text_characters=whole_number(environ, "TUNEBOARD_MAX_TEXT_CHARACTERS", cls.max_text_characters, minimum=1),
             max_labels=whole_number(environ, "TUNEBOARD_MAX_LABELS", cls.max_labels, minimum=2),
@@ -82,6 +88,11 @@ class Settings:
     def import_limits(self) -> dict[str, int]:
         """What ``core.datasets.importing.prepare`` is told of limits."""
         return {"max_rows": self.max_rows, "max_text_characters": self.max_text_characters, "max_labels": self.max_labels}
+
+    @property
+    def max_session_bytes(self) -> int:
+        """What one open page may have uploaded at a time: a training, a validation and a test file unless told otherwise."""
+        return (self.max_session_mib or 3 * self.max_upload_mib) * 1024 * 1024
 
     @property
     def datasets_folder(self) -> Path:
@@ -123,11 +134,18 @@ class Settings:
         """The file whose lock makes one process the owner of the queue."""
         return self.home / "queue.lock"
 
+    @property
+    def versions_lock(self) -> Path:
+        """The file whose lock is held while a version of a data set is numbered and entered."""
+        return self.home / "versions.lock"
+
 
 VARIABLES = {
     "TUNEBOARD_HOME": "home",
     "TUNEBOARD_DATABASE_URL": "database_url",
     "TUNEBOARD_MAX_UPLOAD_MIB": "max_upload_mib",
+    "TUNEBOARD_MAX_SESSION_FILES": "max_session_files",
+    "TUNEBOARD_MAX_SESSION_MIB": "max_session_mib",
     "TUNEBOARD_MAX_ROWS": "max_rows",
     "TUNEBOARD_MAX_TEXT_CHARACTERS": "max_text_characters",
     "TUNEBOARD_MAX_LABELS": "max_labels",

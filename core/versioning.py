@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.errors import NotFoundError
+from filelock import FileLock, Timeout
+
+from core.errors import DatasetError, NotFoundError
 from core.files.text_patterns import VERSION_NUMBER
 from core.files.trash import remove_folder
 from core.names import LONGEST_NAME
@@ -24,6 +26,9 @@ if TYPE_CHECKING:  # pandas takes half a second to import
     from core.datasets.versions import Draft
 
 _LONGEST_CHANGE = 500
+
+PATIENCE_S = 120.0
+"""How long a version waits for another one of the workspace to be saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,33 +60,40 @@ def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> Datas
         name: what people call it; the parent's name with the number of the version if not given. One that is taken gets a number.
 
     Raises:
-        DatasetError: the repairs change nothing.
+        DatasetError: the repairs change nothing, or others save versions all the time.
         NotFoundError: the parent was deleted meanwhile.
     """
     from core.datasets.versions import write_version
 
-    parent = workspace.dataset_record(made.parent.id)
-    number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
-    folder = new_folder(workspace.settings.datasets_folder)
     try:
-        dataset = write_version(made, folder, version=number)
-        return workspace.store.add_dataset(
-            DatasetRecord(
-                id=folder.name,
-                name=name or name_of_version(parent.name, number),
-                task=dataset.task,
-                num_examples=sum(dataset.num_examples.values()),
-                num_labels=len(dataset.labels),
-                content_hash=dataset.content_hash,
-                created_at=datetime.now(UTC),
-                parent_id=parent.id,
-                change=_cut(made.line),
-                owner=parent.owner,
-            )
-        )
-    except BaseException:
-        remove_folder(folder)
-        raise
+        # From looking for the highest number to entering the next one: two who save at once must not find the same.
+        with FileLock(workspace.settings.versions_lock, timeout=PATIENCE_S):
+            parent = workspace.dataset_record(made.parent.id)
+            number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
+            folder = new_folder(workspace.settings.datasets_folder)
+            try:
+                dataset = write_version(made, folder, version=number)
+                return workspace.store.add_dataset(
+                    DatasetRecord(
+                        id=folder.name,
+                        name=name or name_of_version(parent.name, number),
+                        task=dataset.task,
+                        num_examples=sum(dataset.num_examples.values()),
+                        num_labels=len(dataset.labels),
+                        content_hash=dataset.content_hash,
+                        created_at=datetime.now(UTC),
+                        parent_id=parent.id,
+                        change=_cut(made.line),
+                        owner=parent.owner,
+                    )
+                )
+            except BaseException:
+                remove_folder(folder)
+                raise
+    except Timeout:
+        raise DatasetError(
+            f"Another version is being saved in this workspace and was not done after {PATIENCE_S:g} seconds. Save again."
+        ) from None
 
 
 def versions(workspace: Workspace, dataset_id: str) -> list[Version]:

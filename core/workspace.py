@@ -28,7 +28,7 @@ from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir
 from core.runs.run_lists import RunLists
 from core.settings import Settings
-from core.work_folders import sweep
+from core.work_folders import sweep as sweep_work
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
     from core.datasets.dataset import Dataset
@@ -56,7 +56,7 @@ class Workspace:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
         """
         make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
-        sweep(settings.work_folder)
+        sweep_work(settings.work_folder)
         self.settings = settings
         self.catalogue = LastingCatalogue(settings)
         self.store = self.catalogue.store

@@ -1,7 +1,9 @@
 """Starts the dashboard: ``python -m dashboard`` from the root of the repository, which is what ``make run`` does."""
 
 import argparse
+import asyncio
 import dataclasses
+import logging
 import os
 import sys
 import threading
@@ -10,19 +12,25 @@ import webbrowser
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.auth_util import is_authlib_installed
 
-from core.access import LOCAL_NAMES, Access, AccessControl
+from core.access import Access, AccessControl
 from core.errors import UserError
+from core.origins import parse_origin
 from core.settings import Settings
-from dashboard import guard
+from dashboard import connections, guard
+from dashboard.upload_limits import UploadLimits
 
 APP = Path(__file__).resolve().parent / "app.py"
 
 _SHORTEST_SECRET = 24
+_PRUNE_EVERY_S = 3600.0
+
+_log = logging.getLogger("tuneboard.server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,17 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         told = {name: value for name, value in (("address", given.address), ("port", given.port)) if value is not None}
         access = dataclasses.replace(Access.from_environment(), **told)
-        access.check_start(can_sign_in=_can_sign_in())
+        provider = _identity_provider()
+        access.check_start(can_sign_in=bool(provider))
+        access, said = with_own_origins(access, str(provider.get("redirect_uri", "")))
         settings = Settings.from_environment()
     except UserError as error:
         print(f"Tuneboard does not start. {error}", file=sys.stderr)
         return 2
+    if said:
+        print(said, file=sys.stderr)
     _serve(access, settings, is_headless=given.headless)
     return 0
 
 
-def _can_sign_in() -> bool:
-    """Whether Streamlit has an identity provider, and what it needs to talk to one."""
+def _identity_provider() -> dict[str, Any]:
+    """The ``[auth]`` section that Streamlit signs people in by; empty unless it and what talks to the provider are there."""
     for folder in (Path.cwd(), Path.home()):
         try:
             secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text(encoding="utf-8"))
@@ -57,41 +69,69 @@ def _can_sign_in() -> bool:
             continue
         auth = secrets.get("auth")
         if isinstance(auth, dict) and auth.get("redirect_uri") and len(str(auth.get("cookie_secret", ""))) >= _SHORTEST_SECRET:
-            return is_authlib_installed()
-    return False
+            return auth if is_authlib_installed() else {}
+    return {}
+
+
+def with_own_origins(access: Access, redirect_uri: str) -> tuple[Access, str]:
+    """The rules with the origins that the rest of the set-up names, and a line to print about that, if any.
+
+    The address to which a provider sends people back is exactly the one under which their browsers have the dashboard.
+    """
+    scheme, _, rest = redirect_uri.partition("://")
+    origin = parse_origin(f"{scheme}://{rest.partition('/')[0]}") if access.control is AccessControl.OIDC else None
+    if origin is not None:
+        access = dataclasses.replace(access, allowed_origins=tuple(dict.fromkeys([*access.allowed_origins, origin])))
+    return access.with_proxy_origins()
 
 
 def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
     # The address a connection comes from must be the proxy's own, not one that a header claims.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    name = "127.0.0.1" if set(access.allowed_hosts) <= set(LOCAL_NAMES) else access.allowed_hosts[0]
     options = {
         "server.address": access.address,
         "server.port": access.port,
-        "server.allowedHosts": list(access.allowed_hosts),
+        "server.allowedHosts": list(access.host_names),
         "server.maxUploadSize": settings.max_upload_mib,
         "server.enableCORS": True,
         "server.enableXsrfProtection": True,
         "server.enableAgentApi": False,
         "server.enableStaticServing": False,
+        # Streamlit's own CSV files, a button above every table, do not guard formulas; ours beside them do.
+        "client.disableDataExport": True,
         "browser.gatherUsageStats": False,
         # Streamlit prints this name; without one, it would ask a server on the internet for this machine's address.
-        "browser.serverAddress": name,
+        "browser.serverAddress": access.shown_as,
     }
 
     @asynccontextmanager
     async def opened(_: st.App) -> AsyncIterator[None]:
         from dashboard import state  # its caches belong to a server, so there has to be one first
 
+        pruning = asyncio.create_task(_prune_uploads(settings), name="prune-uploads")
         with suppress(UserError):  # the pages say why it cannot be opened
             state.whole_workspace(settings)  # runs that wait go on though nobody opens a page
         if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
-            threading.Thread(target=webbrowser.open, args=(f"http://{name}:{access.port}",), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(f"http://{access.shown_as}:{access.port}",), daemon=True).start()
         yield
+        pruning.cancel()
 
     guard.put_in_force()
-    app = st.App(APP, middleware=[Middleware(guard.Guard, access=access)], lifespan=opened)
+    connections.prepare()
+    app = st.App(APP, middleware=[*guard.middleware(access), Middleware(UploadLimits, settings=settings)], lifespan=opened)
     app.run(config=options)
+
+
+async def _prune_uploads(settings: Settings) -> None:
+    """Remove forgotten uploads now and every hour."""
+    from dashboard import uploads  # like the state it stands on, it belongs to a server
+
+    while True:
+        try:
+            await asyncio.to_thread(uploads.prune, settings.uploads_folder)
+        except OSError as error:
+            _log.warning("Uploads that nobody used could not be removed: %s", error.strerror)
+        await asyncio.sleep(_PRUNE_EVERY_S)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def draw_upload() -> None:
         return
     st.session_state["data-upload-done"] = uploaded.file_id
     upload = uploads.keep(uploaded)
+    uploads.release(uploaded)
     st.session_state[IMPORT] = {"main": upload.id, "name": _name_from(upload.file_name)}
     st.rerun()
 
@@ -44,7 +45,11 @@ def draw_import() -> None:
     """The import at work."""
     going = st.session_state[IMPORT]
     upload = uploads.find(going["main"])
-    widgets.page_head("New data set", "Look whether the rows are read as you mean them. Nothing is kept until you save.")
+    widgets.page_head(
+        "New data set",
+        "Look whether the rows are read as you mean them. Until you save, the file waits in the workspace; it is deleted when "
+        "you save, go back or close this page, and after a day at the latest.",
+    )
     if st.button("Back to all data sets", icon=":material/arrow_back:", type="tertiary", key="import-back"):
         _leave()
         st.rerun()

@@ -1,14 +1,18 @@
 """What leaves the dashboard as a file: CSV that is safe to open in a spreadsheet, and JSON."""
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from core.datasets.exporting import guarded
+from core.datasets.formula_guard import guarded
 
-FORMULA_NOTE = "In CSV files, cells that start with = + - @ or a tab get a leading apostrophe, so that no spreadsheet runs them."
+FORMULA_NOTE = (
+    "In CSV and TSV files, whatever a spreadsheet could run as a formula gets an apostrophe in front: = + - @ at the start of a "
+    "cell, or after a semicolon, a tab or a line end in it."
+)
 
 
 def csv_bytes(table: pd.DataFrame, *, guard: bool = True) -> bytes:
@@ -23,7 +27,7 @@ def csv_bytes(table: pd.DataFrame, *, guard: bool = True) -> bytes:
     if guard:
         written = written.map(guarded)
         written.columns = [guarded(name) for name in written.columns]
-    return written.to_csv(index=False).encode("utf-8-sig", "surrogatepass")
+    return written.to_csv(index=False, quoting=csv.QUOTE_ALL).encode("utf-8-sig", "surrogatepass")
 
 
 def json_bytes(value: Mapping[str, Any] | Sequence[Any]) -> bytes:

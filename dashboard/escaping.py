@@ -2,7 +2,7 @@
 
 Most user text goes to ``st.text``, ``st.code`` and ``st.dataframe``, which show it as it is. The functions here are for the few
 places that read markdown (headings, messages, button labels), and for Plotly labels. Cells of a file that somebody opens in a
-spreadsheet are guarded where the file is written, in ``core.datasets.exporting``.
+spreadsheet are guarded where the file is written, in ``core.datasets.formula_guard``.
 """
 
 import html

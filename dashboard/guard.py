@@ -1,37 +1,40 @@
-"""What stands between the network and Streamlit: which requests are let through, and what every answer tells the browser.
+"""Which requests are let through from the network to Streamlit: one rule a middleware, each of which can refuse.
 
 Streamlit checks a token on uploads. This adds what it leaves open: the ``Host`` of every request (a foreign name that somebody
-made to point here is refused), the ``Origin`` of its WebSocket (Streamlit would ask a server on the internet for this machine's
-address to judge one it does not know), the proxy behind which users are known, routes nobody needs here, and headers that keep
-the browser from fetching anything from elsewhere.
+made to point here is refused), the ``Origin`` of whatever names one (Streamlit compares names without ports, and would ask a
+server on the internet for this machine's address to judge a name it does not know), the proxy behind which users are known, the
+sign-in that only its pages ask for, and routes nobody needs here.
 """
 
-import base64
-import hashlib
 import hmac
 import logging
-import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
-import streamlit
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.access import SECRET_HEADER, Access, AccessControl
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+from core.errors import UserError
+from core.origins import Origin, parse_host, parse_origin
+from dashboard.security_headers import SecurityHeaders
+from dashboard.signed_cookie import claims_of
 
 SHUT_ROUTES = ("/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check")
 """Streamlit's doors for programs: not needed here, and open to anybody who can reach the server."""
 
-_KEPT_BY_NOBODY = ("/media", "/_stcore/upload_file")
+_FILES = ("/_stcore", "/media", "/component", "/app/static")
+"""Below these lies whatever is not a page or part of Streamlit's own page."""
+
+_OPEN_TO_ALL = ("/_stcore/stream", "/_stcore/health", "/_stcore/host-config")
+"""What the page needs on which people sign in."""
+
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_PAGE_SITES = {"same-origin", "none"}
 _WEBSOCKET_POLICY_VIOLATION = 1008
-_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 _log = logging.getLogger("tuneboard.guard")
 _in_force = False
@@ -48,165 +51,172 @@ def put_in_force() -> None:
     _in_force = True
 
 
-class Guard:
-    """ASGI middleware that refuses what the rules do not let in, and adds headers to what they do."""
+def middleware(access: Access) -> list[Middleware]:
+    """What guards a server with these rules, outermost first."""
+    rules: list[type[Rule]] = [AllowedHosts, SameOrigin, ShutRoutes]
+    if access.control is AccessControl.PROXY:
+        rules.append(TrustedProxy)
+    if access.control is AccessControl.OIDC:
+        rules.append(SignedIn)
+    return [Middleware(SecurityHeaders), *(Middleware(rule, access=access) for rule in rules)]
 
-    def __init__(self, app: AsgiApp, access: Access) -> None:
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not let through.
+
+    Attributes:
+        reason: for whoever asked; the first line goes into the log.
+        status: of the answer.
+    """
+
+    reason: str
+    status: int = 403
+
+
+class Rule(ABC):
+    """ASGI middleware that refuses what one rule does not let in."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
-        self._hosts = frozenset(name.lower().rstrip(".") for name in access.allowed_hosts)
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in security_headers().items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        status, reason = self.verdict(scope)
-        if status != 200:
-            _log.warning("Refused a request (%d): %s", status, reason.partition("\n")[0])
-            await self._refuse(scope, send, status, reason)
+        refusal = self.objection(HTTPConnection(scope))
+        if refusal is None:
+            await self._app(self.passed_on(scope), receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                ours = {name for name, _ in self._headers}
-                kept = [(name, value) for name, value in message.get("headers", []) if name.lower() not in ours]
-                message["headers"] = [*kept, *self._headers, *self._freshness(scope["path"])]
-            await send(message)
-
-        await self._app(_as_same_origin(scope), receive, send_with_headers)
-
-    def verdict(self, scope: Scope) -> tuple[int, str]:
-        """Whether a request is let through.
-
-        Returns:
-            200, or the status to answer with, and why.
-        """
-        if not self._is_host_allowed(_values(scope, "host")):
-            return 403, (
-                "This address is not one the dashboard answers to.\n"
-                "Whoever runs it can add the name in the address bar to TUNEBOARD_ALLOWED_HOSTS."
-            )
-        if scope["type"] == "websocket" and not self._is_origin_ours(scope):
-            return 403, "Another site asked for this connection."
-        path = scope["path"]
-        if any(path == route or path.startswith(f"{route}/") for route in SHUT_ROUTES):
-            return 404, "There is nothing here."
-        if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
-            sites = _values(scope, "sec-fetch-site")
-            if sites and sites[0] not in {"same-origin", "none"}:
-                return 403, "Another site sent this request."
-        if self._access.control is AccessControl.PROXY:
-            return self._proxy_verdict(scope)
-        return 200, ""
-
-    def _proxy_verdict(self, scope: Scope) -> tuple[int, str]:
-        client = scope.get("client")
-        if not self._access.trusts_peer(client[0] if client else None):
-            return 403, "The dashboard is reached through its proxy only."
-        if self._access.proxy_secret:
-            sent = _values(scope, SECRET_HEADER)
-            if len(sent) != 1 or not hmac.compare_digest(sent[0].encode(), self._access.proxy_secret.encode()):
-                return 403, "The dashboard is reached through its proxy only."
-        named = _values(scope, self._access.user_header)
-        if len(named) != 1 or self._access.user(named[0]) is None:
-            return 403, "You are not one of those who may use this dashboard."
-        return 200, ""
-
-    def _is_host_allowed(self, sent: list[str]) -> bool:
-        """Whether a browser asked for a name that is ours; exactly one is sent, and what cannot be read is not ours."""
-        if len(sent) != 1:
-            return False
-        try:
-            parts = urlsplit(f"//{sent[0]}")
-            name, _ = parts.hostname, parts.port
-        except ValueError:
-            return False
-        if not name or "@" in sent[0] or parts.path or parts.query or parts.fragment:
-            return False
-        return self._is_ours(name)
-
-    def _is_origin_ours(self, scope: Scope) -> bool:
-        """Whether a page of this server asks for a WebSocket; programs other than browsers do not say where they are."""
-        sent = _values(scope, "origin")
-        if not sent:
-            return True
-        try:
-            origin, host = urlsplit(sent[0]), urlsplit(f"//{_values(scope, 'host')[0]}")
-            name, port = origin.hostname, origin.port
-        except ValueError:
-            return False
-        if len(sent) != 1 or origin.scheme not in {"http", "https"} or not name or not self._is_ours(name):
-            return False
-        # Another program of this machine that serves pages is another site; a proxy may leave out the port.
-        return name != host.hostname or host.port is None or port == host.port
-
-    def _is_ours(self, name: str) -> bool:
-        name = name.lower().rstrip(".")
-        return name in self._hosts or any(
-            pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[2:] for pattern in self._hosts
-        )
-
-    def _freshness(self, path: str) -> list[tuple[bytes, bytes]]:
-        return [(b"cache-control", b"no-store")] if path.startswith(_KEPT_BY_NOBODY) else []
-
-    async def _refuse(self, scope: Scope, send: Send, status: int, reason: str) -> None:
+        _log.warning("Refused a request (%d): %s", refusal.status, refusal.reason.partition("\n")[0])
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _WEBSOCKET_POLICY_VIOLATION, "reason": ""})
-            return
-        content = (b"content-type", b"text/plain; charset=utf-8")
-        await send({"type": "http.response.start", "status": status, "headers": [content, *self._headers]})
-        await send({"type": "http.response.body", "body": f"{reason}\n".encode()})
+        else:
+            await PlainTextResponse(f"{refusal.reason}\n", refusal.status)(scope, receive, send)
 
+    @abstractmethod
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Why a request is refused; None where it is let through."""
 
-def _as_same_origin(scope: Scope) -> Scope:
-    """A connection whose origin was found to be ours, said so that Streamlit sees it at once, without a look-up of its own."""
-    origin = _values(scope, "origin") if scope["type"] == "websocket" else []
-    if not origin:
+    def passed_on(self, scope: Scope) -> Scope:
+        """A request that is let through, as whatever comes next sees it."""
         return scope
-    kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
-    return {**scope, "headers": [*kept, (b"host", urlsplit(origin[0]).netloc.encode("latin-1"))]}
 
 
-def security_headers() -> dict[str, str]:
-    """What every answer tells the browser: fetch nothing from elsewhere, show this in nobody's frame, tell nobody where one was.
+class AllowedHosts(Rule):
+    """Browsers must have asked for a name that is ours.
 
-    The charts compile their drawing code in the browser, which needs ``unsafe-eval``; scripts in the page itself do not run, save
-    the one that Streamlit's page brings along, which is named by its hash.
+    Starlette's own middleware looks at the first of several ``Host`` headers only and cannot say what to do about a refusal.
     """
-    policy = {
-        "default-src": "'self'",
-        "script-src": f"'self' 'unsafe-eval' 'wasm-unsafe-eval' {_inline_scripts()}",
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
-        "media-src": "'self' data: blob:",
-        "font-src": "'self' data:",
-        "connect-src": "'self' data: blob:",
-        "worker-src": "'self' blob:",
-        "object-src": "'none'",
-        "frame-src": "'self'",
-        "frame-ancestors": "'none'",
-        "base-uri": "'self'",
-        "form-action": "'self'",
-    }
-    return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}".strip() for name, value in policy.items()),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    }
+
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Exactly one host is sent; what cannot be read is not ours."""
+        sent = request.headers.getlist("host")
+        asked = parse_host("http", sent[0]) if len(sent) == 1 else None
+        if asked is not None and self._is_ours(asked.name.rstrip(".")):
+            return None
+        return Refusal(
+            "This address is not one the dashboard answers to.\n"
+            "Whoever runs it can add the name in the address bar to TUNEBOARD_ALLOWED_HOSTS."
+        )
+
+    def _is_ours(self, name: str) -> bool:
+        return any(
+            name.endswith(known[1:]) and name != known[2:] if known.startswith("*.") else name == known
+            for known in self._access.host_names
+        )
 
 
-def _inline_scripts() -> str:
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    digests = [hashlib.sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(page)]
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+class SameOrigin(Rule):
+    """A page that asks must be of the dashboard's own origin, or of one that a proxy was configured to show it under.
+
+    Sessions (WebSockets) must say their origin, as those of all browsers do. Other requests of a page's own need not.
+    """
+
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Compare scheme, name and port together."""
+        refusal = Refusal("Another site sent this request.")
+        sent = request.headers.getlist("origin")
+        if (sent and self._own_origin(request) is None) or (not sent and request.scope["type"] == "websocket"):
+            return refusal
+        sites = request.headers.getlist("sec-fetch-site")
+        if all(site in _PAGE_SITES for site in sites):
+            return None
+        # Anybody may link to a page of the dashboard, and a provider leads back to one; nobody embeds or sends anything.
+        if not _is_below(path_of(request.scope), _FILES) and request.scope.get("method") in _SAFE_METHODS:
+            return None
+        return refusal
+
+    def passed_on(self, scope: Scope) -> Scope:
+        """Behind a proxy, ``Host`` as the browser has it, so that Streamlit sees its own page without a look-up."""
+        origin = self._own_origin(HTTPConnection(scope))
+        if origin is None or scope["type"] != "websocket":
+            return scope
+        kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
+        return {**scope, "headers": [*kept, (b"host", origin.host.encode("ascii"))]}
+
+    def _own_origin(self, request: HTTPConnection) -> Origin | None:
+        """The origin of the page that asks, if it is one and ours."""
+        sent = request.headers.getlist("origin")
+        origin = parse_origin(sent[0]) if len(sent) == 1 else None
+        scheme = {"ws": "http", "wss": "https"}.get(request.scope["scheme"], request.scope["scheme"])
+        own = parse_host(scheme, request.headers["host"])
+        return origin if origin is not None and (origin == own or origin in self._access.allowed_origins) else None
 
 
-def _values(scope: Scope, name: str) -> list[str]:
-    wanted = name.lower().encode()
-    return [value.decode("latin-1") for header, value in scope["headers"] if header.lower() == wanted]
+class ShutRoutes(Rule):
+    """Routes nobody needs here are not there."""
+
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Look at the path."""
+        return Refusal("There is nothing here.", 404) if _is_below(path_of(request.scope), SHUT_ROUTES) else None
+
+
+class TrustedProxy(Rule):
+    """Every request must come from the proxy and name exactly one user who may come in."""
+
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Look at where it comes from, at the secret, and at the user."""
+        access = self._access
+        by_others = Refusal("The dashboard is reached through its proxy only.")
+        if not access.trusts_peer(request.client.host if request.client else None):
+            return by_others
+        if access.proxy_secret:
+            sent = request.headers.getlist(SECRET_HEADER)
+            if len(sent) != 1 or not hmac.compare_digest(sent[0].encode(), access.proxy_secret.encode()):
+                return by_others
+        named = request.headers.getlist(access.user_header)
+        if len(named) != 1 or access.user(named[0]) is None:
+            return Refusal("You are not one of those who may use this dashboard.")
+        return None
+
+
+class SignedIn(Rule):
+    """Everything but the page, signing in and coming back from it needs the cookie of somebody who may come in."""
+
+    def objection(self, request: HTTPConnection) -> Refusal | None:
+        """Look at the cookie where it is needed."""
+        path = path_of(request.scope)
+        if path in _OPEN_TO_ALL or not _is_below(path, _FILES):
+            return None
+        claims = claims_of(request.cookies)
+        if not claims.get("is_logged_in"):
+            return Refusal("Sign in to the dashboard first.")
+        try:
+            self._access.user_of_claims(claims)
+        except UserError as error:
+            return Refusal(f"Access denied.\n{error}")
+        return None
+
+
+def path_of(scope: Scope) -> str:
+    """The path below the folder of the address that Streamlit was told to serve under, if any."""
+    path: str = scope["path"]
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.removeprefix(f"/{base}") if base and f"{path}/".startswith(f"/{base}/") else path
+
+
+def _is_below(path: str, routes: tuple[str, ...]) -> bool:
+    return any(path == route or path.startswith(f"{route}/") for route in routes)

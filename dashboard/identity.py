@@ -13,7 +13,7 @@ class NotSignedInError(UserError):
 
 
 def current_user() -> User | None:
-    """Who asks for this page, or nothing where nobody needs to sign in.
+    """Who asks for this page, or None where nobody needs to sign in.
 
     Raises:
         NotSignedInError: they have not signed in yet.
@@ -28,13 +28,7 @@ def current_user() -> User | None:
             "People have to sign in here, which holds only if the dashboard is started by 'make run' or 'python -m dashboard'. "
             "Stop this server and start it so."
         )
-    name = _name_from_proxy(access) if access.control is AccessControl.PROXY else _name_from_provider(access)
-    user = access.user(name)
-    if user is None:
-        raise UserError(
-            f"{name or 'Somebody without a name'} is not one of those who may use this dashboard. Ask whoever runs it."
-        )
-    return user
+    return _user_from_proxy(access) if access.control is AccessControl.PROXY else _user_from_provider(access)
 
 
 def draw_sign_in() -> None:
@@ -68,15 +62,15 @@ def _check_that_only_this_machine_is_served() -> None:
         )
 
 
-def _name_from_proxy(access: Access) -> str:
-    """The guard has checked the proxy and that it names exactly one user."""
-    return st.context.headers.get(access.user_header) or ""
+def _user_from_proxy(access: Access) -> User:
+    """The guard has checked the proxy and that it names exactly one user who may come in."""
+    user = access.user(st.context.headers.get(access.user_header) or "")
+    if user is None:
+        raise UserError("You are not one of those who may use this dashboard. Ask whoever runs it.")
+    return user
 
 
-def _name_from_provider(access: Access) -> str:
+def _user_from_provider(access: Access) -> User:
     if not st.user.is_logged_in:
         raise NotSignedInError("Nobody has signed in. Open the dashboard again and sign in.")
-    claims = st.user.to_dict()
-    if access.user_claim == "email" and claims.get("email_verified") is False:
-        raise UserError("The identity provider has not verified your e-mail address. Verify it there, then sign in again.")
-    return str(claims.get(access.user_claim) or "")
+    return access.user_of_claims(st.user.to_dict())

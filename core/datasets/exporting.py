@@ -20,6 +20,7 @@ import pandas as pd
 
 from core.datasets.comparing import plain
 from core.datasets.dataset import Dataset, cells_of_text
+from core.datasets.formula_guard import guarded
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import layout_of
 from core.errors import DatasetError
@@ -27,7 +28,6 @@ from core.files.text_patterns import NOT_IN_A_SHEET, TAB_OR_LINE_END
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MOST_SHEET_ROWS, _LONGEST_SHEET_CELL = 1_048_575, 32_767
 
 
@@ -116,11 +116,6 @@ def _with_further_columns(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 # --- formats ----------------------------------------------------------------------------------------------------------------
 
 
-def guarded(cell: Any) -> Any:
-    """A cell that no spreadsheet program runs as a formula: text that starts like one gets a leading apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
-
-
 def _as_text(cell: Any) -> str:
     """A cell of a table of text; lists become JSON."""
     if cell is None:
@@ -132,10 +127,9 @@ def _delimited(delimiter: str) -> Callable[[pd.DataFrame, bool], bytes]:
     def write(rows: pd.DataFrame, guard: bool) -> bytes:
         file = io.StringIO(newline="")
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow([guarded(name) if guard else name for name in rows.columns])
-        for row in rows.itertuples(index=False):
+        for row in [rows.columns, *rows.itertuples(index=False)]:
             cells = map(_as_text, row)
-            writer.writerow([guarded(cell) for cell in cells] if guard else list(cells))
+            writer.writerow([guarded(cell, separators=",") for cell in cells] if guard else list(cells))
         return file.getvalue().encode("utf-8-sig")
 
     return write

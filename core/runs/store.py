@@ -72,8 +72,9 @@ class Store:
         """Enter a data set; where its name is taken, it gets a number."""
         with self._change() as connection:
             connection.execute(datasets.delete().where(datasets.c.id == record.id))  # a rebuilding may have met its folder
-            name = self._view.free_name(connection, datasets, record.name)
-            record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
+            owner = record.owner or self._view.owner
+            name = self._view.free_name(connection, datasets, record.name, owner)
+            record = dataclasses.replace(record, name=name, owner=owner)
             connection.execute(datasets.insert().values(row_of_dataset(record)))
         return record
 
@@ -188,8 +189,9 @@ class Store:
         with self._change() as connection:
             self._view.find(connection, datasets, record.dataset_id)
             connection.execute(runs.delete().where(runs.c.id == record.id))  # a rebuilding may have met its folder
-            name = self._view.free_name(connection, runs, record.name)
-            record = dataclasses.replace(record, name=name, owner=record.owner or self._view.owner)
+            owner = record.owner or self._view.owner
+            name = self._view.free_name(connection, runs, record.name, owner)
+            record = dataclasses.replace(record, name=name, owner=owner)
             connection.execute(runs.insert().values(**row_of_run(record), queue_position=next_position(connection)))
         return record
 

@@ -45,10 +45,10 @@ class View:
         query = sa.select(table.c.id).where(table.c.name == name, table.c.owner.is_not_distinct_from(owner))
         return connection.execute(query.limit(1)).first() is not None
 
-    def free_name(self, connection: sa.Connection, table: sa.Table, name: str) -> str:
-        """The name, with a number if it is taken."""
+    def free_name(self, connection: sa.Connection, table: sa.Table, name: str, owner: str | None) -> str:
+        """The name, with a number if this owner has something of that name."""
         number, free = 1, name
-        while self.is_taken(connection, table, free, self.owner):
+        while self.is_taken(connection, table, free, owner):
             number += 1
             free = f"{name} ({number})"
         return free

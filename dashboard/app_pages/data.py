@@ -16,7 +16,6 @@ workspace = state.workspace()
 def draw_home() -> None:
     """The list of data sets, and the ways to add one."""
     widgets.page_head("Data", "Labelled text, read once and then frozen: a run always knows exactly what it learned from.")
-    uploads.prune()
     records = workspace.dataset_records()
     if records:
         draw_list(records)

@@ -1,14 +1,21 @@
 """Versions in a workspace, and the commands that make, list and export them."""
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from core import versioning
+from core.datasets import versions as written
+from core.datasets.dataset import Dataset
 from core.datasets.repairs import parse_step
+from core.errors import DatasetError
 from core.settings import Settings
 from core.workspace import Workspace
 
@@ -108,6 +115,44 @@ def test_deleting_a_parent_leaves_its_versions_whole(command: Command, tickets: 
     assert [entry["version"] for entry in left.changes] == [2, 3]
     fourth = versioning.save(workspace, versioning.draft(workspace, left.id, [parse_step("split_anew:seed=3")]))
     assert (fourth.name, workspace.dataset(fourth.id).version) == ("Mail v4", 4)
+    workspace.close()
+
+
+def test_two_tabs_that_save_at_once_make_versions_two_and_three(
+    command: Command, tickets: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("import", str(tickets), "--name", "Mail")
+    workspace = Workspace(settings)
+    parent = workspace.dataset_record("Mail").id
+    drafts = [versioning.draft(workspace, parent, [parse_step(step)]) for step in ("mask_personal_data", "strip_whitespace")]
+    both_write = threading.Barrier(2)
+    write = written.write_version
+
+    def write_when_the_other_does(*arguments: Any, **more: Any) -> Dataset:
+        with contextlib.suppress(threading.BrokenBarrierError):  # the other one is not let in meanwhile
+            both_write.wait(timeout=1.0)
+        return write(*arguments, **more)
+
+    monkeypatch.setattr(written, "write_version", write_when_the_other_does)
+    with ThreadPoolExecutor() as tabs:
+        made = list(tabs.map(lambda draft: versioning.save(workspace, draft), drafts))
+
+    assert sorted(record.name for record in made) == ["Mail v2", "Mail v3"]
+    assert sorted(version.dataset.version for version in versioning.versions(workspace, parent)) == [1, 2, 3]
+    workspace.close()
+
+
+def test_a_version_waits_no_longer_than_it_is_told_for_another_one(
+    command: Command, tickets: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("import", str(tickets), "--name", "Mail")
+    workspace = Workspace(settings)
+    draft = versioning.draft(workspace, "Mail", [parse_step("mask_personal_data")])
+    monkeypatch.setattr(versioning, "PATIENCE_S", 0.1)
+    with FileLock(settings.versions_lock), pytest.raises(DatasetError, match="Another version is being saved"):
+        versioning.save(workspace, draft)
+
+    assert versioning.save(workspace, draft).name == "Mail v2"
     workspace.close()
 
 

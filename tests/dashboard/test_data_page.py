@@ -185,9 +185,9 @@ def test_an_empty_name_is_refused_in_the_dialog(workspace: Workspace, open_dialo
 def test_uploads_nobody_used_are_removed_after_a_day(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.state.workspace", lambda: workspace)
     old = uploads.keep_sample("support_tickets.csv")
-    uploads.prune(now=old.path.parent.stat().st_mtime + 3600)
+    uploads.prune(workspace.settings.uploads_folder, now=old.path.parent.stat().st_mtime + 3600)
     assert uploads.find(old.id) is not None
-    uploads.prune(now=old.path.parent.stat().st_mtime + 25 * 3600)
+    uploads.prune(workspace.settings.uploads_folder, now=old.path.parent.stat().st_mtime + 25 * 3600)
     assert uploads.find(old.id) is None
 
 

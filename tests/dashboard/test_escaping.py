@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from core.datasets.exporting import guarded
+from core.datasets.formula_guard import guarded
 from dashboard.downloads import csv_bytes, file_stem, json_bytes
 from dashboard.escaping import distinct_plotly_texts, markdown_text, plotly_text
 
@@ -66,7 +66,7 @@ def test_long_labels_that_look_alike_once_shortened_stay_apart() -> None:
     assert len(set(distinct_plotly_texts([*labels, labels[0]]))) == 3
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\r=x"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\x00x", "＝x"])
 def test_a_cell_that_starts_like_a_formula_gets_an_apostrophe(cell: str) -> None:
     assert guarded(cell) == f"'{cell}"
 
@@ -79,7 +79,7 @@ def test_numbers_and_plain_text_stay_as_they_are_in_csv() -> None:
 def test_csv_guards_cells_and_headers_and_writes_lists_as_json() -> None:
     table = pd.DataFrame({"=head": ["=cmd()"], "labels": [["a", "é"]]})
     text = csv_bytes(table).decode("utf-8-sig")
-    assert text.splitlines()[0] == "'=head,labels"
+    assert text.splitlines()[0] == '"\'=head","labels"'
     assert "'=cmd()" in text
     assert json.loads(pd.read_csv(pd.io.common.StringIO(text))["labels"][0]) == ["a", "é"]
 
@@ -93,7 +93,7 @@ def test_without_the_guard_every_cell_comes_back_as_it_was() -> None:
 
 
 def test_csv_of_an_empty_table_still_has_its_header() -> None:
-    assert csv_bytes(pd.DataFrame(columns=["a", "b"])).decode("utf-8-sig").strip() == "a,b"
+    assert csv_bytes(pd.DataFrame(columns=["a", "b"])).decode("utf-8-sig").strip() == '"a","b"'
 
 
 def test_lone_surrogates_do_not_stop_a_download() -> None:

@@ -28,7 +28,7 @@ def test_a_full_disk_under_a_page_is_said_with_what_to_do(open_page: OpenPage, m
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somebody/s/text")
 
-    monkeypatch.setattr("dashboard.uploads.prune", fail)
+    monkeypatch.setattr(Workspace, "dataset_records", fail)
 
     app = open_page("data")
 

@@ -12,15 +12,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.http11 import Request
+from websockets.sync.client import ClientConnection, connect
 
 from core.settings import PROJECT_ROOT
 
 _PATIENCE_S = 40.0
+
+
+class _Visit(ClientConnection):
+    """A connection whose ``Host`` is the one it is told, where it is told one, and not another one beside it."""
+
+    def handshake(self, additional_headers: Any = None, *others: Any, **more: Any) -> None:
+        """Say hello."""
+        headers = dict(additional_headers or {})
+        host = headers.pop("Host", None)
+        say = self.protocol.connect
+
+        def connect() -> Request:
+            request = say()
+            if host is not None:
+                del request.headers["Host"]
+                request.headers["Host"] = host
+            return request
+
+        self.protocol.connect = connect  # type: ignore[method-assign]
+        super().handshake(headers, *others, **more)
 
 
 @dataclass(frozen=True)
@@ -39,7 +61,7 @@ class Served:
         """Status, text and headers of an answer."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=dict(headers or {}), method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
                 return answer.status, answer.read().decode(errors="replace"), answer.headers
         except urllib.error.HTTPError as error:
             with error:
@@ -48,18 +70,16 @@ class Served:
     def page(
         self, path: str = "", headers: Mapping[str, str] | None = None, origin: str | None = None, token: str | None = None
     ) -> str | int:
-        """All that a page sends to the browser, as text; or the status if the connection is refused."""
-        spoken = [name for name in ("streamlit", token) if name]
+        """All that a page sends to the browser, as text; or the status if the connection is refused.
+
+        Args:
+            path: of the page; the first one if empty.
+            headers: what the browser sends besides.
+            origin: where the page comes from; the address that is asked unless told otherwise.
+            token: against forged requests, which a cookie must match.
+        """
         try:
-            with connect(
-                f"ws://127.0.0.1:{self.port}/_stcore/stream",
-                origin=origin,  # type: ignore[arg-type] # a NewType of str, for no use to us
-                additional_headers=dict(headers or {}),
-                subprotocols=spoken,  # type: ignore[arg-type] # likewise
-                max_size=None,
-                proxy=None,
-                open_timeout=10,
-            ) as stream:
+            with self._session(dict(headers or {}), origin or self._own_origin(headers), token) as stream:
                 asked = BackMsg()
                 asked.rerun_script.query_string = ""
                 asked.rerun_script.page_name = path
@@ -75,6 +95,45 @@ class Served:
                         return received.decode(errors="replace")
         except InvalidStatus as refused:
             return refused.response.status_code
+
+    def knock(self, headers: Mapping[str, str] | None = None, *, origin: str | None) -> int:
+        """The status with which a session of a page of this origin is opened (101) or refused; no page is asked for."""
+        try:
+            with self._session(dict(headers or {}), origin, None):
+                return 101
+        except InvalidStatus as refused:
+            return refused.response.status_code
+
+    @contextmanager
+    def session_id(self) -> Iterator[str]:
+        """A session that stays open; its id, which a browser learns with its first page."""
+        with self._session({}, self._own_origin(None), None) as stream:
+            asked = BackMsg()
+            asked.rerun_script.query_string = ""
+            stream.send(asked.SerializeToString())
+            while True:
+                message = stream.recv(timeout=_PATIENCE_S)
+                assert isinstance(message, bytes)
+                told = ForwardMsg.FromString(message)
+                if told.WhichOneof("type") == "new_session":
+                    yield told.new_session.initialize.session_id
+                    return
+
+    def _own_origin(self, headers: Mapping[str, str] | None) -> str:
+        return f"http://{(headers or {}).get('Host', f'127.0.0.1:{self.port}')}"
+
+    def _session(self, headers: dict[str, str], origin: str | None, token: str | None) -> ClientConnection:
+        spoken = [name for name in ("streamlit", token) if name]
+        return connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            origin=origin,  # type: ignore[arg-type] # a NewType of str, for no use to us
+            additional_headers=headers,
+            subprotocols=spoken,  # type: ignore[arg-type] # likewise
+            max_size=None,
+            proxy=None,
+            open_timeout=_PATIENCE_S,
+            create_connection=_Visit,
+        )
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import __main__ as start
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = sorted((ROOT / "dashboard").rglob("*.py"))
 MODULES = sorted([*SCREENS, *(ROOT / "core").rglob("*.py")])
@@ -109,6 +111,32 @@ def test_whatever_is_shown_as_markdown_is_ours_or_escaped(path: Path) -> None:
         f"{module} shows these as markdown: {sorted(found)}. Pass what may hold a user's text through dashboard.escaping; what "
         "cannot goes into tests/safety/ours.txt."
     )
+
+
+TABLE_WRITERS = {"core/datasets/exporting.py", "dashboard/downloads.py"}
+"""The only modules that write tables as text, each behind ``core.datasets.formula_guard``."""
+
+
+def test_tables_leave_through_the_formula_guard_only() -> None:
+    for path in MODULES:
+        module = str(path.relative_to(ROOT))
+        source = path.read_text(encoding="utf-8")
+        writes = [name for name in ("to_csv", "csv.writer", "DictWriter", "to_excel", "Workbook(") if name in source]
+        assert not writes or module in TABLE_WRITERS, f"{module} uses {writes}; call dashboard.downloads.csv_bytes instead"
+        assert module not in TABLE_WRITERS or "guarded(" in source or "map(guarded)" in source
+
+
+def test_tables_on_pages_have_no_export_of_streamlits_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes CSV files in the browser, without the guard."""
+    started: dict[str, object] = {}
+    monkeypatch.setattr(start.st.App, "run", lambda _, config: started.update(config))
+    monkeypatch.setattr(start.guard, "put_in_force", lambda: None)
+    monkeypatch.setattr(start.connections, "prepare", lambda: None)
+    monkeypatch.chdir(tmp_path)
+
+    assert start.main(["--headless"]) == 0
+
+    assert started["client.disableDataExport"] is True
 
 
 def is_constant(value: ast.expr | None, wanted: bool) -> bool:

@@ -21,6 +21,7 @@ from tests.dashboard import made_workspace
 
 PLAN = ImportPlan(task="single_label", roles={"text": ("text",), "label": ("label",)})
 NUMBERS = [
+    "TUNEBOARD_MAX_SESSION_FILES", "TUNEBOARD_MAX_SESSION_MIB",
     "TUNEBOARD_MAX_UPLOAD_MIB", "TUNEBOARD_MAX_ROWS", "TUNEBOARD_MAX_TEXT_CHARACTERS", "TUNEBOARD_MAX_LABELS",
     "TUNEBOARD_MAX_QUEUE", "TUNEBOARD_MAX_RUNNING", "TUNEBOARD_MIN_FREE_MIB", "TUNEBOARD_MAX_RUN_HOURS", "TUNEBOARD_THREADS",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, generate_xsrf_token_string
 
-from core.access import SECRET_HEADER
+from core.access import SECRET_HEADER, Access, User
+from core.errors import ConfigError, UserError
 from core.runs.records import DatasetRecord
 from core.runs.store import Store
 from core.settings import PROJECT_ROOT
@@ -192,12 +194,8 @@ def with_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def signed_in(server: Served, secret: str = SECRET, **claims: object) -> str | int:
     """The first page for somebody whose browser holds a cookie with these claims."""
-    origin = f"http://127.0.0.1:{server.port}"
-    token = generate_xsrf_token_string()
-    payload = json.dumps({"origin": origin, "is_logged_in": True, **claims})
-    cookie = create_signed_value(secret, "_streamlit_user", payload).decode()
-    headers = {"Cookie": f"_streamlit_xsrf={token}; _streamlit_user={cookie}"}
-    return server.page(headers=headers, origin=origin, token=token)
+    headers = cookies(server, secret, **claims)
+    return server.page(headers={"Cookie": headers["Cookie"]}, token=headers["X-Xsrftoken"])
 
 
 def test_who_has_not_signed_in_is_asked_to(with_provider: Served) -> None:
@@ -232,3 +230,91 @@ def test_a_cookie_that_somebody_else_signed_counts_for_nothing(with_provider: Se
     page = signed_in(with_provider, secret="another-secret-of-some-length", email="ada@example.org", email_verified=True)
 
     assert letters(page) == set()
+
+
+FILES = [
+    ("PUT", "/_stcore/upload_file/a/b"),
+    ("DELETE", "/_stcore/upload_file/a/b"),
+    ("GET", "/media/nothing"),
+    ("GET", "/component/nothing"),
+    ("GET", "/_stcore/bidi-components/nothing"),
+]
+
+
+def cookies(server: Served, secret: str = SECRET, **claims: object) -> dict[str, str]:
+    """What the browser of somebody with these claims sends along."""
+    token = generate_xsrf_token_string()
+    payload = json.dumps({"origin": f"http://127.0.0.1:{server.port}", "is_logged_in": True, **claims})
+    cookie = create_signed_value(secret, "_streamlit_user", payload).decode()
+    return {"Cookie": f"_streamlit_xsrf={token}; _streamlit_user={cookie}", "X-Xsrftoken": token}
+
+
+ADA = {"email": "ada@example.org", "email_verified": True}
+
+
+@pytest.mark.parametrize(("method", "path"), FILES)
+@pytest.mark.parametrize(
+    ("secret", "claims"),
+    [
+        (SECRET, {}),
+        (SECRET, {"is_logged_in": False} | ADA),
+        (SECRET, {"email": "eve@example.com", "email_verified": True}),
+        (SECRET, {"email": "ada@example.org"}),
+        (SECRET, {"email": ["ada@example.org"], "email_verified": True}),
+        ("another-secret-of-some-length", ADA),
+    ],
+)
+def test_no_file_goes_in_or_out_before_somebody_has_signed_in(
+    with_provider: Served, method: str, path: str, secret: str, claims: dict[str, object]
+) -> None:
+    token = generate_xsrf_token_string()
+    without = {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token}
+    broken = without | {"Cookie": f"_streamlit_xsrf={token}; _streamlit_user=chunks-9"}
+
+    for headers in (without, broken, cookies(with_provider, secret, **claims)):
+        assert with_provider.get(path, headers, method=method)[0] == 403
+    assert with_provider.get(path, cookies(with_provider, **ADA), method=method)[0] in {204, 400, 404}, "goes to Streamlit"
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/_stcore/health", "/_stcore/host-config", "/auth/logout", "/static/nothing.js"])
+def test_the_page_on_which_people_sign_in_needs_no_cookie(with_provider: Served, path: str) -> None:
+    assert with_provider.get(path)[0] != 403
+
+
+@pytest.mark.parametrize(
+    "name", ["jac\u212a@example.org", "jac\uff4b@example.org", "j\uff41ck@example.org", "jack\uff20example.org"]
+)
+def test_a_letter_that_could_be_taken_for_an_ascii_one_makes_nobody(name: str) -> None:
+    access = Access(users=("*",), administrators=("jack@example.org",))
+
+    assert access.user(name) is None
+    assert access.user("JACK@example.org") == User("jack@example.org", is_administrator=True)
+    with pytest.raises(ConfigError, match=r"TUNEBOARD_ADMINISTRATORS.*plain keyboard"):
+        Access.from_environment({"TUNEBOARD_ADMINISTRATORS": f"ada@example.org,{name}"})
+
+
+@pytest.mark.parametrize(
+    "name", ["Jörg@example.org", "jo\u0308rg@example.org", "иван@example.org", "strauß@example.org", "李@example.org"]
+)
+def test_other_letters_stay_what_they_are(name: str) -> None:
+    user = Access(users=("*@example.org",)).user(name)
+
+    assert user is not None
+    assert user.name == unicodedata.normalize("NFC", name).lower()
+
+
+@pytest.mark.parametrize("verified", [None, False, "true", "false", 1, 0, [True], {}])
+def test_an_address_counts_only_if_the_provider_says_that_it_is_verified(verified: object) -> None:
+    access = Access(users=("*",))
+    claims = {"email": "ada@example.org", "email_verified": verified}
+    with pytest.raises(UserError, match="TUNEBOARD_USER_CLAIM"):
+        access.user_of_claims({name: value for name, value in claims.items() if value is not None})
+
+    assert access.user_of_claims(ADA) == User("ada@example.org")
+    assert Access(users=("*",), user_claim="sub").user_of_claims({"sub": "A-1"}) == User("a-1")
+
+
+@pytest.mark.parametrize("claimed", [["ada@example.org"], {"a": 1}, 7, True, None, ""])
+def test_a_claim_that_is_no_text_names_nobody(claimed: object) -> None:
+    with pytest.raises(UserError, match="not one of those"):
+        Access(users=("*",)).user_of_claims({"email": claimed, "email_verified": True})

@@ -65,3 +65,15 @@ def test_two_people_may_give_the_same_name_and_each_finds_their_own(store: Store
 
     assert {name: theirs.dataset("tickets").id for name, theirs in people.items()} == {"ada": "d-ada", "ben": "d-ben"}
     assert people["ada"].add_dataset(replace(DATASET, id="d9", name="tickets")).name == "tickets (2)"
+
+
+def test_what_an_administrator_enters_for_somebody_is_named_among_that_persons_own(store: Store) -> None:
+    root, ada = store.for_user("root", sees_all=True), store.for_user("ada", sees_all=False)
+    root.add_dataset(replace(DATASET, id="d-root", name="mail v2"))
+    ada.add_dataset(replace(DATASET, id="d-ada", name="letters v2"))
+
+    hers = root.add_dataset(replace(DATASET, id="d-5", name="mail v2", owner="ada"))
+    taken = root.add_dataset(replace(DATASET, id="d-6", name="letters v2", owner="ada"))
+
+    assert (hers.name, hers.owner) == ("mail v2", "ada"), "no needless number: root's own is none of her business"
+    assert (taken.name, taken.owner) == ("letters v2 (2)", "ada"), "never two of one name"
