@@ -18,7 +18,7 @@ _SHORTEST_FOR_TWO = 9
 _LONGEST_FOR_TWO, _LONGEST_JUDGED = 40, 200
 """Characters up to which two letters, and one, may differ: of longer labels, too many spellings with letters left out would have
 to be compared."""
-_MOST_ALIKE, _MOST_PAIRS = 50, 20_000
+_MOST_ALIKE, _MOST_PAIRS = 50, 5000
 """Labels alike, and pairs of them, above which nobody made a slip: such labels are numbers or codes."""
 _RARE = 0.2
 """How much rarer than the other a slip of the pen is."""
