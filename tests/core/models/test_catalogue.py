@@ -278,3 +278,9 @@ def test_a_reference_is_never_quoted_whole(tmp_path: Path) -> None:
         describe("no such model " * 10_000, tmp_path)
 
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("reference", ["/" + "a" * 5000, "a\0b", "~nobody-of-this-name/model", "/dev/null"])
+def test_a_path_that_cannot_be_one_leads_nowhere(reference: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="neither a folder"):
+        describe(reference, tmp_path)
