@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from core.models.building import ModelCard, open_classifier
+from core.models.building import open_classifier
+from core.models.cards import ModelCard
 from core.models.heads import Classifier
 from core.tasks import Task, get_task
 from core.training.predicting import run_model

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from core.devices import memory_in_use_mib
+from core.system import memory_in_use_mib
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")

@@ -16,6 +16,7 @@ MODULES = sorted(
 
 MAY_LOAD_TORCH = (
     "core.models.building",
+    "core.models.cards",
     "core.models.dropouts",
     "core.models.heads",
     "core.models.processor_attention",

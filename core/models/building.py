@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,11 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
+from core.models.cards import ModelCard, card_of
 from core.models.catalogue import BUNDLED, ModelInfo, verify_bundled
 from core.models.dropouts import declare_encoder_dropout, set_encoder_dropout, set_head_dropout
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
+from core.models.model_files import check_regular_files, ran_out_of_memory, read_json
 from core.models.processor_attention import use_processor_attention
 from core.models.processor_dropout import use_processor_dropout
 from core.models.processor_projections import use_shared_projections
@@ -43,36 +45,11 @@ transformers_logging.disable_progress_bar()
 
 OUR_MODEL_TYPE = "tuneboard"
 
+_FREE_MEMORY = "End other programs, or choose a smaller model."
+
 # Weights only as safetensors, never code that came with a model, never the network.
 LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 WEIGHTS: dict[str, Any] = {**LOADING, "use_safetensors": True, "dtype": torch.float32}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelCard:
-    """What a trained model must remember beside its weights.
-
-    Attributes:
-        task: name of the task.
-        outputs: names of the outputs, in order.
-        max_length: longest input in tokens it was trained with.
-        pooling: how a text becomes one vector; ``architecture`` where the head is the architecture's own.
-        head: its shape, where it is ours.
-        base_model: reference of the pretrained model.
-        decision: how probabilities become predictions.
-        scale: what the logits of a head of ours are multiplied with; ``save_classifier`` takes it from the model.
-        num_word_features: tokens and pairs of tokens whose evidence is added to them, 0 where none is; taken in the same way.
-    """
-
-    task: str
-    outputs: list[str]
-    max_length: int
-    pooling: str
-    head: HeadShape
-    base_model: str
-    decision: dict[str, Any] = field(default_factory=dict)
-    scale: float = 1.0
-    num_word_features: int = 0
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -144,6 +121,8 @@ def build_classifier(
             "Copy or download the model again, or choose another one."
         ) from error
     except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
+        if ran_out_of_memory(error):
+            raise ModelError(f"Memory does not suffice to load the model {info.title!r}. {_FREE_MEMORY}") from error
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
@@ -190,15 +169,11 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
     """Open what ``save_classifier`` wrote.
 
     Raises:
-        ModelError: the folder was not written by Tuneboard, or is damaged.
+        ModelError: the folder was not written by Tuneboard, is damaged or may not be read, or memory does not suffice.
     """
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        card = _card_of(config["tuneboard"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(
-            f"The folder {folder.name!r} holds no model trained by Tuneboard: its config.json is missing or damaged. Train again."
-        ) from None
+    check_regular_files(folder, folder.name)
+    config = read_json(folder / "config.json") or {}
+    card = card_of(config, folder.name)
     classifier: Classifier
     try:
         # The plain class, because a head of ours has a model type transformers does not know.
@@ -221,15 +196,11 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
                 classifier.words = WordEvidence(card.num_word_features, len(card.outputs))
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person
+        if ran_out_of_memory(error):
+            raise ModelError(f"Memory does not suffice to open the trained model in {folder.name!r}. {_FREE_MEMORY}") from error
         raise ModelError(f"The trained model in {folder.name!r} is damaged: {_first_line(error)} Train again.") from error
     classifier.eval()
     return classifier, tokenizer, card
-
-
-def _card_of(raw: dict[str, Any]) -> ModelCard:
-    head = dict(raw["head"])
-    head["hidden_sizes"] = tuple(head["hidden_sizes"])
-    return ModelCard(**{**raw, "head": HeadShape(**head)})
 
 
 def _encoder_config(folder: Path, dropout: float | None) -> Any:

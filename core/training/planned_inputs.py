@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.datasets.dataset import Dataset, open_dataset
 from core.models.catalogue import ModelInfo
+from core.models.model_files import fast_tokenizer
 from core.tasks import get_task
 
 MOST_COUNTED = 2000
@@ -41,15 +42,10 @@ def planned_inputs(dataset: Dataset, info: ModelInfo, max_length: int | None) ->
 
 @functools.lru_cache(maxsize=64)
 def _counted(model_folder: Path, dataset_folder: Path, task_name: str, max_length: int) -> PlannedInputs:
-    from tokenizers import Tokenizer
-
     texts = open_dataset(dataset_folder).examples("train")["text"]
-    tokenizer_file = model_folder / "tokenizer.json"
-    if not tokenizer_file.is_file():
+    tokenizer = fast_tokenizer(model_folder)
+    if tokenizer is None:
         return PlannedInputs(len(texts), is_exact=False)
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     task, num_special = get_task(task_name), tokenizer.num_special_tokens_to_add(is_pair=False)
     # A text has hardly more tokens than bytes (one, where a tokenizer puts a space first): only these can need more windows.
     long = texts[[len(text.encode()) >= max_length - num_special for text in texts]]

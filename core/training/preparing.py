@@ -15,6 +15,7 @@ from core.devices import cpu_precision, machine
 from core.errors import ConfigError, DatasetError
 from core.models.architectures import WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
 from core.models.catalogue import ModelInfo, describe
+from core.models.model_files import fast_tokenizer
 from core.models.sizes import sizes_of
 from core.tasks import get_task
 from core.training.combinations import check_architecture, check_combinations, without_unread
@@ -291,16 +292,11 @@ def _token_lengths(info: ModelInfo, dataset: Dataset) -> Sequence[int]:
 @functools.lru_cache(maxsize=64)
 def _cached_token_lengths(model_folder: Path, dataset_folder: Path) -> tuple[int, ...]:
     """Tokens of a sample of training texts, special tokens included; empty where the tokenizer has no fast file."""
-    from tokenizers import Tokenizer
-
     from core.datasets.dataset import open_dataset
 
-    tokenizer_file = model_folder / "tokenizer.json"
-    if not tokenizer_file.is_file():
+    tokenizer = fast_tokenizer(model_folder)
+    if tokenizer is None:
         return ()
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     texts = open_dataset(dataset_folder).examples("train")["text"]
     sample = texts.sample(min(len(texts), LENGTH_SAMPLE), random_state=0).tolist()
     return tuple(len(encoding.ids) for encoding in tokenizer.encode_batch(sample))

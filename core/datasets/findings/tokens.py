@@ -54,7 +54,7 @@ def unknown_token(model: ReadingModel) -> str | None:
             return str(described["unk_token"])
         place = described.get("unk_id")
         return None if place is None else str(described["vocab"][place][0])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ import pytest
 
 from core.errors import ModelError
 from core.models.catalogue import BUNDLED, bundled_folder, describe, download, verify_bundled
+from tests.deadline import deadline
 
 
 def test_bundled_model_is_here_and_whole() -> None:
@@ -163,7 +165,33 @@ def test_model_made_for_something_else_is_refused(tiny_model: Path, tmp_path: Pa
         describe(str(folder), tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00notjson!", b"\xff" * 64])
+def as_weights(header: str) -> bytes:
+    """A safetensors file of a header alone."""
+    return len(header).to_bytes(8, "little") + header.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x08\x00\x00\x00\x00\x00\x00\x00notjson!",
+        b"\xff" * 64,
+        as_weights("[]"),
+        as_weights("7"),
+        as_weights("[" * 100_000),
+        as_weights('{"a": ' * 50_000),
+        as_weights('{"a": 7}'),
+        as_weights('{"a": []}'),
+        as_weights('{"a": {}}'),
+        as_weights('{"a": {"shape": 7}}'),
+        as_weights('{"a": {"shape": ["x", 3]}}'),
+        as_weights('{"a": {"shape": [[2], 3]}}'),
+        as_weights('{"a": {"shape": [-1]}}'),
+        as_weights('{"a": {"shape": [1e9]}}'),
+        as_weights(f'{{"a": {{"shape": [{"9" * 5000}]}}}}'),
+        (2**40).to_bytes(8, "little") + b"{}",
+    ],
+)
 def test_weights_that_are_no_safetensors_file_are_refused(tiny_model: Path, tmp_path: Path, content: bytes) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
@@ -180,3 +208,79 @@ def test_folder_without_safetensors_is_refused(tiny_model: Path, tmp_path: Path)
 
     with pytest.raises(ModelError, match="no weights as safetensors"):
         describe(str(folder), tmp_path)
+
+
+def changed(tiny_model: Path, tmp_path: Path, file: str, content: str) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / file).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize("content", ["[]", "[" * 100_000, '{"model_type": ' * 50_000, "7", "null", "", "{" + " " * 20_000_000])
+def test_a_config_that_is_no_mapping_is_refused(tiny_model: Path, tmp_path: Path, content: str) -> None:
+    folder = changed(tiny_model, tmp_path, "config.json", content)
+
+    with pytest.raises(ModelError, match="names a model type"):
+        describe(str(folder), tmp_path)
+
+
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json", "1_Pooling/config.json"])
+@pytest.mark.parametrize("content", ["[]", "[" * 100_000, "null", '{"tokenizer_class": [], "model_max_length": true}'])
+def test_descriptions_beside_it_that_are_no_mapping_count_as_none(
+    tiny_model: Path, tmp_path: Path, file: str, content: str
+) -> None:
+    info = describe(str(changed(tiny_model, tmp_path, file, content)), tmp_path)
+
+    assert info.max_length == 64
+
+
+def test_values_of_a_config_that_cannot_be_are_as_good_as_none(tiny_model: Path, tmp_path: Path) -> None:
+    config = {
+        "model_type": ["bert"] * 1000,
+        "vocab_size": {},
+        "hidden_size": "many",
+        "num_hidden_layers": [12],
+        "max_position_embeddings": {"a": 1},
+    }
+    info = describe(str(changed(tiny_model, tmp_path, "config.json", json.dumps(config))), tmp_path)
+
+    assert (info.hidden_size, info.num_layers, info.max_length) == (None, None, 64)
+    assert len(info.architecture) <= 120
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "model.safetensors"])
+def test_a_pipe_in_the_folder_of_a_model_is_not_waited_for(tiny_model: Path, tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / file).unlink(missing_ok=True)
+    os.mkfifo(folder / file)
+
+    with (
+        deadline(5),
+        pytest.raises(ModelError, match="no config.json" if file == "config.json" else f"holds '{file}', which is no"),
+    ):
+        describe(str(folder), tmp_path)
+
+
+def test_a_device_linked_into_the_folder_of_a_model_is_not_read(tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "more.safetensors").symlink_to("/dev/zero")
+    (folder / "nowhere").symlink_to(folder / "no such file")
+
+    with deadline(5), pytest.raises(ModelError, match=r"holds 'more\.safetensors', which is no file"):
+        describe(str(folder), tmp_path)
+
+
+def test_a_reference_is_never_quoted_whole(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="neither a folder") as caught:
+        describe("no such model " * 10_000, tmp_path)
+
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("reference", ["/" + "a" * 5000, "a\0b", "~nobody-of-this-name/model", "/dev/null"])
+def test_a_path_that_cannot_be_one_leads_nowhere(reference: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="neither a folder"):
+        describe(reference, tmp_path)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.inference import Predictor
-from core.models.building import ModelCard, build_classifier, load_tokenizer, open_classifier, save_classifier
+from core.models.building import build_classifier, load_tokenizer, open_classifier, save_classifier
+from core.models.cards import ModelCard
 from core.models.catalogue import describe
 from core.models.heads import HeadShape
 from core.tasks import get_task

@@ -1,20 +1,27 @@
 """What a saved model looks like from outside: to transformers, and to our own Predictor in a clean process."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import pipeline
 
-from core.errors import ModelError
+from core.errors import ModelError, UserError
 from core.inference import Predictor
-from core.models.building import ModelCard, build_classifier, load_tokenizer, open_classifier, save_classifier
+from core.models import building
+from core.models.building import build_classifier, load_tokenizer, open_classifier, save_classifier
+from core.models.cards import ModelCard
 from core.models.catalogue import describe
 from core.models.heads import HeadShape
 from core.tasks import get_task
+from tests.deadline import deadline
 
 TEXTS = ["the sky is blue", "anna works at acme in berlin .", "grass!"]
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,3 +99,111 @@ def test_a_model_whose_weights_were_cut_after_it_was_chosen_is_said_to_be_damage
 
     with pytest.raises(ModelError, match=r"weights of model 'mine' are damaged or not whole\. Copy or download"):
         build_classifier(info, get_task("single_label"), ["a", "b"], pooling=pooling, head=HeadShape())
+
+
+def with_card(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The same saved model with another card."""
+    config = json.loads((folder / "config.json").read_text())
+    change(config["tuneboard"])
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def as_first_written(card: dict[str, Any]) -> None:
+    """The first version knew linear heads alone."""
+    del card["head"], card["scale"], card["num_word_features"]
+    card["dropout"] = 0.1
+
+
+def as_written_second(card: dict[str, Any]) -> None:
+    """The second named the kind of its head."""
+    kind = card["head"]["kind"]
+    as_first_written(card)
+    card["head"] = kind
+
+
+@pytest.mark.parametrize(("head", "change"), [("linear", as_first_written), ("cosine", as_written_second)])
+def test_a_model_of_an_early_version_opens_and_answers_as_it_did(
+    tiny_model: Path, tmp_path: Path, head: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean", head)
+    answers = Predictor.load(folder).predict(TEXTS)
+
+    assert Predictor.load(with_card(folder, change)).predict(TEXTS) == answers
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda card: card.pop("outputs"), "was made by an earlier version"),
+        (lambda card: card["head"].update(gates=3), "was made by a later version of Tuneboard. Update"),
+        (lambda card: card.update(quantized=True), "was made by a later version of Tuneboard. Update"),
+        (lambda card: card.update(outputs="ab"), "is damaged: its config.json has values"),
+        (lambda card: card.update(max_length=True), "is damaged: its config.json has values"),
+        (lambda card: card.update(head=[]), "is damaged: its config.json has values"),
+        (lambda card: card["head"].update(hidden_sizes=["a"]), "is damaged: its config.json has values"),
+        (lambda card: card["head"].update(hidden_sizes=7), "is damaged: its config.json has values"),
+        (lambda card: card.update(scale=None), "is damaged: its config.json has values"),
+        (lambda card: card.update(task="x"), "was made by a later version of Tuneboard. Update"),
+    ],
+)
+def test_a_card_of_another_version_is_not_called_damaged(
+    tiny_model: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    folder = with_card(saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean"), change)
+
+    with pytest.raises(UserError, match=re.escape(said)):
+        open_classifier(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "[" * 100_000, "{", "null", '{"tuneboard": []}', '{"tuneboard": 7}'])
+def test_a_config_that_is_no_mapping_is_said_to_hold_no_model(tiny_model: Path, tmp_path: Path, content: str) -> None:
+    folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean")
+    (folder / "config.json").write_text(content)
+
+    with pytest.raises(ModelError, match="holds no model trained by Tuneboard"):
+        open_classifier(folder)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "architecture"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_pipe_among_the_files_of_a_trained_model_is_not_waited_for(
+    tiny_model: Path, tmp_path: Path, name: str, pooling: str
+) -> None:
+    folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], pooling)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+
+    with deadline(20), pytest.raises(ModelError, match=f"holds '{name}', which is no file but a pipe"):
+        open_classifier(folder)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")]
+)
+def test_memory_that_does_not_suffice_is_not_called_damage(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(building, "load_file", fail)
+    with pytest.raises(ModelError, match="Memory does not suffice to open the trained model in 'model'"):
+        open_classifier(folder)
+    monkeypatch.setattr(building.AutoModel, "from_pretrained", fail)
+    with pytest.raises(ModelError, match="Memory does not suffice to load the model"):
+        build_classifier(
+            describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()
+        )
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damage(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "model.safetensors")
+
+    with pytest.raises(ModelError, match=r"'model\.safetensors' belongs to somebody else\. Allow it to be read"):
+        open_classifier(folder)

@@ -1,11 +1,13 @@
 """What is announced before a run, against what the run will do: long texts for entities are several inputs each."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from core.datasets.dataset import Dataset
+from core.errors import ModelError
 from core.models.building import load_tokenizer
 from core.models.catalogue import describe
 from core.tasks import get_task
@@ -104,3 +106,14 @@ def test_a_model_that_is_not_here_yet_leaves_one_input_a_text(long_names: Datase
     info = describe("somebody/some-model", tmp_path)
 
     assert planned_inputs(long_names, info, None) == PlannedInputs(long_names.num_examples["train"], is_exact=False)
+
+
+@pytest.mark.parametrize("content", ["[]", "[" * 100_000, "{", ""])
+def test_a_tokenizer_that_cannot_be_read_is_said_before_the_launch(
+    long_names: Dataset, tiny_model: Path, tmp_path: Path, content: str
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "mine")
+    (folder / "tokenizer.json").write_text(content)
+
+    with pytest.raises(ModelError, match=r"tokenizer in model folder 'mine' cannot be read: tokenizer\.json is damaged"):
+        new_run_config(long_names, hub_folder=tmp_path, model=str(folder))
