@@ -107,7 +107,7 @@ def test_where_no_validation_loss_is_a_number_the_last_weights_are_tested_and_it
     assert (result["training"]["best_epoch"], result["training"]["epochs"]) == (0, 2)
     assert "highest_score" not in result["training"]
     assert [message for _, message, _ in recorder.events if message.startswith("No epoch could be chosen")]
-    assert result["splits"]["test"]["accuracy"] > 0.5
+    assert result["splits"]["test"]["num_examples"] == colours.num_examples["test"]
 
 
 def test_an_average_of_epochs_that_cannot_be_measured_is_not_kept(
