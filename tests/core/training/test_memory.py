@@ -10,6 +10,7 @@ from core.datasets.dataset import Dataset
 from core.errors import RunError
 from core.inference import Predictor
 from core.models.heads import PooledClassifier
+from core.settings import PROJECT_ROOT
 from core.training import assembling, loop
 from core.training.fine_tune import fine_tune
 from core.training.footprint import MemoryLimits
@@ -281,3 +282,40 @@ def test_beyond_the_cap_an_allocation_fails_in_a_way_the_ladder_knows(limit: int
     done = subprocess.run([sys.executable, "-c", CAPPED, str(limit)], capture_output=True, text=True, check=True, timeout=120)
 
     assert done.stdout.strip() == said
+
+
+LONG_TEXTS = """
+import resource, sys
+import torch
+from transformers import BertConfig, BertModel
+from core.models.processor_attention import use_processor_attention
+from core.models.processor_dropout import use_processor_dropout
+
+torch.set_num_threads(1)
+config = BertConfig(vocab_size=64, hidden_size=64, num_hidden_layers=3, num_attention_heads=8, intermediate_size=64)
+model = BertModel(config, add_pooling_layer=False)
+use_processor_dropout(model)
+if sys.argv[1] == "ours":
+    use_processor_attention(model)
+ids = torch.randint(0, 64, (16, 512))
+mask = torch.ones_like(ids)
+mask[0, 400:] = 0
+model(input_ids=ids[:1, :8], attention_mask=mask[:1, :8]).last_hidden_state.sum().backward()  # threads and libraries are there
+now = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (now + 500 * 2**20, resource.RLIM_INFINITY))
+try:
+    model(input_ids=ids, attention_mask=mask).last_hidden_state.sum().backward()
+except (RuntimeError, MemoryError):
+    print("out of memory")
+else:
+    print(all(bool(parameter.grad.isfinite().all()) for parameter in model.parameters()))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux limits a process's addresses and tells its own")
+@pytest.mark.parametrize(("attention", "said"), [("torch's", "out of memory"), ("ours", "True")])
+def test_long_texts_are_learned_within_a_limit_that_their_scores_alone_would_exceed(attention: str, said: str) -> None:
+    command = [sys.executable, "-c", LONG_TEXTS, attention]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True, timeout=300)
+
+    assert done.stdout.strip() == said  # 16 texts, 8 heads, 3 layers, 512 x 512 scores of 4 bytes, kept thrice: 1.2 GB
