@@ -24,7 +24,7 @@ from core.config_sections import (
     ScheduleConfig,
     TrainingConfig,
 )
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 from core.options import option_of, parse
 
 __all__ = [
@@ -198,7 +198,7 @@ def mapping_from_yaml(text: str) -> dict[str, Any]:
 def _section_from(name: str, raw: Any) -> Any:
     kind = SECTIONS[name]
     if not isinstance(raw, Mapping):
-        raise ConfigError(name, f"is {raw!r}; expected keys and values below it.")
+        raise ConfigError(name, f"is {shown(raw)}; expected keys and values below it.")
     hints = typing.get_type_hints(kind)
     for key in raw:
         if key not in hints:

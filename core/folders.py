@@ -17,6 +17,22 @@ def has_content(folder: Path) -> bool:
         return False
 
 
+def expanded(path: str) -> Path:
+    """A path with the home folder in place of ``~``; as it was written where nobody has that home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; one that no folder can have, for its length or its letters, does not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def remove_folder(folder: Path) -> None:
     """Take a folder out of sight in one step, then remove what it holds; a rest that cannot be removed stays hidden."""
     hidden = folder.with_name(f".{folder.name}.deleted-{time.time_ns()}")

