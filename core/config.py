@@ -25,7 +25,7 @@ from core.config_sections import (
     TrainingConfig,
 )
 from core.config_yaml import mapping_from_yaml
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 from core.options import option_of, parse
 
 __all__ = [
@@ -181,7 +181,7 @@ def locate(name: str) -> tuple[str, str]:
 def _section_from(name: str, raw: Any) -> Any:
     kind = SECTIONS[name]
     if not isinstance(raw, Mapping):
-        raise ConfigError(name, f"is {repr(raw)[:120]}; expected keys and values below it.")
+        raise ConfigError(name, f"is {shown(raw)}; expected keys and values below it.")
     hints = typing.get_type_hints(kind)
     for key in raw:
         if key not in hints:

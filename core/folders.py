@@ -16,6 +16,22 @@ def has_content(folder: Path) -> bool:
         return False
 
 
+def expanded(path: str) -> Path:
+    """A path with the home folder in place of ``~``; as it was written where nobody has that home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; one that no folder can have, for its length or its letters, does not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def make_folders(home: Path, *below: Path) -> None:
     """Make the folders of a workspace where they are not there yet, and see that each can be written to.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,12 +118,6 @@ def _type_in_words(hint: Any) -> str:
     optional, kind = _unwrap_optional(hint)
     words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}[kind]
     return f"{words}, or nothing for the automatic value" if optional else words
-
-
-def shown(value: Any) -> str:
-    """A value as a message quotes it: whoever wrote it, it stays on one line and is not long."""
-    written = repr(value)
-    return written if len(written) <= 120 else f"{written[:117]}…"
 
 
 def _check_range(dotted: str, value: Any, declared: Option) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -176,7 +176,7 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum
     except ValueError:
         value = minimum - 1
     if value < minimum:
-        raise ConfigError(name, f"is {raw!r}; expected a whole number of at least {minimum}. Correct or unset the variable.")
+        raise ConfigError(name, f"is {shown(raw)}; expected a whole number of at least {minimum}. Correct or unset the variable.")
     return value
 
 
@@ -214,5 +214,5 @@ def listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
 def _folder(name: str, raw: str) -> Path:
     folder = Path(raw).expanduser()
     if not folder.is_absolute():
-        raise ConfigError(name, f"holds {raw!r}; expected folders by their whole path, with commas between them.")
+        raise ConfigError(name, f"holds {shown(raw)}; expected folders by their whole path, with commas between them.")
     return folder.resolve()

@@ -293,7 +293,8 @@ class Workspace:
         """Queue a run that ended early again; it goes on from its last verified checkpoint.
 
         Raises:
-            RunError: the run has succeeded, or has not ended.
+            RunError: the run has succeeded, or has not ended, or as many runs wait as may.
+            ModelError: its model is one that the settings leave out by now.
             NotFoundError: there is no such run, or its data set is gone.
         """
         return self._requeue(run_id, finish_early=False)
@@ -302,7 +303,8 @@ class Workspace:
         """Queue a run that ended early for its results only: the best checkpoint so far is tested, nothing more is trained.
 
         Raises:
-            RunError: the run has succeeded, has not ended, or has no checkpoint.
+            RunError: the run has succeeded, has not ended, or has no checkpoint, or as many runs wait as may.
+            ModelError: its model is one that the settings leave out by now.
             NotFoundError: there is no such run, or its data set is gone.
         """
         record = self.store.run(run_id)
@@ -344,7 +346,11 @@ class Workspace:
             self.store.delete_run(folder.name, hide=lambda: trash.hide(folder))
 
     def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
-        self.dataset(self.store.run(run_id).dataset_id)
+        run = self.store.run(run_id)
+        self.dataset(run.dataset_id)
+        if run.state.is_final:  # of others, the store says how they stand
+            self.check_model(run.model)
+            check_room(self.store, self.settings)
         record = self.store.requeue(run_id, finish_early=finish_early)
         self._wake()
         return record

@@ -57,7 +57,7 @@ ARROWS = {
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation", "core.files"},
-    "core.models": {"core.errors", "core.files", "core.tasks"},
+    "core.models": {"core.errors", "core.files", "core.folders", "core.tasks"},
     "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings", "core.work_folders"},
     "core.training": {
         "core.errors", "core.config", "core.options", "core.devices", "core.files", "core.main_memory", "core.system",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, remark
-from core.errors import DatasetError, NotFoundError
+from core.errors import DatasetError, NotFoundError, shown
 
 if TYPE_CHECKING:
     from core.datasets.account import Account
@@ -42,13 +42,20 @@ def check(
         reading_model = _model(model, workspace)
         path = Path(subject)
         reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
-        if path.is_file():
+        if _is_file(path):
             name, report, notes = _check_file(path, task, reading, reading_model, workspace)
         else:
             _refuse_options({"task": task, **reading}, subject)
             name, report, notes = _check_dataset(subject, reading_model, workspace)
     value = {"subject": name, **report.to_json(), "notes": notes, "findings": [_fields(finding) for finding in report.findings]}
     return answer(as_json, value, _in_words(name, report, notes))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # longer than any name, or with letters that no name has
+        return False
 
 
 def _check_file(
@@ -81,7 +88,7 @@ def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
     named = [f"--{name}" for name, value in given.items() if value is not None]
     if named:
         raise NotFoundError(
-            f"{', '.join(named)} says how to read a file, and {one_line(subject)!r} is no file that can be found. "
+            f"{', '.join(named)} says how to read a file, and {shown(one_line(subject))} is no file that can be found. "
             "Correct the path, or leave the option out."
         )
 
@@ -93,7 +100,7 @@ def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Works
         record = workspace.dataset_record(id_or_name)
     except NotFoundError:
         raise NotFoundError(
-            f"{one_line(id_or_name)!r} is neither a file that can be found nor a data set. Correct the path or the name."
+            f"{shown(one_line(id_or_name))} is neither a file that can be found nor a data set. Correct the path or the name."
         ) from None
     dataset = workspace.dataset(record.id)
     return record.name, report_of(dataset, model, _Progress()), list(dataset.notes)

@@ -8,7 +8,7 @@ import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace
 from core.cli.versions import parsed_steps, repair_import
-from core.errors import DatasetError
+from core.errors import DatasetError, shown
 
 if TYPE_CHECKING:
     from core.datasets.importing import ImportPlan
@@ -122,7 +122,7 @@ def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list
     for pair in others:
         role, _, column = pair.partition("=")
         if role not in known or not column:
-            raise DatasetError(f"--role {pair!r} is not of the form ROLE=COLUMN; roles of this task are {', '.join(known)}.")
+            raise DatasetError(f"--role {shown(pair)} is not of the form ROLE=COLUMN; roles of this task are {', '.join(known)}.")
         chosen.setdefault(role, []).append(column)
     return dataclasses.replace(plan, roles={**plan.roles, **{role: tuple(columns) for role, columns in chosen.items()}})
 

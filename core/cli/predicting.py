@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
-from core.errors import InputFileError, RunError, UserError
+from core.errors import InputFileError, RunError, UserError, shown
 from core.folders import has_content
 from core.runs.records import RunRecord, RunState
 from core.workspace import Workspace
@@ -26,6 +26,8 @@ def predict(
     """Label new texts with what a run has learned."""
     if unlabelled and (texts or file is not None):
         raise UserError("Give either texts, --file or --unlabelled, not several of them.")
+    if text_column is not None and file is None:
+        raise UserError("--text-column says which column of a file holds the texts. Name the file with --file, or leave it out.")
     with opened_workspace(context) as workspace:
         record = workspace.run(run)
         inputs, set_aside = (
@@ -49,15 +51,16 @@ def _inputs(
     if file is None:
         return [{"text": text} for text in texts], []
     from core.datasets.reading import read_table
+    from core.tasks.columns.cells import quoted
 
     rows = read_table(file, **{**workspace.settings.reading_limits, "max_rows": None}).rows  # any number can be labelled
     column = text_column or _guess_text_column(record, rows)
     if column not in rows.columns:
         raise InputFileError(
-            f"{file.name!r} has no column {column!r}; it has {', '.join(map(repr, rows.columns))}. Name one with --text-column."
+            f"{file.name!r} has no column {shown(column)}; it has {quoted(rows.columns)}. Name one with --text-column."
         )
     records = list(zip(rows.index.tolist(), rows[column].tolist(), strict=True))
-    set_aside = [{"record": number, "reason": f"Nothing in column {column!r}."} for number, text in records if text is None]
+    set_aside = [{"record": number, "reason": f"Nothing in column {shown(column)}."} for number, text in records if text is None]
     return [{"record": number, "text": text} for number, text in records if text is not None], set_aside
 
 

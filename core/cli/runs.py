@@ -5,9 +5,12 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, duration_in_words, one_line, opened_workspace, run_fields, table
+from core.errors import UserError
 from core.runs.queue_order import Step
 from core.runs.records import RunRecord
 from core.workspace import Workspace
+
+_NOBODY_STARTS = "No server is running, so nothing starts it. Start the dashboard, or follow a run with 'train' or 'resume'."
 
 
 def list_runs(context: typer.Context, as_json: AsJson = False) -> Reply:
@@ -77,7 +80,10 @@ def _scores(record: RunRecord, result: dict[str, Any]) -> list[str]:
         return []
     from core.tasks import get_task
 
-    scores = get_task(record.task).flat_scores(result["splits"]["test"])
+    try:
+        scores = {name: float(value) for name, value in get_task(record.task).flat_scores(result["splits"]["test"]).items()}
+    except (UserError, LookupError, TypeError, ValueError, AttributeError):
+        return ["", "The scores cannot be shown: result.json is not as Tuneboard wrote it. Put the file back, or train again."]
     return ["", "On the test split:", *(f"  {name:20} {value:.4f}" for name, value in scores.items())]
 
 
@@ -86,7 +92,9 @@ def queue(
     move: Annotated[
         str | None, typer.Option(metavar="RUN", help="Give a waiting run another place; see --to.", show_default=False)
     ] = None,
-    to: Annotated[Step, typer.Option(help="Where to: first, up, down or last.")] = "first",
+    to: Annotated[
+        Step | None, typer.Option(help="Where to: first, up, down or last; first unless given.", show_default=False)
+    ] = None,
     pause: Annotated[
         bool | None, typer.Option("--pause/--go-on", help="Let no further run start, or let them start again.")
     ] = None,
@@ -96,21 +104,25 @@ def queue(
     as_json: AsJson = False,
 ) -> Reply:
     """Show the queue and what each run waits for; change its order, pause it, or say how many runs work at once."""
+    if to is not None and move is None:
+        raise UserError("--to says where a waiting run goes. Name the run with --move, or leave --to out.")
     with opened_workspace(context) as workspace:
         workspace.settle()
         desk = workspace.desk
         if move is not None:
-            desk.move(move, to)
+            desk.move(move, to or "first")
         if pause is not None:
             desk.pause(pause)
         if at_once is not None:
             desk.set_at_once(at_once or None)
         working = workspace.store.running()
-        waiting = [(run, desk.waits_for(run)) for run in workspace.queue()]
-        paused, allowed = desk.switches().paused, desk.at_once()
+        paused, allowed, is_looked_after = desk.switches().paused, desk.at_once(), desk.is_looked_after()
+        tells = desk.waits_for if paused or is_looked_after else lambda _: _NOBODY_STARTS
+        waiting = [(run, tells(run)) for run in workspace.queue()]
     value = {
         "paused": paused,
         "at_once": allowed,
+        "is_looked_after": is_looked_after,
         "running": [run.id for run in working],
         "waiting": [{"run": run.id, "name": run.name, "waits_for": reason} for run, reason in waiting],
     }

@@ -23,7 +23,8 @@ from core.cli.following import Progress, follow
 from core.config import SECTIONS, RunConfig, locate, mapping_from_yaml
 from core.config_places import places_in_yaml, pointing_at
 from core.config_yaml import config_text
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
+from core.folders import expanded, is_folder
 from core.models.catalogue import BUNDLED, describe
 from core.runs.records import RunRecord, RunState
 from core.workspace import Workspace
@@ -199,7 +200,7 @@ def _assignments(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator:
-            raise ConfigError("--set", f"{pair!r} is not of the form key=value, such as learning_rate=3e-4.")
+            raise ConfigError("--set", f"{shown(pair)} is not of the form key=value, such as learning_rate=3e-4.")
         key = key.strip()
         if key == "recipe":
             values[key] = value.strip()
@@ -207,12 +208,12 @@ def _assignments(pairs: list[str]) -> dict[str, str]:
         with pointing_at({key: "--set"}):
             section, field = locate(key)
         if section == "data":
-            raise ConfigError("--set", f"{key!r} is decided by the data set you name. Leave it out.")
+            raise ConfigError("--set", f"{shown(key)} is decided by the data set you name. Leave it out.")
         values[f"{section}.{field}"] = value.strip()
     return values
 
 
 def _resolved(model: str) -> str:
     """The model reference with a folder's whole path, since the worker runs elsewhere."""
-    folder = Path(model).expanduser()
-    return str(folder.resolve()) if model != BUNDLED and folder.is_dir() else model
+    folder = expanded(model)
+    return str(folder.resolve()) if model != BUNDLED and is_folder(folder) else model

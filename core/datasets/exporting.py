@@ -23,7 +23,7 @@ from core.datasets.dataset import Dataset, cells_of_text
 from core.datasets.formula_guard import guarded
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import layout_of
-from core.errors import DatasetError
+from core.errors import DatasetError, shown
 from core.files.text_patterns import NOT_IN_A_SHEET, TAB_OR_LINE_END
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted
@@ -69,7 +69,7 @@ def export(dataset: Dataset, format_name: str, *, exact: bool = True, with_colum
     chosen = FORMATS.get(format_name)
     if chosen is None or (chosen.tasks and dataset.task not in chosen.tasks):
         fitting = [name for name, one in FORMATS.items() if not one.tasks or dataset.task in one.tasks]
-        raise DatasetError(f"This data set cannot be written as {format_name!r}. Choose one of {', '.join(fitting)}.")
+        raise DatasetError(f"This data set cannot be written as {shown(format_name)}. Choose one of {', '.join(fitting)}.")
     rows = export_rows(dataset.examples())
     if with_columns and not chosen.tasks:
         rows = _with_further_columns(rows, dataset)

@@ -7,14 +7,14 @@ only when ``download`` is called. Weights are taken as safetensors alone; code t
 import functools
 import hashlib
 import importlib.util
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, shown
 from core.files import durable
 from core.files.text_patterns import HUB_ID
+from core.folders import expanded, is_folder
 from core.models.architectures import is_count, position_limit
 from core.models.model_files import check_regular_files, count_numbers, read_json
 
@@ -92,12 +92,12 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
     reference = reference.strip()
     if reference == BUNDLED:
         return _describe_folder(bundled_folder(), BUNDLED, BUNDLED_TITLE)
-    local = _local_folder(reference)
-    if local is not None:
-        return _describe_folder(local, reference, local.name)
+    local = expanded(reference)
+    if reference and is_folder(local):
+        return _describe_folder(local.resolve(), reference, local.resolve().name)
     if not HUB_ID.fullmatch(reference):
         raise ModelError(
-            f"{reference[:120]!r} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
+            f"{shown(reference)} is neither a folder on this machine nor a model id such as google-bert/bert-base-uncased. "
             "Correct the path, or choose the bundled model."
         )
     downloaded = hub_folder / reference.replace("/", "--")
@@ -128,7 +128,7 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
             snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
         except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
             raise ModelError(
-                f"The model {reference!r} could not be downloaded ({type(error).__name__}). Check the name and the network, "
+                f"The model {shown(reference)} could not be downloaded ({type(error).__name__}). Check the name and the network, "
                 "or choose the bundled model or a local folder."
             ) from None
         durable.write_json(aside / SOURCE_FILE, {"repository": repository, "commit": commit})
@@ -162,15 +162,6 @@ def verify_bundled(folder: Path) -> None:
             f"The bundled model's weights are not the expected ones (sha256 {found[:12]}…, expected {BUNDLED_SHA256[:12]}…). "
             "Install the requirements again."
         )
-
-
-def _local_folder(reference: str) -> Path | None:
-    """The folder on this machine that a reference leads to, if it does."""
-    try:
-        folder = Path(reference).expanduser()
-        return folder.resolve() if reference and folder.is_dir() else None
-    except (OSError, ValueError, RuntimeError):  # a name that is too long or holds a NUL, the home of somebody unknown
-        return None
 
 
 def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:

@@ -84,6 +84,8 @@ def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple
         return RunState.FAILED, message or "The run failed without saying why. The log may tell more."
     if said == RunState.CANCELLED:
         return RunState.CANCELLED, message
+    if record.stop_requested and said == RunState.INTERRUPTED and message:
+        return RunState.CANCELLED, message  # it was asked twice, and ended in good order
     if record.stop_requested:
         return RunState.CANCELLED, "Stopped, but not in good order: what was learned since the last checkpoint may be missing."
     if said == RunState.INTERRUPTED:

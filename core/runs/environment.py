@@ -12,6 +12,10 @@ KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESH
 """Lets the C library keep the memory of one step for the next one, rather than get it anew from the system, page by page."""
 
 
+SECRETS = ("TUNEBOARD_DATABASE_URL", "TUNEBOARD_PROXY_SECRET")
+"""Variables that hold, or may hold, what nobody but the server is to know."""
+
+
 def worker_environment(
     settings: Settings, model: str, environ: Mapping[str, str] | None = None, *, is_alone: bool = True
 ) -> dict[str, str]:
@@ -24,8 +28,9 @@ def worker_environment(
         is_alone: whether no other training is at work beside it, so that its threads may spin.
     """
     environment = dict(os.environ if environ is None else environ)
-    # The worker writes its run directory and nothing else, so it needs no way into the catalogue, and no password to it.
-    environment.pop("TUNEBOARD_DATABASE_URL", None)
+    # The worker writes its run directory and nothing else: it needs no way into the database, and no secret of the server's.
+    for secret in SECRETS:
+        environment.pop(secret, None)
     environment |= {
         "TUNEBOARD_HOME": str(settings.home),
         "TUNEBOARD_THREADS": str(settings.threads),

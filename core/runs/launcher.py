@@ -12,14 +12,20 @@ import logging
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.errors import NotFoundError, RunError
+from core.errors import ModelError, NotFoundError, RunError
 from core.files.private import file_mode
+from core.folders import has_content
+from core.models.allowed import check_allowed
 from core.runs import processes, stop_requests
+from core.runs.database import NotNowError
 from core.runs.devices_in_use import VISIBLE, Shortage
 from core.runs.endings import has_announced_itself, headline, read_ending
+from core.runs.finding import arguments as worker_arguments
+from core.runs.finding import worker_of
 from core.runs.placement import Placement
 from core.runs.records import RunRecord, RunState
 from core.runs.resident import Resident
@@ -164,10 +170,23 @@ class Launcher:
                 return  # those behind it could do with less, but then it might wait for ever
             try:
                 self._start(record, devices)
+            except NotNowError as error:
+                logger.warning("Run %s waits on: %s", record.id, error)
+                return
             except Exception:
                 logger.exception("Run %s could not be started.", record.id)
                 if self._store.run(record.id).state is RunState.QUEUED:
                     self._fail(record, "The run could not be started because of a fault in the program; the server's log has it.")
+
+    def is_looked_after(self) -> bool:
+        """Whether this process or another one starts the runs that wait."""
+        if self.owns_queue:
+            return True
+        try:
+            with FileLock(self._settings.queue_lock, blocking=False):  # one of its own, since the thread may want ours
+                return False
+        except Timeout:
+            return True
 
     def at_once(self) -> int:
         """How many runs may work at a time."""
@@ -188,13 +207,14 @@ class Launcher:
 
     def _look_after(self, record: RunRecord) -> None:
         run_dir = self._run_dir(record)
-        if record.worker is None or not (processes.is_alive(record.worker) or has_announced_itself(record, run_dir)):
+        is_alive = record.worker is not None and processes.is_alive(record.worker)
+        if not is_alive and not (record.worker is not None and has_announced_itself(record, run_dir)):
             # The owner before this one may have been killed between starting a worker and noting it. One that was noted and said
             # that it is up is the right one: whoever has its arguments now, its last word is how the run ended.
-            found = processes.find(self._arguments(record))
+            found = worker_of(run_dir, self._dataset_folder(record))
             if found is not None:
-                record = self._store.set_worker(record.id, found)
-        if record.worker is None or not processes.is_alive(record.worker):
+                record, is_alive = self._store.set_worker(record.id, found), True
+        if record.worker is None or not is_alive:
             self._settle(record, run_dir)
         elif record.stop_requested:
             self._stops.press(record, run_dir, record.worker)
@@ -208,7 +228,12 @@ class Launcher:
         ending = read_ending(record, run_dir, exit_code)
         reason = self._ended_for.pop(record.id, None)
         if ending.state is RunState.INTERRUPTED and reason is not None:
-            ending = dataclasses.replace(ending, message=reason)
+            goes_on = (
+                "Resume goes on from its last checkpoint."
+                if has_content(run_dir.checkpoints)
+                else "It had no checkpoint yet, so resuming begins anew."
+            )
+            ending = dataclasses.replace(ending, message=f"{reason} {goes_on}")
         if ending.ran_out_of_memory and self._goes_on_smaller(record, run_dir):
             logger.warning("Run %s was killed for want of memory; it goes on with smaller portions.", record.id)
             self._store.continue_run(record.id, finished_at=ending.finished_at)
@@ -247,9 +272,13 @@ class Launcher:
         from core.datasets.dataset import open_dataset  # pandas, which a process that only looks at runs does not need
 
         run_dir = self._run_dir(record)
-        dataset_folder = self._settings.datasets_folder / record.dataset_id
         try:
-            open_dataset(dataset_folder)
+            self._check_model(record)
+        except ModelError as error:
+            self._fail(record, str(error))
+            return
+        try:
+            open_dataset(self._dataset_folder(record))
         except NotFoundError:
             self._fail(record, "The data set of this run is gone or damaged. Import it again and launch a new run.")
             return
@@ -262,11 +291,16 @@ class Launcher:
         waiting = self.resident.take(environment)
         try:
             self._store.start_run(record.id, events_offset=_size(run_dir), worker=waiting)
-        except (RunError, NotFoundError):  # cancelled or deleted a moment ago
+        except Exception as error:
             if waiting is not None:
                 processes.dismiss(waiting)
-            return
-        arguments = [*self._arguments(record), *(["--finish"] if record.finish_early else [])]
+            if isinstance(error, RunError | NotFoundError):  # cancelled or deleted a moment ago
+                return
+            raise
+        arguments = [
+            *worker_arguments(run_dir.folder, self._dataset_folder(record)),
+            *(["--finish"] if record.finish_early else []),
+        ]
         if waiting is not None and processes.hand_over(waiting, json.dumps({"arguments": arguments})):
             return
         try:
@@ -284,9 +318,18 @@ class Launcher:
     def _environment_to_expect(self) -> dict[str, str]:
         return self._placement.environment_to_expect(first=self.resident.environment.get(VISIBLE, ""))
 
-    def _arguments(self, record: RunRecord) -> list[str]:
-        """What every worker of a run has on its command line, and nobody else."""
-        return [str(self._run_dir(record).folder), "--dataset", str(self._settings.datasets_folder / record.dataset_id)]
+    def _check_model(self, record: RunRecord) -> None:
+        """Refuse a model that the settings leave out by now, though it was allowed when the run was launched.
+
+        Raises:
+            ModelError: says which ones are taken.
+        """
+        settings = self._settings
+        roots, hub_models = settings.model_roots, settings.hub_models
+        check_allowed(record.model, roots=roots, hub_models=hub_models, is_shared=record.owner is not None)
+
+    def _dataset_folder(self, record: RunRecord) -> Path:
+        return self._settings.datasets_folder / record.dataset_id
 
     def _fail(self, record: RunRecord, message: str) -> None:
         try:

@@ -34,6 +34,10 @@ class QueueDesk:
         """Whether this process only watches the queue, because another one looks after it."""
         return self._launcher.watches
 
+    def is_looked_after(self) -> bool:
+        """Whether this process or another one starts the runs that wait."""
+        return self._launcher.is_looked_after()
+
     def pause(self, paused: bool) -> None:
         """Let no further run start, or let them start again. Runs at work go on either way.
 

@@ -18,13 +18,13 @@ from filelock import FileLock, Timeout
 from core.errors import UserError
 from core.files import durable
 from core.files.private import file_mode
-from core.runs import processes
 from core.runs.carrying_over import carry_over
 from core.runs.catalogue_file import OpenFile, file_of
 from core.runs.damage import damage_of_dataset, in_words
 from core.runs.database import BUSY_TIMEOUT_S, NotNowError, changing, open_database, url_of
-from core.runs.endings import headline
-from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
+from core.runs.endings import LONGEST_MESSAGE, headline
+from core.runs.finding import worker_of
+from core.runs.records import DatasetRecord, RunRecord, RunState
 from core.runs.run_dir import RunDir, read_json
 from core.runs.store import Store
 from core.runs.tables import datasets, row_of_dataset, row_of_run, runs
@@ -204,8 +204,9 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         "owner": about.get("owner"),
         "worker": None,
     }
-    at_work = _worker_of(run_dir, settings.datasets_folder / config.data.dataset)
-    times = [event.get("time") for event in run_dir.events()]
+    at_work = worker_of(run_dir, settings.datasets_folder / config.data.dataset)
+    events = run_dir.events()
+    times = [event.get("time") for event in events]
     if times:
         run["started_at"], run["finished_at"] = _moment(times[0], folder), _moment(times[-1], folder)
     error = run_dir.error()
@@ -214,22 +215,14 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         return {**run, "state": RunState.SUCCEEDED, "headline_name": title, "headline": value}
     if at_work is not None:
         return {**run, "state": RunState.RUNNING, "worker": at_work, "finished_at": None}
+    last_word = next((event for event in reversed(events) if event.get("kind") == "state"), {})
+    if last_word.get("state") in (RunState.CANCELLED, RunState.FAILED):
+        said = str(last_word.get("message") or "")[:LONGEST_MESSAGE]
+        return {**run, "state": RunState(last_word["state"]), "message": said or None}
     if error is not None:
-        return {**run, "state": RunState.FAILED, "message": str(error.get("message"))}
+        return {**run, "state": RunState.FAILED, "message": str(error.get("message"))[:LONGEST_MESSAGE]}
     message = "Brought back from its folder after the catalogue was lost. Resume goes on from its last checkpoint, if any."
     return {**run, "state": RunState.INTERRUPTED, "message": message}
-
-
-def _worker_of(run_dir: RunDir, dataset_folder: Path) -> WorkerIdentity | None:
-    """The process at work on a run: the one with its folder on the command line, or else the one that holds its lock.
-
-    A worker that had waited for a run was told it on its standard input, and has nothing on its command line.
-    """
-    found = processes.find([str(run_dir.folder), "--dataset", str(dataset_folder)])
-    if found is not None or not run_dir.has_worker():
-        return found
-    said = [event.get("pid") for event in run_dir.events() if event.get("kind") == "state"]
-    return processes.identity(said[-1]) if said and isinstance(said[-1], int) else None
 
 
 def _name_of_file(source: Any) -> str:

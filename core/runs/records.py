@@ -109,7 +109,9 @@ class RunRecord:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds at work over all attempts, or nothing while the latest has not ended or never started."""
-        if self.started_at is None or self.finished_at is None:
+        """Seconds at work over all attempts; None while the latest has not ended, and where none has ever started."""
+        if self.finished_at is None:
             return None
+        if self.started_at is None:
+            return self.earlier_s or None  # cancelled while it waited to go on
         return self.earlier_s + max(0.0, (self.finished_at - self.started_at).total_seconds())

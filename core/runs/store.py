@@ -284,7 +284,8 @@ class Store:
         with self._change() as connection:
             record = locked_run(self._view, connection, run_id)
             if record.state is RunState.QUEUED:
-                ended = {"finished_at": datetime.now(UTC), "message": "Cancelled before it started."}
+                when = "it started" if record.earlier_s == 0.0 else "it went on; what it had learned earlier is as it was"
+                ended = {"finished_at": datetime.now(UTC), "message": f"Cancelled before {when}."}
                 return apply_step(connection, record, RunState.CANCELLED, ended)
             if record.state is RunState.RUNNING:
                 connection.execute(runs.update().where(runs.c.id == record.id).values(stop_requested=True))

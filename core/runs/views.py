@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, shown
 from core.runs.tables import datasets
 
 
@@ -37,7 +37,7 @@ class View:
         row = connection.execute(query.with_for_update() if lock else query).first()
         if row is None:
             kind, command = ("data set", "import one") if table is datasets else ("run", "list them with 'python -m core runs'")
-            raise NotFoundError(f"There is no {kind} {id_or_name!r} in this workspace. Check the name or id, or {command}.")
+            raise NotFoundError(f"There is no {kind} {shown(id_or_name)} in this workspace. Check the name or id, or {command}.")
         return row
 
     def is_taken(self, connection: sa.Connection, table: sa.Table, name: str, owner: str | None) -> bool:

@@ -16,7 +16,7 @@ def disk_is_short(settings: Settings) -> bool:
 
 
 def why_to_end(settings: Settings, at_work_s: float | None) -> str | None:
-    """Why a run at work must end now with a checkpoint; nothing if it may go on.
+    """Why a run at work must end now; nothing if it may go on. Whether it has a checkpoint by then is another matter.
 
     Args:
         settings: the limits.
@@ -24,12 +24,12 @@ def why_to_end(settings: Settings, at_work_s: float | None) -> str | None:
     """
     if disk_is_short(settings):
         return (
-            f"Less than {settings.min_free_mib:,} MiB were left on the disk, so the run was stopped with a checkpoint "
-            "while there was room for one. Make room, then resume."
+            f"Less than {settings.min_free_mib:,} MiB were left on the disk, so the run was stopped while there was room for a "
+            "checkpoint. Make room before you resume it."
         )
     if settings.max_run_hours and (at_work_s or 0.0) > settings.max_run_hours * 3600:
         hours = "an hour" if settings.max_run_hours == 1 else f"{settings.max_run_hours} hours"
-        return f"The run was stopped with a checkpoint after {hours}, as long as one may take here. Resume goes on from it."
+        return f"The run was stopped after {hours}, as long as one may take here (TUNEBOARD_MAX_RUN_HOURS)."
     return None
 
 

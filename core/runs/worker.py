@@ -26,6 +26,7 @@ from filelock import Timeout
 
 from core.errors import UserError
 from core.files.private import private
+from core.folders import has_content
 from core.runs import processes
 from core.runs.companions import company
 from core.runs.disk import full_sentence, is_disk_full
@@ -74,6 +75,7 @@ class RunRecorder:
 
     def event(self, kind: str, message: str, **facts: Any) -> None:
         """Append an event."""
+        message = _writable(message)
         self.run_dir.append_event(kind, message, **facts)
         logger.info(message)
 
@@ -88,6 +90,7 @@ class RunRecorder:
     def give_up(self, message: str) -> None:
         """End the run as failed, at once and from any thread: what it waits for will never come."""
         self.run_dir.release_reserve()
+        message = _writable(message)
         with contextlib.suppress(OSError):
             self.run_dir.write_error(message)
         self.state(RunState.FAILED, message)
@@ -228,7 +231,7 @@ def _carry_out(
                     ),
                 )
         except TrainingStopped:
-            return recorder.signals.stopped_by or RunState.INTERRUPTED, "Stopped; what was learned is kept in a checkpoint."
+            return recorder.signals.stopped_by or RunState.INTERRUPTED, stopped_sentence(run_dir)
         run_dir.write_result(result)
         Checkpoints(run_dir.checkpoints).remove_all()
     except UserError as error:
@@ -238,8 +241,20 @@ def _carry_out(
     return RunState.SUCCEEDED, "Done."
 
 
+def stopped_sentence(run_dir: RunDir) -> str:
+    """What became of what a run had learned when it was stopped."""
+    if has_content(run_dir.checkpoints):
+        return "Stopped; what was learned is kept in a checkpoint."
+    return "Stopped before there was a checkpoint, so resuming begins anew."
+
+
+def _writable(text: str) -> str:
+    """Text that can be written as UTF-8; what cannot, such as a byte in a file's name that is no letter, becomes its code."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
 def _failed(run_dir: RunDir, message: str) -> tuple[RunState, str]:
-    details = traceback.format_exc()
+    details, message = _writable(traceback.format_exc()), _writable(message)
     logger.error(details)
     run_dir.release_reserve()
     with contextlib.suppress(OSError):  # the last word, which is much shorter, says it too

@@ -1,6 +1,6 @@
 """The tasks Tuneboard knows; everybody else in core asks one of these objects and never tests which it is."""
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, shown
 from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.multi_label import MultiLabel
 from core.tasks.reasons import Reason, SetAside
@@ -19,7 +19,7 @@ def get_task(name: str) -> Task:
     try:
         return TASKS[name]
     except KeyError:
-        raise NotFoundError(f"There is no task {name!r}. Choose one of {', '.join(TASKS)}.") from None
+        raise NotFoundError(f"There is no task {shown(name)}. Choose one of {', '.join(TASKS)}.") from None
 
 
 __all__ = [

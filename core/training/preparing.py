@@ -12,7 +12,7 @@ from typing import Any
 from core.config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
 from core.devices import cpu_precision, machine
-from core.errors import ConfigError, DatasetError
+from core.errors import ConfigError, DatasetError, shown
 from core.models.architectures import WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
 from core.models.catalogue import ModelInfo, describe
 from core.models.model_files import fast_tokenizer
@@ -136,7 +136,7 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
     metric = config.training.selection_metric
     known = task.selection_metrics
     if metric is not None and metric not in known:
-        raise ConfigError("training.selection_metric", f"is {metric!r}; for this task expected one of {', '.join(known)}.")
+        raise ConfigError("training.selection_metric", f"is {shown(metric)}; for this task expected one of {', '.join(known)}.")
     longest = config.model.max_length
     if longest is not None and longest > info.max_length:
         raise ConfigError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.config import RunConfig
-from core.errors import ConfigError
+from core.errors import ConfigError, shown
 from core.training.token_limits import cut_at
 
 
@@ -326,4 +326,4 @@ def get_recipe(name: str) -> Recipe:
     try:
         return RECIPES[name]
     except KeyError:
-        raise ConfigError("recipe", f"is {name!r}; expected one of {', '.join(RECIPES)}.") from None
+        raise ConfigError("recipe", f"is {shown(name)}; expected one of {', '.join(RECIPES)}.") from None

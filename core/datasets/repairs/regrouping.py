@@ -16,7 +16,7 @@ from core.datasets.findings.texts import canonical
 from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
 from core.datasets.splitting import stratified_split
 from core.datasets.times import ORDERS
-from core.errors import DatasetError
+from core.errors import DatasetError, shown
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted, quoted
 
@@ -111,7 +111,9 @@ def _cells(material: Material, column: str) -> list[str | None]:
     known = [str(name) for name in material.extra.columns]
     if column not in known:
         there = f"Kept with this data set: {quoted(known)}." if known else "No further columns were kept with this data set."
-        raise DatasetError(f"There is no column {column!r} to split by. {there} Columns that hold texts or labels do not count.")
+        raise DatasetError(
+            f"There is no column {shown(column)} to split by. {there} Columns that hold texts or labels do not count."
+        )
     cells: list[str | None] = material.extra[column].reindex(material.examples["id"]).astype(object).tolist()
     return [cell if isinstance(cell, str) else None for cell in cells]
 

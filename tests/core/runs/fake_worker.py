@@ -85,6 +85,9 @@ elif behaviour == "break-at-once":
     print("first line")
     print("ModuleNotFoundError: No module named 'torch'")
     sys.exit(1)
+elif behaviour == "find-another":
+    print("Another worker is at work on this run.")
+    sys.exit(75)
 elif behaviour == "die":
     say("running")
     sys.exit(3)
