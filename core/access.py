@@ -140,8 +140,6 @@ class Access:
         origins = tuple(origin for origin in found if origin is not None)
         said = f" {', '.join(patterns)} in TUNEBOARD_ALLOWED_HOSTS stands for no origin." if patterns else ""
         taken = f" Taken from TUNEBOARD_ALLOWED_HOSTS: {', '.join(map(str, origins))}." if origins else ""
-        if not said and not taken:
-            return self, ""
         return dataclasses.replace(self, allowed_origins=origins), (
             f"TUNEBOARD_ALLOWED_ORIGINS is not set.{taken}{said} Where a proxy shows the dashboard under another scheme, name or "
             "port than it asks for, set it to that address, such as https://tuneboard.example.org."

@@ -35,6 +35,7 @@ _OPEN_TO_ALL = ("/_stcore/stream", "/_stcore/health", "/_stcore/host-config")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PAGE_SITES = {"same-origin", "none"}
 _WEBSOCKET_POLICY_VIOLATION = 1008
+_LONGEST_SHOWN = 120
 
 _log = logging.getLogger("tuneboard.guard")
 _in_force = False
@@ -68,10 +69,12 @@ class Refusal:
     Attributes:
         reason: for whoever asked; the first line goes into the log.
         status: of the answer.
+        detail: for the log alone.
     """
 
     reason: str
     status: int = 403
+    detail: str = ""
 
 
 class Rule(ABC):
@@ -90,7 +93,7 @@ class Rule(ABC):
         if refusal is None:
             await self._app(self.passed_on(scope), receive, send)
             return
-        _log.warning("Refused a request (%d): %s", refusal.status, refusal.reason.partition("\n")[0])
+        _log.warning("Refused a request (%d): %s%s", refusal.status, refusal.reason.partition("\n")[0], refusal.detail)
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _WEBSOCKET_POLICY_VIOLATION, "reason": ""})
         else:
@@ -137,8 +140,11 @@ class SameOrigin(Rule):
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
         """Compare scheme, name and port together."""
-        refusal = Refusal("Another site sent this request.")
         sent = request.headers.getlist("origin")
+        refusal = Refusal(
+            "Another site sent this request.",
+            detail=f" Its origin is {', '.join(sent)[:_LONGEST_SHOWN]!r}; a proxy's is named in TUNEBOARD_ALLOWED_ORIGINS.",
+        )
         if (sent and self._own_origin(request) is None) or (not sent and request.scope["type"] == "websocket"):
             return refusal
         sites = request.headers.getlist("sec-fetch-site")
@@ -162,7 +168,7 @@ class SameOrigin(Rule):
         sent = request.headers.getlist("origin")
         origin = parse_origin(sent[0]) if len(sent) == 1 else None
         scheme = {"ws": "http", "wss": "https"}.get(request.scope["scheme"], request.scope["scheme"])
-        own = parse_host(scheme, request.headers["host"])
+        own = parse_host(scheme, request.headers.get("host", ""))
         return origin if origin is not None and (origin == own or origin in self._access.allowed_origins) else None
 
 
