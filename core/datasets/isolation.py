@@ -32,6 +32,8 @@ TASK, FOUND, STDERR = "task.json", "found.json", "stderr.txt"
 _COMMAND = (sys.executable, "-m", "core.datasets.isolated")
 _POLL_S = 0.05
 _LONGEST_STDERR = 4000
+_PROGRAM_MIB = 250
+"""What Python takes with pandas and Arrow."""
 _THREADS_AND_MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -154,7 +156,7 @@ def _in_words(status: int, stderr: Path, too_much: str, time_s: float) -> str:
     if status == -getattr(signal, "SIGKILL", 9) or any(word in said for word in _OUT_OF_MEMORY):
         return too_much
     _log.error("The process that reads files ended with status %d:\n%s", status, said)
-    return f"takes more than the {too_much.split()[4]} MiB of memory allowed, or cannot be read at all"
+    return f"{too_much}, or cannot be read at all"
 
 
 def _too_long(time_s: float) -> str:
@@ -166,10 +168,6 @@ def _extra_mib(pid: int) -> float:
     with suppress(psutil.Error):
         return float(psutil.Process(pid).memory_info().rss) / 2**20 - _PROGRAM_MIB
     return 0.0
-
-
-_PROGRAM_MIB = 250
-"""What Python takes with pandas and Arrow."""
 
 
 class _Told:

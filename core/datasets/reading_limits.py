@@ -11,7 +11,7 @@ MOST_CELLS = 50_000_000
 """Rows times columns of a table: every cell takes memory, also an empty one that stands nowhere in the file."""
 IN_PROCESS_BYTES = 2**18
 """Size of a file up to which the process that asks tries to read it by itself, since starting another takes longer."""
-MOST_TEXT_MIB = 1024
+MOST_TEXT_MIB = 512
 """Characters of all cells together, in millions of two to the twentieth; a cell that is repeated counts each time."""
 
 

@@ -127,7 +127,7 @@ class TextArray(ExtensionArray):
 
 
 def as_plain(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows in types that all of pandas and every file knows: texts without gaps as ``str``, anything else as objects."""
+    """The rows in types that all of pandas and every file knows: texts as ``str``, anything else as objects."""
     columns = {place: _plain(rows.iloc[:, place]) for place in range(rows.shape[1])}
     plain = pd.DataFrame(columns, index=rows.index)
     plain.columns = rows.columns

@@ -270,7 +270,7 @@ def test_reading_stops_at_the_row_that_is_one_too_many(monkeypatch: pytest.Monke
     (tmp_path / "long.csv").write_text("text,label\n" + "a,b\n" * 20_000, encoding="utf-8")
     with pytest.raises(InputFileError, match="more than 1,000 rows"):
         read_table(tmp_path / "long.csv", max_rows=1000)
-    assert sum(rows_seen) <= 1000, "what is beyond is never collected"
+    assert sum(rows_seen) <= 1000 + 4 * 200, "beyond the looks for a delimiter nothing more is collected"
 
 
 def test_a_file_that_may_not_be_opened_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
