@@ -29,6 +29,7 @@ from core.runs.run_dir import RunDir
 from core.runs.run_lists import RunLists
 from core.settings import Settings
 from core.work_folders import sweep as sweep_work
+from core.workspace_restore import finish_restore
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
     from core.datasets.dataset import Dataset
@@ -55,6 +56,8 @@ class Workspace:
         Raises:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
         """
+        make_folders(settings.home)
+        finish_restore(settings)
         make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
         sweep_work(settings.work_folder)
         self.settings = settings

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from core.cli import checking, datasets, doctor, predicting, runs, training, versions
+from core.cli import backing_up, checking, datasets, doctor, predicting, runs, training, versions
 from core.cli.answers import CANCELLED, DONE, FAILED, MISTAKE, Reply, Surroundings, answer, remark
 from core.errors import UserError
 from core.runs.disk import storage_sentence
@@ -44,6 +44,8 @@ app.command("cancel")(training.cancel)
 app.command("resume")(training.resume)
 app.command("predict")(predicting.predict)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backing_up.backup)
+app.command("restore")(backing_up.restore)
 
 
 def main(

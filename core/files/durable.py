@@ -100,6 +100,20 @@ def written_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(before, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder for what is needed while the block lasts; what a kill leaves of it is swept as other parts are.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    with _part_of(parent / "scratch", is_folder=True) as aside:
+        try:
+            yield aside
+        finally:
+            remove_part(aside)
+
+
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
     """Make a folder for this user alone, and those above it that are missing, so that it lasts.
 

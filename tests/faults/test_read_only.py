@@ -32,6 +32,8 @@ COMMANDS = [
     ["resume", "a run"],
     ["predict", "a run", "a text"],
     ["doctor"],
+    ["backup", "out.zip"],
+    ["restore", "out.zip"],
 ]
 PAGES = ["data", "train", "runs", "run", "results", "predict"]
 

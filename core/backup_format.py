@@ -1,0 +1,118 @@
+"""What a backup is: files of a workspace under the names they have there, and a manifest, written last, with their hashes.
+
+A backup is a zip, or a folder that holds the same. What is not in the manifest does not belong to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.errors import UserError
+
+MANIFEST = "manifest.json"
+DATABASE = "tuneboard.db"
+DATASETS, RUNS = "datasets", "runs"
+
+LAYOUT = 1
+"""Number of what a backup holds and how; a later one is refused by an earlier Tuneboard."""
+
+LARGEST_MANIFEST = 256 * 2**20
+"""Bytes; a million files take about 150 MB."""
+
+_NAME = re.compile(r"[^/\\:\x00-\x1f]{1,255}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a backup.
+
+    Attributes:
+        sha256: of what it holds.
+        size: bytes.
+    """
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a backup holds.
+
+    Attributes:
+        files: name, with slashes, below the root of the workspace -> the file.
+        created_at: ISO 8601, UTC.
+        with_checkpoints: whether runs that had not ended can be resumed from it.
+        version: the Tuneboard that wrote it.
+    """
+
+    files: Mapping[str, Entry]
+    created_at: str
+    with_checkpoints: bool
+    version: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for entry in self.files.values())
+
+    def count(self, room: str) -> int:
+        """How many data sets or runs are in it."""
+        return len({name.split("/")[1] for name in self.files if name.startswith(f"{room}/")})
+
+    def to_json(self) -> bytes:
+        """The manifest as it is written."""
+        value = {"layout": LAYOUT, **asdict(self), "files": {name: asdict(entry) for name, entry in self.files.items()}}
+        return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest of a backup, every name in it checked.
+
+    Raises:
+        UserError: it is damaged, of a later Tuneboard, or holds a name that leads out of the workspace.
+    """
+    try:
+        value: Any = json.loads(content)
+        layout = int(value["layout"])
+        if layout > LAYOUT:
+            raise UserError("This backup was written by a newer Tuneboard. Update Tuneboard, then restore it.")
+        files = {
+            check_name(str(name)): Entry(sha256=str(entry["sha256"]), size=int(entry["size"]))
+            for name, entry in value["files"].items()
+        }
+        if DATABASE not in files or any(entry.size < 0 for entry in files.values()):
+            raise ValueError("no database, or a size below zero")
+        return Manifest(files, str(value["created_at"]), bool(value["with_checkpoints"]), str(value["version"]))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise UserError(
+            "This is no backup of a Tuneboard workspace, or its manifest.json is damaged. Choose a file that "
+            "'python -m core backup' has written."
+        ) from None
+
+
+def is_name(name: str) -> bool:
+    """Whether a file of this name stays where it belongs: the database, or a visible file of a data set or run."""
+    parts = name.split("/")
+    is_known = name == DATABASE or (len(parts) > 2 and parts[0] in (DATASETS, RUNS))
+    return is_known and all(
+        _NAME.fullmatch(part) and not part.startswith(".") and not part.endswith((" ", ".")) for part in parts
+    )
+
+
+def check_name(name: str) -> str:
+    """The name of a file in a backup, if ``is_name`` holds.
+
+    Raises:
+        UserError: it leads elsewhere.
+    """
+    if not is_name(name):
+        raise UserError(
+            f"The backup names a file that does not belong into a workspace: {name[:80]!r}. Nothing was restored; "
+            "it was not written by Tuneboard, or was changed since."
+        )
+    return name
