@@ -42,7 +42,11 @@ def draw_import() -> None:
     """The import at work."""
     going = st.session_state[IMPORT]
     upload = uploads.find(going["main"])
-    widgets.page_head("New data set", "Look whether the rows are read as you mean them. Nothing is kept until you save.")
+    widgets.page_head(
+        "New data set",
+        "Look whether the rows are read as you mean them. No data set is made until you save; the uploaded file stays in the "
+        "workspace until then, for a day at most.",
+    )
     if st.button("Back to all data sets", icon=":material/arrow_back:", type="tertiary", key="import-back"):
         _leave()
         st.rerun()
