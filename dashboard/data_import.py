@@ -45,7 +45,7 @@ def draw_import() -> None:
     widgets.page_head(
         "New data set",
         "Look whether the rows are read as you mean them. No data set is made until you save; the uploaded file stays in the "
-        "workspace until then, for a day at most.",
+        "workspace until then, for about a day.",
     )
     if st.button("Back to all data sets", icon=":material/arrow_back:", type="tertiary", key="import-back"):
         _leave()
