@@ -48,6 +48,7 @@ def doctor(
 
 def _repair(context: typer.Context) -> dict[str, Any]:
     """Make the catalogue whole again from the folders, and say what was done."""
+    from core.runs.leftovers import sweep
     from core.runs.rebuilding import rebuild
 
     settings = context.obj.settings or Settings.from_environment()
@@ -55,6 +56,8 @@ def _repair(context: typer.Context) -> dict[str, Any]:
     if num_closed:
         remark(f"Closed {num_closed:,} files and folders to other accounts of this machine.")
     account = rebuild(settings)
+    with opened_workspace(context) as workspace:
+        sweep(settings, workspace.store, thoroughly=True)
     if account.set_aside is not None:
         remark(f"The catalogue could not be read. It was set aside as {account.set_aside.name}, and a new one made.")
     remark(f"Entered {account.num_datasets:,} data sets and {account.num_runs:,} runs that were not in the catalogue.")

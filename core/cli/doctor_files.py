@@ -43,8 +43,8 @@ def look_at_files(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
         )
     if left.num_deleted or left.num_unfinished:
         problems.append(
-            f"{left.num_deleted:,} deleted and {left.num_unfinished:,} unfinished files or folders could not be cleared away. "
-            "Check the permissions of the workspace; the next start tries again."
+            f"Kills left {left.num_deleted:,} deleted and {left.num_unfinished:,} unfinished files or folders. "
+            "'python -m core doctor --repair' removes them; where it cannot, check the permissions of the workspace."
         )
     return {
         "num_checked": len(workspace.dataset_records()) + len(workspace.runs()),

@@ -58,7 +58,7 @@ def save_table(table: Table, folder: Path) -> None:
         "records": [index.start, index.stop] if isinstance(index, pd.RangeIndex) else None,
     }
     if told["records"] is None:
-        np.save(folder / "records.npy", index.to_numpy(dtype="int64"))
+        index.to_numpy(dtype="int64").tofile(folder / "records.int64")
     (folder / _TABLE).write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -67,7 +67,7 @@ def open_table(folder: Path) -> Table:
     told = json.loads((folder / _TABLE).read_text(encoding="utf-8"))
     cells = mapped(folder / _ROWS)
     records = told["records"]
-    index = pd.RangeIndex(*records) if records is not None else pd.Index(np.load(folder / "records.npy"))
+    index = pd.RangeIndex(*records) if records is not None else pd.Index(np.fromfile(folder / "records.int64", dtype="int64"))
     rows = pd.DataFrame({place: pd.Series(TextArray(column), index=index) for place, column in enumerate(cells.columns)})
     rows.columns = told["names"]
     lines = array("I")

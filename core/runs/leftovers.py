@@ -47,16 +47,21 @@ def count_leftovers(settings: Settings, store: Store) -> Leftovers:
     unknown = [folder for room in _of_ids(settings) for folder in _visible(room) if folder.name not in known]
     return Leftovers(
         num_deleted=sum(len(_hidden(room)) for room in _rooms(settings)),
-        num_unfinished=sum(len(abandoned_parts(room)) for room in _rooms(settings)) + len(empty),
+        num_unfinished=sum(len(abandoned_parts(room)) for room in (*_rooms(settings), *_inner(settings))) + len(empty),
         num_unknown=sum(1 for folder in unknown if any(folder.iterdir())),
     )
 
 
-def sweep(settings: Settings, store: Store) -> None:
-    """Clear away what kills left, where that can be done now; what cannot is met again at the next start."""
+def sweep(settings: Settings, store: Store, *, thoroughly: bool = False) -> None:
+    """Clear away what kills left, where that can be done now; what cannot is met again at the next start.
+
+    Args:
+        settings, store: of the workspace.
+        thoroughly: look into the folder of every data set and run, too. The worker of a run that is resumed does so by itself.
+    """
     with contextlib.suppress(OSError, UserError):
         finish_deletions(settings, store)
-        for room in _rooms(settings):
+        for room in (*_rooms(settings), *(_inner(settings) if thoroughly else ())):
             sweep_parts(room)
             trash.remove_if_empty(room / trash.TRASH)
         for folder in (folder for room in _of_ids(settings) for folder in _empty(room)):
@@ -90,6 +95,12 @@ def _of_ids(settings: Settings) -> tuple[Path, Path]:
 def _rooms(settings: Settings) -> list[Path]:
     """Every folder in which folders are made and deleted."""
     return [*_of_ids(settings), settings.uploads_folder, settings.hub_models_folder, settings.home]
+
+
+def _inner(settings: Settings) -> list[Path]:
+    """Every folder in the folders of data sets and runs in which something is written after it was made."""
+    outer = [folder for room in _of_ids(settings) for folder in _visible(room)]
+    return [*outer, *(folder / name for folder in outer for name in ("findings", "checkpoints"))]
 
 
 def _hidden(room: Path) -> list[Path]:

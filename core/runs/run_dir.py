@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from core.config import RunConfig
 from core.files import durable
 from core.files.hashes import hashes_of
+from core.files.parts import sweep_parts
 from core.files.private import file_mode
 
 RESERVE_BYTES = 65_536
@@ -60,7 +61,11 @@ class RunDir:
             raise
 
     def end_torn_lines(self) -> None:
-        """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it."""
+        """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it.
+
+        What it left half written elsewhere in the folder is removed.
+        """
+        sweep_parts(self.folder)
         for path in (self.metrics_file, self.events_file):
             if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
                 with durable.open_to_append(path) as file:

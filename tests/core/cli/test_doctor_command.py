@@ -111,3 +111,16 @@ def ended_run(workspace: Workspace, config: RunConfig) -> RunRecord:
     run = workspace.launch(config)
     workspace.store.start_run(run.id, events_offset=0)
     return workspace.store.end_run(run.id, RunState.SUCCEEDED)
+
+
+def test_doctor_counts_what_a_kill_left_in_a_run_and_repair_removes_it(
+    command: Command, workspace: Workspace, run_config: RunConfig
+) -> None:
+    run = ended_run(workspace, run_config)
+    left = workspace.run_dir(run.id).folder / ".predictions.parquet.0123abcd.part"
+    left.write_text("half")
+
+    code, value = command("doctor")
+    assert (code, value["workspace"]["leftovers"]["num_unfinished"]) == (1, 1)
+    assert command("doctor", "--repair")[1]["workspace"]["leftovers"]["num_unfinished"] == 0
+    assert not left.exists()

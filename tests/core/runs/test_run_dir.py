@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from core.files import durable
 from core.runs.run_dir import LineReader, RunDir
 
 
@@ -41,3 +42,15 @@ def test_log_tail_of_a_large_log_reads_only_its_end(tmp_path: Path) -> None:
     run_dir.log_file.write_text("\n".join(f"line {i}" for i in range(100_000)))
 
     assert run_dir.log_tail(2) == ["line 99998", "line 99999"]
+
+
+def test_what_a_kill_left_half_written_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left = tmp_path / ".model.0123abcd.part"
+    left.mkdir()
+    (left / "model.safetensors").write_text("half")
+
+    with durable.written(tmp_path / "predictions.parquet") as aside:
+        aside.write_text("rows")
+        RunDir(tmp_path).end_torn_lines()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
