@@ -55,19 +55,16 @@ def markup_edits(text: str) -> list[Edit]:
     """HTML without its tags and comments; its entities as the characters they stand for."""
     if "<" not in text and "&" not in text:
         return []
-    blocks = list(markup_blocks(text))
-    tags = apart_from(
-        blocks, ((*match.span(), match[0]) for match in TAG.finditer(text)), lambda stretch: (stretch[0], stretch[1])
-    )
-    found = sorted(
-        [
-            *(Edit(start, end, " ") for start, end in blocks),
-            *(Edit(start, end, "\n" if BREAKING_TAG.match(tag) else "") for start, end, tag in tags),
-        ]
-    )
+    blocks = [Edit(start, end, " ") for start, end in markup_blocks(text)]
+    tags = [Edit(*match.span(), "\n" if BREAKING_TAG.match(match[0]) else "") for match in TAG.finditer(text)]
+    found = sorted([*blocks, *apart_from(blocks, tags, _borders)])
     references = [Edit(*match.span(), html.unescape(match[0])) for match in CHARACTER_REFERENCE.finditer(text)]
-    apart = apart_from(found, references, lambda edit: (edit.start, edit.end))
-    return sorted([*found, *(edit for edit in apart if edit.replacement != text[edit.start : edit.end])])
+    characters = apart_from(found, references, _borders)
+    return sorted([*found, *(edit for edit in characters if edit.replacement != text[edit.start : edit.end])])
+
+
+def _borders(edit: Edit) -> tuple[int, int]:
+    return edit.start, edit.end
 
 
 def mask_edits(text: str, kinds: frozenset[str]) -> list[Edit]:
