@@ -6,12 +6,12 @@ A backup is a zip, or a folder that holds the same. What is not in the manifest 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.errors import UserError
+from core.files.text_patterns import BACKUP_PART
 
 MANIFEST = "manifest.json"
 DATABASE = "tuneboard.db"
@@ -22,8 +22,6 @@ LAYOUT = 1
 
 LARGEST_MANIFEST = 256 * 2**20
 """Bytes; a million files take about 150 MB."""
-
-_NAME = re.compile(r"[^/\\:\x00-\x1f]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def is_name(name: str) -> bool:
     parts = name.split("/")
     is_known = name == DATABASE or (len(parts) > 2 and parts[0] in (DATASETS, RUNS))
     return is_known and all(
-        _NAME.fullmatch(part) and not part.startswith(".") and not part.endswith((" ", ".")) for part in parts
+        BACKUP_PART.fullmatch(part) and not part.startswith(".") and not part.endswith((" ", ".")) for part in parts
     )
 
 

@@ -1,8 +1,7 @@
 """What people may call data sets, runs and tags, and in which form their own names are compared."""
 
-import unicodedata
-
 from core.errors import UserError
+from core.files.normal_forms import normalize
 
 LONGEST_NAME = 120
 _LONGEST_OF_A_PERSON = 320
@@ -36,9 +35,9 @@ def folded_name(name: str) -> str | None:
     if not name or len(name) > _LONGEST_OF_A_PERSON or not name.isprintable():
         return None
     for letter in name:  # before anything is normalized: NFC alone makes a K of the Kelvin sign
-        if not letter.isascii() and _has_ascii(letter.lower() + unicodedata.normalize("NFKC", letter)):
+        if not letter.isascii() and _has_ascii(letter.lower() + normalize("NFKC", letter)):
             return None
-    return unicodedata.normalize("NFC", name).lower()
+    return normalize("NFC", name).lower()
 
 
 def _has_ascii(text: str) -> bool:

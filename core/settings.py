@@ -1,13 +1,13 @@
 """Where the workspace is and which limits hold, read once from the environment variables ``TUNEBOARD_*``."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError, shown
+from core.files.text_patterns import MEMORY_SIZE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -183,8 +183,6 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum
 SMALLEST_MEMORY_MIB = 512
 """Less than this does not even hold what every worker loads."""
 
-_MEMORY_SIZE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([MGT])iB", re.ASCII)
-
 
 def memory_size(environ: Mapping[str, str], name: str, default: int) -> int:
     """The size a variable holds, such as ``5GiB``, in MiB, or the default where it is unset.
@@ -195,7 +193,7 @@ def memory_size(environ: Mapping[str, str], name: str, default: int) -> int:
     raw = environ.get(name, "").strip()
     if not raw:
         return default
-    found = _MEMORY_SIZE.fullmatch(raw)
+    found = MEMORY_SIZE.fullmatch(raw)
     size = 0 if found is None else int(float(f"{found[1]}.{found[2] or 0}") * {"M": 1, "G": 2**10, "T": 2**20}[found[3]])
     if size < SMALLEST_MEMORY_MIB:
         raise ConfigError(

@@ -1,13 +1,13 @@
 """Folders for what is made on the way, below the workspace: each belongs to a process, and goes when that process is gone."""
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_NAME = re.compile(r"(\d{1,10})-(\d{1,15})-\w+")
+from core.files import durable
+from core.files.text_patterns import WORK_FOLDER
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def work_folder(work: Path | None) -> Iterator[Path]:
         work: where it is to lie; the system's own place for such folders if not given.
     """
     if work is not None:
-        work.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(work)
     folder = Path(tempfile.mkdtemp(prefix="tuneboard-" if work is None else _own_prefix(), dir=work))
     try:
         yield folder
@@ -39,7 +39,7 @@ def sweep(work: Path) -> None:
     except OSError:
         return
     for entry in entries:
-        found = _NAME.fullmatch(entry.name)
+        found = WORK_FOLDER.fullmatch(entry.name)
         if found is not None and not _is_alive(int(found[1]), int(found[2])):
             shutil.rmtree(entry, ignore_errors=True)
 
@@ -56,5 +56,5 @@ def _is_alive(pid: int, created_ms: int) -> bool:
     import psutil
 
     with suppress(psutil.Error, OverflowError):
-        return abs(psutil.Process(pid).create_time() * 1000 - created_ms) < 2000
+        return bool(abs(psutil.Process(pid).create_time() * 1000 - created_ms) < 2000)
     return False

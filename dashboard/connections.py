@@ -40,7 +40,9 @@ class BoundedHttpProtocol(H11Protocol):
         self.loop.call_later(SILENT_S, self._end_if_silent)
 
     def _end_if_silent(self) -> None:
-        if self.cycle is None and self.transport.get_protocol() is self:  # a session has another protocol by then
+        if (
+            getattr(self, "cycle", None) is None and self.transport.get_protocol() is self
+        ):  # a session has another protocol by then
             self.transport.abort()
 
 

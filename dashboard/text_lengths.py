@@ -62,7 +62,8 @@ def _draw(texts: pd.Series, task: str, *, key: str) -> None:
 
 def _few(sample: pd.Series) -> pd.Series:
     """As many texts of a sample as have no more characters than can be looked at while a person waits; one at least."""
-    return sample[(sample.str.len().cumsum() <= _MOST_CHARACTERS) | (np.arange(len(sample)) == 0)]
+    few: pd.Series = sample[(sample.str.len().cumsum() <= _MOST_CHARACTERS) | (np.arange(len(sample)) == 0)]
+    return few
 
 
 def _in_words(lengths: pd.Series, unit: str) -> str:

@@ -158,7 +158,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: _Budget) -> 
         return Member(name=entry.filename, data=_read_all(file, budget))
 
 
-def _read_all(file: IO[bytes], budget: _Budget) -> bytes:
+def _read_all(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> bytes:
     unpacked = BytesIO()  # whose value is no copy
     while piece := file.read(_PIECE):
         budget.spend(len(piece))

@@ -127,7 +127,8 @@ def _delimited(delimiter: str) -> Callable[[pd.DataFrame, bool], bytes]:
     def write(rows: pd.DataFrame, guard: bool) -> bytes:
         file = io.StringIO(newline="")
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for row in [rows.columns, *rows.itertuples(index=False)]:
+        table: list[Iterable[Any]] = [rows.columns, *rows.itertuples(index=False)]
+        for row in table:
             cells = map(_as_text, row)
             writer.writerow([guarded(cell, separators=",") for cell in cells] if guard else list(cells))
         return file.getvalue().encode("utf-8-sig")

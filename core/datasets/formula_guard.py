@@ -7,12 +7,11 @@ cell must be harmless at its start and after everything that could end one.
 Source: OWASP, "CSV Injection".
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-_STARTS = "=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
-_START = re.compile(f"[{_STARTS}]")  # one letter: linear
+from core.files.text_patterns import FORMULA_SIGN
+
 _ENDS = ";\t\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 """What could end a cell or a row, beside the file's own separator, which the quotes keep."""
 _LOST = ("\t", "\r", "\n", "\x00")
@@ -37,7 +36,7 @@ def guarded(cell: Any, *, separators: str = "") -> Any:
 
 def _formula_starts(cell: str, ends: str) -> Iterator[int]:
     """Where a formula would start if a cell ended at any of these. Linear: no letter is looked back at for two starts."""
-    for match in _START.finditer(cell):
+    for match in FORMULA_SIGN.finditer(cell):
         place = match.start() - 1
         while place >= 0 and cell[place] not in ends and _is_skipped(cell[place]):
             place -= 1

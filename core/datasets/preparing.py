@@ -4,10 +4,10 @@ Millions of short texts are little in a file and much as Python objects; here th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow
@@ -17,7 +17,7 @@ from core.datasets.handing_over import mapped, open_table, packed, save_table, w
 from core.datasets.importing import ImportPlan, Prepared, prepare
 from core.datasets.isolation import run_isolated
 from core.datasets.progress import SILENT, Progress
-from core.datasets.set_aside import LocatedRecords
+from core.datasets.set_aside import LocatedRecords, RecordSetAside
 from core.datasets.sizes import size_of_table
 from core.datasets.table import Table
 from core.datasets.text_array import TextArray, as_texts
@@ -86,10 +86,12 @@ def save_prepared(prepared: Prepared, folder: Path) -> None:
 def open_prepared(folder: Path) -> Prepared:
     """What was saved in a folder; its rows stay in the files, which may be removed where the system allows it."""
     told = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+    plain: dict[str, Any] = {name: told[name] for name in _PLAIN}
+    frames: dict[str, Any] = {name: _open_frame(told[name], folder / f"{name}.arrow") for name in _FRAMES}
     return Prepared(
-        **{name: told[name] for name in _PLAIN},
-        **{name: _open_frame(told[name], folder / f"{name}.arrow") for name in _FRAMES},
-        set_aside=LocatedRecords(mapped(folder / "aside.arrow")),
+        **plain,
+        **frames,
+        set_aside=cast("Sequence[RecordSetAside]", LocatedRecords(mapped(folder / "aside.arrow"))),
         account=account_of(told["account"]),
     )
 
@@ -105,11 +107,10 @@ def _save_frame(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
     index = rows.index
     arrays.append(pyarrow.array(index.to_numpy(dtype="int64")))
     write_arrow(path, pyarrow.table(arrays, names=[str(place) for place in range(len(arrays))]))
-    is_range = isinstance(index, pd.RangeIndex)
     return {
         "names": [str(name) for name in rows.columns],
         "kinds": kinds,
-        "range": [index.start, index.stop, index.step] if is_range else None,
+        "range": [index.start, index.stop, index.step] if isinstance(index, pd.RangeIndex) else None,
     }
 
 

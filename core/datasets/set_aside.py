@@ -95,7 +95,8 @@ def set_aside_rows(entries: Sequence[RecordSetAside]) -> pd.DataFrame:
     }
     told["content"] = rows["content"].fill_null("")
     table = pyarrow.table({name: told[name] for name in COLUMNS}).to_pandas(ignore_metadata=True)
-    return table.astype({"record": "int64", "line": "Int64"})
+    typed: pd.DataFrame = table.astype({"record": "int64", "line": "Int64"})
+    return typed
 
 
 def _cells_of(entry: RecordSetAside) -> tuple[str, str, int, int | None, str, str]:

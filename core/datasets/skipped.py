@@ -90,7 +90,7 @@ class SkippedCollector:
             self._pack()
 
     def __len__(self) -> int:
-        return len(self._waiting) + sum(batch.num_rows for batch in self._batches)
+        return len(self._waiting) + sum(int(batch.num_rows) for batch in self._batches)
 
     def __iter__(self) -> Iterator[SetAside]:
         return iter(SkippedRecords(self.table()))

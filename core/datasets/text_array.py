@@ -113,7 +113,7 @@ class TextArray(ExtensionArray):
         return type(self)(self._cells)
 
     @classmethod
-    def _from_sequence(cls, scalars: Sequence[Any], *, dtype: Any = None, copy: bool = False) -> Self:
+    def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> Self:
         del dtype, copy
         if isinstance(scalars, cls):
             return cls(scalars._cells)

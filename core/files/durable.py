@@ -204,9 +204,9 @@ def sync_tree(root: Path) -> None:
 
 def _sync(descriptor: int) -> None:
     if sys.platform == "darwin":  # there, fsync leaves it in the disk's own memory
-        import fcntl
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
 
-        with contextlib.suppress(OSError):
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)

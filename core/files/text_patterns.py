@@ -25,7 +25,7 @@ class _TextPattern(Generic[AnyStr]):
     """A compiled pattern that says what it is for."""
 
     def __init__(self, pattern: AnyStr, purpose: str, flags: int = 0) -> None:
-        self.regex = re.compile(pattern, flags)
+        self.regex: re.Pattern[AnyStr] = re.compile(pattern, flags)
         self.purpose = purpose
 
 
@@ -290,6 +290,16 @@ TEXT_CODEC = Whole(
     "|kz1048|ptcp154|tis-620|hp-roman8",
     "Python's names of the encodings people save files in; among its other codecs are some that are no encodings of text.",
 )
+BACKUP_PART = Whole(r"[^/\\:\x00-\x1f]{1,255}", "A folder or file of a path in a backup.")
+WORK_FOLDER = Whole(r"(\d{1,10})-(\d{1,15})-\w+", "A folder for work on the way: the process it belongs to, and when that began.")
+FORMULA_SIGN = Anywhere(
+    "[=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]",
+    "What a formula of a spreadsheet begins with.",
+)
+EMBEDDING = Anywhere(
+    r"embed|(^|\.)(wte|wpe|word_emb\w{0,40}|relative_attention_bias)\.", "The name of a model's weights that are looked up."
+)
+MEMORY_SIZE = Whole(r"([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([MGT])iB", "A size of memory such as 5GiB.", re.ASCII)
 LOG_ENTRY = Beginning(r"\d\d:\d\d:\d\d  ", "The time at which an entry of a run's log begins.")
 MARKDOWN_SIGN = Anywhere(r"([\\`*_{}\[\]<>()#+\-.!|~$^=&\"'])", "What markdown reads as more than text.")
 MARKDOWN_EXTRA = Anywhere(

@@ -227,7 +227,7 @@ def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     """The smaller of what the positions and the tokenizer allow."""
     declared = (position_limit(config), tokenizer.get("model_max_length"))
-    return min((limit for limit in declared if is_count(limit) and limit < 10**6), default=512)
+    return min((int(limit) for limit in declared if limit is not None and is_count(limit) and limit < 10**6), default=512)
 
 
 def _declared_pooling(folder: Path) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from core.files.text_patterns import EMBEDDING
 
 LONGEST_KEPT = 128
 """Tokens up to which our own attention on the CPU keeps scores for the way back; from there on, fetching them takes as long as
@@ -40,8 +41,6 @@ KEEPS_NO_SCORES = frozenset(
     }
 )
 """Architectures whose way of attending can be chosen, so that ours is; all others keep the scores of every layer."""
-
-_EMBEDDING = re.compile(r"embed|(^|\.)(wte|wpe|word_emb\w*|relative_attention_bias)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +90,10 @@ def _sizes_of(files: tuple[tuple[Path, int], ...]) -> ModelSizes | None:
         num_layers = _first(config, "num_hidden_layers", "n_layers", "num_layers")
         hidden = _first(config, "hidden_size", "dim", "d_model")
         is_shared = config.get("model_type") == "albert"  # one layer's numbers, used in each of them
-        computing = sum(size for name, size in tensors if not _EMBEDDING.search(name))
+        computing = sum(size for name, size in tensors if not EMBEDDING.search(name))
         return ModelSizes(
             num_parameters=sum(size for _, size in tensors) + (computing * (num_layers - 1) if is_shared else 0),
-            num_embedding=sum(size for name, size in tensors if _EMBEDDING.search(name)),
+            num_embedding=sum(size for name, size in tensors if EMBEDDING.search(name)),
             num_layers=num_layers,
             hidden_size=hidden,
             intermediate_size=_first(config, "intermediate_size", "hidden_dim", "d_ff", "ffn_dim", default=4 * hidden),

@@ -8,6 +8,7 @@ import signal
 from enum import Enum
 from pathlib import Path
 
+from core.files import durable
 from core.runs import processes
 from core.runs.records import WorkerIdentity
 from core.runs.run_dir import RunDir
@@ -38,7 +39,7 @@ def send(worker: WorkerIdentity, run_dir: RunDir, stop: Stop) -> bool:
     if not processes.is_alive(worker):
         return False
     try:
-        (run_dir.folder / REQUEST).write_text(stop.value, encoding="ascii")
+        durable.write_text(run_dir.folder / REQUEST, stop.value)
     except OSError:  # no room, or the folder is gone: it cannot be asked, and is asked more firmly in a while
         return False
     return True
@@ -52,5 +53,5 @@ def take(run_folder: Path) -> signal.Signals | None:
     except (OSError, ValueError):
         return None
     with contextlib.suppress(OSError):
-        request.unlink()
+        durable.remove_file(request)
     return {Stop.BY_PERSON.value: signal.SIGINT, Stop.BY_MACHINE.value: signal.SIGTERM}.get(told)

@@ -51,7 +51,7 @@ def calibrate(
     """
     may_scale = may_scale and can_scale_outputs(classifier)
     table = np.stack(logits) if logits else np.zeros((0, 0), dtype=np.float32)
-    targets = task.collate_targets(validation.targets, 0)
+    targets = task.collate_targets(list(validation.targets), 0)
     words = None
     if weighs_words and isinstance(classifier, PooledClassifier) and count_mistakes(table, targets) >= 2 * MISTAKES_PER_FACTOR:
         news = _News(recorder, num_labels=table.shape[1])

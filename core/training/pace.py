@@ -5,15 +5,16 @@ Without a measurement nobody can say how long a run takes: machines differ by a 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.devices import Machine
+from core.files import durable
 
 FILE = "pace.json"
 
@@ -52,7 +53,7 @@ class Pace:
         """Operations a second on texts of so many tokens."""
         share = (math.log(max(1.0, length)) - math.log(SHORT)) / (math.log(LONG) - math.log(SHORT))
         share = min(1.0, max(0.0, share))
-        return self.short_flops ** (1 - share) * self.long_flops**share
+        return float(self.short_flops ** (1 - share) * self.long_flops**share)
 
 
 def known_pace(home: Path, here: Machine, *, threads: int, precision: str) -> Pace | None:
@@ -73,13 +74,9 @@ def known_pace(home: Path, here: Machine, *, threads: int, precision: str) -> Pa
 def keep_pace(home: Path, measured: Pace) -> None:
     """Keep a measurement beside those of other precisions; a file that cannot be written is done without."""
     paces = {**_read(home / FILE), measured.precision: measured}
-    aside = home / f".{FILE}.{os.getpid()}.part"
-    try:
-        content = {"layout": LAYOUT, "paces": {name: asdict(pace) for name, pace in paces.items()}}
-        aside.write_text(json.dumps(content, indent=2), encoding="utf-8")
-        aside.replace(home / FILE)
-    except OSError:
-        return
+    content = {"layout": LAYOUT, "paces": {name: asdict(pace) for name, pace in paces.items()}}
+    with contextlib.suppress(OSError):
+        durable.write_text(home / FILE, json.dumps(content, indent=2))
 
 
 def _read(path: Path) -> dict[str, Pace]:

@@ -57,7 +57,7 @@ def weigh_words(
         most = max(1, len(chosen) * MOST_LOOKS // num_looks)
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, size=most, replace=False))
     rows = encoded.input_ids.take(chosen)
-    targets = task.collate_targets([encoded.targets[i] for i in chosen], 0).numpy()
+    targets = task.collate_targets([encoded.targets[i] for i in chosen.tolist()], 0).numpy()
     evidence = _vocabulary(rows, num_outputs, pad_token_id)
     if evidence is None:
         return None

@@ -63,7 +63,7 @@ class _Brackets:
             (self._words[first] == opening or self._words[last] == closing)
             and self._is_inside(opening, first, last)
             and self._is_inside(closing, first, last)
-            for opening, closing in _PAIRS
+            for opening, closing in map(tuple, _PAIRS)
         )
 
     def _is_inside(self, sign: str, first: int, last: int) -> bool:

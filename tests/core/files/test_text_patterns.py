@@ -45,7 +45,6 @@ ARGUED = {
 
 ON_OUR_OWN = {
     "core/models/trainable.py": "Names of parameters, which the code of an architecture gives.",
-    "dashboard/guard.py": "The page that Streamlit brings along.",
     "dashboard/uploads.py": "A whole name of 24 characters.",
 }
 """Modules that use ``re`` themselves -> what for."""
