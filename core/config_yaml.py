@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError
 
 MOST_BYTES = 256 * 1024
@@ -69,7 +70,8 @@ def mapping_from_yaml(text: str) -> dict[str, Any]:
             loader.dispose()
     if not isinstance(raw, dict):
         raise ConfigError("config", f"holds {type(raw).__name__}, expected sections such as 'training:' with keys below them.")
-    _check_plain(raw)
+    with pointing_at(places_in_yaml(text)):
+        _check_plain(raw)
     return raw
 
 

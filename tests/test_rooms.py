@@ -53,7 +53,7 @@ ARROWS = {
     "core.options": {"core.errors"},
     "core.config": {"core.errors", "core.options", "core.config_places", "core.config_sections", "core.config_yaml"},
     "core.config_places": {"core.errors"},
-    "core.config_yaml": {"core.errors"},
+    "core.config_yaml": {"core.errors", "core.config_places"},
     "core.config_sections": {"core.errors", "core.options"},
     "core.evaluation": set(),
     "core.tasks": {"core.errors", "core.evaluation", "core.files"},

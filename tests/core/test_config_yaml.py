@@ -17,6 +17,7 @@ MERGES = "\n".join(["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{<<: [{','.join([f'*a{i -
 MALICIOUS = {
     "aliases": LAUGHS,
     "merged aliases": MERGES,
+    "aliases in a value": "training:\n  epochs: {" + LAUGHS.replace("\n", ", ") + "}\n",
     "alias of itself": "training: &a\n  seed: *a\n",
     "alias of a section": "model: &m {model: bundled}\nhead: *m\n",
     "brackets": "[" * 20_000,
@@ -62,6 +63,11 @@ def test_what_a_run_wrote_is_read_whatever_the_path_of_its_model() -> None:
     )
 
     assert RunConfig.from_yaml(config.to_yaml()) == config
+
+
+def test_a_value_that_is_none_is_named_with_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"training\.epochs \(line 2\): is not one plain value"):
+        mapping_from_yaml("training:\n  epochs: [3]\n")
 
 
 def test_an_alias_is_named_with_its_line() -> None:

@@ -16,7 +16,7 @@ from core.models.architectures import (
     position_limit,
 )
 from core.models.building import build_classifier
-from core.models.catalogue import describe
+from core.models.catalogue import ModelInfo, describe
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape
 from core.models.trainable import check_layer_decay, choose_trainable, num_layers
 from core.tasks import get_task
@@ -100,8 +100,9 @@ def classifier_of(
     task = get_task(task_name)
     if not folder.exists():
         tiny_encoder(model_type).save_pretrained(folder)
+    info = ModelInfo(reference=str(folder), title=model_type, folder=folder, architecture=model_type)
     return build_classifier(
-        describe(str(folder), folder),
+        info,
         task,
         task.output_labels(["a", "b"]),
         pooling=pooling,
