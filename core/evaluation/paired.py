@@ -242,7 +242,8 @@ def _mixed(values: np.ndarray) -> np.ndarray:
     values = values + np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(values ^ (values >> np.uint64(31)))
+    spread: np.ndarray = values ^ (values >> np.uint64(31))
+    return spread
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:
