@@ -167,7 +167,9 @@ class WorkerRun:
         from core.runs.environment import worker_environment
         from core.settings import Settings
 
-        environment = worker_environment(Settings.from_environment({"TUNEBOARD_HOME": str(self.home)}), self.model)
+        own = {name: value for name, value in os.environ.items() if name == "TUNEBOARD_THREADS"}
+        settings = Settings.from_environment({"TUNEBOARD_HOME": str(self.home), **own})
+        environment = worker_environment(settings, self.model, is_alone=False)
         command = [sys.executable, "-m", "core.runs.worker", str(self.run_dir.folder), "--dataset", str(self.dataset_folder)]
         with (self.run_dir.folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

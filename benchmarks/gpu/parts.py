@@ -24,6 +24,9 @@ WHOLE_S = 360.0
 
 REHEARSAL_THREADS = "1"
 
+THREADS_BESIDE = "3"
+"""CPU threads of each of the parts that run at the same time."""
+
 LINE_CHARACTERS = 900
 """Of what a part found out, on the screen; the rest stands in ``gpu.json``."""
 
@@ -134,6 +137,8 @@ def _start(name: str, bench: Bench, end: float) -> _Running:
     environment |= {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # deterministic products need it before CUDA starts
     if bench.is_rehearsal:
         environment |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": REHEARSAL_THREADS, "TUNEBOARD_THREADS": REHEARSAL_THREADS}
+    elif PARTS[name].beside:
+        environment |= {"OMP_NUM_THREADS": THREADS_BESIDE, "TUNEBOARD_THREADS": THREADS_BESIDE}
     deadline = min(end, time.monotonic() + PARTS[name].limit_s)
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file, start_new_session=True)
