@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.datasets.alternatives import LOOKED_AT
@@ -88,8 +89,9 @@ def keep(uploaded: Uploaded) -> Upload:
 def release(uploaded: Uploaded) -> None:
     """Let go of the copy in the server's memory of a file whose uploader is not drawn any more."""
     context = get_script_run_ctx()
-    if context is not None:
-        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=uploaded.file_id)
+    manager = context.uploaded_file_mgr if context is not None else None
+    if context is not None and isinstance(manager, MemoryUploadedFileManager):
+        manager.remove_file(session_id=context.session_id, file_id=uploaded.file_id)
 
 
 def keep_sample(file_name: str) -> Upload:

@@ -15,6 +15,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -129,7 +130,8 @@ def _delimited(delimiter: str) -> Callable[[pd.DataFrame, bool], bytes]:
     def write(rows: pd.DataFrame, guard: bool) -> bytes:
         file = io.StringIO(newline="")
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for row in [rows.columns, *rows.itertuples(index=False)]:
+        header: Iterable[Any] = rows.columns
+        for row in chain([header], rows.itertuples(index=False)):
             cells = map(_as_text, row)
             writer.writerow([guarded(cell, separators=",") for cell in cells] if guard else list(cells))
         return file.getvalue().encode("utf-8-sig")
