@@ -167,7 +167,7 @@ class SameOrigin(Rule):
         """The origin of the page that asks, if it is one and ours."""
         sent = request.headers.getlist("origin")
         origin = parse_origin(sent[0]) if len(sent) == 1 else None
-        scheme = {"ws": "http", "wss": "https"}.get(request.scope["scheme"], request.scope["scheme"])
+        scheme = str(request.scope["scheme"]).replace("ws", "http", 1)  # wss is https
         own = parse_host(scheme, request.headers.get("host") or "")
         return origin if origin is not None and (origin == own or origin in self._access.allowed_origins) else None
 
