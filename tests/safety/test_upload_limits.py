@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from core.settings import Settings
@@ -168,3 +171,14 @@ def test_a_server_that_starts_removes_what_waited_too_long(tmp_path: Path) -> No
         while (folder / ("a" * 24)).exists() and time.monotonic() < deadline:
             time.sleep(0.05)  # between two looks
         assert {entry.name for entry in folder.iterdir()} == {"b" * 24}
+
+
+def test_a_file_that_waits_in_the_workspace_is_let_go_of_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = MemoryUploadedFileManager("/_stcore/upload_file")
+    for file in ("1", "2"):
+        manager.add_file("mine", UploadedFileRec(file_id=file, name="a.csv", type="text/csv", data=b"x"))
+    monkeypatch.setattr(uploads, "get_script_run_ctx", lambda: SimpleNamespace(uploaded_file_mgr=manager, session_id="mine"))
+
+    uploads.release(File(1))
+
+    assert set(manager.file_storage["mine"]) == {"2"}
