@@ -30,6 +30,7 @@ ALLOWED = {
     ("core/workspace_restore.py", "mkdir"): "inside durable.written_folder",
     ("core/workspace_restore.py", "open"): "inside durable.written_folder",
     ("core/workspace_restore.py", "copytree"): "inside durable.written_folder",
+    ("core/workspace_restore.py", "rmdir"): "an empty folder; if it comes back, it is in nobody's way",
     ("core/workspace_restore.py", "rmtree"): "what was moved into place, or copied there",
     ("core/runs/worker.py", "unlink"): "why an earlier attempt failed, which is said again if it comes back",
     ("core/runs/catalogue_file.py", "unlink"): "what SQLite kept beside a file that is gone",

@@ -255,7 +255,7 @@ def test_a_restore_that_is_killed_at_any_step_has_not_begun_or_is_finished_by_th
     workspace.close()
     step, was_killed, seen = 0, True, set()
     while was_killed:
-        step += 2
+        step += 3
         home = tmp_path / f"home-{step}"
         target = Settings.from_environment({"TUNEBOARD_HOME": str(home)})
         if replaces:
