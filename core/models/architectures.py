@@ -47,7 +47,7 @@ def position_limit(config: Mapping[str, Any]) -> int | None:
         config: content of its ``config.json``.
     """
     declared = (config.get(name) for name in ("max_position_embeddings", "n_positions"))
-    positions = next((value for value in declared if is_count(value)), None)
+    positions: int | None = next((value for value in declared if is_count(value)), None)
     architecture = str(config.get("model_type"))
     if positions is None or architecture not in POSITIONS_AFTER_PADDING:
         return positions
