@@ -83,7 +83,7 @@ class _PlainLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML has no type for it
         place = f"line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
             raise ConfigError("config", "has an alias such as *name. Write the value out in its place.", place=place)
