@@ -52,7 +52,7 @@ class Pace:
         """Operations a second on texts of so many tokens."""
         share = (math.log(max(1.0, length)) - math.log(SHORT)) / (math.log(LONG) - math.log(SHORT))
         share = min(1.0, max(0.0, share))
-        return self.short_flops ** (1 - share) * self.long_flops**share
+        return float(self.short_flops ** (1 - share) * self.long_flops**share)
 
 
 def known_pace(home: Path, here: Machine, *, threads: int, precision: str) -> Pace | None:
