@@ -73,7 +73,7 @@ class MultiLabel(Task):
         *,
         with_targets: bool = True,
     ) -> Encoded:
-        targets = _indicators(examples["labels"], list(label2id)) if with_targets else []
+        targets: Any = _indicators(examples["labels"], list(label2id)) if with_targets else []
         return encode_texts(examples["text"].tolist(), targets, tokenizer, max_length)
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:

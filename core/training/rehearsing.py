@@ -125,7 +125,8 @@ def _moved_per_s(each_s: float) -> float:
 def _seconds(step: Callable[[], None], each_s: float) -> float:
     """Seconds of one step: the middle one of as many as fit, after one that does not count."""
     step()
-    began, taken = time.perf_counter(), []
+    began = time.perf_counter()
+    taken: list[float] = []
     while not taken or time.perf_counter() - began < each_s:
         start = time.perf_counter()
         step()
