@@ -75,7 +75,7 @@ class Encoded:
 
     Attributes:
         input_ids: token ids of each input, special tokens included, not padded; lists are made flat.
-        targets: what each input should give, in the task's own form; empty where gold is not known.
+        targets: what each input should give, one entry each, as a list, an array or flat rows; empty where gold is not known.
         example: position in the split of the example each input belongs to, shape ``(num_inputs,)``.
         num_examples: how many examples the split has.
         num_cut: how many examples lost text because it did not fit.
@@ -84,7 +84,7 @@ class Encoded:
     """
 
     input_ids: RaggedRows
-    targets: Sequence[Any] | np.ndarray
+    targets: Any
     example: np.ndarray
     num_examples: int
     num_cut: int = 0
