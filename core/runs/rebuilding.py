@@ -209,7 +209,7 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         return {**run, "state": RunState.SUCCEEDED, "headline_name": title, "headline": value}
     if at_work is not None:
         return {**run, "state": RunState.RUNNING, "worker": at_work, "finished_at": None}
-    last_word = next((event for event in reversed(events) if event.get("kind") == "state"), {})
+    last_word: dict[str, Any] = next((event for event in reversed(events) if event.get("kind") == "state"), {})
     if last_word.get("state") in (RunState.CANCELLED, RunState.FAILED):
         said = str(last_word.get("message") or "")[:LONGEST_MESSAGE]
         return {**run, "state": RunState(last_word["state"]), "message": said or None}
