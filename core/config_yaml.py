@@ -52,10 +52,11 @@ def mapping_from_yaml(text: str) -> dict[str, Any]:
         ConfigError: the text is not YAML, not a mapping, or has something that is no setting.
     """
     _check_size(len(text.encode("utf-8", "surrogatepass")))
-    loader = _PlainLoader(text) if _is_text(text) else None
+    loader = None
     try:
-        if loader is None:
+        if not _is_text(text):
             raise ValueError
+        loader = _PlainLoader(text)  # which refuses characters that YAML does not have
         raw = loader.get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -83,7 +84,7 @@ class _PlainLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML has no type for it
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         place = f"line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
             raise ConfigError("config", "has an alias such as *name. Write the value out in its place.", place=place)

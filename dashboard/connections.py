@@ -9,7 +9,6 @@ import asyncio
 import logging
 import threading
 import time
-from typing import cast
 
 import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -41,8 +40,9 @@ class BoundedHttpProtocol(H11Protocol):
         self.loop.call_later(SILENT_S, self._end_if_silent)
 
     def _end_if_silent(self) -> None:
-        has_asked = cast("object | None", self.cycle) is not None  # uvicorn says of it that it is always there
-        if not has_asked and self.transport.get_protocol() is self:  # a session has another protocol by then
+        if (
+            getattr(self, "cycle", None) is None and self.transport.get_protocol() is self
+        ):  # a session has another protocol by then
             self.transport.abort()
 
 

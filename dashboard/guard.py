@@ -167,8 +167,8 @@ class SameOrigin(Rule):
         """The origin of the page that asks, if it is one and ours."""
         sent = request.headers.getlist("origin")
         origin = parse_origin(sent[0]) if len(sent) == 1 else None
-        scheme = str(request.scope["scheme"]).replace("ws", "http", 1)  # wss is https
-        own = parse_host(scheme, request.headers.get("host") or "")
+        scheme = str(request.scope["scheme"])
+        own = parse_host({"ws": "http", "wss": "https"}.get(scheme, scheme), request.headers.get("host", ""))
         return origin if origin is not None and (origin == own or origin in self._access.allowed_origins) else None
 
 

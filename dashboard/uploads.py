@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-import shutil
 import time
 import weakref
 from contextlib import suppress
@@ -16,11 +15,14 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.datasets.alternatives import LOOKED_AT
+from core.datasets.sizes import size_of_table
 from core.datasets.table import Table
 from core.errors import InputFileError
+from core.files import durable
+from core.files.trash import remove_folder
 from core.settings import PROJECT_ROOT, Settings
 from dashboard import state
-from dashboard.kept import kept
+from dashboard.kept import forget, kept
 from dashboard.progress import progress_bar
 
 _ID = re.compile(r"[a-f0-9]{24}")
@@ -65,7 +67,8 @@ class Waiting:
         ):
             oldest = next(iter(self.folders))
             del self.folders[oldest]
-            shutil.rmtree(oldest, ignore_errors=True)
+            with suppress(OSError):
+                remove_folder(oldest)
 
 
 def keep(uploaded: Uploaded) -> Upload:
@@ -78,7 +81,7 @@ def keep(uploaded: Uploaded) -> Upload:
     content = uploaded.getbuffer()
     upload = _new_upload(uploaded.name, len(content))
     try:
-        upload.path.write_bytes(content)
+        durable.write_bytes(upload.path, content)
     except OSError:
         discard(upload.id)  # half a file takes up room that is wanting already
         raise
@@ -89,16 +92,15 @@ def keep(uploaded: Uploaded) -> Upload:
 def release(uploaded: Uploaded) -> None:
     """Let go of the copy in the server's memory of a file whose uploader is not drawn any more."""
     context = get_script_run_ctx()
-    manager = context.uploaded_file_mgr if context is not None else None
-    if context is not None and isinstance(manager, MemoryUploadedFileManager):
-        manager.remove_file(session_id=context.session_id, file_id=uploaded.file_id)
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=uploaded.file_id)
 
 
 def keep_sample(file_name: str) -> Upload:
     """A copy of a sample file, as if it had been uploaded."""
     sample = PROJECT_ROOT / "data" / file_name
     upload = _new_upload(file_name, sample.stat().st_size)
-    shutil.copyfile(sample, upload.path)
+    durable.write_bytes(upload.path, sample.read_bytes())
     return upload
 
 
@@ -115,11 +117,13 @@ def find(upload_id: str) -> Upload | None:
 
 
 def discard(upload_id: str) -> None:
-    """Remove an upload."""
+    """Remove an upload, and what was kept in memory of it."""
+    forget(lambda key: upload_id in repr(key))
     if _ID.fullmatch(upload_id):
         folder = state.workspace().settings.uploads_folder / upload_id
         _waiting().folders.pop(folder, None)
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_folder(folder)
 
 
 def read(upload: Upload, **options: Any) -> Table:
@@ -140,12 +144,12 @@ def read(upload: Upload, **options: Any) -> Table:
             return read_table(
                 upload.path,
                 file_name=upload.file_name,
-                max_mib=state.workspace().settings.max_upload_mib,
                 progress=progress,
+                **state.workspace().settings.reading_limits,
                 **options,
             )
 
-    return kept(("table", upload.id, tuple(sorted(options.items()))), make, lambda table: len(table.rows))
+    return kept(("table", upload.id, tuple(sorted(options.items()))), make, size_of_table)
 
 
 def beginning(upload: Upload) -> bytes:
@@ -168,7 +172,8 @@ def prune(folder: Path, now: float | None = None) -> None:
     with suppress(FileNotFoundError):
         for upload in folder.iterdir():
             if _ID.fullmatch(upload.name) and upload.stat().st_mtime < oldest:
-                shutil.rmtree(upload, ignore_errors=True)
+                with suppress(OSError):
+                    remove_folder(upload)
 
 
 def _waiting() -> Waiting:
@@ -178,7 +183,8 @@ def _waiting() -> Waiting:
 
 def _remove(folders: dict[Path, int]) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            remove_folder(folder)
 
 
 def _new_upload(file_name: str, size: int) -> Upload:
@@ -188,6 +194,6 @@ def _new_upload(file_name: str, size: int) -> Upload:
     waiting = _waiting()
     waiting.make_room(size, settings)
     waiting.folders[folder] = size
-    folder.mkdir(parents=True)
-    (folder / _DESCRIPTION).write_text(json.dumps({"file_name": file_name}, ensure_ascii=True), encoding="utf-8")
+    durable.make_folder(folder, exist_ok=False)
+    durable.write_text(folder / _DESCRIPTION, json.dumps({"file_name": file_name}, ensure_ascii=True))
     return Upload(upload_id, folder / _CONTENT, file_name)

@@ -40,7 +40,6 @@ ALLOWED = {
     ("core/datasets/handing_over.py", "write_text"): "a temporary file of a reader, gone with its folder",
     ("core/datasets/preparing.py", "write_text"): "a temporary file of a reader, gone with its folder",
     ("core/datasets/preparing.py", "mkdir"): "a temporary folder of a reader",
-    ("core/workspace_restore.py", "rmdir"): "an empty folder, in whose place the restored one comes",
     ("core/work_folders.py", "rmtree"): "a folder of work on the way; what comes back is swept at the next start",
     ("core/datasets/isolated.py", "write_text"): "a temporary file of a reader, gone with its folder",
     ("core/runs/leftovers.py", "rmdir"): "an empty folder; if it comes back, it is swept again",

@@ -11,11 +11,9 @@ that no space is lost.
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -25,13 +23,12 @@ from core.datasets.dataset import Dataset, cells_of_text
 from core.datasets.formula_guard import guarded
 from core.datasets.repairs.answers import entities
 from core.datasets.repairs.text_edits import layout_of
-from core.errors import DatasetError
+from core.errors import DatasetError, shown
+from core.files.text_patterns import NOT_IN_A_SHEET, TAB_OR_LINE_END
 from core.tasks.base import SPLITS
 from core.tasks.columns.cells import counted
 
 _MOST_SHEET_ROWS, _LONGEST_SHEET_CELL = 1_048_575, 32_767
-_NOT_IN_A_SHEET = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
-"""What a workbook cannot hold, or gives back as something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,7 @@ def export(dataset: Dataset, format_name: str, *, exact: bool = True, with_colum
     chosen = FORMATS.get(format_name)
     if chosen is None or (chosen.tasks and dataset.task not in chosen.tasks):
         fitting = [name for name, one in FORMATS.items() if not one.tasks or dataset.task in one.tasks]
-        raise DatasetError(f"This data set cannot be written as {format_name!r}. Choose one of {', '.join(fitting)}.")
+        raise DatasetError(f"This data set cannot be written as {shown(format_name)}. Choose one of {', '.join(fitting)}.")
     rows = export_rows(dataset.examples())
     if with_columns and not chosen.tasks:
         rows = _with_further_columns(rows, dataset)
@@ -130,8 +127,8 @@ def _delimited(delimiter: str) -> Callable[[pd.DataFrame, bool], bytes]:
     def write(rows: pd.DataFrame, guard: bool) -> bytes:
         file = io.StringIO(newline="")
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        header: Iterable[Any] = rows.columns
-        for row in chain([header], rows.itertuples(index=False)):
+        table: list[Iterable[Any]] = [rows.columns, *rows.itertuples(index=False)]
+        for row in table:
             cells = map(_as_text, row)
             writer.writerow([guarded(cell, separators=",") for cell in cells] if guard else list(cells))
         return file.getvalue().encode("utf-8-sig")
@@ -180,7 +177,7 @@ def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
     if len(rows) > _MOST_SHEET_ROWS:
         raise DatasetError(f"An Excel sheet holds {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet.")
     table = [[_as_text(cell) for cell in row] for row in rows.itertuples(index=False)]
-    unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or _NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
+    unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
     if unfit:
         raise DatasetError(
             f"Excel cannot hold {counted(unfit, 'row')} as they are: cells of more than {_LONGEST_SHEET_CELL:,} characters, or "
@@ -224,7 +221,7 @@ def conll_text(rows: pd.DataFrame) -> str:
     """
     sentences = []
     for words, tags in zip(rows["tokens"], rows["tags"], strict=True):
-        odd = [word for word in words if re.search(r"[\t\r\n]", word) or word == "-DOCSTART-" or not word.strip(" ")]
+        odd = [word for word in words if TAB_OR_LINE_END.search(word) or word == "-DOCSTART-" or not word.strip(" ")]
         if odd:
             raise DatasetError(
                 "A word with a tab, a line end or a meaning of its own cannot stand in CoNLL columns. Choose JSON Lines."

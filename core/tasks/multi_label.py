@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
-from core.evaluation.multi_label import best_thresholds, score_multi_label
+from core.evaluation.multi_label import best_thresholds, sample_f1, score_multi_label
+from core.evaluation.paired import Outcomes, RowValues, Summary, of_indicators
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
 from core.tasks.columns import multi_label as columns
 from core.tasks.losses import PLAIN, LossOptions, positive_weights, sigmoid_loss
@@ -73,7 +74,7 @@ class MultiLabel(Task):
         *,
         with_targets: bool = True,
     ) -> Encoded:
-        targets: Any = _indicators(examples["labels"], list(label2id)) if with_targets else []
+        targets: Sequence[Any] | np.ndarray = _indicators(examples["labels"], list(label2id)) if with_targets else []
         return encode_texts(examples["text"].tolist(), targets, tokenizer, max_length)
 
     def collate_targets(self, targets: Sequence[Any], padded_length: int) -> torch.Tensor:
@@ -89,9 +90,9 @@ class MultiLabel(Task):
         del num_outputs
         return log_odds(np.sum(encoded.targets, axis=0), encoded.num_inputs)
 
-    def balanced_weights(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
+    def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
         del num_outputs
-        return positive_weights(np.sum(encoded.targets, axis=0), encoded.num_inputs)
+        return positive_weights(np.sum(encoded.targets, axis=0), encoded.num_inputs, strength)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
@@ -141,8 +142,18 @@ class MultiLabel(Task):
         averages = {f"{name}_f1": result[name]["f1"] for name in ("macro", "micro", "weighted", "samples")}
         return {**averages, "exact_match": result["exact_match"], "hamming_loss": result["hamming_loss"]}
 
+    def outcomes(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], metric: str) -> Outcomes:
+        wanted, given = (_indicators(column, outputs) for column in (gold, predictions["predicted"]))
+        if metric in {"samples_f1", "exact_match"}:
+            values = (wanted == given).all(axis=1) if metric == "exact_match" else sample_f1(wanted, given)
+            return RowValues(values=values.astype(np.float32))
+        return of_indicators(wanted, given, cast("Summary", metric))
+
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["labels"])
+
+    def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
+        return dict(Counter(label for labels in predictions["predicted"] for label in labels))
 
     def examples_of_texts(self, texts: Sequence[str]) -> pd.DataFrame:
         return examples_of_texts(texts)
