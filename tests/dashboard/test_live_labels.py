@@ -61,7 +61,11 @@ def test_the_file_of_figures_has_every_line_and_guards_names_of_labels() -> None
     table = figures_table(rows)
     assert table.columns.tolist() == ["step", "epoch", "time_s", "train/loss", "label_f1/=1+1", "=evil"]
     lines = csv_bytes(table).decode("utf-8-sig").splitlines()
-    assert lines == ["step,epoch,time_s,train/loss,label_f1/=1+1,'=evil", "1.0,0.5,1.0,2.0,,", "10.0,1.0,,,0.5,1.0"]
+    assert lines == [
+        '"step","epoch","time_s","train/loss","label_f1/=1+1","\'=evil"',
+        '"1.0","0.5","1.0","2.0","",""',
+        '"10.0","1.0","","","0.5","1.0"',
+    ]
 
 
 def test_a_run_that_has_not_begun_has_no_file_of_figures(made: dict[str, str], open_page: OpenPage) -> None:

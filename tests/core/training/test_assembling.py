@@ -44,6 +44,6 @@ def test_a_validation_says_how_often_each_label_was_predicted(monkeypatch: pytes
         device=CPU,
     )
 
-    validation = predictor.validate(Split(examples=examples, encoded=encoded))
+    validation = predictor.validate(Split(examples=examples, encoded=encoded), "macro_f1")
 
     assert {row["label"]: row["predicted"] for row in validation.labels} == {"A": 10, "B": 10, "C": 80}
