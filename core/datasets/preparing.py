@@ -24,7 +24,9 @@ from core.datasets.text_array import TextArray, as_texts
 from core.work_folders import work_folder
 
 _SMALL = 4 * 2**20
-"""Bytes of the tables up to which the process that asks does it itself, since starting another takes longer."""
+_FEW_ROWS = 50_000
+"""Bytes and rows of the tables up to which the process that asks does it itself, since starting another takes longer. A row costs
+some hundred bytes on the way, however short it is."""
 _FRAMES = ("examples", "unlabelled", "extra")
 _PLAIN = ("task", "labels", "num_examples", "label_counts", "notes", "splitting", "source")
 
@@ -50,7 +52,8 @@ def prepare_elsewhere(
         DatasetError: what was read cannot be trained on.
         InputFileError: it takes more memory or time than allowed.
     """
-    if sum(map(size_of_table, tables.values())) <= _SMALL:
+    num_rows = sum(table.num_records for table in tables.values())
+    if num_rows <= _FEW_ROWS and sum(map(size_of_table, tables.values())) <= _SMALL:
         return prepare(tables, plan, progress=progress, **limits)
     with work_folder(work) as folder:
         for part, table in tables.items():
