@@ -289,9 +289,7 @@ def _check_free(file: Path, settings: Settings, *, replace: bool) -> None:
     if place.is_relative_to(home):
         raise UserError("A backup inside the workspace would be lost with it. Choose a place outside of it.")
     if any(one.resolve().is_relative_to(place) for one in (home, settings.datasets_folder, settings.runs_folder)):
-        raise UserError(
-            "The workspace lies in the folder that the backup would replace. Choose a name of its own for it."
-        )
+        raise UserError("The workspace lies in the folder that the backup would replace. Choose a name of its own for it.")
     is_used = file.exists() and not (file.is_dir() and not any(file.iterdir()))
     if is_used and not replace:
         raise UserError(f"There is already something at {file.name!r}. Choose another name, or replace it with --force.")

@@ -404,9 +404,7 @@ def test_a_database_that_would_not_open_or_leads_out_is_refused(
     if database != "no database":
         file = tmp_path / "its.db"
         file.write_bytes(zipfile.ZipFile(tmp_path / "b.zip").read("tuneboard.db"))
-        statement = (
-            "datasets SET id = '../../etc'" if "ids" in database else "alembic_version SET version_num = '9999'"
-        )
+        statement = "datasets SET id = '../../etc'" if "ids" in database else "alembic_version SET version_num = '9999'"
         with contextlib.closing(sqlite3.connect(file)) as connection:
             connection.execute(f"UPDATE {statement}")
             connection.commit()
