@@ -131,7 +131,7 @@ def _count(weights: Path) -> int:
         raise ValueError("not a shape")
     if any(len(shape) > _MOST_DIMENSIONS for shape in shapes):
         raise ValueError("not a shape")
-    count = sum(math.prod(shape) for shape in shapes)
+    count: int = sum(math.prod(shape) for shape in shapes)
     if count >= LARGEST_SIZE:
         raise ValueError("more numbers than any file holds")
     return count
