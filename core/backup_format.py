@@ -86,7 +86,7 @@ def read_manifest(content: bytes) -> Manifest:
         if DATABASE not in files or any(entry.size < 0 for entry in files.values()):
             raise ValueError("no database, or a size below zero")
         return Manifest(files, str(value["created_at"]), bool(value["with_checkpoints"]), str(value["version"]))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
             "This is no backup of a Tuneboard workspace, or its manifest.json is damaged. Choose a file that "
             "'python -m core backup' has written."

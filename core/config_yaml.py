@@ -16,7 +16,7 @@ import yaml
 from core.config_places import places_in_yaml, pointing_at
 from core.errors import ConfigError
 
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 64 * 1024
 """A run's config has about 2 KiB."""
 
 DEEPEST = 8

@@ -21,7 +21,7 @@ from typing import IO, Protocol
 import sqlalchemy as sa
 
 import core
-from core.backup_format import DATABASE, DATASETS, MANIFEST, RUNS, Entry, Manifest, is_name
+from core.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Entry, Manifest, is_name, read_manifest
 from core.errors import NotFoundError, RunError, UserError
 from core.files import durable
 from core.files.parts import sweep_parts
@@ -62,7 +62,7 @@ def back_up(
         settings: which workspace.
         file: a zip to write where its name ends in ``.zip``, a folder otherwise.
         with_checkpoints: whether runs that have not ended can be resumed from the backup.
-        replace: whether a file or folder that is there already is replaced.
+        replace: whether a file that is there already is replaced, or a folder that holds a backup and nothing else.
         progress: told what is being done.
 
     Raises:
@@ -142,7 +142,12 @@ class _Backup:
         """Copy a folder as it is at one moment; whether it is there.
 
         Every file is opened before the first is read: what is deleted or replaced meanwhile can still be read then.
+        A folder outside of its room, which a database of somebody else's can name, is not looked into.
         """
+        rooms = (self._settings.datasets_folder, self._settings.runs_folder)
+        if folder.parent not in rooms or not is_name(f"{room}/{folder.name}/file"):
+            self._progress(f"left out {folder.name[:80]!r}, which lies outside of the workspace")
+            return True
         for _ in range(_TRIES):
             with ExitStack() as stack:
                 try:
@@ -279,12 +284,33 @@ def _end(store: Store, run_id: str, folder: Path, *, is_sealed: bool) -> None:
 
 
 def _check_free(file: Path, settings: Settings, *, replace: bool) -> None:
-    """Refuse to write over what is there, and into the workspace itself."""
-    if file.resolve().is_relative_to(settings.home.resolve()):
+    """Refuse to write over what is there, be it the workspace itself or what is no backup, and into the workspace."""
+    place, home = file.resolve(), settings.home.resolve()
+    if place.is_relative_to(home):
         raise UserError("A backup inside the workspace would be lost with it. Choose a place outside of it.")
+    if any(one.resolve().is_relative_to(place) for one in (home, settings.datasets_folder, settings.runs_folder)):
+        raise UserError("The workspace lies in the folder that the backup would replace. Choose a name of its own for it.")
     is_used = file.exists() and not (file.is_dir() and not any(file.iterdir()))
     if is_used and not replace:
         raise UserError(f"There is already something at {file.name!r}. Choose another name, or replace it with --force.")
+    if is_used and not (_is_backup_folder(file) if file.is_dir() else file.is_file() and file.suffix.lower() == ".zip"):
+        raise UserError(
+            f"What is at {file.name!r} is no backup and is not replaced by one: all in it would be lost. Choose another name."
+        )
+
+
+def _is_backup_folder(folder: Path) -> bool:
+    """Whether a folder holds a backup, and nothing beside it that would be lost with it."""
+    if not {path.name for path in folder.iterdir()} <= {MANIFEST, DATABASE, DATASETS, RUNS}:
+        return False
+    manifest = folder / MANIFEST
+    try:
+        if not manifest.is_file() or manifest.stat().st_size > LARGEST_MANIFEST:
+            return False
+        read_manifest(manifest.read_bytes())
+    except (OSError, UserError):
+        return False
+    return True
 
 
 class _Zip:

@@ -20,16 +20,16 @@ from typing import IO
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from core.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Manifest, read_manifest
+from core.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Manifest, is_name, read_manifest
 from core.errors import UserError
 from core.files import durable
 from core.files.private import file_mode
 from core.folders import make_folders
 from core.runs.catalogue_file import file_of
-from core.runs.database import BUSY_TIMEOUT_S, open_database, url_of
+from core.runs.database import BUSY_TIMEOUT_S, open_database, reading, url_of
 from core.runs.store import Store
 from core.settings import Settings
-from core.workspace_backup import copy_rows
+from core.workspace_backup import copy_rows, ids_in
 
 READY = ".restored"
 """The folder of a workspace in which a restored one lies that is whole, and is yet to be moved into place."""
@@ -46,6 +46,12 @@ _SMALL = 100 * 2**20
 """An archive that unpacks to more than this, and to more than so many times its own size, is no backup of ours."""
 
 _MOST_FILES = 2_000_000
+
+_SMALL_MANIFEST = 2**20
+"""A manifest of more bytes than this, and than the backup itself, is none of ours: what an archive keeps of a file takes more."""
+
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How files are packed in a backup. Others take memory without limit to unpack, and fail in ways of their own."""
 
 
 def restore(
@@ -82,13 +88,15 @@ def restore(
         before = _free_place(settings) if holds_something else None
         try:
             with _opened(file) as source:
-                manifest = read_manifest(source.read_all(MANIFEST, LARGEST_MANIFEST))
+                most = min(LARGEST_MANIFEST, max(_SMALL_MANIFEST, source.size))
+                manifest = read_manifest(source.read_all(MANIFEST, most))
                 _check_room(settings, manifest, source.size)
                 with durable.written_folder(settings.home / READY) as aside:
                     _unpack(source, manifest, aside, progress)
+                    _check_database(aside / DATABASE)
                     if before is not None:
                         durable.write_text(aside / _REPLACES, before.name)
-        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
             said = getattr(error, "strerror", None) or type(error).__name__
             raise UserError(f"The backup {file.name!r} could not be read or unpacked ({said}). Nothing was restored.") from None
         progress("moving it into place")
@@ -216,6 +224,28 @@ def _unpack(source: _Source, manifest: Manifest, folder: Path, progress: Callabl
             raise UserError(f"The backup is damaged: {name[-80:]!r} is not what was written. Nothing was restored.")
 
 
+def _check_database(file: Path) -> None:
+    """See that an unpacked database opens here, and that whatever it names lies in the workspace.
+
+    Raises:
+        UserError: it does not, or is of a later Tuneboard.
+    """
+    try:
+        engine = open_database(sa.URL.create("sqlite", database=str(file)))
+        try:
+            with reading(engine) as connection:
+                ids = ids_in(connection)
+        finally:
+            engine.dispose()
+    except UserError as error:
+        raise UserError(f"The database in the backup cannot be used, so nothing was restored. {error}") from None
+    if not all(is_name(f"{RUNS}/{one}/file") and one.isascii() and "/" not in one for one in ids):
+        raise UserError(
+            "The database in the backup names folders that lie outside of a workspace. Nothing was restored; it was not written "
+            "by Tuneboard, or was changed since."
+        )
+
+
 def _free_place(settings: Settings) -> Path:
     """A folder of the workspace for what was there before."""
     return settings.home / f"{BEFORE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{time.time_ns() % 10**6:06d}"
@@ -275,8 +305,11 @@ class _ZipSource(_Source):
 
     def open(self, name: str) -> IO[bytes]:
         try:
-            return self._archive.open(name)
-        except (KeyError, RuntimeError):  # not there, or encrypted
+            entry = self._archive.getinfo(name)
+            if entry.compress_type not in _PACKINGS:
+                raise KeyError(name)
+            return self._archive.open(entry)
+        except (KeyError, RuntimeError):  # not there, packed in another way, or encrypted
             raise _is_missing(name) from None
 
 

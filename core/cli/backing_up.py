@@ -16,7 +16,7 @@ def backup(
     checkpoints: Annotated[
         bool, typer.Option("--with-checkpoints/--without-checkpoints", help="Whether runs that have not ended can be resumed.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if there is something.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is an earlier backup.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
     """Copy the workspace into one file or folder, while runs go on."""

@@ -24,6 +24,8 @@ _RATIO_ALLOWED = 250
 _SMALL = 16 * 2**20
 """Below this many bytes unpacked, the ratio does not matter."""
 _PIECE = 2**20
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+"""How files in archives may be packed. What says LZMA names the memory that unpacking takes, up to 4 GB, whatever it holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,10 @@ def _plain_files(archive: zipfile.ZipFile, file_name: str) -> list[zipfile.ZipIn
             continue
         if entry.flag_bits & 1:
             raise InputFileError(f"{shown(file_name)} is protected by a password. Unpack it yourself and choose the file inside.")
+        if entry.compress_type not in _PACKINGS:
+            raise InputFileError(
+                f"{shown(file_name)} is packed in a way that is not read here. Unpack it yourself and choose the file inside."
+            )
         kept[entry.filename] = entry
     return [kept[name] for name in sorted(kept)]
 

@@ -23,6 +23,9 @@ MOST_HEADER_BYTES = 100_000_000
 
 LARGEST_SIZE = 2**62
 
+_MOST_DIMENSIONS = 64
+"""Of a tensor; no library knows more, and the product of very many takes long, and is too long a number to be written."""
+
 _NO_MEMORY = ("out of memory", "not enough memory", "allocate memory")
 """What torch and the system say where memory does not suffice; their errors have no type of their own for it."""
 
@@ -126,7 +129,12 @@ def _count(weights: Path) -> int:
     shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
     if any(not _is_size(dimension) for shape in shapes for dimension in shape):
         raise ValueError("not a shape")
-    return sum(math.prod(shape) for shape in shapes)
+    if any(len(shape) > _MOST_DIMENSIONS for shape in shapes):
+        raise ValueError("not a shape")
+    count: int = sum(math.prod(shape) for shape in shapes)
+    if count >= LARGEST_SIZE:
+        raise ValueError("more numbers than any file holds")
+    return count
 
 
 def _is_size(value: Any) -> bool:

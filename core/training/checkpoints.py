@@ -52,7 +52,8 @@ class Checkpoints:
             write(aside)
             hashes = {path.name: sha256_of(path) for path in sorted(aside.iterdir())}
             manifest = {"layout": LAYOUT, "step": step, "files": hashes, "progress": dict(progress)}
-            durable.write_json(aside / MANIFEST, manifest)
+            # Not as strict JSON: among what was observed may be a loss that is no finite number.
+            durable.write_text(aside / MANIFEST, json.dumps(manifest, ensure_ascii=False))
             if final.exists():  # it may be the only one, so it keeps a name that can be seen until the new one has its own
                 _remove(earlier)
                 durable.move(final, earlier)

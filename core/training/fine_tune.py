@@ -322,8 +322,8 @@ def _say_how_long(config: RunConfig, dataset: Dataset, info: ModelInfo, loop: Lo
     num_examples = {**dataset.num_examples, "train": loop.encoded.num_inputs}
     work = workload_of(config, sizes, num_examples, len(dataset.labels), loop.encoded.lengths.tolist(), is_pooled=is_pooled)
     seconds = work.seconds(pace)
-    minutes = "less than a minute" if seconds < 60 else f"{max(1, round(seconds / 60)):,} min"
-    loop.recorder.event("info", f"The run is expected to take about {minutes} in all.", expected_s=round(seconds, 1))
+    duration = "less than a minute" if seconds < 60 else f"about {round(seconds / 60):,} min"
+    loop.recorder.event("info", f"The run is expected to take {duration} in all.", expected_s=round(seconds, 1))
 
 
 def _predictions_table(name: str, examples: pd.DataFrame, gold: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ PROCESS_MIB = 620
 SHARE = 0.5
 """Of what is left, how much a run may plan to take: others take memory, too, and no reckoning is exact."""
 
-NUMBERS_PER_UNIT = 10
+NUMBERS_PER_UNIT = 13
 """Numbers as wide as the model that a layer keeps for each token until the way back: projections, sums, factors of dropout."""
 
 NUMBERS_PER_INNER_UNIT = 2

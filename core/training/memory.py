@@ -110,14 +110,15 @@ class MemoryLadder:
             self._checkpointing = True
             use_gradient_checkpointing(classifier)
             return "Memory ran out even with one input at a time; gradient checkpointing is on from here."
+        even_so = ", even with gradient checkpointing" if self._checkpointing else ""
         if next(classifier.parameters()).device.type == "cuda":
             raise RunError(
-                "The GPU has not enough memory for a single text, even with gradient checkpointing. Choose a shorter longest "
+                f"The GPU has not enough memory for a single text{even_so}. Choose a shorter longest "
                 "input, a smaller model or fewer layers that learn, or end other programs that use the GPU ('nvidia-smi' lists "
                 "them), and run again."
             )
         raise RunError(
-            "There is not enough memory for a single text, even with gradient checkpointing. "
+            f"There is not enough memory for a single text{even_so}. "
             "Choose a shorter longest input or a smaller model, or free memory, and run again."
         )
 

@@ -21,8 +21,8 @@ FILE = "pace.json"
 LAYOUT = 1
 """Number of what a measurement holds and how it was made; others are not read."""
 
-FRESH_S = 30 * 86_400.0
-"""After so long a machine is measured again."""
+FRESH_S = 86_400.0
+"""After so long a machine is measured again: it may have been busy when it was."""
 
 SHORT, LONG = 16, 256
 """Tokens of the texts that are rehearsed with; lengths between are reckoned from both."""

@@ -1,9 +1,12 @@
 """``backup`` and ``restore``: a workspace copied while it is in use, put back elsewhere, and what a hostile backup cannot do."""
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import traceback
@@ -326,6 +329,8 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a list": lambda manifest: manifest.update(files=[]),
     "a negative size": lambda manifest: manifest["files"]["tuneboard.db"].update(size=-1),
     "a later layout": lambda manifest: manifest.update(layout=99),
+    "an endless size": lambda manifest: manifest["files"]["tuneboard.db"].update(size=float("inf")),
+    "an endless layout": lambda manifest: manifest.update(layout=float("inf")),
 }
 
 
@@ -389,18 +394,115 @@ def test_the_commands_say_what_they_did(
     assert main(["restore", str(tmp_path / "b.zip"), "--json"], settings=elsewhere) == 2
 
 
+@pytest.mark.parametrize("database", ["no database", "a later one", "ids that lead out"])
+def test_a_database_that_would_not_open_or_leads_out_is_refused(
+    workspace: Workspace, tmp_path: Path, elsewhere: Settings, database: str
+) -> None:
+    """The manifest is right about it, as that of whoever makes a hostile backup is."""
+    back_up(workspace.settings, tmp_path / "b.zip")
+    content = b"no database"
+    if database != "no database":
+        file = tmp_path / "its.db"
+        file.write_bytes(zipfile.ZipFile(tmp_path / "b.zip").read("tuneboard.db"))
+        statement = "datasets SET id = '../../etc'" if "ids" in database else "alembic_version SET version_num = '9999'"
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute(f"UPDATE {statement}")
+            connection.commit()
+        content = file.read_bytes()
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    changed(tmp_path / "b.zip", lambda manifest: manifest["files"].update({"tuneboard.db": entry}), {"tuneboard.db": content})
+
+    with pytest.raises(UserError, match=r"othing was restored"):
+        restore(elsewhere, tmp_path / "b.zip")
+
+    assert is_untouched(elsewhere)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_file_packed_in_a_way_of_others_is_not_unpacked(
+    workspace: Workspace, tmp_path: Path, elsewhere: Settings, packing: int
+) -> None:
+    back_up(workspace.settings, tmp_path / "b.zip")
+    changed(tmp_path / "b.zip", lambda _: None, packing=packing)
+
+    with pytest.raises(UserError, match=r"manifest\.json"):
+        restore(elsewhere, tmp_path / "b.zip")
+
+    assert is_untouched(elsewhere)
+
+
+def test_names_of_an_archive_that_are_no_text_are_refused(workspace: Workspace, tmp_path: Path, elsewhere: Settings) -> None:
+    back_up(workspace.settings, tmp_path / "b.zip")
+    changed(tmp_path / "b.zip", lambda _: None, {"\u00e9": b"x"})
+    (tmp_path / "b.zip").write_bytes((tmp_path / "b.zip").read_bytes().replace("\u00e9".encode(), b"\xff\xfe"))
+
+    with pytest.raises(UserError, match="could not be read"):
+        restore(elsewhere, tmp_path / "b.zip")
+
+
+def test_a_manifest_that_unpacks_to_far_more_than_its_backup_is_refused_before_it_is_read(
+    tmp_path: Path, elsewhere: Settings
+) -> None:
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, b'{"files": {' + b'"a": {}, ' * 10**6)
+
+    with pytest.raises(UserError, match="too large"):
+        restore(elsewhere, tmp_path / "b.zip")
+
+
+def test_a_backup_holds_nothing_from_outside_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
+    """A database that names such a folder may have come from somebody else."""
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "letter").write_text("mine")
+    with contextlib.closing(sqlite3.connect(workspace.settings.database_file)) as connection:
+        connection.execute("UPDATE datasets SET id = ?", (str(tmp_path / "private"),))
+        connection.commit()
+
+    manifest = back_up(workspace.settings, tmp_path / "b.zip")
+
+    assert set(manifest.files) == {"tuneboard.db"}
+
+
+def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_path: Path) -> None:
+    home = workspace.settings.home
+    documents, letter = tmp_path / "documents", tmp_path / "documents" / "letter"
+    documents.mkdir()
+    letter.write_text("mine")
+
+    with pytest.raises(UserError, match="no backup"):
+        back_up(workspace.settings, documents, replace=True)
+    with pytest.raises(UserError, match="no backup"):
+        back_up(workspace.settings, letter, replace=True)
+    with pytest.raises(UserError, match="workspace lies in"):
+        back_up(workspace.settings, home.parent, replace=True)
+    assert letter.read_text() == "mine"
+    assert workspace.dataset_records()
+
+    back_up(workspace.settings, tmp_path / "b")
+    back_up(workspace.settings, tmp_path / "b", replace=True)
+    (tmp_path / "b" / "letter").write_text("mine")
+    with pytest.raises(UserError, match="no backup"):
+        back_up(workspace.settings, tmp_path / "b", replace=True)
+
+
 def is_untouched(settings: Settings) -> bool:
     """Whether a workspace holds nothing, not even hidden."""
     return {path.name for path in settings.home.iterdir()} <= {"queue.lock"}
 
 
-def changed(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the manifest of a zip."""
+def changed(
+    file: Path,
+    change: Callable[[dict[str, Any]], object],
+    others: dict[str, bytes] | None = None,
+    packing: int = zipfile.ZIP_STORED,
+) -> None:
+    """Change the manifest of a zip, other files of it, and how they are packed."""
     with zipfile.ZipFile(file) as old:
         content = {name: old.read(name) for name in old.namelist()}
     manifest = json.loads(content[MANIFEST])
     change(manifest)
     content[MANIFEST] = json.dumps(manifest).encode()
-    with zipfile.ZipFile(file, "w") as new:
+    content.update(others or {})
+    with zipfile.ZipFile(file, "w", packing) as new:
         for name, data in content.items():
             new.writestr(name, data)

@@ -16,7 +16,9 @@ from core.runs.endings import read_ending
 from core.runs.records import RunRecord, RunState, WorkerIdentity
 from core.runs.run_dir import RunDir
 from core.training.checkpoints import Checkpoints, _verified_progress
+from core.training.pace import keep_pace
 from core.training.preloading import preload
+from core.training.rehearsing import rehearse
 from tests.faults.breaking import Kind, run_worker, start_worker
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
@@ -30,6 +32,19 @@ EVERY = 6
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return write_tiny_dataset(tmp_path_factory.mktemp("data") / "colours", tiny_dataset(32))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that knows the machine's pace, which each of some hundred workers would measure for two seconds otherwise."""
+    folder = tmp_path_factory.mktemp("home")
+    keep_pace(folder, rehearse(threads=1, each_s=0.01))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _the_pace_is_known(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("TUNEBOARD_HOME", str(home))
 
 
 @pytest.fixture(scope="module")

@@ -115,3 +115,16 @@ def _locked(archive: bytes) -> bytes:
     data[data.index(b"PK\x03\x04") + 6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
     return bytes(data)
+
+
+def test_a_file_packed_by_lzma_is_refused_be_it_whole_or_damaged(read: Read) -> None:
+    """It would say itself how much memory unpacking takes, and fails in a way of its own where it is damaged."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("rows.csv", "text,label\na,b\n" * 50)
+    damaged = bytearray(written.getvalue())
+    damaged[50:75] = bytes(25)
+
+    for data in (written.getvalue(), bytes(damaged)):
+        with pytest.raises(InputFileError, match="packed in a way"):
+            read("rows.zip", data)

@@ -189,6 +189,7 @@ class _OnGpu:
     """What the ladder asks of a classifier on a GPU."""
 
     asked = False
+    supports_gradient_checkpointing = True
 
     @property
     def pretrained(self) -> "_OnGpu":
