@@ -135,12 +135,11 @@ def _wait_for_a_run() -> list[str] | None:
     try:
         from core.settings import Settings
         from core.training.machine_manners import step_back
-        from core.training.preloading import preload, rehearse_beside
+        from core.training.preloading import preload
 
         settings = Settings.from_environment()
         step_back(settings.threads, NICENESS)
         preload()
-        rehearse_beside(settings.home, settings.threads)
     except Exception:
         logger.exception("Not everything could be loaded beforehand.")  # the run will meet the same and say it to a person
     line = sys.stdin.readline()

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-import threading
-from pathlib import Path
-
 import torch
 
 from core import devices
@@ -16,33 +10,6 @@ from core.models.catalogue import BUNDLED, bundled_folder, describe, verify_bund
 from core.models.heads import HeadShape
 from core.tasks import get_task
 from core.training import fine_tune  # noqa: F401  (loading it is what this module is for)
-from core.training.pace import known_pace
-
-PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-REHEARSAL_S = 120.0
-"""Longest that a rehearsal may take, imports included, on a machine that is very busy."""
-
-
-def rehearse_beside(home: Path, threads: int) -> None:
-    """Have this machine's pace measured for a workspace that does not know it, so that a page can say how long a run takes.
-
-    In a process of its own: threads made here would spin while this process waits for a run.
-    """
-    here = devices.machine()
-    precision = "bfloat16" if devices.processor_has_bfloat16() else "float32"
-    if here.gpu is not None or known_pace(home, here, threads=threads, precision=precision) is not None:
-        return
-    command = [sys.executable, "-m", "core.training.rehearsing", str(home), str(threads)]
-
-    def run() -> None:
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=REHEARSAL_S, check=False, cwd=PROJECT_ROOT
-            )
-
-    threading.Thread(target=run, name="rehearsal", daemon=True).start()
 
 
 def preload() -> None:
