@@ -74,5 +74,5 @@ def check_finishable(record: RunRecord, *, has_checkpoint: bool) -> None:
     if not has_checkpoint:
         raise RunError(
             f"{run} ended before its first checkpoint, so there is nothing to finish it with. "
-            "Resume it, and it begins anew with the same settings."
+            "Resume it, and it starts over with the same settings."
         )

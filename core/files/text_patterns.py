@@ -139,7 +139,7 @@ def any_word() -> Anywhere[str]:
 
 
 def whole_word(word: str) -> Anywhere[str]:
-    """A word, or several, not inside of a longer one. For short ones: each is compared anew wherever a word begins."""
+    """A word, or several, not inside of a longer one. For short ones: each is compared wherever a word begins."""
     return Anywhere(rf"(?<!\w){re.escape(word)}(?!\w)", "Words that are looked for as whole words.")
 
 

@@ -231,7 +231,7 @@ class Launcher:
             goes_on = (
                 "Resume goes on from its last checkpoint."
                 if has_content(run_dir.checkpoints)
-                else "It had no checkpoint yet, so resuming begins anew."
+                else "It had no checkpoint yet, so resuming starts over."
             )
             ending = dataclasses.replace(ending, message=f"{reason} {goes_on}")
         if ending.ran_out_of_memory and self._goes_on_smaller(record, run_dir):

@@ -244,7 +244,7 @@ def stopped_sentence(run_dir: RunDir) -> str:
     """What became of what a run had learned when it was stopped."""
     if has_content(run_dir.checkpoints):
         return "Stopped; what was learned is kept in a checkpoint."
-    return "Stopped before there was a checkpoint, so resuming begins anew."
+    return "Stopped before there was a checkpoint, so resuming starts over."
 
 
 def _writable(text: str) -> str:

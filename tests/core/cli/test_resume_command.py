@@ -52,7 +52,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_can_only_begin_anew(
 
     assert code == 2
     assert "ended before its first checkpoint" in value["error"]
-    assert "Resume it, and it begins anew" in value["error"]
+    assert "Resume it, and it starts over" in value["error"]
     assert workspace.resume(run).state is RunState.QUEUED, "what is advised can be done"
 
 

@@ -181,12 +181,12 @@ def test_a_run_stopped_at_a_limit_is_said_to_have_a_checkpoint_only_if_it_has_on
     assert message is not None
     assert "left on the disk" in message
     assert ("goes on from its last checkpoint" in message) is has_checkpoint
-    assert ("begins anew" in message) is not has_checkpoint
+    assert ("starts over" in message) is not has_checkpoint
 
 
 def test_a_worker_claims_a_checkpoint_only_if_there_is_one(tmp_path: Path) -> None:
     run_dir = RunDir(tmp_path)
-    assert "begins anew" in worker.stopped_sentence(run_dir)
+    assert "starts over" in worker.stopped_sentence(run_dir)
 
     (run_dir.checkpoints / "step-0003").mkdir(parents=True)
 
