@@ -52,12 +52,12 @@ def announced(
     only: Annotated[list[str] | None, typer.Option(help="Names of the cases to measure; repeatable.")] = None,
 ) -> None:
     """Seconds said before the launch, and seconds from start to end."""
-    from core.models.catalogue import describe
-    from core.runs.environment import worker_environment
-    from core.settings import Settings
-    from core.training.foresight import Surroundings
-    from core.training.preparing import new_run_config, plan
-    from core.workspace import Workspace
+    from core.config.settings import Settings
+    from core.models.hub import describe
+    from core.runs.scheduler.worker_env import worker_environment
+    from core.training.planning.estimates import Surroundings
+    from core.training.planning.run_plan import new_run_config, plan
+    from core.workspace.workspace import Workspace
 
     typer.echo("| case | said, s | taken, s | said / taken |")
     typer.echo("|---|---|---|---|")
@@ -69,7 +69,7 @@ def announced(
             subject = made if isinstance(made, Subject) else made(Path(home))
             dataset_id = _import(subject, ROOT / "data" if isinstance(made, Subject) else Path(home), Path(home))
             subprocess.run(
-                [sys.executable, "-m", "core.training.rehearsing", home, str(settings.threads)],
+                [sys.executable, "-m", "core.training.planning.pace_benchmark", home, str(settings.threads)],
                 cwd=ROOT,
                 env=worker_environment(settings, "bundled"),
                 check=True,

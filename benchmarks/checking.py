@@ -12,11 +12,11 @@ import pandas as pd
 import typer
 
 from benchmarks.quality import app
-from core.datasets.findings.base import Report
-from core.datasets.findings.examining import CHECKS, examine
-from core.datasets.findings.material import Material
-from core.models.catalogue import BUNDLED, describe
-from core.settings import PROJECT_ROOT
+from core.config.settings import PROJECT_ROOT
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Report
+from core.datasets.checks.run_checks import CHECKS, examine
+from core.models.hub import BUNDLED, describe
 from core.tasks import get_task
 
 Random = np.random.Generator

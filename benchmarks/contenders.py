@@ -26,15 +26,15 @@ from transformers import (
     TrainingArguments,
 )
 
-from core.config import RunConfig
-from core.config_sections import LearningConfig
+from core.config.run_config import RunConfig
+from core.config.sections import LearningConfig
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
-from core.models.building import load_tokenizer
-from core.models.catalogue import describe
+from core.models.build import load_tokenizer
+from core.models.hub import describe
 from core.training.fine_tune import Places, fine_tune
-from core.training.preparing import facts_of, new_run_config
-from core.training.recipes import batch_size_of, get_recipe
-from core.training.recorder import Recorder, TrainingStopped
+from core.training.planning.recipes import batch_size_of, get_recipe
+from core.training.planning.run_plan import facts_of, new_run_config
+from core.training.tracking.recorder import Recorder, TrainingStopped
 
 WARM_UP = 0.15
 """Share of the rows that are trained on before the clock starts."""

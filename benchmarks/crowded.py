@@ -23,9 +23,9 @@ from benchmarks.painting import Painted, paint
 from benchmarks.quality import ROOT, _import, app
 
 if TYPE_CHECKING:
-    from core.config import RunConfig
+    from core.config.run_config import RunConfig
     from core.datasets.dataset import Dataset
-    from core.workspace import Workspace
+    from core.workspace.workspace import Workspace
 
 
 @app.command()
@@ -67,12 +67,12 @@ def _tell(page: str, server: tuple[float, float] | None, painted: Painted | None
 
 def _fill(dataset_id: str, num_runs: int, num_steps: int) -> tuple[str, str]:
     """Make the runs; ids of a finished one that is real, and of the one with the long log."""
-    from core.runs.database import changing, open_database, url_of
-    from core.runs.records import RunState
-    from core.runs.tables import row_of_run, runs
-    from core.settings import Settings
-    from core.training.preparing import new_run_config
-    from core.workspace import Workspace
+    from core.config.settings import Settings
+    from core.runs.store.engine import changing, open_database, url_of
+    from core.runs.store.records import RunState
+    from core.runs.store.tables import row_of_run, runs
+    from core.training.planning.run_plan import new_run_config
+    from core.workspace.workspace import Workspace
 
     workspace = Workspace.open(Settings.from_environment())
     dataset = workspace.dataset(dataset_id)
@@ -116,7 +116,7 @@ def _real_run(workspace: "Workspace", config: "RunConfig") -> str:
 def _record(
     run_id: str, number: int, state: Any, began: datetime, dataset: "Dataset", config: "RunConfig", chance: random.Random
 ) -> Any:
-    from core.runs.records import RunRecord, RunState
+    from core.runs.store.records import RunRecord, RunState
 
     done = state is RunState.SUCCEEDED
     return RunRecord(

@@ -17,10 +17,10 @@ import psutil
 import typer
 
 from benchmarks.quality import ROOT, Subject, _import, app
-from core.runs.resident import Resident
-from core.runs.run_dir import RunDir
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.runs.directory.run_dir import RunDir
+from core.runs.scheduler.warm_worker import Resident
+from core.workspace.workspace import Workspace
 
 SAMPLE = Subject("support_tickets", {"main": "support_tickets.csv"}, {}, ours=True)
 PHASES = ("started", "up", "prepared", "training", "first point")
@@ -56,7 +56,7 @@ def launching(
 
 def _launch_once(workspace: Workspace, dataset_id: str) -> dict[str, float]:
     """Seconds from launch to each phase; the run is stopped after its first point and deleted."""
-    from core.training.preparing import new_run_config
+    from core.training.planning.run_plan import new_run_config
 
     config, _ = new_run_config(workspace.dataset(dataset_id), hub_folder=workspace.settings.hub_models_folder)
     launched_at, clock = datetime.now(UTC), time.monotonic()

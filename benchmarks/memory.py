@@ -49,8 +49,8 @@ def memory(
 
 
 def _in_process(case: Mapping[str, Any], max_memory: str) -> dict[str, float]:
-    from core.runs.environment import worker_environment
-    from core.settings import Settings
+    from core.config.settings import Settings
+    from core.runs.scheduler.worker_env import worker_environment
 
     settings = Settings.from_environment({**os.environ, "TUNEBOARD_MAX_MEMORY": max_memory})
     with tempfile.TemporaryDirectory() as folder:
@@ -94,13 +94,13 @@ def _peak_mib() -> float:
 
 
 def _measure(case: dict[str, Any], folder: Path) -> dict[str, float]:
-    from core.main_memory import cap_own_memory
-    from core.models.catalogue import describe
+    from core.machine.memory import cap_own_memory
+    from core.models.hub import describe
     from core.training.fine_tune import Places, fine_tune
-    from core.training.footprint import MemoryLimits
-    from core.training.foresight import Surroundings
-    from core.training.preparing import new_run_config, plan
-    from core.training.recorder import TrainingStopped
+    from core.training.planning.estimates import Surroundings
+    from core.training.planning.memory_footprint import MemoryLimits
+    from core.training.planning.run_plan import new_run_config, plan
+    from core.training.tracking.recorder import TrainingStopped
 
     model = _twelve_layers(folder / "twelve") if case["model"] == TWELVE_LAYERS else case["model"]
     dataset = _made(folder / "data", case["rows"], case["length"])
@@ -163,7 +163,7 @@ def _twelve_layers(folder: Path) -> str:
 
     from transformers import AutoConfig, AutoModel
 
-    from core.models.catalogue import bundled_folder
+    from core.models.hub import bundled_folder
 
     config = AutoConfig.from_pretrained(bundled_folder())
     config.num_hidden_layers = 12

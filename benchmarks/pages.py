@@ -27,10 +27,10 @@ def pages(repeats: Annotated[int, typer.Option(help="Reruns of each page.")] = 2
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"TUNEBOARD_HOME": home, "STREAMLIT_LOGGER_LEVEL": "error"}
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
-        from core.settings import Settings
-        from core.training.preparing import new_run_config
-        from core.workspace import Workspace
-        from dashboard import state
+        from core.config.settings import Settings
+        from core.training.planning.run_plan import new_run_config
+        from core.workspace.workspace import Workspace
+        from dashboard.shared import state
 
         workspace = Workspace.open(Settings.from_environment())
         dataset = workspace.dataset(dataset_id)

@@ -17,8 +17,8 @@ import psutil
 import typer
 
 from benchmarks.quality import ROOT, app
-from core.datasets.importing import guess_plan, prepare, write
-from core.datasets.reading import read_table
+from core.datasets.importing.prepare import guess_plan, prepare, write
+from core.datasets.readers.read_table import read_table
 
 _LABELS = [f"intent {number:02d}" for number in range(60)]
 _FEW = 1000

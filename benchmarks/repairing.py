@@ -13,7 +13,7 @@ from benchmarks.checking import made
 from benchmarks.quality import app
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.repairs import REPAIRS, Step
-from core.datasets.versions import compare_versions, draft_version, write_version
+from core.datasets.versions.draft import compare_versions, draft_version, write_version
 from core.tasks import SPLITS, get_task
 
 _TASK = "single_label"

@@ -60,8 +60,8 @@ def speed(
 
 
 def _in_process(name: str, data: Path, model: str, rows: int) -> dict[str, Any]:
-    from core.runs.environment import worker_environment
-    from core.settings import Settings
+    from core.config.settings import Settings
+    from core.runs.scheduler.worker_env import worker_environment
 
     environment = dict(os.environ)
     if name == "ours":

@@ -13,7 +13,7 @@ from benchmarks.quality import app
 from core.tasks import get_task
 from core.tasks.base import Encoded
 from core.tasks.ragged import RaggedRows
-from core.training.word_weighing import said_by_words, weigh_words
+from core.training.calibration.fit_tfidf_head import said_by_words, weigh_words
 
 SIZES = ((9_000, 17, 77), (200_000, 25, 77), (20_000, 25, 1000), (5_000, 512, 20), (5_000, 512, 200))
 """Texts, tokens a text, labels."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from core.models.building import open_classifier
-from core.models.cards import ModelCard
+from core.models.build import open_classifier
 from core.models.heads import Classifier
+from core.models.model_card import ModelCard
 from core.tasks import Task, get_task
-from core.training.predicting import run_model
+from core.training.steps.predict import run_model
 
 BATCH_SIZE = 32
 

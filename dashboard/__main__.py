@@ -18,12 +18,12 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.auth_util import is_authlib_installed
 
-from core.access import Access, AccessControl
+from core.config.access import Access, AccessControl
+from core.config.origins import parse_origin
+from core.config.settings import Settings
 from core.errors import UserError
-from core.origins import parse_origin
-from core.settings import Settings
-from dashboard import connections, guard
-from dashboard.upload_limits import UploadLimits
+from dashboard.server import connections, security
+from dashboard.server.upload_limits import UploadLimits
 
 APP = Path(__file__).resolve().parent / "app.py"
 
@@ -106,7 +106,7 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
 
     @asynccontextmanager
     async def opened(_: st.App) -> AsyncIterator[None]:
-        from dashboard import state  # its caches belong to a server, so there has to be one first
+        from dashboard.shared import state  # its caches belong to a server, so there has to be one first
 
         pruning = asyncio.create_task(_prune_uploads(settings), name="prune-uploads")
         with suppress(UserError):  # the pages say why it cannot be opened
@@ -116,15 +116,15 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
         yield
         pruning.cancel()
 
-    guard.put_in_force()
+    security.put_in_force()
     connections.prepare()
-    app = st.App(APP, middleware=[*guard.middleware(access), Middleware(UploadLimits, settings=settings)], lifespan=opened)
+    app = st.App(APP, middleware=[*security.middleware(access), Middleware(UploadLimits, settings=settings)], lifespan=opened)
     app.run(config=options)
 
 
 async def _prune_uploads(settings: Settings) -> None:
     """Remove forgotten uploads now and every hour."""
-    from dashboard import uploads  # like the state it stands on, it belongs to a server
+    from dashboard.data.importing import uploads  # like the state it stands on, it belongs to a server
 
     while True:
         try:

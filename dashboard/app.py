@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import UserError
-from dashboard import identity, state, widgets
-from dashboard.catalogue_news import say_made_anew
+from dashboard.server import auth
+from dashboard.shared import state, widgets
+from dashboard.shared.database_notice import say_made_anew
 
 ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220  # wide enough for five short titles; the rest of the window belongs to tables and charts
@@ -15,13 +16,13 @@ st.set_page_config(page_title="Tuneboard", page_icon=str(ASSETS / "icon.svg"), l
 st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
 
 try:
-    user = identity.current_user()
-except identity.NotSignedInError:
-    identity.draw_sign_in()
+    user = auth.current_user()
+except auth.NotSignedInError:
+    auth.draw_sign_in()
     st.stop()
 except UserError as error:
     widgets.show_error(str(error), title="The dashboard shows you nothing")
-    identity.draw_way_out()
+    auth.draw_way_out()
     st.stop()
 
 page = st.navigation(
@@ -36,7 +37,7 @@ page = st.navigation(
 )
 
 if user is not None:
-    identity.draw_signed_in(user)
+    auth.draw_signed_in(user)
 
 try:
     state.workspace()

@@ -13,7 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TUNEBOARD_THREADS"] = "1"
 
-from tests import postgresql, undertaker
+from tests import postgresql, reaper
 from tests.tiny import tiny_dataset, write_tiny_model
 
 # How long an example takes says more about the machine than about the code.
@@ -44,7 +44,7 @@ def _no_workspace_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def pytest_sessionstart() -> None:
     """Whatever the tests start ends with them, even where they are killed."""
-    undertaker.engage()
+    reaper.engage()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

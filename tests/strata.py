@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.tasks.strata import Strata
+from core.tasks.label_matrix import Strata
 
 
 def pairs_of(table: np.ndarray) -> Strata:

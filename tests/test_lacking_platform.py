@@ -1,6 +1,6 @@
 """Server, command line and worker where the platform lacks what Windows lacks; see ``tests/lacking/sitecustomize.py``.
 
-What a platform may lack is used in ``core/system.py``, or asked for by its name in the function that uses it.
+What a platform may lack is used in ``core/machine/platform_support.py``, or asked for by its name in the function that uses it.
 """
 
 import ast
@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from core.config import ComputeConfig, DataConfig, ModelConfig, RunConfig, TrainingConfig
+from core.config.run_config import ComputeConfig, DataConfig, ModelConfig, RunConfig, TrainingConfig
+from core.config.settings import PROJECT_ROOT, Settings
 from core.datasets.dataset import Dataset
-from core.runs.records import RunState
-from core.settings import PROJECT_ROOT, Settings
-from core.workspace import Workspace
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 from tests.browser.server import Server, wait_for
 from tests.lacking.lacking_names import MODULES, NAMES, POPEN
 from tests.tiny import tiny_dataset
@@ -25,9 +25,14 @@ from tests.tiny import tiny_dataset
 LACKING = PROJECT_ROOT / "tests" / "lacking"
 OURS = sorted(path for room in ("core", "dashboard") for path in (PROJECT_ROOT / room).rglob("*.py"))
 CODE_THAT_ASKS = frozenset({"counts_since_boot", "has_signals"})
-"""Functions of ``core.system`` that ask for several names at once."""
+"""Functions of ``core.machine.platform_support`` that ask for several names at once."""
 
-ARGUED = {("core/runs/processes.py", "pidfd_send_signal"): "is used with a handle, which there is only where it is there as well"}
+ARGUED = {
+    (
+        "core/runs/process/processes.py",
+        "pidfd_send_signal",
+    ): "is used with a handle, which there is only where it is there as well"
+}
 
 
 @pytest.fixture

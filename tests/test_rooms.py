@@ -15,72 +15,101 @@ MODULES = sorted(
 )
 
 MAY_LOAD_TORCH = (
-    "core.models.building",
-    "core.models.cards",
-    "core.models.dropouts",
+    "core.models.build",
+    "core.models.model_card",
+    "core.models.encoder_dropout",
     "core.models.heads",
-    "core.models.processor_attention",
-    "core.models.processor_dropout",
-    "core.models.processor_projections",
-    "core.models.recomputed_attention",
-    "core.models.trainable",
-    "core.models.word_evidence",
+    "core.models.cpu.attention",
+    "core.models.cpu.dropout",
+    "core.models.cpu.fused_qkv",
+    "core.models.cpu.blockwise_attention",
+    "core.models.freezing",
+    "core.models.tfidf_head",
     "core.training",
     "core.inference",
-    "core.runs.worker",
+    "core.runs.worker.preload",
+    "core.runs.worker.worker",
 )
 LOADS_NO_TORCH = (
     "core.training",
-    "core.training.preparing",
-    "core.training.recipes",
-    "core.training.recorder",
-    "core.training.checkpoints",
-    "core.training.kept_epoch",
-    "core.runs.worker",
+    "core.training.planning.run_plan",
+    "core.training.planning.recipes",
+    "core.training.tracking.recorder",
+    "core.training.checkpoint.manager",
+    "core.training.tracking.kept_epoch",
+    "core.runs.worker.worker",
 )
 
-# Room -> rooms it may import from, itself aside. A longer name is a room within a room.
-ARROWS = {
+# Room -> rooms it may import from, itself aside, lowest first. A longer name is a room within a room and stands before it.
+LOW = {"core.errors", "core.files", "core.progress"}
+ARROWS: dict[str, set[str]] = {
     "core.errors": set(),
-    "core.system": set(),
-    "core.devices": {"core.system"},
-    "core.main_memory": {"core.devices", "core.system"},
-    "core.files": {"core.errors"},
-    "core.settings": {"core.errors", "core.files"},
-    "core.access": {"core.errors", "core.settings", "core.names", "core.origins"},
-    "core.origins": set(),
-    "core.paths": {"core.errors"},
-    "core.options": {"core.errors"},
-    "core.config": {"core.errors", "core.options", "core.config_places", "core.config_sections", "core.config_yaml"},
-    "core.config_places": {"core.errors"},
-    "core.config_yaml": {"core.errors", "core.config_places"},
-    "core.config_sections": {"core.errors", "core.options"},
+    "core.progress": set(),
+    "core.machine": set(),
     "core.evaluation": set(),
-    "core.tasks": {"core.errors", "core.evaluation", "core.files"},
-    "core.models": {"core.errors", "core.files", "core.folders", "core.tasks"},
-    "core.datasets": {"core.errors", "core.evaluation", "core.files", "core.tasks", "core.settings", "core.work_folders"},
-    "core.training": {
-        "core.errors", "core.config", "core.options", "core.devices", "core.files", "core.main_memory", "core.system",
-        "core.evaluation", "core.tasks", "core.models", "core.datasets.dataset",
-    },
-    "core.inference": {"core.errors", "core.models", "core.tasks", "core.training"},
+    "core.files": {"core.errors"},
     "core.names": {"core.errors", "core.files"},
-    "core.folders": {"core.errors", "core.files"},
-    "core.work_folders": {"core.files"},
-    "core.admission": {
-        "core.errors",
-        "core.config",
-        "core.settings",
-        "core.runs.records",
-        "core.runs.store",
-        "core.datasets.dataset",
+    "core.config": {"core.errors", "core.files", "core.names"},
+    "core.tasks": {"core.errors", "core.files", "core.evaluation"},
+    "core.models.cpu": {"core.models.sizes"},
+    "core.models": {"core.errors", "core.files", "core.tasks"},
+    # data sets
+    "core.datasets.readers.text": LOW,
+    "core.datasets.readers": LOW | {"core.config.settings", "core.tasks",
+        "core.datasets.table", "core.datasets.text_array", "core.datasets.skip_log", "core.datasets.split_column",
     },
-    "core.versioning": {"core.errors", "core.files", "core.names", "core.runs", "core.workspace", "core.datasets"},
-    "core.runs": {
-        "core.errors", "core.config", "core.settings", "core.folders", "core.main_memory", "core.system", "core.tasks",
-        "core.models", "core.datasets.dataset", "core.training", "core.files",
+    "core.datasets.splitting": LOW | {
+        "core.tasks", "core.datasets.table", "core.datasets.import_plan", "core.datasets.split_column",
     },
+    "core.datasets.importing": LOW | {"core.config.settings", "core.tasks", "core.datasets"},
+    "core.datasets.checks": LOW | {
+        "core.evaluation", "core.tasks", "core.datasets.dataset", "core.datasets.text_array", "core.datasets.importing",
+    },
+    "core.datasets.repairs": LOW | {"core.tasks", "core.datasets.row_diff", "core.datasets.checks", "core.datasets.splitting"},
+    "core.datasets.versions": LOW | {"core.config.settings", "core.tasks", "core.datasets"},
+    "core.datasets": LOW | {"core.tasks"},
+    # training
+    "core.training.tracking": {"core.evaluation", "core.machine", "core.tasks", "core.training.utilization"},
+    "core.training.checkpoint": {"core.files"},
+    "core.training.planning": LOW | {
+        "core.config", "core.machine", "core.tasks", "core.models", "core.datasets.dataset", "core.training.priority",
+    },
+    "core.training.steps": {"core.errors", "core.tasks", "core.models", "core.training.distributed"},
+    "core.training.calibration": {"core.tasks", "core.models", "core.training.steps", "core.training.tracking"},
+    "core.training": LOW | {
+        "core.config", "core.machine", "core.evaluation", "core.tasks", "core.models", "core.datasets.dataset",
+    },
+    "core.inference": {"core.errors", "core.models", "core.tasks", "core.training.steps"},
+    # runs
+    "core.runs.store": LOW | {"core.config.settings"},
+    "core.runs.directory": LOW | {"core.config.run_config", "core.runs.store.records"},
+    "core.runs.process": LOW | {"core.machine", "core.tasks", "core.runs.directory", "core.runs.store"},
+    "core.runs.worker": LOW | {
+        "core.config", "core.machine", "core.tasks", "core.models", "core.datasets.dataset", "core.training",
+        "core.runs.directory", "core.runs.process", "core.runs.store.records",
+    },
+    "core.runs.scheduler": LOW | {
+        "core.config", "core.machine", "core.models.hub", "core.models.policy", "core.datasets.dataset",
+        "core.runs.directory", "core.runs.process", "core.runs.store",
+    },
+    "core.runs.recovery": LOW | {
+        "core.config.settings", "core.datasets.dataset", "core.runs.directory", "core.runs.process", "core.runs.store",
+    },
+    "core.workspace": LOW | {"core.config", "core.names", "core.tasks", "core.datasets", "core.models.policy", "core.runs"},
 }  # fmt: skip
+
+MOST_SIDE_BY_SIDE = 12
+"""Modules in one folder, above which nobody finds one by looking."""
+
+
+FOLDERS = sorted({path.parent.relative_to(ROOT) for room in ("core", "dashboard") for path in (ROOT / room).rglob("*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=str)
+def test_a_folder_holds_no_more_modules_than_can_be_looked_over(folder: Path) -> None:
+    modules = [path.name for path in (ROOT / folder).glob("*.py") if not path.name.startswith("__")]
+
+    assert len(modules) <= MOST_SIDE_BY_SIDE, f"{folder} holds {len(modules)} modules side by side"
 
 
 def imports_of(module: str) -> set[str]:

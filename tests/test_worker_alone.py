@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.config import ComputeConfig, DataConfig, ModelConfig, RunConfig, TrainingConfig
-from core.runs.run_dir import RunDir
-from core.settings import PROJECT_ROOT
+from core.config.run_config import ComputeConfig, DataConfig, ModelConfig, RunConfig, TrainingConfig
+from core.config.settings import PROJECT_ROOT
+from core.runs.directory.run_dir import RunDir
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
 BLOCKED = ("alembic", "plotly", "sqlalchemy", "streamlit", "tensorboard")
@@ -40,13 +40,13 @@ def test_what_is_blocked_cannot_be_imported(name: str) -> None:
     [
         "benchmarks.contenders",
         "core.datasets.dataset",
-        "core.devices",
+        "core.machine.devices",
         "core.inference",
-        "core.runs.companions",
-        "core.runs.worker",
+        "core.runs.worker.ranks",
+        "core.runs.worker.worker",
         "core.training.fine_tune",
-        "core.training.preloading",
-        "core.training.preparing",
+        "core.runs.worker.preload",
+        "core.training.planning.run_plan",
     ],
 )
 def test_what_trains_can_be_imported(module: str) -> None:
@@ -84,7 +84,7 @@ def test_a_worker_trains_and_its_model_predicts(tmp_path: Path, tiny_model: Path
 def test_a_run_goes_on_without_tensorboard(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
-from core.runs.tensorboard_log import TensorBoardLog
+from core.runs.worker.tensorboard import TensorBoardLog
 log = TensorBoardLog(Path(sys.argv[1]) / "tensorboard")
 log.add({"step": 1, "train/loss": 0.5})
 assert log.has_failed

@@ -87,8 +87,8 @@ class Bench:
     def _write_random_bert(self, folder: Path, sizes: Mapping[str, int]) -> None:
         from transformers import BertConfig, BertModel
 
-        from core.models.building import load_tokenizer
-        from core.models.catalogue import describe
+        from core.models.build import load_tokenizer
+        from core.models.hub import describe
 
         source = describe("bundled" if self.is_rehearsal else self.model("bundled"), folder)
         assert source.folder is not None
@@ -103,8 +103,8 @@ class Bench:
     def dataset(self, name: str) -> Any:
         """One of the sample data sets, imported as the product imports it."""
         from core.datasets.dataset import open_dataset
-        from core.datasets.importing import guess_plan, prepare, write
-        from core.datasets.reading import read_table
+        from core.datasets.importing.prepare import guess_plan, prepare, write
+        from core.datasets.readers.read_table import read_table
 
         folder = self.work / "datasets" / name
         if not (folder / "dataset.json").is_file():
@@ -135,7 +135,7 @@ class Bench:
 
     def config(self, dataset: Any, *, model: str = "bundled", recipe: str = "automatic", **values: Any) -> Any:
         """A complete config, as the form would make it."""
-        from core.training.preparing import new_run_config
+        from core.training.planning.run_plan import new_run_config
 
         hub = self.work / "hub"
         config, _ = new_run_config(dataset, hub_folder=hub, model=self.model(model), recipe=recipe, values=self.values(**values))
@@ -143,7 +143,7 @@ class Bench:
 
     def run(self, name: str, dataset: Any, **values: Any) -> WorkerRun:
         """A run directory with its config, and nothing started yet."""
-        from core.runs.run_dir import RunDir
+        from core.runs.directory.run_dir import RunDir
 
         run_dir = RunDir(self.work / "runs" / name)
         config = self.config(dataset, **values)
@@ -164,13 +164,20 @@ class WorkerRun:
 
     def start(self) -> None:
         """Start a worker, which goes on from the last checkpoint if there is one."""
-        from core.runs.environment import worker_environment
-        from core.settings import Settings
+        from core.config.settings import Settings
+        from core.runs.scheduler.worker_env import worker_environment
 
         own = {name: value for name, value in os.environ.items() if name == "TUNEBOARD_THREADS"}
         settings = Settings.from_environment({"TUNEBOARD_HOME": str(self.home), **own})
         environment = worker_environment(settings, self.model, is_alone=False)
-        command = [sys.executable, "-m", "core.runs.worker", str(self.run_dir.folder), "--dataset", str(self.dataset_folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "core.runs.worker",
+            str(self.run_dir.folder),
+            "--dataset",
+            str(self.dataset_folder),
+        ]
         with (self.run_dir.folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 

@@ -134,7 +134,7 @@ def killed(bench: Bench) -> None:
     config, dataset = automatic_run(
         texts, labels, len(texts), bench.model("bundled"), workplace, device=bench.device, epochs=bench.size(3, 6)
     )
-    from core.runs.run_dir import RunDir
+    from core.runs.directory.run_dir import RunDir
 
     run = WorkerRun(RunDir(bench.work / "runs" / "killed"), dataset.folder, config.model.model, bench.work)
     run.run_dir.create(config)

@@ -45,7 +45,7 @@ def _write_model(folder: Path) -> None:
     """A copy of the bundled model with float16 weights, which open as float32."""
     from safetensors.torch import load_file, save_file
 
-    from core.models.catalogue import bundled_folder, verify_bundled
+    from core.models.hub import bundled_folder, verify_bundled
 
     source = bundled_folder()
     verify_bundled(source)

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.gpu import correctness, speed
 from benchmarks.gpu.bench import ROOT, Bench, CheckError, notes_file
-from core.runs.run_dir import read_json
+from core.runs.directory.run_dir import read_json
 
 WHOLE_S = 360.0
 """Seconds after which no further part is begun, and no part goes on."""
@@ -166,7 +166,7 @@ def _machine() -> dict[str, Any]:
     import torch
     import transformers
 
-    from core.devices import machine
+    from core.machine.devices import machine
 
     is_cuda = torch.cuda.is_available()
     return {

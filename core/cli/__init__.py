@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from core.cli import backing_up, checking, datasets, doctor, predicting, runs, training, versions
+from core.cli import backup, check, data, doctor, predict, runs, train, versions
 from core.cli.answers import CANCELLED, DONE, FAILED, MISTAKE, Reply, Surroundings, answer, remark
+from core.config.settings import Settings
 from core.errors import UserError
-from core.runs.disk import storage_sentence
-from core.runs.launcher import WORKER_COMMAND
-from core.settings import Settings
+from core.machine.full_disk import storage_sentence
+from core.runs.scheduler.scheduler import WORKER_COMMAND
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +31,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("import")(datasets.import_file)
-app.command("check")(checking.check)
+app.command("import")(data.import_file)
+app.command("check")(check.check)
 app.command("repair")(versions.repair)
 app.command("versions")(versions.list_versions)
 app.command("export")(versions.export_dataset)
-app.command("train")(training.train)
+app.command("train")(train.train)
 app.command("runs")(runs.list_runs)
 app.command("show")(runs.show)
 app.command("queue")(runs.queue)
-app.command("cancel")(training.cancel)
-app.command("resume")(training.resume)
-app.command("predict")(predicting.predict)
+app.command("cancel")(train.cancel)
+app.command("resume")(train.resume)
+app.command("predict")(predict.predict)
 app.command("doctor")(doctor.doctor)
-app.command("backup")(backing_up.backup)
-app.command("restore")(backing_up.restore)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def main(

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core.runs.records import RunRecord, RunState
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.runs.store.records import RunRecord, RunState
+from core.workspace.workspace import Workspace
 
 DONE, FAILED, MISTAKE, CANCELLED = 0, 1, 2, 130
 

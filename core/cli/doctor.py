@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 import core
-from core.access import Access
 from core.cli.answers import DONE, FAILED, AsJson, Reply, answer, opened_workspace, remark
 from core.cli.doctor_files import look_at_files
+from core.config.access import Access
+from core.config.settings import VARIABLES, Settings
 from core.errors import UserError
 from core.files.private import close_workspace
-from core.runs.database import url_of
-from core.runs.records import RunState
-from core.settings import VARIABLES, Settings
+from core.runs.store.engine import url_of
+from core.runs.store.records import RunState
 
 PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "streamlit", "pandas", "scikit-learn", "SQLAlchemy")
 
@@ -48,8 +48,8 @@ def doctor(
 
 def _repair(context: typer.Context) -> dict[str, Any]:
     """Make the catalogue whole again from the folders, and say what was done."""
-    from core.runs.leftovers import sweep
-    from core.runs.rebuilding import rebuild
+    from core.runs.recovery.leftovers import sweep
+    from core.runs.recovery.rebuild import rebuild
 
     settings = context.obj.settings or Settings.from_environment()
     num_closed = close_workspace(settings.home)
@@ -84,7 +84,7 @@ def _versions(problems: list[str]) -> dict[str, str | None]:
 
 
 def _device() -> dict[str, Any]:
-    from core.devices import machine
+    from core.machine.devices import machine
 
     here = machine()
     return {
@@ -100,7 +100,7 @@ def _device() -> dict[str, Any]:
 
 
 def _bundled_model(problems: list[str]) -> dict[str, Any]:
-    from core.models.catalogue import BUNDLED_SHA256, BUNDLED_TITLE, bundled_folder, verify_bundled
+    from core.models.hub import BUNDLED_SHA256, BUNDLED_TITLE, bundled_folder, verify_bundled
 
     try:
         verify_bundled(bundled_folder())

@@ -7,10 +7,10 @@ from typing import Any
 
 from core.errors import NotFoundError
 from core.files.private import open_to_others
-from core.runs.damage import Damage, damage_of_dataset, damage_of_run, in_words
-from core.runs.leftovers import count_leftovers
-from core.runs.records import RunState
-from core.workspace import Workspace
+from core.runs.recovery.damaged_files import Damage, damage_of_dataset, damage_of_run, in_words
+from core.runs.recovery.leftovers import count_leftovers
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 
 _MOST_NAMED = 20
 """Damaged data sets and runs that are named one by one; of more, the number is said."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from core.cli.answers import duration_in_words, one_line, remark
 from core.errors import RunError
-from core.runs.records import RunRecord, RunState
-from core.runs.run_dir import LineReader, RunDir
-from core.workspace import Workspace
+from core.runs.directory.run_dir import LineReader, RunDir
+from core.runs.store.records import RunRecord, RunState
+from core.workspace.workspace import Workspace
 
 PERIOD_S = 0.2
 LINE_EVERY_S = 10.0

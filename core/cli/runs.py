@@ -6,9 +6,9 @@ import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, duration_in_words, one_line, opened_workspace, run_fields, table
 from core.errors import UserError
-from core.runs.queue_order import Step
-from core.runs.records import RunRecord
-from core.workspace import Workspace
+from core.runs.store.queue import Step
+from core.runs.store.records import RunRecord
+from core.workspace.workspace import Workspace
 
 _NOBODY_STARTS = "No server is running, so nothing starts it. Start the dashboard, or follow a run with 'train' or 'resume'."
 

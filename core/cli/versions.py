@@ -7,12 +7,12 @@ import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, table
 from core.errors import DatasetError, UserError
-from core.runs.records import DatasetRecord
-from core.workspace import Workspace
+from core.runs.store.records import DatasetRecord
+from core.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.datasets.repairs import Step
-    from core.datasets.versions import Draft
+    from core.datasets.versions.draft import Draft
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id or name of the data set.")]
 
@@ -45,15 +45,15 @@ def repair(
         return _list_repairs(as_json)
     if dataset is None or not repairs:
         raise UserError("Name a data set and at least one repair, as in: repair tickets --repair strip_whitespace.")
-    from core import versioning
+    from core.workspace import dataset_versions
 
     steps = parsed_steps(repairs)
     with opened_workspace(context) as workspace:
         record = workspace.dataset_record(dataset)
-        draft = versioning.draft(workspace, record.id, steps)
+        draft = dataset_versions.draft(workspace, record.id, steps)
         value = {"parent": record.id, **draft_fields(draft)}
         if not dry_run:
-            made = versioning.save(workspace, draft, name=name)
+            made = dataset_versions.save(workspace, draft, name=name)
             value |= {"dataset": made.id, "name": made.name, "version": workspace.dataset(made.id).version}
     head = "Nothing was kept; this is what would change:" if dry_run else f"Data set {value['name']} ({value['dataset']}):"
     return answer(as_json, value, "\n".join([one_line(head), *_lines(draft)]))
@@ -68,15 +68,15 @@ def repair_import(workspace: Workspace, record: DatasetRecord, steps: "list[Step
     Raises:
         UserError: it cannot be repaired so; then nothing of it is kept.
     """
-    from core import versioning
+    from core.workspace import dataset_versions
 
     try:
-        draft = versioning.draft(workspace, record.id, steps)
+        draft = dataset_versions.draft(workspace, record.id, steps)
         fields = draft_fields(draft)
         if not draft.changes_anything:
             return record, fields
         as_read = workspace.rename_dataset(record.id, f"{record.name[:100]} as read")
-        made = versioning.save(workspace, draft, name=record.name)
+        made = dataset_versions.save(workspace, draft, name=record.name)
     except UserError:
         workspace.delete_dataset(record.id)
         raise
@@ -149,10 +149,10 @@ def _list_repairs(as_json: bool) -> Reply:
 
 def list_versions(context: typer.Context, dataset: DatasetArgument, as_json: AsJson = False) -> Reply:
     """Tell the history of a data set: every version, what was done, and which runs used it."""
-    from core import versioning
+    from core.workspace import dataset_versions
 
     with opened_workspace(context) as workspace:
-        found = versioning.versions(workspace, workspace.dataset_record(dataset).id)
+        found = dataset_versions.versions(workspace, workspace.dataset_record(dataset).id)
         rows: list[dict[str, Any]] = [
             {
                 "version": one.dataset.version,
@@ -200,7 +200,7 @@ def export_dataset(
     as_json: AsJson = False,
 ) -> Reply:
     """Write a data set to a file that can be imported again."""
-    from core.datasets.exporting import FORMATS, export
+    from core.datasets.versions.export import FORMATS, export
 
     with opened_workspace(context) as workspace:
         opened = workspace.dataset(workspace.dataset_record(dataset).id)

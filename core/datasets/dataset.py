@@ -62,7 +62,7 @@ class Dataset:
         parent: id of the data set this one was made from, if it is a repaired version.
         family: id of the imported data set all versions go back to; empty for that one itself.
         version: number within the family, from 1.
-        changes: what was done since the import, oldest first, one entry a version as ``core.datasets.versions`` writes it.
+        changes: what was done since the import, oldest first, one entry a version as ``core.datasets.versions.draft`` writes it.
         num_unlabelled: rows of the pool of texts without an answer.
         extra_columns: names of the further columns of the file that were kept.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.tasks.reasons import SetAside
+from core.tasks.skip_reasons import SetAside
 
 
 class RecordLines(Mapping[int, int]):

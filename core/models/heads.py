@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.models.word_evidence import WordEvidence
+from core.models.tfidf_head import WordEvidence
 
 COSINE_SCALE = 20.0
 """What a cosine is multiplied with to become a logit; at 1 the softmax could never be sure of anything."""

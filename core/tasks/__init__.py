@@ -3,8 +3,8 @@
 from core.errors import NotFoundError, shown
 from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, Task
 from core.tasks.multi_label import MultiLabel
-from core.tasks.reasons import Reason, SetAside
 from core.tasks.single_label import SingleLabel
+from core.tasks.skip_reasons import Reason, SetAside
 from core.tasks.token_classification import TokenClassification
 
 TASKS: dict[str, Task] = {task.name: task for task in (SingleLabel(), MultiLabel(), TokenClassification())}

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from core.evaluation.paired import Outcomes
+from core.tasks.label_matrix import Strata
 from core.tasks.losses import PLAIN, LossOptions
 from core.tasks.ragged import RaggedRows, flat
-from core.tasks.reasons import SetAside
-from core.tasks.strata import Strata
+from core.tasks.skip_reasons import SetAside
 
 if TYPE_CHECKING:
     import torch

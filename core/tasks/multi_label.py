@@ -14,10 +14,10 @@ from core.errors import DatasetError
 from core.evaluation.multi_label import best_thresholds, sample_f1, score_multi_label
 from core.evaluation.paired import Outcomes, RowValues, Summary, of_indicators
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
+from core.tasks.bias_init import log_odds
 from core.tasks.columns import multi_label as columns
 from core.tasks.losses import PLAIN, LossOptions, positive_weights, sigmoid_loss
-from core.tasks.starting_biases import log_odds
-from core.tasks.text_encoding import encode_texts, examples_of_texts
+from core.tasks.tokenization import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
     import torch

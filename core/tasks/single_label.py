@@ -14,11 +14,11 @@ from core.errors import DatasetError
 from core.evaluation.classification import score_classification
 from core.evaluation.paired import Outcomes, RowValues, Summary, of_labels
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
+from core.tasks.bias_init import log_frequencies
 from core.tasks.columns import single_label as columns
+from core.tasks.label_matrix import Strata
 from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
-from core.tasks.starting_biases import log_frequencies
-from core.tasks.strata import Strata
-from core.tasks.text_encoding import encode_texts, examples_of_texts
+from core.tasks.tokenization import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
     import torch

@@ -15,13 +15,13 @@ from core.errors import DatasetError
 from core.evaluation.entities import Span, score_entities, spans_of
 from core.evaluation.paired import Outcomes, Summary, of_entities, of_words
 from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
+from core.tasks.bias_init import log_frequencies
 from core.tasks.columns import token_classification as columns
-from core.tasks.columns.words import words
 from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
 from core.tasks.ragged import RaggedBuilder, RaggedRows
-from core.tasks.starting_biases import log_frequencies
-from core.tasks.text_encoding import IDS_ALONE, in_parts
+from core.tasks.tokenization import IDS_ALONE, in_parts
 from core.tasks.windows import SpecialTokens, num_windows, owner, window_shape, windows
+from core.tasks.words import words
 
 if TYPE_CHECKING:
     import torch

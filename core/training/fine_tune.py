@@ -16,34 +16,34 @@ import pandas as pd
 from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
-from core import devices
-from core.config import RunConfig
+from core.config.run_config import RunConfig
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, RunError
 from core.files import durable
-from core.models.building import load_tokenizer, resolve_pooling, save_classifier
-from core.models.cards import ModelCard
-from core.models.catalogue import ModelInfo, download
+from core.machine import devices
+from core.models.build import load_tokenizer, resolve_pooling, save_classifier
+from core.models.freezing import merge_adapters
 from core.models.heads import Classifier, shift_outputs
+from core.models.hub import ModelInfo, download
+from core.models.model_card import ModelCard
 from core.models.sizes import sizes_of
-from core.models.trainable import merge_adapters
 from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
-from core.training.accelerators import open_accelerator, precision_name
-from core.training.assembling import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
-from core.training.calibrating import calibrate
-from core.training.checkpoints import Checkpoints
-from core.training.footprint import NO_LIMITS, MemoryLimits
-from core.training.foresight import ANYWHERE, Surroundings, workload_of
-from core.training.frozen import can_read_once, read_once
-from core.training.kept_epoch import no_epoch, which_epoch
-from core.training.logit_factors import LogitFactors
+from core.training.build import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
+from core.training.calibration.calibrate import calibrate
+from core.training.calibration.temperature import LogitFactors
+from core.training.checkpoint.manager import Checkpoints
+from core.training.device import open_accelerator, precision_name
+from core.training.distributed import Sharing
 from core.training.loop import Loop
-from core.training.preparing import has_pooled_head
-from core.training.recorder import Recorder, TrainingStopped
-from core.training.rehearsing import known_or_rehearsed
-from core.training.sharing import Sharing
-from core.training.starting_point import start_from_label_frequencies, start_from_label_means
+from core.training.planning.estimates import ANYWHERE, Surroundings, workload_of
+from core.training.planning.memory_footprint import NO_LIMITS, MemoryLimits
+from core.training.planning.pace_benchmark import known_or_rehearsed
+from core.training.planning.run_plan import has_pooled_head
+from core.training.steps.cached_features import can_read_once, read_once
+from core.training.steps.head_init import start_from_label_frequencies, start_from_label_means
+from core.training.tracking.kept_epoch import no_epoch, which_epoch
+from core.training.tracking.recorder import Recorder, TrainingStopped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,22 +22,22 @@ from core.errors import RunError
 from core.models.heads import Classifier
 from core.tasks.base import LOSS, Encoded, Task
 from core.tasks.losses import PLAIN, LossOptions
-from core.training.accelerators import can_scale_less, unscale_gradients
-from core.training.batches import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
-from core.training.checkpoints import Checkpoints
-from core.training.footprint import Footprint
-from core.training.learning_rate import LearningRate
-from core.training.masking import TokenMasking
-from core.training.memory import MemoryLadder
-from core.training.observations import averaged, not_finite, stopped_early, what_is_remarkable
-from core.training.optimizers import add_l1_gradient
-from core.training.progress import Progress, Rule, Validation, comparable
-from core.training.recorder import Recorder
-from core.training.report import Rates, Report, Step
-from core.training.selection import Selection
-from core.training.sharing import ALONE, Sharing
-from core.training.training_state import TrainingState, Weights, mean_of, random_state, set_random_state, weights_of
-from core.training.weight_average import WeightAverage
+from core.training.checkpoint.manager import Checkpoints
+from core.training.checkpoint.state import TrainingState, Weights, mean_of, random_state, set_random_state, weights_of
+from core.training.device import can_scale_less, unscale_gradients
+from core.training.distributed import ALONE, Sharing
+from core.training.planning.memory_footprint import Footprint
+from core.training.steps.batching import PORTION_START_TOKENS, UNDIVIDED, Batch, collate, portions, training_batches
+from core.training.steps.ema import WeightAverage
+from core.training.steps.lr_schedule import LearningRate
+from core.training.steps.optimizers import add_l1_gradient
+from core.training.steps.out_of_memory import MemoryLadder
+from core.training.steps.token_masking import TokenMasking
+from core.training.tracking.alerts import averaged, not_finite, stopped_early, what_is_remarkable
+from core.training.tracking.metrics import Rates, Report, Step
+from core.training.tracking.model_selection import Selection
+from core.training.tracking.progress import Progress, Rule, Validation, comparable
+from core.training.tracking.recorder import Recorder
 
 
 @dataclass(kw_only=True)

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from core.errors import NotFoundError
-from dashboard import state, uploads, widgets
-from dashboard.catalogue_news import say_lost_folders
-from dashboard.data_import import IMPORT, draw_import, draw_upload
-from dashboard.dataset_list import draw_list
-from dashboard.dataset_view import draw_dataset
-from dashboard.samples import draw_samples
+from dashboard.data.dataset_list import draw_list
+from dashboard.data.dataset_page import draw_dataset
+from dashboard.data.importing import uploads
+from dashboard.data.importing.import_form import IMPORT, draw_import, draw_upload
+from dashboard.data.importing.samples import draw_samples
+from dashboard.shared import state, widgets
+from dashboard.shared.database_notice import say_lost_folders
 
 workspace = state.workspace()
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.tasks import get_task
-from dashboard import state, widgets
-from dashboard.predicting import draw_answer, draw_question
+from dashboard.predict.predict_page import draw_answer, draw_question
+from dashboard.shared import state, widgets
 
 workspace = state.workspace()
 widgets.page_head("Predict", "Give new texts to a trained model: paste them, one a line, or upload a file.")

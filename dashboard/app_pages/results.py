@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.tasks import get_task
-from dashboard import state, widgets
-from dashboard.escaping import markdown_text
 from dashboard.results import screens_of
 from dashboard.results.report import draw_downloads, training_sentence
 from dashboard.results.view import SplitView
+from dashboard.shared import state, widgets
+from dashboard.shared.escaping import markdown_text
 
 _SPLITS = {"test": "Test", "validation": "Validation"}
 

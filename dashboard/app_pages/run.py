@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.errors import NotFoundError
-from dashboard import state, widgets
-from dashboard.run_actions import draw_actions
-from dashboard.run_view import draw_head, draw_live, notice_change
+from dashboard.runs.actions import draw_actions
+from dashboard.runs.run_page import draw_head, draw_live, notice_change
+from dashboard.shared import state, widgets
 
 workspace = state.workspace()
 run_id = state.remembered_id("run")

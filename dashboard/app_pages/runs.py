@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard import state, widgets
-from dashboard.catalogue_news import say_lost_folders
-from dashboard.queue_bar import draw_queue
-from dashboard.run_dialogs import show_dialog_asked_for
-from dashboard.runs_table import draw_filters, draw_table, notice_change
+from dashboard.runs.dialogs import show_dialog_asked_for
+from dashboard.runs.queue_bar import draw_queue
+from dashboard.runs.table import draw_filters, draw_table, notice_change
+from dashboard.shared import state, widgets
+from dashboard.shared.database_notice import say_lost_folders
 
 workspace = state.workspace()
 widgets.page_head("Runs", "Every training run, newest first. A run goes on in the background, whether or not a page is open.")

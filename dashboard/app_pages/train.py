@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.errors import UserError
-from dashboard import state, widgets
-from dashboard.launching import draw_choices, draw_launch, draw_refusal, leave_if_launched
+from dashboard.shared import state, widgets
+from dashboard.train.train_form import draw_choices, draw_launch, draw_refusal, leave_if_launched
 
 leave_if_launched()
 workspace = state.workspace()

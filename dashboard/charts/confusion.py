@@ -3,9 +3,9 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from core.evaluation.confusion_order import Confusion, Shares
 from dashboard.charts.base import ORANGE, new_figure
-from dashboard.confusions import Confusion, Shares
-from dashboard.escaping import distinct_plotly_texts
+from dashboard.shared.escaping import distinct_plotly_texts
 
 _NUMBERS_UP_TO = 24
 _LETTERS_ABREAST = 40

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboard.charts.base import GREY, ORANGE, TEAL, VIOLET, height_of_rows, new_figure
-from dashboard.escaping import distinct_plotly_texts
+from dashboard.shared.escaping import distinct_plotly_texts
 
 
 def probabilities_figure(

@@ -5,10 +5,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.training.token_limits import cut_at
-from dashboard import formats
+from core.training.planning.truncation import cut_at
 from dashboard.charts.base import FAINT, ORANGE, SPLIT_COLOURS, TEAL, height_of_rows, new_figure
-from dashboard.escaping import distinct_plotly_texts
+from dashboard.shared import formats
+from dashboard.shared.escaping import distinct_plotly_texts
 
 _SCALE_ON_TOP_FROM = 25
 """Labels from which the chart is longer than a screen."""

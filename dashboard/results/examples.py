@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import formats
-from dashboard.escaping import markdown_text
 from dashboard.results.view import Focus
+from dashboard.shared import formats
+from dashboard.shared.escaping import markdown_text
 
 _ASKED = "examples_asked_for"
 _MOST_ROWS = 2000

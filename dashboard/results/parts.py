@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.confusion_order import Confusion, Order, Shares
 from core.evaluation.scores import wilson_interval
-from dashboard import formats
 from dashboard.charts.base import TOOLBAR, height_of_rows
 from dashboard.charts.confusion import confusion_figure
 from dashboard.charts.labels import precision_recall_figure
-from dashboard.confusions import Confusion, Order, Shares
 from dashboard.results.examples import ask_for_examples
 from dashboard.results.view import Focus
+from dashboard.shared import formats
 
 _AVERAGES = {
     "macro": ("Macro", "every label counts the same"),

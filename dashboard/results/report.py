@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.runs.records import RunRecord
-from core.training.kept_epoch import which_epoch
-from dashboard import formats, widgets
-from dashboard.downloads import csv_bytes, file_stem, json_bytes
-from dashboard.escaping import markdown_text
+from core.runs.store.records import RunRecord
+from core.training.tracking.kept_epoch import which_epoch
 from dashboard.results.view import TaskScreens
+from dashboard.shared import formats, widgets
+from dashboard.shared.downloads import csv_bytes, file_stem, json_bytes
+from dashboard.shared.escaping import markdown_text
 
 _DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
 

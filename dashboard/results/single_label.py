@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import formats, widgets
 from dashboard.charts.decisions import probabilities_figure
 from dashboard.results import parts
 from dashboard.results.examples import browse, show_examples_asked_for
 from dashboard.results.view import Focus, SplitView
+from dashboard.shared import formats, widgets
 
 _COLUMNS = {
     "text": st.column_config.TextColumn("Text", width="large"),

@@ -7,13 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from core.evaluation.entities import Span, match_spans, spans_of
-from dashboard import formats, widgets
 from dashboard.charts.base import GREEN, GREY, ORANGE, ROSE, VIOLET
 from dashboard.charts.decisions import bars_figure
-from dashboard.escaping import markdown_piece
 from dashboard.results import parts
 from dashboard.results.examples import browse, show_examples_asked_for
 from dashboard.results.view import Focus, SplitView
+from dashboard.shared import formats, widgets
+from dashboard.shared.escaping import markdown_piece
 
 _MOST_TEXTS_SHOWN = 50
 _COLOURS = ("blue", "orange", "violet", "green", "red", "yellow")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets.importing import guess_plan, prepare
-from core.datasets.reading import read_table
-from core.runs.records import DatasetRecord, RunRecord
-from core.training.preparing import new_run_config
+from core.datasets.importing.prepare import guess_plan, prepare
+from core.datasets.readers.read_table import read_table
+from core.runs.store.records import DatasetRecord, RunRecord
+from core.training.planning.run_plan import new_run_config
 from tests.browser.server import Server
 
 THINGS, VERBS, COLOURS = ("sky", "sea", "grass", "leaf"), ("is", "was", "looks", "seems"), ("blue", "green", "deep")

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import psutil
 
-from core.runs.processes import is_alive
-from core.settings import PROJECT_ROOT, Settings
-from core.workspace import Workspace
+from core.config.settings import PROJECT_ROOT, Settings
+from core.runs.process.processes import is_alive
+from core.workspace.workspace import Workspace
 
 _START_S = 60.0
 _END_S = 10.0

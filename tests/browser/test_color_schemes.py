@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
-from core.runs.records import RunState
-from dashboard.widgets import UNFORESEEN
+from core.runs.store.records import RunState
+from dashboard.shared.widgets import UNFORESEEN
 from tests.browser.conftest import NewVisitor
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, expect
 
-from core.runs.records import DatasetRecord
+from core.runs.store.records import DatasetRecord
 from tests.browser.seeding import colour_rows, import_csv
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.runs.records import RunState
+from core.runs.store.records import RunState
 from tests.browser.seeding import colour_rows
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor

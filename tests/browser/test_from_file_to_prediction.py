@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.runs.records import RunState
+from core.runs.store.records import RunState
 from tests.browser.seeding import colour_rows, csv_of
 from tests.browser.server import Server, wait_for
 from tests.browser.visitor import Visitor

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.runs.records import RunRecord
+from core.runs.store.records import RunRecord
 from tests.browser.conftest import NewVisitor
 from tests.browser.seeding import launch_endless
 from tests.browser.server import Server, wait_for

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from core.cli import main
-from core.config import DataConfig, RunConfig
+from core.config.run_config import DataConfig, RunConfig
+from core.config.settings import Settings
 from core.datasets.dataset import write_dataset
-from core.runs import processes
-from core.runs.launcher import Launcher
-from core.runs.records import DatasetRecord, RunState
-from core.settings import Settings
-from core.workspace import Workspace
+from core.runs.process import processes
+from core.runs.scheduler.scheduler import Launcher
+from core.runs.store.records import DatasetRecord, RunState
+from core.workspace.workspace import Workspace
 
 FAKE_WORKER = Path(__file__).parent / "runs" / "fake_worker.py"
 DATASET_ID = "20260101-000000-aaaaa"

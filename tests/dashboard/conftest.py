@@ -9,8 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.runs.launcher import Launcher
-from core.workspace import Workspace
+from core.runs.scheduler.scheduler import Launcher
+from core.workspace.workspace import Workspace
 from tests.dashboard import made_workspace
 
 OpenPage = Callable[..., AppTest]

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.config import DataConfig, RunConfig
+from core.config.run_config import DataConfig, RunConfig
+from core.config.settings import Settings
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
-from core.runs.ids import new_id
-from core.runs.records import DatasetRecord, RunRecord, RunState
-from core.settings import Settings
+from core.runs.directory.ids import new_id
+from core.runs.store.records import DatasetRecord, RunRecord, RunState
 from core.tasks import get_task
-from core.workspace import Workspace
+from core.workspace.workspace import Workspace
 
 SINGLE_TEXTS = {
     "billing": ["I was charged twice this month.", "Why is there a fee on my invoice?", "The amount on the bill is wrong."],

@@ -4,11 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from core.evaluation.confusion_order import Confusion
 from dashboard.charts.confusion import confusion_figure
 from dashboard.charts.curves import learning_rate_curve, loss_curve, score_curve, single_curve, smoothed, thinned
 from dashboard.charts.decisions import probabilities_figure, threshold_figure
 from dashboard.charts.labels import label_counts_figure, precision_recall_figure, text_lengths_figure, token_lengths_figure
-from dashboard.confusions import Confusion
 
 HOSTILE = "<b>x</b>"
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs.records import RunState
-from core.workspace import Workspace
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenDialog, OpenPage
 
@@ -149,11 +149,11 @@ def test_no_dialog_reads_a_hostile_name_as_markup(spoiled: dict[str, str], works
     run, dataset = workspace.run(spoiled["single_label"]), workspace.dataset_record(spoiled["dataset single_label"])
 
     for module, name, subject in [
-        ("run_dialogs", "rename_dialog", run),
-        ("run_dialogs", "tag_dialog", run),
-        ("run_dialogs", "delete_dialog", [run]),
-        ("dataset_list", "rename_dialog", dataset),
-        ("dataset_list", "delete_dialog", dataset),
+        ("runs.dialogs", "rename_dialog", run),
+        ("runs.dialogs", "tag_dialog", run),
+        ("runs.dialogs", "delete_dialog", [run]),
+        ("data.dataset_list", "rename_dialog", dataset),
+        ("data.dataset_list", "delete_dialog", dataset),
     ]:
         assert alive_on(open_dialog(module, name, subject)) == []
 

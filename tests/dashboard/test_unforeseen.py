@@ -4,9 +4,9 @@ import os
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.runs.database import NotNowError
-from core.workspace import Workspace
-from dashboard import uploads
+from core.runs.store.engine import NotNowError
+from core.workspace.workspace import Workspace
+from dashboard.data.importing import uploads
 from tests.dashboard.conftest import OpenPage, words_on
 
 
@@ -14,7 +14,7 @@ def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: Op
     def fail(*_: object) -> None:
         raise ZeroDivisionError("somebody's text")
 
-    monkeypatch.setattr("dashboard.widgets.page_head", fail)
+    monkeypatch.setattr("dashboard.shared.widgets.page_head", fail)
 
     app = open_page("runs")
 
@@ -46,8 +46,8 @@ def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace,
     monkeypatch.setattr(Workspace, "run", fail)
 
     def script() -> None:  # runs on its own, without the imports of this file
-        from core.runs.records import RunState
-        from dashboard.run_view import draw_live
+        from core.runs.store.records import RunState
+        from dashboard.runs.run_page import draw_live
 
         draw_live("20260101-000000-aaaaa", RunState.RUNNING)
 
@@ -64,7 +64,7 @@ def test_an_upload_that_found_no_room_leaves_nothing_behind(workspace: Workspace
         def getbuffer(self) -> memoryview:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("dashboard.uploads.state.workspace", lambda: workspace)
+    monkeypatch.setattr("dashboard.data.importing.uploads.state.workspace", lambda: workspace)
 
     with pytest.raises(OSError, match="No space"):
         uploads.keep(NoRoom())

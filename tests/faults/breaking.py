@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.datasets.dataset import Dataset
-from core.runs.run_dir import RunDir
-from tests.undertaker import die_with_parent
+from core.runs.directory.run_dir import RunDir
+from tests.reaper import die_with_parent
 
 Kind = Literal["kill", "full once", "full from then on"]
 
@@ -111,12 +111,12 @@ def start_worker(run_dir: RunDir, dataset: Dataset, *, at: int = 0, kind: Kind =
 
 
 def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int, limit: int | None) -> int:
-    import core.models.building
-    import core.runs.run_dir
+    import core.models.build
+    import core.runs.directory.run_dir
+    import core.training.checkpoint.serialization
+    import core.training.checkpoint.state
     import core.training.loop
-    import core.training.plain_state
-    import core.training.training_state
-    from core.runs import worker
+    from core.runs.worker import worker
 
     log = os.open(run_dir.folder.parent / "worker-output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
@@ -125,10 +125,10 @@ def _be_a_worker(run_dir: RunDir, dataset: Dataset, breaker: Breaker, tell: int,
     worker.NICENESS = 0
     core.training.loop.Loop.__init__.__kwdefaults__["checkpoint_interval_s"] = 0.0  # a checkpoint after every epoch
     for module, name, path_at in (
-        (core.training.training_state, "save_file", 1),
-        (core.models.building, "save_file", 1),
-        (core.training.plain_state, "save_file", 1),
-        (core.runs.run_dir, "_append_line", 0),
+        (core.training.checkpoint.state, "save_file", 1),
+        (core.models.build, "save_file", 1),
+        (core.training.checkpoint.serialization, "save_file", 1),
+        (core.runs.directory.run_dir, "_append_line", 0),
     ):
         setattr(module, name, _torn(getattr(module, name), breaker, path_at))
     sys.addaudithook(breaker.watch)

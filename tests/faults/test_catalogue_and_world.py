@@ -9,13 +9,13 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from core.config.settings import Settings
 from core.errors import RunError
-from core.runs import processes
-from core.runs.launcher import Launcher
-from core.runs.records import RunState, WorkerIdentity
-from core.runs.stopping import StopTimes
-from core.settings import Settings
-from core.workspace import Workspace
+from core.runs.process import processes
+from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.stop_escalation import StopTimes
+from core.runs.store.records import RunState, WorkerIdentity
+from core.workspace.workspace import Workspace
 from tests.core.conftest import DATASET_ID
 
 
@@ -78,7 +78,7 @@ class Supervision(RuleBasedStateMachine):
 
     @rule(target=runs)
     def launch(self) -> str:
-        from core.config import DataConfig, RunConfig
+        from core.config.run_config import DataConfig, RunConfig
 
         data = DataConfig(dataset=DATASET_ID, dataset_hash="c" * 64, task="single_label")
         return self.workspace.launch(RunConfig(data=data)).id
@@ -198,7 +198,7 @@ def _add_dataset(workspace: Workspace) -> None:
     import pandas as pd
 
     from core.datasets.dataset import write_dataset
-    from core.runs.records import DatasetRecord
+    from core.runs.store.records import DatasetRecord
 
     rows = pd.DataFrame({"id": [0], "split": ["train"], "record": [1], "text": ["a"], "label": ["x"]})
     about = {

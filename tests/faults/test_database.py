@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from core.config import RunConfig
+from core.config.run_config import RunConfig
+from core.config.settings import Settings
 from core.errors import UserError
-from core.runs import database, processes
-from core.runs.rebuilding import rebuild
-from core.runs.records import RunState
-from core.settings import Settings
-from core.workspace import Workspace
+from core.runs.process import processes
+from core.runs.recovery.rebuild import rebuild
+from core.runs.store import engine
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 
 HOLDER = """
 import sqlite3, sys, time
@@ -74,7 +75,7 @@ def test_a_database_that_another_process_holds_is_waited_for_and_nothing_is_lost
 
 
 def test_the_catalogue_is_waited_for_for_half_a_minute_at_least(workspace) -> None:
-    assert database.BUSY_TIMEOUT_S >= 30
+    assert engine.BUSY_TIMEOUT_S >= 30
     with workspace.store._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 30_000
 
@@ -82,7 +83,7 @@ def test_the_catalogue_is_waited_for_for_half_a_minute_at_least(workspace) -> No
 def test_a_database_held_for_longer_than_that_is_said_plainly_and_never_set_aside(
     settings, run_config, add_dataset, monkeypatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.2)
     workspace = Workspace(settings)
     add_dataset(workspace)
     with held_by_another_process(workspace, 60.0):

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets.importing import guess_plan, prepare
-from core.datasets.reading import read_table
+from core.config.settings import Settings
+from core.datasets.importing.prepare import guess_plan, prepare
+from core.datasets.readers.read_table import read_table
 from core.errors import NotFoundError, UserError
 from core.files.trash import hide
-from core.runs.damage import damage_of_dataset
-from core.runs.leftovers import Leftovers, count_leftovers
-from core.runs.rebuilding import rebuild
-from core.settings import Settings
-from core.workspace import Workspace
+from core.runs.recovery.damaged_files import damage_of_dataset
+from core.runs.recovery.leftovers import Leftovers, count_leftovers
+from core.runs.recovery.rebuild import rebuild
+from core.workspace.workspace import Workspace
 from tests.core.conftest import DATASET_ID
+from tests.reaper import die_with_parent
 from tests.tiny import tiny_dataset
-from tests.undertaker import die_with_parent
 
 STEPS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod")
 NOTHING_LEFT = Leftovers(num_deleted=0, num_unfinished=0, num_unknown=0)
@@ -173,7 +173,7 @@ def _add(workspace: Workspace, settings: Settings) -> None:
     import pandas as pd
 
     from core.datasets.dataset import write_dataset
-    from core.runs.records import DatasetRecord
+    from core.runs.store.records import DatasetRecord
 
     rows = {"id": range(4), "split": ["train", "train", "validation", "test"], "record": range(1, 5), "text": list("abcd")}
     description = {

@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from core.runs.run_dir import LineReader, RunDir
+from core.runs.directory.run_dir import LineReader, RunDir
 
 
 def test_every_prefix_of_a_line_under_way_leaves_the_lines_before_it(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_every_prefix_of_a_line_under_way_leaves_the_lines_before_it(tmp_path: P
 
 def test_a_hundred_thousand_logged_steps_are_kept_and_drawn_as_few(tmp_path: Path) -> None:
     from dashboard.charts.curves import loss_curve
-    from dashboard.live import RunFeed
+    from dashboard.runs.live_feed import RunFeed
 
     run_dir = RunDir(tmp_path)
     with run_dir.metrics_file.open("w") as file:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from core.runs import processes
-from core.runs.launcher import MOST_MEMORY_KILLS
-from core.runs.memory import OomKills, available_mib, oom_kills
-from core.runs.records import RunState, WorkerIdentity
-from core.settings import PROJECT_ROOT
+from core.config.settings import PROJECT_ROOT
+from core.machine.memory_kills import OomKills, available_mib, oom_kills
+from core.runs.process import processes
+from core.runs.scheduler.scheduler import MOST_MEMORY_KILLS
+from core.runs.store.records import RunState, WorkerIdentity
 
 
 def test_after_a_restart_of_the_machine_a_run_is_interrupted_and_nobody_is_signalled(
@@ -55,7 +55,7 @@ def test_a_memory_kill_is_told_apart_from_a_kill_by_hand(workspace, run_config, 
         worker = workspace.run(run.id).worker
         counted = {"oom_kills": {"machine": 3, "group": None}}
         workspace.run_dir(run.id).append_event("state", "", state="running", pid=worker.pid, **counted)
-        monkeypatch.setattr("core.runs.endings.oom_kills", lambda kills=kills: kills)
+        monkeypatch.setattr("core.runs.process.exit_status.oom_kills", lambda kills=kills: kills)
         processes.send(worker, signal.SIGKILL)
         while processes.is_alive(worker):
             time.sleep(0.01)
@@ -93,7 +93,7 @@ def test_memory_counts_are_read_from_the_control_group_and_the_machine(tmp_path:
 STUCK = """
 import sys, threading, time
 from core.runs import stop_signals, worker
-from core.runs.run_dir import RunDir
+from core.runs.directory.run_dir import RunDir
 import core.training.fine_tune
 stop_signals.LEAVES_WITHIN_S = 0.5
 stop_signals.StopSignals.__init__.__kwdefaults__["leaves_within_s"] = 0.5

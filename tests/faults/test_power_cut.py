@@ -10,14 +10,14 @@ from core.datasets.dataset import Dataset
 from core.datasets.repairs.steps import parse_step
 from core.files import durable
 from core.inference import Predictor
-from core.runs import worker
-from core.runs.damage import damage_of_dataset, damage_of_run
-from core.runs.records import DatasetRecord
-from core.runs.run_dir import RunDir
-from core.training.checkpoints import Checkpoints
+from core.runs.directory.run_dir import RunDir
+from core.runs.recovery.damaged_files import damage_of_dataset, damage_of_run
+from core.runs.store.records import DatasetRecord
+from core.runs.worker import worker
+from core.training.checkpoint.manager import Checkpoints
 from core.training.loop import Loop
-from core.versioning import draft, save
-from core.workspace import Workspace
+from core.workspace.dataset_versions import draft, save
+from core.workspace.workspace import Workspace
 from tests.faults.forgetful_disk import Recorder, lay_out
 from tests.faults.test_write_sites import new_run
 from tests.tiny import tiny_dataset, write_tiny_dataset
@@ -152,8 +152,8 @@ def check_data_sets(recorder: Recorder, folder: Path) -> None:
 def test_an_imported_data_set_is_whole_whenever_the_power_is_cut(
     workspace: Workspace, entered: Callable[..., Recorder], tmp_path: Path
 ) -> None:
-    from core.datasets.importing import guess_plan, prepare
-    from core.datasets.reading import read_table
+    from core.datasets.importing.prepare import guess_plan, prepare
+    from core.datasets.readers.read_table import read_table
 
     file = tmp_path / "colours.csv"
     tiny_dataset().drop(columns=["id", "record"]).to_csv(file, index=False)

@@ -10,10 +10,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.cli import app, main
+from core.config.settings import PROJECT_ROOT, Settings
 from core.errors import UserError
-from core.runs.launcher import Launcher
-from core.settings import PROJECT_ROOT, Settings
-from core.workspace import Workspace
+from core.runs.scheduler.scheduler import Launcher
+from core.workspace.workspace import Workspace
 from tests.faults.powers import read_only
 
 CLEAR = r"cannot be written to \(Permission denied\)\. Give this user write access, or set TUNEBOARD_HOME to another folder\."

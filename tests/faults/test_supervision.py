@@ -8,16 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 
-from core.runs import processes
-from core.runs.launcher import Launcher
-from core.runs.records import RunState
-from core.settings import PROJECT_ROOT
-from core.workspace import Workspace
+from core.config.settings import PROJECT_ROOT
+from core.runs.process import processes
+from core.runs.scheduler.scheduler import Launcher
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 
 SERVER = """
 import json, sys, time
-from core.settings import Settings
-from core.workspace import Workspace
+from core.config.settings import Settings
+from core.workspace.workspace import Workspace
 workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": sys.argv[1]}), worker_command=json.loads(sys.argv[2]))
 launcher = workspace.start_launcher()
 while not launcher.owns_queue:

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from core.config.run_config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
-from core.runs import processes
-from core.runs.endings import read_ending
-from core.runs.records import RunRecord, RunState, WorkerIdentity
-from core.runs.run_dir import RunDir
-from core.training.checkpoints import Checkpoints, _verified_progress
-from core.training.pace import keep_pace
-from core.training.preloading import preload
-from core.training.rehearsing import rehearse
+from core.runs.directory.run_dir import RunDir
+from core.runs.process import processes
+from core.runs.process.exit_status import read_ending
+from core.runs.store.records import RunRecord, RunState, WorkerIdentity
+from core.runs.worker.preload import preload
+from core.training.checkpoint.manager import Checkpoints, _verified_progress
+from core.training.planning.machine_pace import keep_pace
+from core.training.planning.pace_benchmark import rehearse
 from tests.faults.breaking import Kind, run_worker, start_worker
 from tests.tiny import tiny_dataset, write_tiny_dataset
 

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request
 from websockets.sync.client import ClientConnection, connect
 
-from core.settings import PROJECT_ROOT
+from core.config.settings import PROJECT_ROOT
 
 _PATIENCE_S = 40.0
 

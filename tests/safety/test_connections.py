@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from dashboard import connections
-from dashboard.connections import BoundedHttpProtocol, SparingFilter
+from dashboard.server import connections
+from dashboard.server.connections import BoundedHttpProtocol, SparingFilter
 from tests.safety.knocking import Served, serving
 
 

@@ -108,12 +108,12 @@ def test_whatever_is_shown_as_markdown_is_ours_or_escaped(path: Path) -> None:
     found = {piece for value in shown_as_markdown(tree) for piece in unescaped(value, module)}
 
     assert not found, (
-        f"{module} shows these as markdown: {sorted(found)}. Pass what may hold a user's text through dashboard.escaping; what "
-        "cannot goes into tests/safety/ours.txt."
+        f"{module} shows these as markdown: {sorted(found)}. Pass what may hold a user's text through dashboard.shared.escaping; "
+        "what cannot goes into tests/safety/ours.txt."
     )
 
 
-TABLE_WRITERS = {"core/datasets/exporting.py", "dashboard/downloads.py"}
+TABLE_WRITERS = {"core/datasets/versions/export.py", "dashboard/shared/downloads.py"}
 """The only modules that write tables as text, each behind ``core.datasets.formula_guard``."""
 
 
@@ -122,7 +122,7 @@ def test_tables_leave_through_the_formula_guard_only() -> None:
         module = str(path.relative_to(ROOT))
         source = path.read_text(encoding="utf-8")
         writes = [name for name in ("to_csv", "csv.writer", "DictWriter", "to_excel", "Workbook(") if name in source]
-        assert not writes or module in TABLE_WRITERS, f"{module} uses {writes}; call dashboard.downloads.csv_bytes instead"
+        assert not writes or module in TABLE_WRITERS, f"{module} uses {writes}; call dashboard.shared.downloads.csv_bytes instead"
         assert module not in TABLE_WRITERS or "guarded(" in source or "map(guarded)" in source
 
 

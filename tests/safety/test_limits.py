@@ -7,16 +7,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.access import Access, AccessControl
 from core.cli import main
-from core.config import DataConfig, RunConfig
-from core.datasets.importing import ImportPlan, prepare
+from core.config.access import Access, AccessControl
+from core.config.run_config import DataConfig, RunConfig
+from core.config.settings import VARIABLES, Settings
+from core.datasets.importing.prepare import ImportPlan, prepare
 from core.datasets.table import Table
 from core.errors import ConfigError, DatasetError, RunError, UserError
-from core.runs.environment import worker_environment
-from core.runs.records import RunState
-from core.settings import VARIABLES, Settings
-from core.workspace import Workspace
+from core.runs.scheduler.worker_env import worker_environment
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 from tests.dashboard import made_workspace
 
 PLAN = ImportPlan(task="single_label", roles={"text": ("text",), "label": ("label",)})

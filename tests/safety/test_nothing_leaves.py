@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from starlette.types import Scope
 
-from core.access import Access
-from core.origins import parse_origin
-from core.settings import PROJECT_ROOT, Settings
-from core.training.preparing import new_run_config
-from core.workspace import Workspace
-from dashboard.guard import SameOrigin
+from core.config.access import Access
+from core.config.origins import parse_origin
+from core.config.settings import PROJECT_ROOT, Settings
+from core.training.planning.run_plan import new_run_config
+from core.workspace.workspace import Workspace
+from dashboard.server.security import SameOrigin
 from tests.safety.knocking import serving, surroundings
 
 WATCHING = Path(__file__).parent / "watching"

@@ -11,21 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.differences import differences
-from core.datasets.findings.columns import check_text_column
-from core.datasets.findings.damage import check_damage
-from core.datasets.findings.entity_texts import check_entity_consistency
-from core.datasets.findings.label_in_text import check_label_in_text
-from core.datasets.findings.label_names import check_label_spellings
-from core.datasets.findings.markup import check_markup
-from core.datasets.findings.material import Material
-from core.datasets.findings.personal_data import find_personal_data
-from core.datasets.findings.texts import canonical
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.entities.consistency import check_entity_consistency
+from core.datasets.checks.labels.label_in_text import check_label_in_text
+from core.datasets.checks.labels.spelling import check_label_spellings
+from core.datasets.checks.normalized_text import canonical
+from core.datasets.checks.texts.markup import check_markup
+from core.datasets.checks.texts.mojibake import check_damage
+from core.datasets.checks.texts.not_text import check_text_column
+from core.datasets.checks.texts.personal_data import find_personal_data
 from core.datasets.repairs import REPAIRS
 from core.datasets.repairs.labels import merged_name
 from core.datasets.repairs.text_edits import edit_texts
 from core.datasets.repairs.texts import markup_edits, white_space_edits
-from core.datasets.times import parse_times
+from core.datasets.splitting.parse_dates import parse_times
+from core.datasets.versions.text_diff import differences
+from core.evaluation.confusion_order import Confusion
 from core.evaluation.entities import Span as Entity
 from core.evaluation.entities import match_spans
 from core.tasks import get_task
@@ -34,9 +35,8 @@ from core.tasks.columns.label_lists import parse_list
 from core.tasks.columns.names import LABEL_NAMES, name_score
 from core.tasks.columns.span_alignment import align
 from core.tasks.columns.spans import Span
-from core.tasks.columns.words import words
 from core.tasks.windows import owner, windows
-from dashboard.confusions import Confusion
+from core.tasks.words import words
 from tests.core.datasets.planted import ENTITIES, SINGLE, rows_of
 from tests.cpu_time import cpu_seconds, grows_in_proportion
 

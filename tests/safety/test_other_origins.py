@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from core.access import Access
+from core.config.access import Access
 from core.errors import ConfigError
 from dashboard.__main__ import with_own_origins
 from tests.safety.knocking import Served, serving

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
-from core.config import DataConfig, RunConfig
+from core.config.run_config import DataConfig, RunConfig
+from core.config.settings import Settings
 from core.errors import ModelError, NotFoundError
-from core.models.allowed import check_allowed
-from core.paths import inside
-from core.runs.records import DatasetRecord
-from core.settings import Settings
-from core.workspace import Workspace
+from core.files.safe_path import inside
+from core.models.policy import check_allowed
+from core.runs.store.records import DatasetRecord
+from core.workspace.workspace import Workspace
 
 OUTSIDE = ["..", "../x", "/etc/passwd", "a/../..", "", ".", "a/../../b", "link", "link/x", "a\x00b", "x" * 5000]
 

@@ -16,9 +16,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from core.settings import Settings
-from core.workspace import Workspace
-from dashboard import uploads
+from core.config.settings import Settings
+from core.workspace.workspace import Workspace
+from dashboard.data.importing import uploads
 from tests.dashboard import made_workspace
 from tests.safety.knocking import Served, serving
 
@@ -126,7 +126,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
     """A workspace that the page sees, in a session of its own."""
     opened = made_workspace.open_workspace(tmp_path)
     opened.settings = replace(opened.settings, max_session_files=3, max_session_mib=1)
-    monkeypatch.setattr("dashboard.state.workspace", lambda: opened)
+    monkeypatch.setattr("dashboard.shared.state.workspace", lambda: opened)
     monkeypatch.setattr(st, "session_state", Session())
     yield opened
     opened.close()

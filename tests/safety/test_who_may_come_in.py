@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, generate_xsrf_token_string
 
-from core.access import SECRET_HEADER, Access, User
+from core.config.access import SECRET_HEADER, Access, User
+from core.config.settings import PROJECT_ROOT
 from core.errors import ConfigError, UserError
-from core.runs.records import DatasetRecord
-from core.runs.store import Store
-from core.settings import PROJECT_ROOT
+from core.runs.store.records import DatasetRecord
+from core.runs.store.store import Store
 from tests.safety.knocking import Served, free_port, serving, surroundings
 
 DATASET = DatasetRecord(

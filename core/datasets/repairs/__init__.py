@@ -4,8 +4,8 @@ One module for each kind: texts, labels, rows, splits, entities, single answers.
 an ``Outcome`` and a ``Repair`` in the module's ``REPAIRS``; pages and command line find it there.
 """
 
-from core.datasets.repairs.base import Parameter, Repair, RepairResult
-from core.datasets.repairs.catalogue import REPAIRS, get_repair
+from core.datasets.repairs.available import REPAIRS, get_repair
+from core.datasets.repairs.repair import Parameter, Repair, RepairResult
 from core.datasets.repairs.steps import Step, StepDone, parse_step
 
 __all__ = ["REPAIRS", "Parameter", "Repair", "RepairResult", "Step", "StepDone", "get_repair", "parse_step"]

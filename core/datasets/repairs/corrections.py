@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets.comparing import plain
-from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair
+from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair
+from core.datasets.row_diff import plain
 from core.errors import DatasetError
 from core.tasks.columns.cells import counted, short
 

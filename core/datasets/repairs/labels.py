@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from core.datasets.repairs.answers import relabelled
-from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.targets import relabelled
 from core.errors import DatasetError
 from core.tasks.columns.cells import counted, quoted, short
 

@@ -5,9 +5,9 @@ from collections.abc import Hashable, Sequence
 
 import pandas as pd
 
-from core.datasets.findings.texts import canonical
-from core.datasets.repairs.answers import answer_keys
-from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.checks.normalized_text import canonical
+from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.targets import answer_keys
 from core.tasks.columns.cells import counted, listed
 
 _KEPT_FIRST = {"test": 0, "validation": 1, "train": 2}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.datasets.repairs.base import Parameter, Repair
-from core.datasets.repairs.catalogue import get_repair
+from core.datasets.repairs.available import get_repair
+from core.datasets.repairs.repair import Parameter, Repair
 from core.errors import DatasetError
 from core.tasks.columns.cells import counted, short
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 import pandas as pd
 
-from core.datasets.findings.personal_data import KINDS, find_personal_data
-from core.datasets.findings.stretches import apart_from
-from core.datasets.repairs.answers import relabelled
-from core.datasets.repairs.base import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.checks.texts.personal_data import KINDS, find_personal_data
+from core.datasets.checks.texts.text_spans import apart_from
+from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.targets import relabelled
 from core.datasets.repairs.text_edits import Edit, FindEdits, apply_edits, edit_texts, layout_of
 from core.errors import DatasetError
 from core.files.normal_forms import normalize

@@ -19,7 +19,7 @@ from core.tasks.columns.label_lists import (
     split_names,
 )
 from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample, without_number
-from core.tasks.reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SetAside
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),

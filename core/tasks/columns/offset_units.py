@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.tasks.columns.spans import Span
-from core.tasks.columns.words import words
+from core.tasks.words import words
 
 CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
 

@@ -6,7 +6,7 @@ from core.errors import DatasetError
 from core.tasks.base import ReadExamples, Role, Roles
 from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns, strip
 from core.tasks.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
-from core.tasks.reasons import SetAside, kind_of_gap
+from core.tasks.skip_reasons import SetAside, kind_of_gap
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),

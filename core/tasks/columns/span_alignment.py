@@ -8,7 +8,7 @@ from core.tasks.columns.cells import counted, short
 from core.tasks.columns.offset_units import better_unit
 from core.tasks.columns.spans import Span
 from core.tasks.columns.tag_schemes import OUTSIDE
-from core.tasks.columns.words import words
+from core.tasks.words import words
 
 _MOST_PROBLEMS_SHOWN = 5
 """Only these say in which unit a span would fit, for which all of the text has to be read."""

@@ -11,7 +11,7 @@ from core.tasks.columns.names import guess_text_column, name_score, name_set
 from core.tasks.columns.offset_units import CHARACTERS, Verdict, to_characters, unit_of
 from core.tasks.columns.span_alignment import align, in_words
 from core.tasks.columns.spans import Annotated, is_annotation, read_spans
-from core.tasks.reasons import Reason, SetAside, kind_of_gap
+from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
 
 SPAN_NAMES = name_set(
     """entities, spans, ents, annotation, annotations, label, labels, result, responses, ner, entity, marked, 实体, 标注, 标签,

@@ -10,7 +10,7 @@ from core.tasks.columns.names import TEXT_NAMES, name_score, name_set, sample
 from core.tasks.columns.span_tables import guess_span_roles, holds_spans, read_span_table
 from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
 from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
-from core.tasks.reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SetAside
 
 ROLES: tuple[Role, ...] = (
     Role(

@@ -9,7 +9,7 @@ import pandas as pd
 from core.errors import DatasetError
 from core.tasks.columns.cells import column, counted, parse_nested, quoted
 from core.tasks.columns.label_lists import looks_like_list, parse_value, word_of
-from core.tasks.reasons import Reason, SetAside, kind_of_gap
+from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
 
 
 @dataclass(frozen=True)

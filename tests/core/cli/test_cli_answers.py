@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from core.cli import main
-from core.settings import PROJECT_ROOT, Settings
-from core.workspace import Workspace
+from core.config.settings import PROJECT_ROOT, Settings
+from core.workspace.workspace import Workspace
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

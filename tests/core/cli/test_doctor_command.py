@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core.config import RunConfig
+from core.config.run_config import RunConfig
+from core.config.settings import Settings
 from core.files import durable
-from core.runs.records import RunRecord, RunState
-from core.settings import Settings
-from core.workspace import Workspace
+from core.runs.store.records import RunRecord, RunState
+from core.workspace.workspace import Workspace
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

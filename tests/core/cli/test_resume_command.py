@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from core.config import RunConfig
-from core.runs.records import RunState
-from core.workspace import Workspace
+from core.config.run_config import RunConfig
+from core.runs.store.records import RunState
+from core.workspace.workspace import Workspace
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

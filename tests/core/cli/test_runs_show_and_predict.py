@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.cli import main
-from core.config import RunConfig
-from core.settings import Settings
+from core.config.run_config import RunConfig
+from core.config.settings import Settings
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

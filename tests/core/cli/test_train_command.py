@@ -14,13 +14,13 @@ import pytest
 
 from core.cli import main
 from core.cli.following import Progress
-from core.config import RunConfig
-from core.runs.records import RunRecord, RunState
-from core.runs.run_dir import RunDir
-from core.settings import Settings
-from core.training.pace import keep_pace
-from core.workspace import Workspace
-from tests.core.training.test_foresight import MEASURED
+from core.config.run_config import RunConfig
+from core.config.settings import Settings
+from core.runs.directory.run_dir import RunDir
+from core.runs.store.records import RunRecord, RunState
+from core.training.planning.machine_pace import keep_pace
+from core.workspace.workspace import Workspace
+from tests.core.training.planning.test_estimates import MEASURED
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

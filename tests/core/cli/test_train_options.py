@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from core.workspace import Workspace
+from core.workspace.workspace import Workspace
 
 Command = Callable[..., tuple[int, dict[str, Any]]]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.datasets.handing_over import open_table, save_table
-from core.datasets.reading import read_table
+from core.datasets.readers.read_table import read_table
+from core.datasets.readers.table_transfer import open_table, save_table
 from core.datasets.table import Table
 
 Read = Callable[..., Table]

@@ -8,7 +8,7 @@ import pandas as pd
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.tasks import SPLITS, get_task
 from core.tasks.columns.token_classification import join
-from core.tasks.columns.words import words
+from core.tasks.words import words
 
 SINGLE, MULTI, ENTITIES = "single_label", "multi_label", "token_classification"
 

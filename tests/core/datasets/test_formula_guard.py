@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.datasets.exporting import FORMATS
 from core.datasets.formula_guard import guarded
-from dashboard.downloads import csv_bytes
+from core.datasets.versions.export import FORMATS
+from dashboard.shared.downloads import csv_bytes
 
 STARTS = ["=", "+", "-", "@", "＝", "＋", "－", "＠"]
 BEFORE = [

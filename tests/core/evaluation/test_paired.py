@@ -23,7 +23,7 @@ from core.evaluation.paired import (
     standard_error,
 )
 from core.tasks import get_task
-from core.training.plain_state import from_bytes, to_bytes
+from core.training.checkpoint.serialization import from_bytes, to_bytes
 
 LABELS = ["a", "b", "c", "never"]
 TYPES = ["PER", "ORG"]

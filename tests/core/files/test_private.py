@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core.datasets.importing import guess_plan, prepare
-from core.datasets.reading import read_table
+from core.config.settings import Settings
+from core.datasets.importing.prepare import guess_plan, prepare
+from core.datasets.readers.read_table import read_table
 from core.files import durable
 from core.files.private import close_workspace, open_to_others
-from core.runs import processes
-from core.settings import Settings
-from core.training.preparing import new_run_config
-from core.workspace import Workspace
+from core.runs.process import processes
+from core.training.planning.run_plan import new_run_config
+from core.workspace.workspace import Workspace
 from tests.faults.breaking import run_worker
 from tests.tiny import tiny_dataset
 

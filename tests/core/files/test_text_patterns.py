@@ -44,8 +44,8 @@ ARGUED = {
 """Patterns that RE2, which knows no way to be slow, does not take -> why they are linear all the same."""
 
 ON_OUR_OWN = {
-    "core/models/trainable.py": "Names of parameters, which the code of an architecture gives.",
-    "dashboard/uploads.py": "A whole name of 24 characters.",
+    "core/models/freezing.py": "Names of parameters, which the code of an architecture gives.",
+    "dashboard/data/importing/uploads.py": "A whole name of 24 characters.",
 }
 """Modules that use ``re`` themselves -> what for."""
 

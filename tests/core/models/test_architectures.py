@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.errors import ConfigError
-from core.models import dropouts
+from core.models import encoder_dropout
 from core.models.architectures import (
     POSITIONS_AFTER_PADDING,
     WITHOUT_CHECKPOINTING,
@@ -15,12 +15,12 @@ from core.models.architectures import (
     WITHOUT_WORD_EMBEDDINGS,
     position_limit,
 )
-from core.models.building import build_classifier
-from core.models.catalogue import ModelInfo, describe
+from core.models.build import build_classifier
+from core.models.freezing import check_layer_decay, choose_trainable, num_layers
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape
-from core.models.trainable import check_layer_decay, choose_trainable, num_layers
+from core.models.hub import ModelInfo, describe
 from core.tasks import get_task
-from core.training.memory import can_checkpoint_gradients
+from core.training.steps.out_of_memory import can_checkpoint_gradients
 from tests.core.models.architectures import DECODERS, KNOWN, NUM_POSITIONS, tiny_config, tiny_encoder
 
 UNBOUNDED = {"esmc", "eurobert", "funnel", "gte", "jina_embeddings_v3", "modernbert", "nomic_bert", "ultrabert", "xlnet"}
@@ -149,8 +149,8 @@ def test_dropouts_act(model_type: str, tmp_path: Path) -> None:
 def test_an_encoder_dropout_that_could_do_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pooling: str
 ) -> None:
-    monkeypatch.setattr(dropouts, "_ENDINGS", ("no such name",))
-    monkeypatch.setattr(dropouts.nn, "Dropout", type("NoDropout", (torch.nn.Module,), {}))
+    monkeypatch.setattr(encoder_dropout, "_ENDINGS", ("no such name",))
+    monkeypatch.setattr(encoder_dropout.nn, "Dropout", type("NoDropout", (torch.nn.Module,), {}))
 
     with pytest.raises(ConfigError, match=r"encoder_dropout: is 0\.9, but a model of type 'llama' has no dropout"):
         classifier_of(tmp_path / "model", "llama", "single_label", pooling, encoder=0.9, head=0.0)

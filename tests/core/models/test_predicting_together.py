@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from core.inference import Predictor
-from core.models.building import build_classifier, load_tokenizer, open_classifier, save_classifier
-from core.models.cards import ModelCard
-from core.models.catalogue import describe
+from core.models.build import build_classifier, load_tokenizer, open_classifier, save_classifier
 from core.models.heads import HeadShape
+from core.models.hub import describe
+from core.models.model_card import ModelCard
 from core.tasks import get_task
 
 LONG, SHORT = "the sky is very calm " * 40, "the sea is blue"

@@ -15,11 +15,11 @@ from transformers import pipeline
 
 from core.errors import ModelError, UserError
 from core.inference import Predictor
-from core.models import building
-from core.models.building import build_classifier, load_tokenizer, open_classifier, save_classifier
-from core.models.cards import ModelCard
-from core.models.catalogue import describe
+from core.models import build
+from core.models.build import build_classifier, load_tokenizer, open_classifier, save_classifier
 from core.models.heads import HeadShape
+from core.models.hub import describe
+from core.models.model_card import ModelCard
 from core.tasks import get_task
 from tests.deadline import deadline
 
@@ -189,10 +189,10 @@ def test_memory_that_does_not_suffice_is_not_called_damage(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(building, "load_file", fail)
+    monkeypatch.setattr(build, "load_file", fail)
     with pytest.raises(ModelError, match="Memory does not suffice to open the trained model in 'model'"):
         open_classifier(folder)
-    monkeypatch.setattr(building.AutoModel, "from_pretrained", fail)
+    monkeypatch.setattr(build.AutoModel, "from_pretrained", fail)
     with pytest.raises(ModelError, match="Memory does not suffice to load the model"):
         build_classifier(
             describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.runs.store import Store
+from core.runs.store.store import Store
 from tests import postgresql
 from tests.core.runs.made_records import DATASET
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from core.runs.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
-from core.runs.store import Store
+from core.runs.store.records import DatasetRecord, RunRecord, RunState, WorkerIdentity
+from core.runs.store.store import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DATASET = DatasetRecord(

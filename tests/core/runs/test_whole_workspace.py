@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from core.config import RunConfig
-from core.datasets.importing import guess_plan, prepare
-from core.datasets.reading import read_table
-from core.runs.launcher import Launcher
-from core.runs.rebuilding import rebuild
-from core.runs.records import RunRecord, RunState
-from core.runs.resident import Resident
-from core.settings import Settings
-from core.training.preparing import new_run_config
-from core.workspace import Workspace
+from core.config.run_config import RunConfig
+from core.config.settings import Settings
+from core.datasets.importing.prepare import guess_plan, prepare
+from core.datasets.readers.read_table import read_table
+from core.runs.recovery.rebuild import rebuild
+from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.warm_worker import Resident
+from core.runs.store.records import RunRecord, RunState
+from core.training.planning.run_plan import new_run_config
+from core.workspace.workspace import Workspace
 from tests.core.runs.conftest import SERVERS
 from tests.tiny import tiny_dataset
 

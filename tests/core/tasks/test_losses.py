@@ -2,16 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.tasks.losses import (
-    IGNORED,
-    PLAIN,
-    LossOptions,
-    exclusive_weights,
-    positive_weights,
-    sigmoid_loss,
-    softmax_loss,
-)
-from core.training.batches import balanced_weights, training_batches
+from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, positive_weights, sigmoid_loss, softmax_loss
+from core.training.steps.batching import balanced_weights, training_batches
 from tests.strata import pairs_of
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 3.0]])

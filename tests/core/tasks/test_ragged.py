@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.models.building import load_tokenizer
-from core.tasks import get_task, text_encoding
+from core.models.build import load_tokenizer
+from core.tasks import get_task, tokenization
 from core.tasks.ragged import RaggedRows
 from tests.tiny import tiny_entities_dataset
 
@@ -39,7 +39,7 @@ def test_pairs_stay_pairs() -> None:
 
 def test_short_texts_take_a_few_bytes_a_token(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = load_tokenizer(tiny_model)
-    monkeypatch.setattr(text_encoding, "TEXTS_AT_ONCE", 100)
+    monkeypatch.setattr(tokenization, "TEXTS_AT_ONCE", 100)
     examples = pd.DataFrame({"text": ["the sky is very blue and calm"] * 4000, "label": ["a", "b"] * 2000})
     tracemalloc.start()
 
@@ -61,7 +61,7 @@ def test_texts_are_encoded_the_same_whatever_is_tokenized_together(
     task = get_task("token_classification")
     ids = {name: i for i, name in enumerate(task.output_labels(["LOC", "ORG", "PER"]))}
     expected = task.encode(examples, tokenizer, ids, 6)
-    monkeypatch.setattr(text_encoding, "TEXTS_AT_ONCE", at_once)
+    monkeypatch.setattr(tokenization, "TEXTS_AT_ONCE", at_once)
 
     found = task.encode(examples, tokenizer, ids, 6)
 

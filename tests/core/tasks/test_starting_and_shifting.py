@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.models.building import load_tokenizer
+from core.models.build import load_tokenizer
 from core.tasks import Encoded, get_task
 from core.tasks.token_classification import middle_of_best
 from tests.tiny import tiny_dataset, tiny_entities_dataset, tiny_multi_label_dataset

@@ -10,7 +10,7 @@ import pytest
 from core.datasets.dataset import Dataset
 from core.inference import Predictor
 from core.training.fine_tune import fine_tune
-from core.training.report import Report
+from core.training.tracking.metrics import Report
 from tests.core.training.tiny_runs import EXAMPLES, ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 

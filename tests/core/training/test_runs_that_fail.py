@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from core.datasets.dataset import Dataset
 from core.errors import DatasetError, ModelError, RunError
-from core.models.building import open_classifier
+from core.models.build import open_classifier
 from core.training.fine_tune import fine_tune
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset

@@ -7,13 +7,13 @@ import torch
 
 from core.datasets.dataset import Dataset
 from core.inference import Predictor
-from core.models.building import build_classifier, load_tokenizer
-from core.models.catalogue import describe
+from core.models.build import build_classifier, load_tokenizer
 from core.models.heads import HeadShape
+from core.models.hub import describe
 from core.tasks import get_task
 from core.training.fine_tune import fine_tune
-from core.training.predicting import run_model
-from core.training.starting_point import start_from_label_means
+from core.training.steps.head_init import start_from_label_means
+from core.training.steps.predict import run_model
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from core.tasks import get_task
-from core.training.assembling import Split, SplitPredictor
+from core.training.build import Split, SplitPredictor
 from core.training.fine_tune import fine_tune
 from tests.core.training.tiny_runs import EXAMPLES, ListRecorder, config_for, places_in
 from tests.tiny import write_tiny_dataset

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from core.config.run_config import ComputeConfig, DataConfig, HeadConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from core.datasets.dataset import Dataset
+from core.training.checkpoint.serialization import read_state, write_state
 from core.training.fine_tune import Places
-from core.training.plain_state import read_state, write_state
 from tests.tiny import tiny_dataset, tiny_entities_dataset, tiny_multi_label_dataset
 
 EXAMPLES = {

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.comparing import plain
 from core.datasets.repairs import REPAIRS, Step, parse_step
 from core.datasets.repairs.steps import StepDone
+from core.datasets.row_diff import plain
 from core.errors import DatasetError
 from core.tasks import TASKS, get_task
 from tests.core.datasets.planted import ENTITIES, MULTI, SINGLE, rows_of

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.datasets.comparing import compare_rows, plain
 from core.datasets.repairs import REPAIRS, RepairResult
-from core.datasets.repairs.answers import entities
+from core.datasets.repairs.targets import entities
 from core.datasets.repairs.text_edits import Edit, apply_edits, edit_texts, layout_of
+from core.datasets.row_diff import compare_rows, plain
 from core.tasks import get_task
 from tests.core.datasets.planted import ENTITIES, SINGLE, rows_of
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tasks.columns.words import words
+from core.tasks.words import words
 from tests.core.tasks.columns.entity_rows import FOUND, SPANS, TEXT, entities, read
 
 

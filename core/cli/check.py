@@ -1,0 +1,156 @@
+"""``check``: what is wrong with a file or a data set, before anything is trained on it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, remark
+from core.errors import DatasetError, NotFoundError, shown
+
+if TYPE_CHECKING:
+    from core.datasets.checks.finding import Finding, Report
+    from core.datasets.importing.import_summary import Account
+    from core.models.hub import ModelInfo
+    from core.workspace.workspace import Workspace
+
+_MOST_IDS = 1000
+"""Ids of rows in an answer for machines; all of them are counted."""
+
+_SILENT_S = 1.5
+"""Seconds between two remarks on how far it is."""
+
+
+def check(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="FILE|DATASET", help="A file, or the id or name of a data set.")],
+    task: Annotated[
+        str | None, typer.Option(help="Of a file: single_label, multi_label or token_classification; guessed unless given.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as gb18030; found unless given.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or file in an archive; found unless given.")] = None,
+    model: Annotated[str, typer.Option(help="Model whose limits and vocabulary count; 'none' leaves them out.")] = "bundled",
+    as_json: AsJson = False,
+) -> Reply:
+    """Say what is wrong with a file or a data set. Exit code 0 whatever is found, 2 where the file cannot be read."""
+    with opened_workspace(context) as workspace:
+        reading_model = _model(model, workspace)
+        path = Path(subject)
+        reading = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
+        if _is_file(path):
+            name, report, notes = _check_file(path, task, reading, reading_model, workspace)
+        else:
+            _refuse_options({"task": task, **reading}, subject)
+            name, report, notes = _check_dataset(subject, reading_model, workspace)
+    value = {"subject": name, **report.to_json(), "notes": notes, "findings": [_fields(finding) for finding in report.findings]}
+    return answer(as_json, value, _in_words(name, report, notes))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # longer than any name, or with letters that no name has
+        return False
+
+
+def _check_file(
+    path: Path, task: str | None, reading: Mapping[str, str | None], model: "ModelInfo | None", workspace: "Workspace"
+) -> tuple[str, "Report", list[str]]:
+    from core.datasets.checks.run_checks import examine_prepared, refused
+    from core.datasets.importing.prepare import guess_plan, prepare
+    from core.datasets.readers.read_table import read_table
+    from core.progress import SILENT
+    from core.tasks import get_task
+
+    if task is not None:
+        get_task(task)
+    table = read_table(
+        path,
+        encoding=reading["encoding"],
+        delimiter=reading["delimiter"],
+        sheet=reading["sheet"],
+        **workspace.settings.reading_limits,
+    )
+    try:
+        prepared = prepare({"main": table}, guess_plan(table, task), progress=SILENT, **workspace.settings.import_limits)
+    except DatasetError as error:
+        return path.name, refused(str(error), table.num_records), table.notes
+    return path.name, examine_prepared(prepared, model, _Progress()), prepared.notes
+
+
+def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
+    """Refuse what only says how to read a file where no file is read, rather than leave it unheeded."""
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        raise NotFoundError(
+            f"{', '.join(named)} says how to read a file, and {shown(one_line(subject))} is no file that can be found. "
+            "Correct the path, or leave the option out."
+        )
+
+
+def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report", list[str]]:
+    from core.datasets.checks.report_cache import report_of
+
+    try:
+        record = workspace.dataset_record(id_or_name)
+    except NotFoundError:
+        raise NotFoundError(
+            f"{shown(one_line(id_or_name))} is neither a file that can be found nor a data set. Correct the path or the name."
+        ) from None
+    dataset = workspace.dataset(record.id)
+    return record.name, report_of(dataset, model, _Progress()), list(dataset.notes)
+
+
+def _model(reference: str, workspace: "Workspace") -> "ModelInfo | None":
+    from core.models.hub import describe
+
+    return None if reference == "none" else describe(reference, workspace.settings.hub_models_folder)
+
+
+class _Progress:
+    """Says on standard error how far it is, where that takes more than a moment."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, share: float, doing: str) -> None:
+        now = time.monotonic()
+        if now - self._said > _SILENT_S:
+            self._said = now
+            remark(f"{share:4.0%}  {doing} …")
+
+
+def _fields(finding: "Finding") -> dict[str, object]:
+    fields = finding.to_json()
+    return {**fields, "rows": finding.rows[:_MOST_IDS].tolist(), "num_rows": len(finding.rows)}
+
+
+def _in_words(name: str, report: "Report", notes: Sequence[str]) -> str:
+    num = len(report.findings)
+    looked = f"{report.num_examined:,} of {report.num_examples:,} rows" if report.sampled else f"{report.num_examples:,} rows"
+    lines = [f"{name}: {num or 'no'} finding{'' if num == 1 else 's'} in {looked}."]
+    lines += _account_in_words(report.account) if report.account is not None else []
+    lines += notes
+    for finding in report.findings:
+        lines.append(f"\n{finding.severity.upper()}: {finding.title}{' (in a sample)' if finding.sampled else ''}")
+        lines.append(f"  {finding.effect}")
+        lines += [
+            f"  - {example.text}{f'  [{example.detail}]' if example.detail else ''}"
+            + (f"  (record {example.record})" if example.record is not None else "")
+            for example in finding.examples[:3]
+        ]
+        lines += [f"  repair: {', '.join(dict.fromkeys(offer.repair for offer in finding.offers))}"] if finding.offers else []
+    lines += [f"\nNot carried out: {', '.join(report.unfinished)}."] if report.unfinished else []
+    return "\n".join(one_line(part) for line in lines for part in line.split("\n"))
+
+
+def _account_in_words(account: "Account") -> list[str]:
+    from core.tasks.columns.cells import counted
+
+    head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} set aside."
+    return [head, *(f"  {number:,}: {kind.sentence}" for kind, number in account.by_kind.items())]

@@ -1,0 +1,112 @@
+"""``predict``: a finished run at work on new text."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
+from core.errors import InputFileError, RunError, UserError, shown
+from core.files.folders import has_content
+from core.runs.store.records import RunRecord, RunState
+from core.workspace.workspace import Workspace
+
+
+def predict(
+    context: typer.Context,
+    run: RunArgument,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Texts to label.")] = None,
+    file: Annotated[Path | None, typer.Option(metavar="FILE", help="File whose texts are labelled.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of the file with the texts; guessed unless given.")] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Label the rows that came with the data set unlabelled.")
+    ] = False,
+    as_json: AsJson = False,
+) -> Reply:
+    """Label new texts with what a run has learned."""
+    if unlabelled and (texts or file is not None):
+        raise UserError("Give either texts, --file or --unlabelled, not several of them.")
+    if text_column is not None and file is None:
+        raise UserError("--text-column says which column of a file holds the texts. Name the file with --file, or leave it out.")
+    with opened_workspace(context) as workspace:
+        record = workspace.run(run)
+        inputs, set_aside = (
+            _unlabelled(workspace, record) if unlabelled else _inputs(workspace, record, texts or [], file, text_column)
+        )
+        model_folder = _model_folder(workspace, record)
+        from core.inference import Predictor
+
+        predictions = Predictor.load(model_folder).predict([given["text"] for given in inputs])
+    labelled = [{**given, **prediction} for given, prediction in zip(inputs, predictions, strict=True)]
+    value = {"run": record.id, "task": record.task, "predictions": labelled, "set_aside": set_aside}
+    return answer(as_json, value, "\n".join(_line(prediction) for prediction in labelled))
+
+
+def _inputs(
+    workspace: Workspace, record: RunRecord, texts: list[str], file: Path | None, text_column: str | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Texts to label, each with its record number where it comes from a file, and the records that have none."""
+    if bool(texts) == (file is not None):
+        raise UserError("Give either texts, --file or --unlabelled, as in: predict RUN 'my card was stolen'.")
+    if file is None:
+        return [{"text": text} for text in texts], []
+    from core.datasets.readers.read_table import read_table
+    from core.tasks.columns.cells import quoted
+
+    rows = read_table(file, **{**workspace.settings.reading_limits, "max_rows": None}).rows  # any number can be labelled
+    column = text_column or _guess_text_column(record, rows)
+    if column not in rows.columns:
+        raise InputFileError(
+            f"{file.name!r} has no column {shown(column)}; it has {quoted(rows.columns)}. Name one with --text-column."
+        )
+    records = list(zip(rows.index.tolist(), rows[column].tolist(), strict=True))
+    set_aside = [{"record": number, "reason": f"Nothing in column {shown(column)}."} for number, text in records if text is None]
+    return [{"record": number, "text": text} for number, text in records if text is not None], set_aside
+
+
+def _unlabelled(workspace: Workspace, record: RunRecord) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The pool of the data set the run has learned from."""
+    pool = workspace.dataset(record.dataset_id).unlabelled()
+    if pool.empty:
+        raise UserError(f"The data set of run {record.name!r} has no unlabelled rows. Give texts, or --file.")
+    return [{"record": int(number), "text": text} for number, text in pool[["record", "text"]].itertuples(index=False)], []
+
+
+def _guess_text_column(record: RunRecord, rows: Any) -> str:
+    """The column that the run's task takes for text, the one called ``text``, or the only one there is."""
+    from core.tasks import TASKS, get_task
+
+    if len(rows.columns) == 1:
+        return str(rows.columns[0])
+    for task in (get_task(record.task), *TASKS.values()):
+        guessed = task.guess_roles(rows).get("text")
+        if guessed:
+            return guessed[0]
+    return "text"
+
+
+def _model_folder(workspace: Workspace, record: RunRecord) -> Path:
+    run_dir = workspace.run_dir(record.id)
+    if record.state is RunState.SUCCEEDED and run_dir.model.is_dir():
+        return run_dir.model
+    run = f"Run {record.name!r}"
+    if record.state is RunState.SUCCEEDED:
+        raise RunError(f"The model of run {record.name!r} is gone from its folder. Launch the run again to have it back.")
+    if not record.state.is_final:
+        raise RunError(f"{run} is {record.state} and has no finished model yet. Wait for it, or take a run that has succeeded.")
+    verb, option = ("finish", " --finish") if has_content(run_dir.checkpoints) else ("resume", "")
+    raise RunError(
+        f"{run} ended early ({record.state}) and has no finished model. "
+        f"Take a run that has succeeded, or {verb} this one with 'python -m core resume {record.id}{option}'."
+    )
+
+
+def _line(prediction: dict[str, Any]) -> str:
+    """A prediction on one line: what was found, then the text."""
+    if "entities" in prediction:
+        found = "; ".join(f"{entity['type']}: {entity['text']}" for entity in prediction["entities"]) or "–"
+    elif "labels" in prediction:
+        found = ", ".join(prediction["labels"]) or "–"
+    else:
+        found = f"{prediction['label']} ({prediction['probability']:.2f})"
+    return one_line(f"{found}\t{prediction['text']}".replace("\t", "   "))

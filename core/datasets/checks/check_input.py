@@ -1,0 +1,176 @@
+"""What checks look at: the examples of a data set that is kept or about to be, with what several checks need of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.checks.duplicates.minhash import near_duplicate_groups
+from core.datasets.checks.finding import Finding, FindingExample
+from core.datasets.checks.normalized_text import shown
+from core.datasets.importing.import_summary import Account
+from core.evaluation.entities import Span, spans_of
+from core.tasks import SPLITS, Task
+
+MOST_COMPARED = 1_000_000
+"""Rows among which near duplicates are looked for; of more rows, a random part of this size."""
+
+
+class ReadingModel(Protocol):
+    """The model whose limits and vocabulary count; ``core.models.hub.ModelInfo`` is one."""
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its files are; nothing where it is not here yet."""
+
+    @property
+    def max_length(self) -> int:
+        """Longest input in tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """The examples and what is known of them.
+
+    Attributes:
+        task: whose examples they are.
+        examples: columns ``id, split, record, text`` and the task's targets.
+        account: what became of the records of the file.
+        num_mended: entities with broken tags that the import mended.
+        num_unlabelled: texts without an answer, kept beside the examples.
+        model: what lengths and vocabulary are judged for; nothing where none is chosen.
+        is_part: whether these are a sample of the examples.
+        progress: is told the share of the present check that is done, from 0 to 1.
+    """
+
+    task: Task
+    examples: pd.DataFrame
+    account: Account = field(default_factory=Account)
+    num_mended: int = 0
+    num_unlabelled: int = 0
+    model: ReadingModel | None = None
+    is_part: bool = False
+    progress: Callable[[float], None] = field(default=lambda _: None, repr=False)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts, in order."""
+        texts: list[str] = self.examples["text"].tolist()
+        return texts
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """Ids of the examples, int64, in order."""
+        return self.examples["id"].to_numpy(dtype=np.int64)
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """Name of each example's split, dtype object."""
+        return self.examples["split"].to_numpy(dtype=object)
+
+    @cached_property
+    def row_labels(self) -> list[tuple[str, ...]]:
+        """The different labels of each example; for entities, their types."""
+        return self.task.row_labels(self.examples)
+
+    @cached_property
+    def answers(self) -> list[Any]:
+        """The whole answer of each example in a form that can be compared and hashed."""
+        columns = [self.examples[name].tolist() for name in self.task.target_columns]
+        return [tuple(map(_hashable, row)) for row in zip(*columns, strict=True)]
+
+    @cached_property
+    def label_counts(self) -> dict[str, dict[str, int]]:
+        """Split -> label -> how often it occurs."""
+        return {split: self.task.label_counts(self.examples[self.splits == split]) for split in SPLITS}
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Every label that occurs anywhere, sorted."""
+        return sorted({label for counts in self.label_counts.values() for label in counts})
+
+    @property
+    def has_entities(self) -> bool:
+        """Whether what is learned are stretches of the text."""
+        return self.task.head_level == "token"
+
+    @cached_property
+    def entities(self) -> list[list[Span]]:
+        """Entities of each example, over its words; empty lists where the task has none."""
+        if not self.has_entities:
+            return [[] for _ in self.texts]
+        return [spans_of(list(tags)) for tags in self.examples["tags"]]
+
+    @cached_property
+    def word_starts(self) -> list[list[int]]:
+        """Where each word of each example begins, in characters; only where words are tagged."""
+        return [list(starts) for starts in self.examples["starts"]]
+
+    @cached_property
+    def word_ends(self) -> list[list[int]]:
+        """Where each word of each example ends."""
+        return [list(ends) for ends in self.examples["ends"]]
+
+    def surface(self, position: int, entity: Span) -> str:
+        """The characters of an entity of the example at a position."""
+        return self.texts[position][self.word_starts[position][entity.start] : self.word_ends[position][entity.end - 1]]
+
+    def with_progress(self, progress: Callable[[float], None]) -> Material:
+        """The same, reporting to somebody else."""
+        return replace(self, progress=progress)
+
+    def sample(self, most: int) -> Material:
+        """These examples, or a random part of them, the same each time, where there are more than ``most``; order is kept."""
+        if len(self.examples) <= most:
+            return self
+        chosen = np.sort(np.random.default_rng(0).choice(len(self.examples), size=most, replace=False))
+        return replace(self, examples=self.examples.iloc[chosen].reset_index(drop=True), is_part=True)
+
+    def example(self, id_: int, *, text: str | None = None, detail: str = "") -> FindingExample:
+        """One example of a finding.
+
+        Args:
+            id_: of the example.
+            text: what is shown instead of its text.
+            detail: what to see in it.
+        """
+        row = self.examples.iloc[int(self._position_of[id_])]
+        return FindingExample(
+            id=int(id_),
+            split=str(row["split"]),
+            record=int(row["record"]),
+            text=shown(row["text"] if text is None else text),
+            detail=shown(detail, 120),
+        )
+
+    @cached_property
+    def near(self) -> Material:
+        """The examples whose texts are compared with each other for near duplicates: all of them, up to a number."""
+        return self.sample(MOST_COMPARED)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Number of the group of nearly equal texts each example belongs to; ask it of ``near``."""
+        return near_duplicate_groups(self.texts, self.progress)
+
+    @cached_property
+    def _position_of(self) -> pd.Series:
+        return pd.Series(np.arange(len(self.ids)), index=self.ids)
+
+
+Check = Callable[[Material], list[Finding]]
+"""Looks at the material and says what is wrong, or gives an empty list."""
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list | tuple | np.ndarray) else value

@@ -1,0 +1,126 @@
+"""Texts that occur more than once: as plain repetitions, with contradicting labels, or slightly changed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
+from core.datasets.checks.texts.missing import label_detail
+from core.tasks.columns.cells import counted
+
+_MANY = 0.01
+"""Share of the rows from which repetitions are more than a curiosity."""
+
+
+def check_exact_duplicates(material: Material) -> list[Finding]:
+    """Rows that repeat both text and answer of an earlier row."""
+    same, answer = _text_codes(material), _answer_codes(material)
+    repeated = pd.DataFrame({"text": same, "answer": answer}).duplicated().to_numpy()
+    if not repeated.any():
+        return []
+    ids = material.ids[repeated]
+    times = pd.Series(same[repeated]).value_counts()
+    shown = set(times.index[:5].tolist())
+    first = {code: place for place, code in reversed(list(enumerate(same.tolist()))) if code in shown}
+    return [
+        Finding(
+            check="exact_duplicates",
+            severity=Severity.WARNING if len(ids) >= _MANY * len(material.ids) else Severity.NOTE,
+            title=f"{counted(len(ids), 'row repeats', 'rows repeat')} an earlier row exactly",
+            count=len(ids),
+            unit="row",
+            effect="Repeated rows count several times in training and in the scores.",
+            examples=tuple(
+                material.example(material.ids[first[int(code)]], detail=f"{times[code] + 1:,} times") for code in times.index[:5]
+            ),
+            rows=ids,
+            offers=(RepairOffer(repair="drop_duplicates", title="Keep one of each"),),
+        )
+    ]
+
+
+def check_conflicts(material: Material) -> list[Finding]:
+    """The same text with different answers."""
+    same, answer = _text_codes(material), _answer_codes(material)
+    table = pd.DataFrame({"text": same, "answer": answer})
+    several = table.groupby("text")["answer"].transform("nunique").to_numpy() > 1
+    if not several.any():
+        return []
+    ids = material.ids[several]
+    texts = pd.unique(same[several])
+    examples = [_conflict(material, np.flatnonzero(same == code)) for code in texts[:5]]
+    return [
+        Finding(
+            check="conflicting_labels",
+            severity=Severity.SERIOUS if len(ids) >= _MANY * len(material.ids) else Severity.WARNING,
+            title=f"{counted(len(texts), 'text stands', 'texts stand')} under different labels in different rows",
+            count=len(texts),
+            unit="text",
+            effect="The model is told both and can be right in neither; in the test split no answer is the right one.",
+            examples=tuple(examples),
+            rows=ids,
+            offers=(
+                RepairOffer(repair="resolve_conflicts", title="Keep the most frequent label", parameters={"keep": "majority"}),
+                RepairOffer(repair="resolve_conflicts", title="Remove these texts", parameters={"keep": "none"}),
+            ),
+        )
+    ]
+
+
+def check_near_duplicates(material: Material) -> list[Finding]:
+    """Texts that are nearly, but not exactly, the same as another."""
+    near = material.near
+    same = _text_codes(near)
+    table = pd.DataFrame({"group": near.groups, "text": same})
+    wordings = table.drop_duplicates()
+    sizes = wordings["group"].value_counts()
+    larger = sizes[sizes > 1]
+    if larger.empty:
+        return []
+    extra = int(larger.sum() - len(larger))
+    concerned = table["group"].isin(larger.index).to_numpy()
+    examples = []
+    for group in larger.index[:5]:
+        places = wordings.index[wordings["group"] == group][:2]
+        one, other = (int(place) for place in places)
+        examples.append(near.example(near.ids[one], detail=f"{larger[group]:,} versions, such as: {near.texts[other]}"))
+    return [
+        Finding(
+            check="near_duplicates",
+            severity=Severity.WARNING if extra >= 0.05 * len(near.ids) else Severity.NOTE,
+            title=f"{counted(extra, 'text is', 'texts are')} nearly the same as another one",
+            count=extra,
+            unit="text",
+            effect="Variants of one text add little to learn from and count several times. They do harm where they stand in "
+            "training and test, which is listed by itself.",
+            examples=tuple(examples),
+            rows=near.ids[concerned],
+            sampled=near.is_part,
+        )
+    ]
+
+
+def _text_codes(material: Material) -> np.ndarray:
+    """A number for each text, equal for equal texts."""
+    codes: np.ndarray = pd.factorize(material.examples["text"])[0]
+    return codes
+
+
+def _answer_codes(material: Material) -> np.ndarray:
+    return _codes(material.answers)
+
+
+def _codes(values: Sequence[object]) -> np.ndarray:
+    known: dict[object, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+
+
+def _conflict(material: Material, places: np.ndarray) -> FindingExample:
+    if material.has_entities:
+        detail = f"{len(places)} rows, tagged differently"
+    else:
+        labels = pd.Series([label_detail(material, int(place)) for place in places]).value_counts()
+        detail = "; ".join(f"{label} ({number})" for label, number in labels.items())
+    return material.example(material.ids[places[0]], detail=detail)

@@ -1,0 +1,99 @@
+"""Texts of validation or test that training has seen, exactly or nearly."""
+
+import numpy as np
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.duplicates.minhash import similarity
+from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
+from core.tasks.columns.cells import counted
+
+_REGROUP = RepairOffer(repair="group_duplicates_into_one_split", title="Keep alike texts in one split", parameters={"near": True})
+_MUCH, _MUCH_NEARLY = 0.01, 0.05
+"""Shares of a split from which leaks bend its scores visibly."""
+
+
+def check_leakage(material: Material) -> list[Finding]:
+    """Exact leaks, counted over all rows, and near ones; a row counts once."""
+    training = set(material.examples.loc[material.splits == "train", "text"])
+    exact = np.array(
+        [split != "train" and text in training for split, text in zip(material.splits, material.texts, strict=True)], dtype=bool
+    )
+    findings = []
+    if exact.any():
+        findings.append(
+            _finding(
+                material,
+                exact,
+                check="leaked_texts",
+                much=_MUCH,
+                what="also {stand} in training",
+                effect="The model has seen the answer, so the scores are too good. Keep each text in one split.",
+                examples=tuple(
+                    material.example(material.ids[place], detail=_standing(material, int(place)))
+                    for place in np.flatnonzero(exact)[:5]
+                ),
+            )
+        )
+    near = material.near
+    trained = set(near.groups[near.splits == "train"].tolist())
+    leaked = set(material.ids[exact].tolist())
+    nearly = np.array(
+        [
+            split != "train" and group in trained and id_ not in leaked
+            for split, group, id_ in zip(near.splits, near.groups.tolist(), near.ids.tolist(), strict=True)
+        ],
+        dtype=bool,
+    )
+    if nearly.any():
+        findings.append(
+            _finding(
+                near,
+                nearly,
+                check="leaked_near_duplicates",
+                much=_MUCH_NEARLY,
+                what="{stand} in training nearly word for word",
+                effect="The model has seen almost the same text, so the scores are somewhat too good. Keep such texts in one "
+                "split.",
+                examples=tuple(_pair(near, int(place)) for place in np.flatnonzero(nearly)[:5]),
+            )
+        )
+    return findings
+
+
+def _finding(
+    material: Material,
+    is_leaked: np.ndarray,
+    *,
+    check: str,
+    much: float,
+    what: str,
+    effect: str,
+    examples: tuple[FindingExample, ...],
+) -> Finding:
+    counts = {split: int((is_leaked & (material.splits == split)).sum()) for split in ("validation", "test")}
+    largest = max(number / max(1, int((material.splits == split).sum())) for split, number in counts.items())
+    stand = "stands" if sum(counts.values()) == 1 else "stand"
+    where = " and ".join(f"{counted(number, 'row')} of {split}" for split, number in counts.items() if number)
+    return Finding(
+        check=check,
+        severity=Severity.SERIOUS if largest >= much and sum(counts.values()) > 1 else Severity.WARNING,
+        title=f"{where} {what.format(stand=stand)}",
+        count=sum(counts.values()),
+        unit="row",
+        effect=effect,
+        examples=examples,
+        rows=material.ids[is_leaked],
+        offers=(_REGROUP,),
+        sampled=material.is_part,
+    )
+
+
+def _standing(material: Material, place: int) -> str:
+    return f"in {material.splits[place]} and in training"
+
+
+def _pair(near: Material, place: int) -> FindingExample:
+    """The leaked text and the training text most like it."""
+    candidates = np.flatnonzero((near.groups == near.groups[place]) & (near.splits == "train"))[:20]
+    closest = max(candidates.tolist(), key=lambda other: similarity(near.texts[place], near.texts[other]))
+    return near.example(near.ids[place], detail=f"in training: {near.texts[closest]}")

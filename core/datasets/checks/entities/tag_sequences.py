@@ -1,0 +1,95 @@
+"""Entities written down brokenly: tags that continue nothing, spans that overlap, and what the import mended."""
+
+import numpy as np
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Finding, RepairOffer, Severity
+from core.datasets.checks.texts.missing import records_of
+from core.tasks.columns.cells import counted
+from core.tasks.skip_reasons import Reason
+
+
+def check_tags(material: Material) -> list[Finding]:
+    """Broken tag sequences, mended ones, and overlapping spans."""
+    if not material.has_entities:
+        return []
+    return [*_broken(material), *_mended(material), *_overlapping(material)]
+
+
+def _broken(material: Material) -> list[Finding]:
+    found = [
+        (place, word) for place, tags in enumerate(material.examples["tags"]) if (word := _first_broken(list(tags))) is not None
+    ]
+    if not found:
+        return []
+    ids = material.ids[[place for place, _ in found]]
+    return [
+        Finding(
+            check="broken_tags",
+            severity=Severity.WARNING,
+            title=f"{counted(len(ids), 'text has', 'texts have')} an entity that goes on without having begun",
+            count=len(ids),
+            unit="text",
+            effect="A tag such as I-PER after O belongs to no entity that began. It is read as the start of one, and the model "
+            "learns that "
+            "an entity may start like this.",
+            examples=tuple(
+                material.example(
+                    material.ids[place], detail=" ".join(list(material.examples["tags"].iloc[place])[max(0, word - 2) : word + 3])
+                )
+                for place, word in found[:5]
+            ),
+            rows=ids,
+            offers=(RepairOffer(repair="fix_tags", title="Let them begin as they should"),),
+        )
+    ]
+
+
+def _first_broken(tags: list[str]) -> int | None:
+    """Position of the first ``I-X`` that continues neither ``B-X`` nor ``I-X``."""
+    before = "O"
+    for place, tag in enumerate(tags):
+        if tag.startswith("I-") and before[2:] != tag[2:]:
+            return place
+        before = tag
+    return None
+
+
+def _mended(material: Material) -> list[Finding]:
+    number = material.num_mended
+    if not number:
+        return []
+    return [
+        Finding(
+            check="mended_tags",
+            severity=Severity.NOTE,
+            title=f"The import mended {counted(number, 'entity', 'entities')} with broken tags",
+            count=number,
+            unit="entity",
+            effect="Each became a whole entity where it stands. If there are many, the tags may have been written by another "
+            "scheme, or words were lost. What the import noted says where they are.",
+        )
+    ]
+
+
+def _overlapping(material: Material) -> list[Finding]:
+    number = material.account.by_kind.get(Reason.OVERLAPPING_SPANS, 0)
+    if not number:
+        return []
+    return [
+        Finding(
+            check="overlapping_spans",
+            severity=Severity.WARNING if number > 0.01 * (number + len(material.examples)) else Severity.NOTE,
+            title=f"{counted(number, 'record')} left out because spans in it overlap",
+            count=number,
+            unit="record",
+            effect="A word can have only one tag. Keep the longer or the more important span of each pair in the file and "
+            "import it again.",
+            examples=records_of(material.account, Reason.OVERLAPPING_SPANS),
+        )
+    ]
+
+
+def concerned(material: Material, places: list[int]) -> np.ndarray:
+    """Ids of the examples at some positions, each once, ascending."""
+    return np.unique(material.ids[places]) if places else np.zeros(0, dtype=np.int64)

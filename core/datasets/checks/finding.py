@@ -1,0 +1,199 @@
+"""What a check gives: findings with their severity, examples, effect on training, and the repairs that would help.
+
+Owns the shapes alone. Checks (the modules beside this one) look at a ``Material`` and give findings; repairs
+(``core.datasets.repairs``) carry out what a finding offers; pages and command line show both. Nothing is changed here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from core.datasets.importing.import_summary import Account, account_from_json
+
+JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
+"""A value that JSON can hold."""
+
+NO_ROWS: np.ndarray = np.zeros(0, dtype=np.int64)
+
+MOST_EXAMPLES = 5
+"""How many examples a finding carries; all of them are counted."""
+
+
+class Severity(StrEnum):
+    """How much a finding matters to whoever wants to train."""
+
+    SERIOUS = "serious"
+    """Scores will mislead, or part of the data teaches something wrong."""
+    WARNING = "warning"
+    """Worth a look before training."""
+    NOTE = "note"
+    """Good to know."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the most severe."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingExample:
+    """One row, label or record that a finding is about.
+
+    Attributes:
+        id: of the example in the data set; nothing for what is no example, such as a label or a record set aside.
+        split: of the example.
+        record: number in the file.
+        text: what is shown: the person's own text, raw, to be treated as data. Cut to a length that fits a line.
+        detail: what to see in it, such as its label or the other half of a pair; holds the person's own text, too.
+    """
+
+    id: int | None = None
+    split: str | None = None
+    record: int | None = None
+    text: str = ""
+    detail: str = ""
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        return {"id": self.id, "split": self.split, "record": self.record, "text": self.text, "detail": self.detail}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepairOffer:
+    """A repair that would mend what was found.
+
+    Attributes:
+        repair: its name in ``core.datasets.repairs.REPAIRS``.
+        title: what the button says, such as "Merge 2 spellings".
+        parameters: what the repair is to be given, JSON-ready.
+    """
+
+    repair: str
+    title: str
+    parameters: Mapping[str, JSON] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        return {"repair": self.repair, "title": self.title, "parameters": dict(self.parameters)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is, or may be, wrong with a data set.
+
+    Attributes:
+        check: name of the check, such as ``exact_duplicates``; stable, for machines.
+        severity: how much it matters.
+        title: what was found, one plain sentence without a full stop.
+        count: how many there are …
+        unit: … and of what, in the singular: ``row``, ``label``, ``text``.
+        effect: what it does to training or to the scores, in a sentence or two.
+        examples: a few of them.
+        rows: ids of the examples concerned, int64, ascending; empty where it is not about rows. Of the rows looked at, all.
+        offers: repairs that would help, the best first.
+        sampled: whether only a sample of the rows was looked at, so that there are probably more.
+    """
+
+    check: str
+    severity: Severity
+    title: str
+    count: int
+    unit: str
+    effect: str
+    examples: tuple[FindingExample, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: NO_ROWS, compare=False)
+    offers: tuple[RepairOffer, ...] = ()
+    sampled: bool = False
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values; ``rows`` as a list of ids."""
+        return {
+            "check": self.check,
+            "severity": str(self.severity),
+            "title": self.title,
+            "count": self.count,
+            "unit": self.unit,
+            "effect": self.effect,
+            "examples": [example.to_json() for example in self.examples],
+            "rows": self.rows.tolist(),
+            "offers": [offer.to_json() for offer in self.offers],
+            "sampled": self.sampled,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What all checks found.
+
+    Attributes:
+        findings: the most severe first.
+        num_examples: rows of the data set.
+        num_examined: rows that were looked at; fewer than ``num_examples`` where the data is big.
+        model: title of the model that lengths and vocabulary were judged for; nothing where none was given.
+        unfinished: names of checks that could not be carried out.
+        account: what became of the records of the file; nothing where that is not known.
+    """
+
+    findings: tuple[Finding, ...]
+    num_examples: int
+    num_examined: int
+    model: str | None = None
+    unfinished: tuple[str, ...] = ()
+    account: Account | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only a sample was looked at."""
+        return self.num_examined < self.num_examples
+
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of one severity."""
+        return tuple(finding for finding in self.findings if finding.severity is severity)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As plain values."""
+        return {
+            "num_examples": self.num_examples,
+            "num_examined": self.num_examined,
+            "sampled": self.sampled,
+            "model": self.model,
+            "unfinished": list(self.unfinished),
+            "account": None if self.account is None else self.account.to_json(),
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+def report_from_json(raw: Mapping[str, Any]) -> Report:
+    """The report that ``Report.to_json`` wrote.
+
+    Raises:
+        KeyError, TypeError, ValueError: it was written by another version.
+    """
+    return Report(
+        findings=tuple(_finding_from_json(finding) for finding in raw["findings"]),
+        num_examples=raw["num_examples"],
+        num_examined=raw["num_examined"],
+        model=raw["model"],
+        unfinished=tuple(raw["unfinished"]),
+        account=None if raw["account"] is None else account_from_json(raw["account"]),
+    )
+
+
+def _finding_from_json(raw: Mapping[str, Any]) -> Finding:
+    return Finding(
+        **{
+            **raw,
+            "severity": Severity(raw["severity"]),
+            "examples": tuple(FindingExample(**example) for example in raw["examples"]),
+            "rows": np.array(raw["rows"], dtype=np.int64),
+            "offers": tuple(RepairOffer(**offer) for offer in raw["offers"]),
+        }
+    )
+
+
+def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The most severe first; within a severity, in the order of the checks."""
+    return tuple(sorted(findings, key=lambda finding: finding.severity.rank))

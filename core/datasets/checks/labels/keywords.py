@@ -1,0 +1,89 @@
+"""The few words that are most typical of each label: what a person would read to see whether labels mean what they say.
+
+Class-based TF-IDF: how much more often a word stands in the texts of a label than anywhere, times how often that is, and less
+the commoner the word is everywhere. Chinese and Japanese texts are read in pairs of characters, so that no dictionary is needed.
+For entities, it is the most frequent names.
+
+Source: M. Grootendorst, BERTopic: Neural topic modeling with a class-based TF-IDF procedure, 2022.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.texts.scripts import CHINESE, JAPANESE, script_of
+from core.files.text_patterns import WORD
+
+MOST_READ = 50_000
+_MOST_LABELS_READ = 250_000
+"""Labels of all texts that are read: the words of a text are counted for each of its labels."""
+
+_FEWEST = 2
+_LONGEST_TEXT = 2000
+
+
+def typical_words(material: Material, most: int = 6) -> dict[str, list[str]]:
+    """Label -> its most typical words (for entities: names), the best first.
+
+    Args:
+        material: the examples; of many, a part is read.
+        most: words for each label.
+    """
+    if material.has_entities:
+        return _frequent_names(material.sample(MOST_READ), most)
+    labels_a_row = sum(map(len, material.row_labels)) / max(1, len(material.row_labels))
+    sample = material.sample(min(MOST_READ, int(_MOST_LABELS_READ / max(1.0, labels_a_row))))
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rows: Counter[str] = Counter()
+    for text, labels in zip(sample.texts, sample.row_labels, strict=True):
+        words = set(_words(text))
+        for label in labels:
+            counts[label].update(words)
+            rows[label] += 1
+    everywhere: Counter[str] = Counter()
+    for of_label in counts.values():
+        everywhere.update(of_label)
+    return {label: _best(counts[label], rows[label], everywhere, sum(rows.values()), most) for label in sorted(counts)}
+
+
+def _best(of_label: Counter[str], num_rows: int, everywhere: Counter[str], num_all: int, most: int) -> list[str]:
+    words = [word for word, number in of_label.items() if number >= min(_FEWEST, num_rows)]
+    if not words:
+        return []
+    inside = np.array([of_label[word] for word in words]) / num_rows
+    outside = np.array([everywhere[word] for word in words]) / num_all
+    scores = inside * np.log1p(np.maximum(0.0, inside / outside - 1)) * (1 - np.log(outside))
+    best = sorted(zip(scores.tolist(), words, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return _without_parts((word for score, word in best if score > 0), most)
+
+
+def _without_parts(words: Iterable[str], most: int) -> list[str]:
+    """The first words that are not already there as part of another, as with pairs of Chinese characters that overlap."""
+    chosen: list[str] = []
+    for word in words:
+        if not any(word in other or other in word for other in chosen):
+            chosen.append(word)
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+def _words(text: str) -> list[str]:
+    found = []
+    for word in WORD.findall(text[:_LONGEST_TEXT].casefold()):
+        if word.isascii() or script_of(word[0]) not in (CHINESE, JAPANESE):
+            if len(word) > 1 and not word.isdecimal():
+                found.append(word)
+        else:
+            found += [word[place : place + 2] for place in range(len(word) - 1)]
+    return found
+
+
+def _frequent_names(material: Material, most: int) -> dict[str, list[str]]:
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for place, entities in enumerate(material.entities):
+        for entity in entities:
+            names[entity.type][" ".join(material.surface(place, entity).split())] += 1
+    return {kind: [name for name, _ in found.most_common(most)] for kind, found in sorted(names.items())}

@@ -1,0 +1,64 @@
+"""Texts that name their own label."""
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Finding, Severity
+from core.datasets.checks.texts.missing import label_detail
+from core.files.text_patterns import NAME_JOINTS, Anywhere, whole_word
+
+_SHORTEST, _SHORTEST_SPACELESS = 3, 2
+_LONGEST = 200
+"""Characters of a label that are looked for; what is longer is no name that a text would mention."""
+_MOST_READ = 100_000
+"""Characters of a text that are looked at, once for each of its labels."""
+_SOME, _MANY, _NEARLY_ALL = 0.05, 0.5, 0.9
+
+
+def check_label_in_text(material: Material) -> list[Finding]:
+    """How many texts hold the name of one of their labels as a word."""
+    if material.has_entities:
+        return []
+    patterns = {label: pattern for label in material.labels if (pattern := _pattern(label)) is not None}
+    labelled = [place for place, labels in enumerate(material.row_labels) if any(label in patterns for label in labels)]
+    naming = []
+    for place in labelled:
+        text = NAME_JOINTS.sub(" ", material.texts[place][:_MOST_READ].casefold())
+        if any(_occurs(patterns[label], text) for label in material.row_labels[place] if label in patterns):
+            naming.append(place)
+    share = len(naming) / max(1, len(labelled))
+    if share < _SOME or len(naming) < 2:
+        return []
+    ids = material.ids[naming]
+    severity = Severity.SERIOUS if share >= _NEARLY_ALL else Severity.WARNING if share >= _MANY else Severity.NOTE
+    return [
+        Finding(
+            check="label_in_text",
+            severity=severity,
+            title=f"{share:.0%} of the texts name their own label",
+            count=len(ids),
+            unit="text",
+            effect="Some of that is natural. Where a tag, a category or a file name got into the text, the model reads the "
+            "answer off, "
+            "scores too well, and fails on texts without it.",
+            examples=tuple(
+                material.example(id_, detail=label_detail(material, place)) for id_, place in zip(ids[:5], naming, strict=False)
+            ),
+            rows=ids,
+        )
+    ]
+
+
+def _pattern(label: str) -> tuple[str, Anywhere[str] | None] | None:
+    """What to look for: the label's words, as whole words where its script has spaces."""
+    if len(label) > _LONGEST:
+        return None
+    plain = NAME_JOINTS.sub(" ", label.casefold()).strip()
+    if plain.isascii():
+        if len(plain) < _SHORTEST or not any(map(str.isalpha, plain)):
+            return None
+        return plain, whole_word(plain)
+    return (plain, None) if len(plain) >= _SHORTEST_SPACELESS else None
+
+
+def _occurs(pattern: tuple[str, Anywhere[str] | None], text: str) -> bool:
+    plain, whole = pattern
+    return plain in text and (whole is None or whole.search(text) is not None)

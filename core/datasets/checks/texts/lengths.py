@@ -1,0 +1,97 @@
+"""Texts longer than the chosen model reads, and what becomes of the rest."""
+
+import numpy as np
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Finding, Severity
+from core.datasets.checks.texts.tokens import encode, tokenizer_of
+from core.tasks.columns.cells import counted
+from core.tasks.token_classification import first_tokens
+
+_MOST_MEASURED = 20_000
+_MANY = 0.02
+
+
+def check_lengths(material: Material) -> list[Finding]:
+    """Rows and tokens beyond the model's limit; for entities, what its windows do, and entities it has no token for."""
+    model, tokenizer = material.model, tokenizer_of(material.model)
+    if model is None or tokenizer is None:
+        return []
+    sample = material.sample(_MOST_MEASURED)
+    encodings = encode(sample, tokenizer)
+    lengths = np.array([len(encoding.ids) for encoding in encodings])
+    longer = np.flatnonzero(lengths > model.max_length)
+    findings = []
+    if material.has_entities:
+        findings += _unseen_entities(sample, [encoding.offsets for encoding in encodings], model.title)
+    if not len(longer):
+        return findings
+    share = len(longer) / len(lengths)
+    lost = int((lengths[longer] - model.max_length).sum())
+    reading = f"{counted(len(longer), 'text is', 'texts are')} longer than the {model.max_length} tokens {model.title} reads"
+    if material.has_entities:
+        severity, effect = (
+            Severity.NOTE,
+            (
+                "Nothing is lost: such texts are read in overlapping windows, and every word is judged where the model sees "
+                "the most "
+                "around it. All tagged entities take part."
+            ),
+        )
+    else:
+        severity, effect = (
+            Severity.WARNING if share >= _MANY else Severity.NOTE,
+            (
+                f"Their end is not read: {_percent(share)} of the texts lose {_percent(lost / int(lengths.sum()))} of all "
+                "tokens. Where the "
+                "end matters, choose a model that reads more, or shorten the texts to what counts."
+            ),
+        )
+    return [
+        *findings,
+        Finding(
+            check="too_long",
+            severity=severity,
+            title=reading,
+            count=len(longer),
+            unit="text",
+            effect=effect,
+            examples=tuple(
+                sample.example(sample.ids[place], detail=counted(int(lengths[place]), "token"))
+                for place in longer[np.argsort(-lengths[longer])][:5]
+            ),
+            rows=sample.ids[longer],
+            sampled=sample.is_part,
+        ),
+    ]
+
+
+def _unseen_entities(sample: Material, offsets: list[list[tuple[int, int]]], title: str) -> list[Finding]:
+    """Entities with a word that becomes no token at all, such as one of invisible signs: the model can never find those whole."""
+    lost = []
+    for place, (entities, spans) in enumerate(zip(sample.entities, offsets, strict=True)):
+        if entities:
+            seen = first_tokens(spans, sample.word_starts[place], sample.word_ends[place])
+            lost += [(place, entity) for entity in entities if any(word not in seen for word in range(entity.start, entity.end))]
+    if not lost:
+        return []
+    return [
+        Finding(
+            check="entities_without_tokens",
+            severity=Severity.WARNING,
+            title=f"{counted(len(lost), 'entity has', 'entities have')} words for which {title} has no token",
+            count=len(lost),
+            unit="entity",
+            effect="The model does not see these words, so it cannot find such an entity whole; each counts as a mistake.",
+            examples=tuple(
+                sample.example(sample.ids[place], detail=f"{entity.type}: {sample.surface(place, entity)!r}")
+                for place, entity in lost[:5]
+            ),
+            rows=np.unique(sample.ids[[place for place, _ in lost]]),
+            sampled=sample.is_part,
+        )
+    ]
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if share < 0.01 else f"{share:.0%}"

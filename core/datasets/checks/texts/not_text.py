@@ -1,0 +1,60 @@
+"""A text column that is none: the same few values, or ids, numbers and paths."""
+
+import numpy as np
+
+from core.datasets.checks.check_input import Material
+from core.datasets.checks.finding import Finding, Severity
+from core.files.text_patterns import ASCII_DIGIT, CODE
+
+_ENOUGH = 50
+_FEW_DIFFERENT = 0.02
+_MOSTLY = 0.5
+_LONGEST_CODE = 100
+
+
+def check_text_column(material: Material) -> list[Finding]:
+    """Whether most texts are ids, or all of them the same few."""
+    num_texts = len(material.texts)
+    if num_texts < _ENOUGH:
+        return []
+    findings = []
+    coded = np.array([_is_code(text) for text in material.texts], dtype=bool)
+    if coded.mean() >= _MOSTLY:
+        findings.append(
+            Finding(
+                check="texts_are_ids",
+                severity=Severity.SERIOUS,
+                title=f"{coded.mean():.0%} of the texts look like ids or numbers",
+                count=int(coded.sum()),
+                unit="text",
+                effect="There is no language in them to learn from. Probably another column holds the text.",
+                examples=tuple(material.example(id_) for id_ in material.ids[coded][:5]),
+                rows=material.ids[coded],
+            )
+        )
+    different = material.examples["text"].nunique()
+    if different <= max(1, _FEW_DIFFERENT * num_texts):
+        counts = material.examples["text"].value_counts()
+        distinct = material.examples.drop_duplicates("text")
+        first = dict(zip(distinct["text"], distinct["id"], strict=True))
+        findings.append(
+            Finding(
+                check="constant_texts",
+                severity=Severity.SERIOUS,
+                title=f"There are only {different:,} different texts in {num_texts:,} rows"
+                if different > 1
+                else "Every row has the same text",
+                count=different,
+                unit="text",
+                effect="The model learns these by heart. Probably this is a category, and another column holds the text.",
+                examples=tuple(
+                    material.example(int(first[str(text)]), detail=f"{number:,} times") for text, number in counts.head(5).items()
+                ),
+            )
+        )
+    return findings
+
+
+def _is_code(text: str) -> bool:
+    """Whether a text is one word with a digit in it."""
+    return len(text) < _LONGEST_CODE and CODE.fullmatch(text) is not None and ASCII_DIGIT.search(text) is not None

@@ -1,0 +1,148 @@
+"""The account of an import: how many records the files had, how many became part of the data set, and why the others did not.
+
+It is exact for all records and adds up: records read = records kept + records set aside, these by kind of reason. It is kept in
+``dataset.json`` with a few of the records set aside as examples; all of them lie in a file of their own.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.datasets.skipped_records import RecordSetAside
+from core.tasks.skip_reasons import Reason
+
+MOST_EXAMPLES = 200
+"""How many of the records set aside are told with the account."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One record that was set aside.
+
+    Attributes:
+        part: ``main``, ``validation`` or ``test``: the table it was read from.
+        record: its number there, from 1.
+        line: line of the file where it begins, where that is known.
+        kind: of its reason.
+        reason: why, in a sentence or two.
+    """
+
+    part: str
+    record: int
+    line: int | None
+    kind: Reason
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What became of every record.
+
+    Attributes:
+        kept: how many are in the data set.
+        by_kind: kind of reason -> how many were set aside for it, the most frequent first.
+        examples: some of those set aside, of every kind, in the order of the files.
+    """
+
+    kept: int = 0
+    by_kind: Mapping[Reason, int] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def num_set_aside(self) -> int:
+        """How many records were set aside."""
+        return sum(self.by_kind.values())
+
+    @property
+    def num_records(self) -> int:
+        """How many records were read."""
+        return self.kept + self.num_set_aside
+
+    def of(self, kind: Reason) -> tuple[Example, ...]:
+        """The examples of one kind."""
+        return tuple(example for example in self.examples if example.kind is kind)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, without the examples."""
+        return {
+            "records": self.num_records,
+            "kept": self.kept,
+            "set_aside": self.num_set_aside,
+            "set_aside_by_kind": {str(kind): number for kind, number in self.by_kind.items()},
+        }
+
+
+def take_account(set_aside: Sequence[RecordSetAside], num_records: int) -> Account:
+    """Count.
+
+    Args:
+        set_aside: every record set aside, each once.
+        num_records: how many were read.
+    """
+    by_kind = Counter(entry.kind for entry in set_aside)
+    seen: Counter[Reason] = Counter()
+    turns = []
+    for place, entry in enumerate(set_aside):
+        if seen[entry.kind] < MOST_EXAMPLES:
+            turns.append((seen[entry.kind], place))
+        seen[entry.kind] += 1
+    chosen = sorted(place for _, place in sorted(turns)[:MOST_EXAMPLES])
+    return Account(
+        kept=num_records - len(set_aside),
+        by_kind=dict(by_kind.most_common()),
+        examples=tuple(
+            Example(entry.part, entry.record, entry.line, entry.kind, entry.reason)
+            for entry in map(set_aside.__getitem__, chosen)
+        ),
+    )
+
+
+def examples_to_json(account: Account) -> list[dict[str, Any]]:
+    """The examples of an account as ``dataset.json`` holds them."""
+    return [
+        {"part": one.part, "record": one.record, "line": one.line, "kind": str(one.kind), "reason": one.reason}
+        for one in account.examples
+    ]
+
+
+def account_of(source: Mapping[str, Any]) -> Account:
+    """The account that is kept with a data set.
+
+    Data sets of earlier versions have a total, the first of the reasons in words, and the number of texts without a label; what
+    they do not tell apart is counted as ``Reason.UNTOLD``.
+
+    Args:
+        source: ``Dataset.source``.
+    """
+    examples = tuple(
+        Example(
+            str(one.get("part", "main")), int(one.get("record", 0)), one.get("line"), _kind(one.get("kind")), str(one["reason"])
+        )
+        for one in source.get("set_aside_reasons", ())
+    )
+    if (counts := source.get("set_aside_by_kind")) is None:
+        unlabelled = int(source.get("unlabelled") or 0)
+        untold = int(source.get("set_aside") or 0) - unlabelled
+        counts = {kind: number for kind, number in ((Reason.UNTOLD, untold), (Reason.NO_LABEL, unlabelled)) if number > 0}
+    by_kind: Counter[Reason] = Counter()
+    for kind, number in counts.items():
+        by_kind[_kind(kind)] += int(number)
+    return Account(kept=int(source.get("kept") or 0), by_kind=dict(by_kind), examples=examples)
+
+
+def account_from_json(raw: Mapping[str, Any]) -> Account:
+    """The account that ``Account.to_json`` wrote, without examples.
+
+    Raises:
+        KeyError, TypeError, ValueError: it was written by another version.
+    """
+    return Account(kept=raw["kept"], by_kind={Reason(kind): number for kind, number in raw["set_aside_by_kind"].items()})
+
+
+def _kind(value: object) -> Reason:
+    """A kind by its name; of one that this version does not know, that nothing is told."""
+    try:
+        return Reason(str(value))
+    except ValueError:
+        return Reason.UNTOLD

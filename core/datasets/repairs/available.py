@@ -1,0 +1,22 @@
+"""Every repair there is, by name."""
+
+from core.datasets.repairs import corrections, entities, labels, rows, splits, texts
+from core.datasets.repairs.repair import Repair
+from core.errors import DatasetError
+from core.tasks.columns.cells import short
+
+REPAIRS: dict[str, Repair] = {
+    repair.name: repair for module in (texts, labels, rows, splits, entities, corrections) for repair in module.REPAIRS
+}
+
+
+def get_repair(name: str) -> Repair:
+    """The repair of this name.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    try:
+        return REPAIRS[name]
+    except KeyError:
+        raise DatasetError(f"There is no repair {short(name)}. There are {', '.join(sorted(REPAIRS))}.") from None

@@ -1,0 +1,217 @@
+"""Repairs of splits: texts alike in one split, no group in two, along time, or drawn anew.
+
+Rows stay what they are and change sides. Where the test changes, scores measured on it before and after cannot be compared, which
+every version says of itself.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.checks.duplicates.minhash import near_duplicate_groups
+from core.datasets.checks.normalized_text import canonical
+from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.splitting.grouped import ColumnSplits, split_by_group, split_by_time
+from core.datasets.splitting.parse_dates import ORDERS
+from core.datasets.splitting.stratified import stratified_split
+from core.errors import DatasetError, shown
+from core.tasks.base import SPLITS
+from core.tasks.columns.cells import counted, quoted
+
+_SEED = Parameter(name="seed", title="Seed", help="The same seed gives the same splits.", kind="number", default=0)
+_SHARES = (
+    Parameter(
+        name="validation", title="Validation %", help="Share of the validation split.", kind="number", default=10, minimum=1
+    ),
+    Parameter(name="test", title="Test %", help="Share of the test split.", kind="number", default=10, minimum=1),
+)
+
+
+def _fractions(parameters: Parameters) -> tuple[float, float, float]:
+    validation, test = int(parameters["validation"]), int(parameters["test"])
+    if validation + test > 90:
+        raise DatasetError(f"Validation and test would get {validation + test} % of the rows; leave at least 10 % for training.")
+    return (100 - validation - test) / 100, validation / 100, test / 100
+
+
+def _with_splits(examples: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return examples.assign(split=pd.Series(list(names), index=examples.index, dtype=object))
+
+
+# --- leakage ----------------------------------------------------------------------------------------------------------------
+
+
+def _group_duplicates(material: Material, parameters: Parameters) -> Outcome:
+    examples = material.examples
+    texts = examples["text"].tolist()
+    if parameters["near"]:
+        groups = near_duplicate_groups(texts)
+    else:
+        groups = pd.factorize(pd.Series([canonical(text) or text for text in texts], dtype=object))[0]
+    if parameters["how"] == "redraw":
+        fractions = _present_fractions(examples)
+        names = stratified_split(material.task.strata(examples), fractions, int(parameters["seed"]), groups=groups)
+        description = {"method": "stratified", "seed": int(parameters["seed"]), "fractions": [round(one, 6) for one in fractions]}
+        return Outcome(examples=_with_splits(examples, names.tolist()), splitting={**description, "grouped": "duplicates"})
+    straddling = _straddling(examples["split"].tolist(), groups.tolist())
+    if not straddling:
+        return Outcome(examples=examples, notes=("No text stands in two splits.",))
+    together = _brought_together(material, straddling)
+    note = f"{counted(len(straddling), 'group')} of texts alike stood in more than one split."
+    return Outcome(
+        examples=_with_splits(examples, together), notes=(note,), splitting={**material.splitting, "grouped": "duplicates"}
+    )
+
+
+def _present_fractions(examples: pd.DataFrame) -> tuple[float, float, float]:
+    counts = examples["split"].value_counts()
+    train, validation, test = (float(counts.get(name, 0)) / len(examples) for name in SPLITS)
+    return train, validation, test
+
+
+def _straddling(splits: Sequence[str], groups: Sequence[int]) -> dict[int, list[int]]:
+    """Groups with rows in more than one split -> places of their rows."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for place, group in enumerate(groups):
+        members[group].append(place)
+    return {group: places for group, places in members.items() if len({splits[place] for place in places}) > 1}
+
+
+def _brought_together(material: Material, straddling: dict[int, list[int]]) -> list[str]:
+    """Splits in which every group is whole: each goes where one of its rows is, to the split that lacks most of its labels."""
+    splits = material.examples["split"].tolist()
+    labels = material.task.row_labels(material.examples)
+    wanted: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    # Each split lacks what it had of each label in these groups; the name "" stands for a row as such.
+    for places in straddling.values():
+        for place in places:
+            wanted[splits[place]].update((*labels[place], ""))
+    size = Counter(splits)
+    order = sorted(straddling, key=lambda group: (-len(straddling[group]), group))
+    for group in order:
+        places = straddling[group]
+        held = Counter(label for place in places for label in (*labels[place], ""))
+        candidates = [name for name in SPLITS if any(splits[place] == name for place in places)]
+        chosen = max(
+            candidates,
+            key=lambda name: (sum(wanted[name][label] / size[name] * number for label, number in held.items()), name == "train"),
+        )
+        wanted[chosen].subtract(held)
+        for place in places:
+            splits[place] = chosen
+    return splits
+
+
+# --- by a column ------------------------------------------------------------------------------------------------------------
+
+
+def _cells(material: Material, column: str) -> list[str | None]:
+    known = [str(name) for name in material.extra.columns]
+    if column not in known:
+        there = f"Kept with this data set: {quoted(known)}." if known else "No further columns were kept with this data set."
+        raise DatasetError(
+            f"There is no column {shown(column)} to split by. {there} Columns that hold texts or labels do not count."
+        )
+    cells: list[str | None] = material.extra[column].reindex(material.examples["id"]).astype(object).tolist()
+    return [cell if isinstance(cell, str) else None for cell in cells]
+
+
+def _of_columns(material: Material, found: ColumnSplits) -> Outcome:
+    ids = material.examples["id"].tolist()
+    removed = {int(ids[place]): reason for place, reason in sorted(found.problems.items())}
+    examples = material.examples.assign(split=pd.Series(found.names, index=material.examples.index, dtype=object))
+    return Outcome(
+        examples=without(examples, removed), removed=removed, notes=tuple(found.notes), splitting=dict(found.description)
+    )
+
+
+def _split_by_group(material: Material, parameters: Parameters) -> Outcome:
+    column = str(parameters["column"])
+    strata = material.task.strata(material.examples)
+    cells = _cells(material, column)
+    return _of_columns(material, split_by_group(cells, strata, _fractions(parameters), int(parameters["seed"]), column=column))
+
+
+def _split_by_time(material: Material, parameters: Parameters) -> Outcome:
+    column = str(parameters["column"])
+    cells = _cells(material, column)
+    return _of_columns(material, split_by_time(cells, _fractions(parameters), column=column, order=str(parameters["order"])))
+
+
+def _split_anew(material: Material, parameters: Parameters) -> Outcome:
+    fractions, seed = _fractions(parameters), int(parameters["seed"])
+    groups = np.unique(material.examples["text"].to_numpy(dtype=object), return_inverse=True)[1]
+    names = stratified_split(material.task.strata(material.examples), fractions, seed, groups=groups)
+    description = {"method": "stratified", "seed": seed, "fractions": [round(share, 6) for share in fractions]}
+    return Outcome(examples=_with_splits(material.examples, names.tolist()), splitting=description)
+
+
+REPAIRS = (
+    Repair(
+        name="group_duplicates_into_one_split",
+        title="Keep texts alike in one split",
+        help="A text that stands in training and in the test makes scores look better than they are. Here each group of texts "
+        "alike goes into one split.",
+        run=_group_duplicates,
+        parameters=(
+            Parameter(
+                name="near",
+                title="Also texts that are nearly the same",
+                help="Texts that share four fifths of their character sequences; otherwise only those alike but for capitals, "
+                "punctuation, white space and long numbers.",
+                kind="switch",
+                default=True,
+            ),
+            Parameter(
+                name="how",
+                title="How",
+                help="Moving leaves all other rows where they are; drawing anew mixes everything, in the same shares.",
+                kind="choice",
+                default="move",
+                choices={"move": "Move only these groups", "redraw": "Draw all splits anew"},
+            ),
+            _SEED,
+        ),
+    ),
+    Repair(
+        name="split_by_group",
+        title="Split by groups",
+        help="No group (customer, author, conversation) is in two splits, so that the test tells how good the model is on groups "
+        "it has never seen.",
+        run=_split_by_group,
+        parameters=(
+            Parameter(name="column", title="Group column", help="A further column of the file.", kind="column", required=True),
+            *_SHARES,
+            _SEED,
+        ),
+    ),
+    Repair(
+        name="split_by_time",
+        title="Split along time",
+        help="Training gets the oldest rows and the test the newest, as it will be when the model is used.",
+        run=_split_by_time,
+        parameters=(
+            Parameter(
+                name="column", title="Time column", help="A further column with dates or times.", kind="column", required=True
+            ),
+            Parameter(
+                name="order",
+                title="Dates such as 3/4/2024",
+                help="Which number is the day.",
+                kind="choice",
+                default="auto",
+                choices=dict(zip(ORDERS, ("Find out", "Day first", "Month first"), strict=True)),
+            ),
+            *_SHARES,
+        ),
+    ),
+    Repair(
+        name="split_anew",
+        title="Draw the splits anew",
+        help="Train, validation and test are drawn again from all rows, every label in its share, equal texts together.",
+        run=_split_anew,
+        parameters=(*_SHARES, _SEED),
+    ),
+)

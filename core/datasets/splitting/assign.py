@@ -1,0 +1,136 @@
+"""Which example goes where: by a column that says so, by groups, along time, by the files it came in, or by a stratified draw."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from core.datasets.import_plan import ImportPlan
+from core.datasets.split_column import split_of
+from core.datasets.splitting.grouped import ColumnSplits, split_by_group, split_by_time
+from core.datasets.splitting.stratified import stratified_split
+from core.datasets.table import Table
+from core.errors import DatasetError
+from core.tasks.base import SPLITS, Task
+from core.tasks.columns.cells import counted, quoted, short
+from core.tasks.skip_reasons import Reason, SetAside
+
+
+@dataclass(kw_only=True)
+class Assigned:
+    """The split of every example, nothing for those set aside, and how it came about."""
+
+    names: list[str | None]
+    description: dict[str, Any]
+    set_aside: list[SetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Refuse shares that do not describe three splits.
+
+    Raises:
+        DatasetError: they are not three positive numbers that sum to 1.
+    """
+    if (
+        len(fractions) != 3
+        or not all(math.isfinite(share) and share > 0 for share in fractions)
+        or abs(sum(fractions) - 1) > 1e-6
+    ):
+        shown = ", ".join(f"{share:g}" for share in fractions)
+        raise DatasetError(f"The shares of train, validation and test are {shown}; expected three numbers above 0 that sum to 1.")
+
+
+def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: ImportPlan, task: Task) -> Assigned:
+    """Decide the split of every example.
+
+    Args:
+        examples: with a column ``part`` that says which table they came from.
+        tables: see ``importing.prepare``.
+        plan: split column, fractions and seed.
+        task: what tells the labels to keep in proportion.
+
+    Raises:
+        DatasetError: the column that makes the splits is not there, does not say what it should, or stands beside another way.
+    """
+    in_main = (examples["part"] == "main").to_numpy()
+    given = {name for name in ("validation", "test") if name in tables}
+    if plan.group_column is not None or plan.time_column is not None:
+        return _by_group_or_time(examples, tables["main"], plan, task, given)
+    if plan.split_column is not None and not given:
+        return _by_column(examples, tables["main"], plan, task)
+    names: list[str | None] = ["train"] * len(examples)
+    if given:
+        names = [str(part) for part in examples["part"].where(~in_main, "train")]
+    assigned = Assigned(names=names, description={"method": "files" if given else "stratified"})
+    if plan.split_column is not None:
+        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since separate files give them.")
+    _draw_missing(assigned, examples, plan, task)
+    return assigned
+
+
+def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task) -> Assigned:
+    name = plan.split_column
+    if name not in table.rows.columns:
+        raise DatasetError(f"There is no column {name!r} to split by. Choose another split column, or let the splits be made.")
+    cells = table.rows.loc[examples["record"], name].tolist()
+    assigned = Assigned(names=[split_of(cell) for cell in cells], description={"method": "column", "column": name})
+    for record, cell, split in zip(examples["record"], cells, assigned.names, strict=True):
+        if split is None:
+            found = short(cell) if cell else "nothing"
+            detail = f"Column {name!r} holds {found}; expected train, validation or test."
+            assigned.set_aside.append(SetAside(int(record), Reason.NO_SPLIT, detail))
+    if "train" not in assigned.names:
+        seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "nothing"
+        raise DatasetError(f"Column {name!r} names no training rows; it holds {seen}. Expected train, validation and test.")
+    _draw_missing(assigned, examples, plan, task)
+    return assigned
+
+
+def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task, given: set[str]) -> Assigned:
+    chosen = [name for name in (plan.group_column, plan.time_column) if name is not None]
+    if len(chosen) > 1 or given:
+        beside = "a group column and a time column" if len(chosen) > 1 else "separate files"
+        raise DatasetError(f"Column {chosen[0]!r} cannot make the splits where {beside} do. Choose one way to make them.")
+    name = chosen[0]
+    if name not in table.rows.columns:
+        raise DatasetError(f"There is no column {name!r} to split by. Choose one of {quoted(map(str, table.rows.columns))}.")
+    cells = table.rows.loc[examples["record"], name].tolist()
+    found: ColumnSplits
+    if plan.group_column is not None:
+        found = split_by_group(cells, task.strata(examples), plan.fractions, plan.seed, column=name)
+    else:
+        found = split_by_time(cells, plan.fractions, column=name, order=plan.time_order)
+    records = examples["record"].tolist()
+    assigned = Assigned(
+        names=found.names,
+        description=dict(found.description),
+        set_aside=[SetAside(int(records[place]), Reason.NO_TIME, detail) for place, detail in sorted(found.problems.items())],
+        notes=list(found.notes),
+    )
+    if plan.split_column is not None:
+        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since column {name!r} makes them.")
+    return assigned
+
+
+def _draw_missing(assigned: Assigned, examples: pd.DataFrame, plan: ImportPlan, task: Task) -> None:
+    """Draw the splits that nobody gave from the training rows, in place."""
+    missing = [name for name in SPLITS[1:] if name not in assigned.names]
+    if not missing:
+        return
+    places = [place for place, name in enumerate(assigned.names) if name == "train"]
+    rows = examples if len(places) == len(examples) else examples.iloc[places]
+    shares = {name: plan.fractions[SPLITS.index(name)] for name in missing}
+    fractions = (1 - sum(shares.values()), shares.get("validation", 0.0), shares.get("test", 0.0))
+    groups = pd.factorize(rows["text"])[0]
+    drawn = stratified_split(task.strata(rows), fractions, plan.seed, groups=groups).tolist()
+    for place, name in zip(places, drawn, strict=True):
+        assigned.names[place] = name
+    assigned.description |= {"seed": plan.seed, "fractions": [round(share, 6) for share in fractions], "drawn": missing}
+    if len(missing) == 1:
+        assigned.notes.append(
+            f"No {missing[0]} split was given, so {counted(assigned.names.count(missing[0]), 'training row')} became one, "
+            "with every label in its share."
+        )

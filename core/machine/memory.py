@@ -1,0 +1,101 @@
+"""How much main memory there is and how much is left, told without loading torch.
+
+A container may have a limit of its own, below what the machine has (control groups of version 2), and a person may set one for a
+worker (``TUNEBOARD_MAX_MEMORY``); the least counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from core.machine.platform_support import memory_in_use_mib
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
+
+
+def available_mib(*, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
+    """Main memory that could be had without anything being pushed out, in MiB; the least of machine and control groups."""
+    found = [int(psutil.virtual_memory().available)]
+    for folder in _groups(cgroups, own_cgroup):
+        limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
+        if limit is not None and used is not None:
+            # Pages of files that were only read are given back as soon as anybody needs them.
+            found.append(limit - used + (count_in(folder / "memory.stat", "inactive_file") or 0))
+    return max(0, min(found)) // 2**20
+
+
+def total_mib(max_memory_mib: int = 0, *, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
+    """Main memory there is for a worker, in MiB: the least of machine, control groups and what a person allows.
+
+    Args:
+        max_memory_mib: most that a worker may take; 0 leaves it to machine and groups.
+        cgroups, own_cgroup: where the system tells of groups.
+    """
+    limits = [_number(folder / "memory.max") for folder in _groups(cgroups, own_cgroup)]
+    found = [int(psutil.virtual_memory().total), *(limit for limit in limits if limit is not None)]
+    return min([number // 2**20 for number in found] + ([max_memory_mib] if max_memory_mib else []))
+
+
+def left_mib(max_memory_mib: int = 0) -> int:
+    """Main memory this process may still take, in MiB.
+
+    Args:
+        max_memory_mib: most that it may take in all; 0 leaves it to machine and groups.
+    """
+    left = available_mib()
+    return min(left, max(0, max_memory_mib - memory_in_use_mib())) if max_memory_mib else left
+
+
+def cap_own_memory(max_memory_mib: int) -> None:
+    """Let allocations of this process fail, where the system can do that, once it holds so much; 0 sets no cap.
+
+    What was asked for and never touched does not count, as it would for a limit on addresses.
+    """
+    try:
+        import resource
+
+        limit = max_memory_mib * 2**20
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if limit and (hard == resource.RLIM_INFINITY or limit < hard):
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    except (ImportError, AttributeError, OSError, ValueError):  # not on this system: portions alone keep to it
+        return
+
+
+def group_folder(cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> Path | None:
+    """The folder of this process's control group; ``None`` where there is none."""
+    try:
+        line = next(line for line in own_cgroup.read_text(encoding="utf-8").splitlines() if line.startswith("0::"))
+    except (OSError, StopIteration):
+        return None
+    own = line.removeprefix("0::").strip().lstrip("/")
+    # Where both versions are in use, version 2 is in a folder of its own.
+    return next((folder for folder in (cgroups / "unified" / own, cgroups / own) if folder.is_dir()), None)
+
+
+def count_in(path: Path, name: str) -> int | None:
+    """The number beside a name in one of the kernel's tables; ``None`` where it is not there."""
+    try:
+        pairs = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+        return next((int(pair[1]) for pair in pairs if pair[0] == name), None)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _groups(cgroups: Path, own_cgroup: Path) -> Iterator[Path]:
+    """The own group and those around it."""
+    folder = group_folder(cgroups, own_cgroup)
+    while folder is not None and folder != cgroups.parent:
+        yield folder
+        folder = folder.parent
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # "max" means no limit
+        return None

@@ -1,0 +1,51 @@
+"""What is the matter with the files of runs and data sets: gone, empty, or not what was written.
+
+A run that is sealed says in ``result.json`` what its files held, and a data set does in ``dataset.json``. Earlier ones do not:
+of those it can only be told that a file is gone or empty, as a power cut leaves them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import NotFoundError
+from core.files.hashes import damage_in
+from core.runs.directory.run_dir import RunDir
+
+Damage = dict[str, str]
+"""Path of a file in its folder -> ``gone``, ``empty``, ``changed`` or ``unreadable``."""
+
+
+def damage_of_run(run_dir: RunDir) -> Damage:
+    """What is the matter with a run's files; of one that is not sealed, with what it was told to do."""
+    folder = run_dir.folder
+    config = run_dir.config_file.name
+    if not run_dir.result_file.exists():
+        return damage_in(folder, {config: ""})
+    result = run_dir.result()
+    if result is None:
+        name = run_dir.result_file.name
+        return damage_in(folder, {name: ""}) or {name: "unreadable"}
+    noted = result.get("files")
+    if isinstance(noted, dict):
+        return damage_in(folder, {str(name): str(value) for name, value in noted.items()})
+    model = run_dir.model.name
+    expected = {config, run_dir.predictions_file.name, f"{model}/config.json", f"{model}/model.safetensors"}
+    present = {path.relative_to(folder).as_posix() for path in run_dir.model.rglob("*") if path.is_file()}
+    return damage_in(folder, dict.fromkeys(sorted(expected | present), ""))
+
+
+def damage_of_dataset(folder: Path) -> Damage:
+    """What is the matter with a data set's files."""
+    from core.datasets.dataset import DESCRIPTION_FILE, file_hashes  # which loads pandas
+
+    try:
+        return damage_in(folder, file_hashes(folder))
+    except NotFoundError:
+        return damage_in(folder, {DESCRIPTION_FILE: ""}) or {DESCRIPTION_FILE: "unreadable"}
+
+
+def in_words(damage: Damage) -> str:
+    """Such as ``predictions.parquet is empty, model/config.json is gone``; of many files, the first three."""
+    named = [f"{name} is {what}" for name, what in damage.items()]
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")

@@ -1,0 +1,79 @@
+"""Where people decide about the queue: its order, whether it is paused, how many runs work at once, and what a run waits for."""
+
+from core.config.settings import Settings
+from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.wait_reasons import what_for
+from core.runs.store.queue import QueueSwitches, Step
+from core.runs.store.records import RunRecord
+from core.runs.store.store import Store
+
+
+class QueueDesk:
+    """The queue of a workspace, for one person.
+
+    Args:
+        store: the catalogue as they see it.
+        settings: which limits hold.
+        launcher: this process's supervisor, at work or not.
+    """
+
+    def __init__(self, store: Store, settings: Settings, launcher: Launcher) -> None:
+        self._store = store
+        self._settings = settings
+        self._launcher = launcher
+
+    def switches(self) -> QueueSwitches:
+        """Whether the queue is paused, and how many runs people let work at once."""
+        return self._store.order.switches()
+
+    def at_once(self) -> int:
+        """How many runs may work at a time now."""
+        return self._launcher.at_once()
+
+    def watches(self) -> bool:
+        """Whether this process only watches the queue, because another one looks after it."""
+        return self._launcher.watches
+
+    def is_looked_after(self) -> bool:
+        """Whether this process or another one starts the runs that wait."""
+        return self._launcher.is_looked_after()
+
+    def pause(self, paused: bool) -> None:
+        """Let no further run start, or let them start again. Runs at work go on either way.
+
+        Raises:
+            RunError: only an administrator may.
+        """
+        self._store.order.pause(paused)
+        self._launcher.wake()
+
+    def set_at_once(self, number: int | None) -> None:
+        """Say how many runs may work at a time; nothing means one for each device.
+
+        Raises:
+            RunError: the number is out of range, or only an administrator may.
+        """
+        self._store.order.set_at_once(number)
+        self._launcher.wake()
+
+    def move(self, run_id: str, step: Step) -> None:
+        """Put a run that waits elsewhere among those this person sees.
+
+        Raises:
+            RunError: it does not wait any more.
+            NotFoundError: there is no such run.
+        """
+        self._store.order.move(run_id, step)
+
+    def waits_for(self, run: RunRecord) -> str:
+        """Why a run that waits has not started yet, in a sentence."""
+        everybodys = self._store.everybodys()
+        return what_for(
+            run,
+            queue=everybodys.queue(),
+            running=everybodys.running(),
+            switches=self.switches(),
+            at_once=self.at_once(),
+            settings=self._settings,
+            shortage=self._launcher.shortage(run),
+        )

@@ -1,0 +1,133 @@
+"""Learning what words and pairs of words say about each label: a logistic regression a label, on how rare and frequent they are.
+
+It takes seconds where the encoder takes minutes, and knows nothing of the encoder.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from core.models.tfidf_head import WordEvidence, keys_and_counts
+from core.tasks.base import Encoded, Task
+from core.tasks.ragged import RaggedRows
+from core.training.steps.batching import evaluation_batches, pad
+
+FEWEST_TEXTS = 2
+"""Texts in which a token or pair must occur: what occurs in one alone is no evidence of anything."""
+
+MOST_WEIGHTS = 8_000_000
+"""Features times labels, 32 MB in a saved model; beyond it the rarest features are left out."""
+
+MOST_LOOKS = 250_000_000
+"""Tokens and pairs times labels that are learned from, about a minute; beyond it a sample of the texts has to do."""
+
+REGULARISATION = 10.0
+"""Inverse strength, as scikit-learn has it: between 3 and 30 it makes little difference (benchmarks/RESULTS.md)."""
+
+BATCH_SIZE = 256
+
+
+def weigh_words(
+    encoded: Encoded,
+    task: Task,
+    num_outputs: int,
+    *,
+    pad_token_id: int,
+    seed: int = 0,
+    on_label: Callable[[int], None] | None = None,
+) -> WordEvidence | None:
+    """What the training split teaches about words by themselves; nothing where no word occurs twice.
+
+    Args:
+        encoded: training inputs with targets, one input a text.
+        task: one that gives one output a text and label.
+        num_outputs: how many labels there are.
+        pad_token_id: fills short rows.
+        seed: decides which texts are learned from, where there are too many.
+        on_label: called with the number of labels done so far, before each.
+    """
+    num_looks = 2 * num_outputs * len(encoded.input_ids.values)
+    chosen = np.arange(encoded.num_inputs)
+    if num_looks > MOST_LOOKS:
+        most = max(1, len(chosen) * MOST_LOOKS // num_looks)
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, size=most, replace=False))
+    rows = encoded.input_ids.take(chosen)
+    targets = task.collate_targets([encoded.targets[i] for i in chosen.tolist()], 0).numpy()
+    evidence = _vocabulary(rows, num_outputs, pad_token_id)
+    if evidence is None:
+        return None
+    table = _table(evidence, rows, pad_token_id)
+    for label in range(num_outputs):
+        if on_label is not None:
+            on_label(label)
+        is_label = targets == label if targets.ndim == 1 else targets[:, label] > 0.5
+        weight, bias = _regression(table, is_label, seed)
+        evidence.weight[:, label] = torch.from_numpy(weight)
+        evidence.bias[label] = bias
+    return evidence
+
+
+def said_by_words(evidence: WordEvidence, encoded: Encoded, *, pad_token_id: int) -> np.ndarray:
+    """What the words of every input say, float32 ``(num_inputs, num_outputs)``; ``evidence`` is on the processor."""
+    said = np.zeros((encoded.num_inputs, len(evidence.bias)), dtype=np.float32)
+    with torch.inference_mode():
+        for positions in _batches(encoded.input_ids):
+            said[positions] = evidence(*pad([encoded.input_ids[i] for i in positions], pad_token_id).inputs).numpy()
+    return said
+
+
+def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> WordEvidence | None:
+    """The features there are, each with how rare it is, before anything is known of labels."""
+    found = []
+    for positions in _batches(rows):
+        keys, counts = keys_and_counts(*pad([rows[i] for i in positions], pad_token_id).inputs)
+        found.append(torch.unique(keys[counts > 0], return_counts=True))
+    keys, inverse = torch.unique(torch.cat([keys for keys, _ in found]), return_inverse=True)
+    num_texts = torch.zeros(len(keys), dtype=torch.int64).index_add_(0, inverse, torch.cat([counts for _, counts in found]))
+    most = MOST_WEIGHTS // num_outputs
+    fewest = max(FEWEST_TEXTS, 1 + int(num_texts.sort(descending=True).values[most]) if len(keys) > most else 0)
+    is_kept = num_texts >= fewest
+    if not is_kept.any():
+        return None
+    evidence = WordEvidence(int(is_kept.sum()), num_outputs)
+    evidence.keys.copy_(keys[is_kept])
+    # As scikit-learn's TfidfTransformer has it: as if one more text had every feature.
+    evidence.rarity.copy_(((1 + len(rows)) / (1 + num_texts[is_kept])).log() + 1)
+    return evidence
+
+
+def _table(evidence: WordEvidence, rows: RaggedRows, pad_token_id: int) -> sparse.csr_matrix:
+    """How much each feature counts in each text, ``(num_texts, num_features)``."""
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for positions in _batches(rows):
+        places, values = evidence.features(*pad([rows[i] for i in positions], pad_token_id).inputs)
+        row, column = torch.nonzero(values, as_tuple=True)
+        text = np.asarray(positions, dtype=np.int32)[row.numpy()]
+        parts.append((text, places[row, column].numpy().astype(np.int32), values[row, column].numpy()))
+    text, feature, count = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return sparse.csr_matrix((count, (text, feature)), shape=(len(rows), evidence.num_features))
+
+
+def _regression(table: sparse.csr_matrix, is_label: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+    """Weights and bias with which the log-odds of a label are foreseen."""
+    # Here, because they take half a second to load, and a run should not begin with that.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    num_yes = int(is_label.sum())
+    if num_yes in {0, len(is_label)}:  # words cannot tell apart what never differs
+        return np.zeros(table.shape[1]), float(np.log((num_yes + 0.5) / (len(is_label) - num_yes + 0.5)))
+    model = LogisticRegression(C=REGULARISATION, solver="liblinear", dual=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what is not quite at rest is as good
+        model.fit(table, is_label)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _batches(rows: RaggedRows) -> list[list[int]]:
+    return evaluation_batches(rows.lengths, BATCH_SIZE)

@@ -1,0 +1,58 @@
+"""Reading every text once where the encoder is frozen, so that training a head takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from core.models.heads import Classifier, PooledClassifier
+from core.tasks.base import Encoded
+from core.training.steps.batching import evaluation_batches, pad
+
+
+def can_read_once(classifier: Classifier) -> bool:
+    """Whether what the head sees of a text never changes: nothing below the head learns."""
+    return (
+        isinstance(classifier, PooledClassifier)
+        and classifier.attention is None
+        and not any(parameter.requires_grad for parameter in classifier.pretrained.parameters())
+    )
+
+
+def read_once(
+    classifier: Classifier,
+    encoded: Encoded,
+    *,
+    pad_token_id: int,
+    batch_size: int,
+    device: torch.device,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Keep the vector of every input in ``encoded.vectors``.
+
+    The encoder reads without dropout, which would make the vectors differ from epoch to epoch.
+
+    Args:
+        classifier: one that ``can_read_once`` accepts.
+        encoded: gets the vectors.
+        pad_token_id: fills short rows.
+        batch_size: inputs per forward pass.
+        device: where the classifier is.
+        may_go_on: asked before each batch.
+
+    Returns:
+        Whether all were read; if not, ``encoded`` is left as it was.
+    """
+    assert isinstance(classifier, PooledClassifier)
+    classifier.eval()
+    vectors = np.zeros((encoded.num_inputs, classifier.encoder.config.hidden_size), dtype=np.float32)
+    with torch.inference_mode():
+        for positions in evaluation_batches(encoded.lengths, batch_size):
+            if not may_go_on():
+                return False
+            batch = pad([encoded.input_ids[i] for i in positions], pad_token_id).to(device)
+            vectors[positions] = classifier.embed(*batch.inputs).float().cpu().numpy()
+    encoded.vectors = vectors
+    return True

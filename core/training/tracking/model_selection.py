@@ -1,0 +1,71 @@
+"""Which epoch's weights are kept: each validation is compared with the best one before it, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.evaluation.paired import Outcomes, as_plain, from_plain, standard_error
+from core.tasks.base import LOSS
+from core.training.tracking.progress import Progress, Rule, Validation
+
+FIGURES = ("best_epoch", "best_score", "highest_epoch", "highest_score")
+
+
+@dataclass(kw_only=True)
+class Selection:
+    """The choice among epochs, with what it must remember of those that later ones are compared with.
+
+    Attributes:
+        metric: the score of a validation that decides, or ``loss``.
+        rule: what counts as better.
+        outcomes: of the epochs whose score a later one has to come up to.
+    """
+
+    metric: str
+    rule: Rule
+    outcomes: dict[int, Outcomes] = field(default_factory=dict)
+
+    def take_in(self, validation: Validation, progress: Progress) -> int | None:
+        """Take in the validation after the epoch just done.
+
+        Returns:
+            Its place among those whose weights are kept, 0 for the best; nothing if it is not one of them.
+        """
+
+        def error_to(epoch: int) -> float | None:
+            before = self.outcomes.get(epoch)
+            if before is None or validation.outcomes is None:
+                return None  # the checkpoint of an earlier version, which kept none
+            return standard_error(before, validation.outcomes)
+
+        place = progress.take_in(validation.score(self.metric), self.rule, error_to)
+        if validation.outcomes is not None:
+            self.outcomes[progress.epoch] = validation.outcomes
+        reached = {entry["reached_epoch"] for entry in progress.kept}
+        self.outcomes = {epoch: outcomes for epoch, outcomes in self.outcomes.items() if epoch in reached}
+        return place
+
+    def facts(self, progress: Progress) -> dict[str, Any]:
+        """Which epoch is kept and which had the highest score (of the loss, the lowest), for ``tracking.kept_epoch``."""
+        facts: dict[str, Any] = {"selection_metric": self.metric, "best_step": progress.best_step}
+        facts["best_epoch"] = progress.best_epoch
+        sign = -1 if self.metric == LOSS else 1
+        if progress.kept and progress.highest is not None:
+            facts["best_score"] = sign * progress.kept[0]["score"]
+            facts["highest_epoch"], facts["highest_score"] = progress.highest["epoch"], sign * progress.highest["score"]
+        return facts
+
+    def figures(self, progress: Progress) -> dict[str, float]:
+        """The same as figures of a validation, by their namespaced keys."""
+        facts = self.facts(progress)
+        return {f"selection/{name}": facts[name] for name in FIGURES if name in facts}
+
+    def state_dict(self) -> dict[int, dict[str, Any]]:
+        """What a checkpoint must hold beside the progress, so that a resumed run chooses alike."""
+        return {epoch: as_plain(outcomes) for epoch, outcomes in self.outcomes.items()}
+
+    def load_state_dict(self, state: Mapping[int, Mapping[str, Any]]) -> None:
+        """Go on from what ``state_dict`` gave; nothing from a version before there was anything."""
+        self.outcomes = {epoch: from_plain(plain) for epoch, plain in state.items()}

@@ -1,0 +1,124 @@
+"""Versions of data sets in a workspace: drafting one, keeping it, and finding those of a family.
+
+The catalogue has a line for each version with its parent; what was done, and the number within the family, lie with the data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from core.errors import DatasetError, NotFoundError
+from core.files.text_patterns import VERSION_NUMBER
+from core.files.trash import remove_folder
+from core.names import LONGEST_NAME
+from core.runs.directory.ids import new_folder
+from core.runs.store.records import DatasetRecord
+from core.workspace.workspace import Workspace
+
+if TYPE_CHECKING:  # pandas takes half a second to import
+    from core.datasets.dataset import Dataset
+    from core.datasets.repairs import Step
+    from core.datasets.versions.draft import Draft
+
+_LONGEST_CHANGE = 500
+
+PATIENCE_S = 120.0
+"""How long a version waits for another one of the workspace to be saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One data set of a family: its line of the catalogue, and what lies on disk."""
+
+    record: DatasetRecord
+    dataset: Dataset
+
+
+def draft(workspace: Workspace, dataset_id: str, steps: Sequence[Step]) -> Draft:
+    """What repairs would make of a data set; nothing is written.
+
+    Raises:
+        DatasetError: a repair cannot be carried out, or what is left cannot be trained on.
+        NotFoundError: there is no such data set.
+    """
+    from core.datasets.versions.draft import draft_version
+
+    return draft_version(workspace.dataset(dataset_id), steps, max_labels=workspace.settings.max_labels)
+
+
+def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> DatasetRecord:
+    """Write a draft as a new version and enter it in the catalogue.
+
+    Args:
+        workspace: where its parent lies.
+        made: what ``draft`` gave.
+        name: what people call it; the parent's name with the number of the version if not given. One that is taken gets a number.
+
+    Raises:
+        DatasetError: the repairs change nothing, or others save versions all the time.
+        NotFoundError: the parent was deleted meanwhile.
+    """
+    from core.datasets.versions.draft import write_version
+
+    try:
+        # From looking for the highest number to entering the next one: two who save at once must not find the same.
+        with FileLock(workspace.settings.versions_lock, timeout=PATIENCE_S):
+            parent = workspace.dataset_record(made.parent.id)
+            number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
+            folder = new_folder(workspace.settings.datasets_folder)
+            try:
+                dataset = write_version(made, folder, version=number)
+                return workspace.store.add_dataset(
+                    DatasetRecord(
+                        id=folder.name,
+                        name=name or name_of_version(parent.name, number),
+                        task=dataset.task,
+                        num_examples=sum(dataset.num_examples.values()),
+                        num_labels=len(dataset.labels),
+                        content_hash=dataset.content_hash,
+                        created_at=datetime.now(UTC),
+                        parent_id=parent.id,
+                        change=_cut(made.line),
+                        owner=parent.owner,
+                    )
+                )
+            except BaseException:
+                remove_folder(folder)
+                raise
+    except Timeout:
+        raise DatasetError(
+            f"Another version is being saved in this workspace and was not done after {PATIENCE_S:g} seconds. Save again."
+        ) from None
+
+
+def versions(workspace: Workspace, dataset_id: str) -> list[Version]:
+    """Every version of the family a data set belongs to, newest first; those that are damaged are left out.
+
+    Raises:
+        NotFoundError: there is no such data set.
+    """
+    family = workspace.dataset(dataset_id).family_id
+    found = []
+    for record in workspace.dataset_records():
+        try:
+            dataset = workspace.dataset(record.id)
+        except NotFoundError:
+            continue
+        if dataset.family_id == family:
+            found.append(Version(record=record, dataset=dataset))
+    return sorted(found, key=lambda version: version.dataset.version, reverse=True)
+
+
+def name_of_version(name: str, number: int) -> str:
+    """What a version is called: ``Tickets``, then ``Tickets v2``, ``Tickets v3``."""
+    ending = f" v{number}"
+    return VERSION_NUMBER.sub("", name).rstrip()[: LONGEST_NAME - len(ending)] + ending
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST_CHANGE else f"{line[: _LONGEST_CHANGE - 1]}…"

@@ -1,0 +1,130 @@
+"""One data set, opened: what it holds, how it was made, and what was learned from it."""
+
+import streamlit as st
+
+from core.datasets.dataset import SET_ASIDE_FILE, Dataset
+from core.datasets.importing.import_summary import account_of
+from core.runs.store.records import DatasetRecord
+from core.tasks import SPLITS, get_task
+from dashboard.data.checks.findings import draw_findings
+from dashboard.data.dataset_list import delete_dialog, rename_dialog
+from dashboard.data.export import draw_export
+from dashboard.data.importing.import_summary import draw_account
+from dashboard.data.label_counts import draw_labels
+from dashboard.data.repairs.label_editor import draw_correction
+from dashboard.data.repairs.repair_page import draw_repairs
+from dashboard.data.rows import draw_rows
+from dashboard.data.text_lengths import draw_lengths_of_dataset
+from dashboard.data.versions import draw_versions
+from dashboard.shared import formats, state, widgets
+from dashboard.shared.downloads import FORMULA_NOTE, csv_bytes
+from dashboard.shared.escaping import markdown_text
+
+
+def draw_dataset(record: DatasetRecord) -> None:
+    """The page of one data set."""
+    state.show_flash()
+    if st.button("All data sets", icon=":material/arrow_back:", type="tertiary"):
+        del st.query_params["dataset"]
+        st.rerun()
+    dataset = state.workspace().dataset(record.id)
+    st.title(markdown_text(record.name, longest=80), anchor=False)
+    st.caption(
+        f"{get_task(record.task).title} · made {formats.ago(record.created_at)} · {_splitting_in_words(dataset)} · "
+        f"content hash {dataset.content_hash[:12]}"
+    )
+    _draw_actions(record, dataset)
+    widgets.facts(
+        {
+            "Examples": formats.count(record.num_examples),
+            "Labels": formats.count(record.num_labels),
+            **{split.capitalize(): formats.count(dataset.num_examples.get(split, 0)) for split in SPLITS},
+        }
+    )
+    names = ["Checks", "Rows", "Labels", "Text lengths", "Repair", "Correct", "Versions", "Origin"]
+    checks, rows, labels, lengths, repair, correct, versions, origin = st.tabs(names, key="dataset-tabs", on_change="rerun")
+    if checks.open:
+        with checks:
+            draw_findings(dataset)
+    if rows.open:
+        with rows:
+            draw_rows(dataset)
+    if labels.open:
+        with labels:
+            draw_labels(dataset)
+    if lengths.open:
+        with lengths:
+            draw_lengths_of_dataset(dataset)
+    if repair.open:
+        with repair:
+            draw_repairs(record, dataset)
+    if correct.open:
+        with correct:
+            draw_correction(record, dataset)
+    if versions.open:
+        with versions:
+            draw_versions(record, dataset)
+    if origin.open:
+        with origin:
+            _draw_origin(dataset)
+
+
+def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Train on it", type="primary", icon=":material/tune:"):
+            state.go_to(state.TRAIN_PAGE, dataset=record.id)
+        draw_export(record, dataset, key="page")
+        if st.button("Rename", icon=":material/edit:"):
+            rename_dialog(record)
+        if st.button("Delete", icon=":material/delete:"):
+            delete_dialog(record)
+
+
+def _draw_origin(dataset: Dataset) -> None:
+    for note in dataset.notes:
+        st.text(f"• {note}", width="stretch")
+    _draw_set_aside(dataset)
+    st.caption("How it was read and split, as kept with the data set")
+    st.json(
+        {
+            "source": dataset.source,
+            "splitting": dataset.splitting,
+            "content_hash": dataset.content_hash,
+            "test_hash": dataset.test_hash,
+        },
+        expanded=2,
+    )
+
+
+def _draw_set_aside(dataset: Dataset) -> None:
+    """The account of the import, with everything that did not become an example to take along."""
+    account = account_of(dataset.source)
+    if not account.num_records:
+        return
+    draw_account(account, key="dataset-account")
+    if not (dataset.folder / SET_ASIDE_FILE).is_file():
+        return
+    st.download_button(
+        "Download what was set aside (CSV)",
+        lambda: csv_bytes(dataset.set_aside()),
+        file_name="set-aside.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help=FORMULA_NOTE,
+        key="dataset-set-aside",
+    )
+
+
+def _splitting_in_words(dataset: Dataset) -> str:
+    """How train, validation and test were made, as markdown."""
+    method, seed = str(dataset.splitting.get("method", "")), dataset.splitting.get("seed")
+    column = markdown_text(str(dataset.splitting.get("column", "")), longest=40)
+    ways = {
+        "column": f"split as column {column} says",
+        "group": f"split by groups of {column}",
+        "time": f"split along time by {column}",
+        "files": "split by files",
+    }
+    said = ways.get(method, f"split {method.replace('_', ' ')}" if method else "split as in the file")
+    return said + (f", seed {seed}" if seed is not None else "")

@@ -1,0 +1,56 @@
+"""The sample files that come with Tuneboard, and what each is good for."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.config.settings import PROJECT_ROOT
+
+
+class Sample(NamedTuple):
+    """A file in ``data/``."""
+
+    file_name: str
+    title: str
+    line: str
+    icon: str
+
+
+SAMPLES = (
+    Sample(
+        "support_tickets.csv",
+        "Support tickets",
+        "What a customer's message is about: one label a text.",
+        ":material/support_agent:",
+    ),
+    Sample(
+        "financial_news.csv",
+        "Financial news",
+        "Positive, neutral or negative: one of three labels a text.",
+        ":material/trending_up:",
+    ),
+    Sample("product_reviews.csv", "Reviews", "Everything a review talks about: several labels a text.", ":material/reviews:"),
+    Sample(
+        "news_entities.conll",
+        "News and names",
+        "People, companies, places and products in running text.",
+        ":material/person_search:",
+    ),
+)
+
+
+def draw_samples() -> Sample | None:
+    """The samples as cards.
+
+    Returns:
+        The one whose button was just pressed.
+    """
+    chosen = None
+    available = [sample for sample in SAMPLES if (PROJECT_ROOT / "data" / sample.file_name).is_file()]
+    for column, sample in zip(st.columns(max(1, len(available)), gap="small"), available, strict=False):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{sample.title}**")
+            st.caption(sample.line)
+            if st.button("Load sample", icon=sample.icon, key=f"sample-{sample.file_name}", width="stretch"):
+                chosen = sample
+    return chosen

@@ -1,0 +1,79 @@
+"""Curves of a run while it learns: loss, scores, labels, and a switch between the figures of its steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.runs.store.records import RunRecord, RunState
+from core.tasks import get_task
+from core.training.tracking.kept_epoch import which_epoch
+from dashboard.charts.curves import Curve, learning_rate_curve, loss_curve, score_curve, single_curve
+from dashboard.runs.live_label_f1 import draw_label_scores
+from dashboard.shared import widgets
+from dashboard.shared.escaping import markdown_text
+
+Rows = Sequence[Mapping[str, Any]]
+
+_STEP_FIGURES = {"rate": "Learning rate", "gradient": "Gradient norm", "speed": "Rows a second"}
+_SHORT = {"rate": "Rate", "gradient": "Gradient", "speed": "Speed"}
+
+
+def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
+    """Everything drawn from the lines of a run's figures; events tell where it was resumed."""
+    if not rows:
+        if run.state is RunState.RUNNING:
+            st.caption("Curves appear with the first steps, after texts and model are loaded.")
+        return
+    loss, labels = st.columns(2, gap="medium")
+    with loss:
+        st.markdown("**Loss**")
+        resumed_at = [event["step"] for event in events if event.get("kind") == "resume" and isinstance(event.get("step"), int)]
+        widgets.live_chart(loss_curve(rows, resumed_at), key=f"loss-{run.id}", alt="Training and validation loss by step")
+    with labels:
+        draw_label_scores(rows, key=f"labels-{run.id}")
+    scores, steps = st.columns(2, gap="medium")
+    with scores:
+        st.markdown("**Validation scores**")
+        curve = score_curve(rows, get_task(run.task).live_metrics)
+        if curve.points.empty:
+            st.caption("Measured for the first time at the end of the first epoch.")
+        else:
+            widgets.live_chart(curve, key=f"scores-{run.id}", alt="Validation scores by step")
+            if kept := kept_epoch(rows, events, so_far=not run.state.is_final):
+                st.caption(markdown_text(kept, longest=400))
+    with steps:
+        _draw_step_figures(run, rows)
+    st.caption("Shift and wheel zoom, dragging moves, a double click shows everything.")
+
+
+def kept_epoch(rows: Rows, events: Rows, *, so_far: bool) -> str:
+    """Which epoch is kept by the last validation and which had the highest score; nothing before the first one."""
+    last = next((row for row in reversed(rows) if "selection/best_epoch" in row), {})
+    metric = next((event.get("selection_metric") for event in reversed(events) if event.get("kind") == "plan"), None)
+    facts = {key.removeprefix("selection/"): value for key, value in last.items() if key.startswith("selection/")}
+    return which_epoch({**facts, "selection_metric": metric}, so_far=so_far) if isinstance(metric, str) else ""
+
+
+def _draw_step_figures(run: RunRecord, rows: Rows) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("**Step by step**", width="content")
+        chosen = st.segmented_control(
+            "Figure",
+            list(_STEP_FIGURES),
+            format_func=_SHORT.__getitem__,
+            default="rate",
+            required=True,
+            key=f"figure-{run.id}",
+            label_visibility="collapsed",
+        )
+    title = _STEP_FIGURES[str(chosen)]
+    widgets.live_chart(_step_curve(str(chosen), title, rows), key=f"{chosen}-{run.id}", alt=f"{title} by step")
+
+
+def _step_curve(chosen: str, title: str, rows: Rows) -> Curve:
+    if chosen == "rate":
+        return learning_rate_curve(rows)
+    if chosen == "gradient":
+        return single_curve(rows, "train/gradient_norm", y_title=title, format_=".3f")
+    return single_curve(rows, "train/examples_per_s", y_title=title, format_=",.0f")
