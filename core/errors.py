@@ -4,20 +4,7 @@ Each message says what was found, what was expected and what to do next. Anythin
 program and is reported as such; a ``UserError`` is shown as it is, without a traceback.
 """
 
-LONGEST_SHOWN = 100
-
-
-def shown(value: object, most: int = LONGEST_SHOWN) -> str:
-    """What a person or a file gave, as it may stand in a message: as Python writes it, and never longer than a line.
-
-    Args:
-        value: what was given; it may be of any length.
-        most: most characters to be kept.
-    """
-    if isinstance(value, str):
-        return repr(value if len(value) <= most else f"{value[: most - 1]}…")
-    written = repr(value)
-    return written if len(written) <= most else f"{written[: most - 1]}…"
+from core.text_format import LONGEST_SHOWN
 
 
 class UserError(Exception):

@@ -41,33 +41,38 @@ LOADS_NO_TORCH = (
 )
 
 # Room -> rooms it may import from, itself aside, lowest first. A longer name is a room within a room and stands before it.
-LOW = {"core.errors", "core.files", "core.progress"}
+LOW = {"core.errors", "core.files", "core.progress", "core.text_format"}
 ARROWS: dict[str, set[str]] = {
-    "core.errors": set(),
+    "core.text_format": set(),
+    "core.errors": {"core.text_format"},
     "core.progress": set(),
     "core.machine": set(),
     "core.evaluation": set(),
-    "core.files": {"core.errors"},
-    "core.names": {"core.errors", "core.files"},
-    "core.config": {"core.errors", "core.files", "core.names"},
-    "core.tasks": {"core.errors", "core.files", "core.evaluation"},
+    "core.files": {"core.errors", "core.text_format"},
+    "core.names": {"core.errors", "core.files", "core.text_format"},
+    "core.config": {"core.errors", "core.files", "core.names", "core.text_format"},
+    "core.tasks": {"core.errors", "core.files", "core.evaluation", "core.text_format"},
     "core.models.cpu": {"core.models.sizes"},
-    "core.models": {"core.errors", "core.files", "core.tasks"},
+    "core.models": {"core.errors", "core.files", "core.tasks", "core.text_format"},
     # data sets
+    "core.datasets.columns": LOW | {"core.tasks"},
     "core.datasets.readers.text": LOW,
-    "core.datasets.readers": LOW | {"core.config.settings", "core.tasks",
-        "core.datasets.table", "core.datasets.text_array", "core.datasets.skip_log", "core.datasets.split_column",
+    "core.datasets.readers": LOW | {
+        "core.config.settings", "core.tasks", "core.datasets.columns.names", "core.datasets.table",
+        "core.datasets.text_array", "core.datasets.skip_log", "core.datasets.split_column",
     },
     "core.datasets.splitting": LOW | {
-        "core.tasks", "core.datasets.table", "core.datasets.import_plan", "core.datasets.split_column",
+        "core.tasks", "core.datasets.columns", "core.datasets.table", "core.datasets.import_plan", "core.datasets.split_column",
     },
     "core.datasets.importing": LOW | {"core.config.settings", "core.tasks", "core.datasets"},
     "core.datasets.checks": LOW | {
         "core.evaluation", "core.tasks", "core.datasets.dataset", "core.datasets.text_array", "core.datasets.importing",
     },
-    "core.datasets.repairs": LOW | {"core.tasks", "core.datasets.row_diff", "core.datasets.checks", "core.datasets.splitting"},
+    "core.datasets.repairs": LOW | {
+        "core.tasks", "core.datasets.columns", "core.datasets.row_diff", "core.datasets.checks", "core.datasets.splitting",
+    },
     "core.datasets.versions": LOW | {"core.config.settings", "core.tasks", "core.datasets"},
-    "core.datasets": LOW | {"core.tasks"},
+    "core.datasets": LOW | {"core.tasks", "core.datasets.columns"},
     # training
     "core.training.tracking": {"core.evaluation", "core.machine", "core.tasks", "core.training.utilization"},
     "core.training.checkpoint": {"core.files"},

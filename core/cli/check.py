@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace, remark
-from core.errors import DatasetError, NotFoundError, shown
+from core.errors import DatasetError, NotFoundError
+from core.text_format import shown
 
 if TYPE_CHECKING:
     from core.datasets.checks.finding import Finding, Report
@@ -150,7 +151,7 @@ def _in_words(name: str, report: "Report", notes: Sequence[str]) -> str:
 
 
 def _account_in_words(account: "Account") -> list[str]:
-    from core.tasks.columns.cells import counted
+    from core.text_format import counted
 
     head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} set aside."
     return [head, *(f"  {number:,}: {kind.sentence}" for kind, number in account.by_kind.items())]

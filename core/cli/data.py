@@ -8,7 +8,9 @@ import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace
 from core.cli.versions import parsed_steps, repair_import
-from core.errors import DatasetError, shown
+from core.datasets.columns import column_reading
+from core.errors import DatasetError
+from core.text_format import shown
 
 if TYPE_CHECKING:
     from core.datasets.importing.prepare import ImportPlan
@@ -113,7 +115,7 @@ def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list
     from core.tasks import get_task
 
     task = get_task(plan.task)
-    known = [declared.name for declared in task.roles]
+    known = [declared.name for declared in column_reading(task).ROLES]
     chosen: dict[str, list[str]] = {}
     if text_column is not None:
         chosen[known[0]] = [text_column]

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
-from core.errors import InputFileError, RunError, UserError, shown
+from core.datasets.columns import column_reading
+from core.errors import InputFileError, RunError, UserError
 from core.files.folders import has_content
 from core.runs.store.records import RunRecord, RunState
+from core.text_format import shown
 from core.workspace.workspace import Workspace
 
 
@@ -51,7 +53,7 @@ def _inputs(
     if file is None:
         return [{"text": text} for text in texts], []
     from core.datasets.readers.read_table import read_table
-    from core.tasks.columns.cells import quoted
+    from core.text_format import quoted
 
     rows = read_table(file, **{**workspace.settings.reading_limits, "max_rows": None}).rows  # any number can be labelled
     column = text_column or _guess_text_column(record, rows)
@@ -79,7 +81,7 @@ def _guess_text_column(record: RunRecord, rows: Any) -> str:
     if len(rows.columns) == 1:
         return str(rows.columns[0])
     for task in (get_task(record.task), *TASKS.values()):
-        guessed = task.guess_roles(rows).get("text")
+        guessed = column_reading(task).guess_roles(rows).get("text")
         if guessed:
             return guessed[0]
     return "text"

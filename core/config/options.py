@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ConfigError, shown
+from core.errors import ConfigError
+from core.text_format import shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,8 @@ from core.config.sections import (
     TrainingConfig,
 )
 from core.config.yaml_lines import places_in_yaml, pointing_at
-from core.errors import ConfigError, shown
+from core.errors import ConfigError
+from core.text_format import shown
 
 __all__ = [
     "SECTIONS",

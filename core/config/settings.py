@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConfigError, shown
+from core.errors import ConfigError
 from core.files.text_patterns import MEMORY_SIZE
+from core.text_format import shown
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 

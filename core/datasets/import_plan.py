@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from core.datasets.columns import Roles, column_reading
 from core.datasets.split_column import guess_split_column
 from core.datasets.table import Table
-from core.tasks import TASKS, Roles, get_task
+from core.tasks import TASKS, get_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class ImportPlan:
 
     Attributes:
         task: name of the task.
-        roles: role -> columns, as ``Task.roles`` declares them.
+        roles: role -> columns, as ``ColumnReading.ROLES`` declares them.
         split_column: column of the main table that names the split of each row, if there is one.
         group_column: column of the main table whose groups must not be in two splits, if there is one.
         time_column: column of the main table with the moment of each row, where splits are made along time.
@@ -36,7 +37,7 @@ class ImportPlan:
 
 def guess_task(rows: pd.DataFrame) -> str:
     """Name of the task a table most looks like; the first task where none fits."""
-    return max(TASKS, key=lambda name: TASKS[name].recognises(rows))
+    return max(TASKS, key=lambda name: column_reading(TASKS[name]).recognises(rows))
 
 
 def guess_plan(table: Table, task: str | None = None) -> ImportPlan:
@@ -49,4 +50,4 @@ def guess_plan(table: Table, task: str | None = None) -> ImportPlan:
     name = task or guess_task(table.rows)
     split_column = guess_split_column(table.rows)
     rows = table.rows.drop(columns=[split_column]) if split_column is not None else table.rows
-    return ImportPlan(task=name, roles=get_task(name).guess_roles(rows), split_column=split_column)
+    return ImportPlan(task=name, roles=column_reading(get_task(name)).guess_roles(rows), split_column=split_column)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from core.tasks.columns.names import SPLIT_NAMES, name_score, sample
+from core.datasets.columns.names import SPLIT_NAMES, name_score, sample
 
 _WORDS = {
     "train": "train", "training": "train", "tr": "train", "trn": "train", "learn": "train", "fit": "train", "训练": "train",

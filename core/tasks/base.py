@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,10 @@ from core.evaluation.paired import Outcomes
 from core.tasks.label_matrix import Strata
 from core.tasks.losses import PLAIN, LossOptions
 from core.tasks.ragged import RaggedRows, flat
-from core.tasks.skip_reasons import SetAside
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
-
-Roles = Mapping[str, tuple[str, ...]]
-"""Role name -> names of the columns that play it; a role that nobody plays is absent."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,34 +35,6 @@ Decision = Mapping[str, Any]
 """How probabilities become predictions, as learned on the validation split; JSON-ready and saved with the model."""
 
 NO_DECISION: Decision = MappingProxyType({})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Role:
-    """A part that a column of an uploaded table can play."""
-
-    name: str
-    title: str
-    help: str
-    required: bool = True
-    many: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadExamples:
-    """What a task made of a table.
-
-    Attributes:
-        examples: columns ``record`` (int, record number in the file, from 1), ``text`` (str) and the task's target columns.
-        set_aside: records that are not in ``examples``. Every record of the table is in exactly one of the two.
-        notes: what was repaired or assumed, in plain sentences, such as "Tags were IOB1 and were rewritten as IOB2".
-        num_mended: entities whose tags were broken and were mended.
-    """
-
-    examples: pd.DataFrame
-    set_aside: list[SetAside] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    num_mended: int = 0
 
 
 @dataclass(kw_only=True)
@@ -113,36 +81,12 @@ class Headline:
     title: str
 
 
-class ColumnReading(Protocol):
-    """The way from a table to examples, for one task.
-
-    Tables have every cell as ``str`` or ``None``, nested values as JSON text, and record numbers from 1 as their index.
-    """
-
-    ROLES: tuple[Role, ...]
-
-    def recognises(self, rows: pd.DataFrame) -> float:
-        """How much a table looks like this task's, from 0 (cannot be) to 1 (can be nothing else)."""
-
-    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        """Columns that probably play each role, from names and content; roles that nothing fits are absent."""
-
-    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        """Build examples.
-
-        Raises:
-            DatasetError: the columns chosen cannot be read this way at all.
-        """
-
-
 class Task(ABC):
     """One kind of problem. Instances hold no state; ``core.tasks.get_task`` hands them out."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    columns: ClassVar[ColumnReading]
-    """How this task's examples are read from a table."""
     target_columns: ClassVar[tuple[str, ...]]
     """Columns of ``examples`` beside ``text`` that hold what is to be learned."""
     head_level: ClassVar[Literal["text", "token"]]
@@ -160,29 +104,12 @@ class Task(ABC):
     live_metrics: ClassVar[Mapping[str, str]]
     """Keys of ``flat_scores`` drawn while a run trains -> their titles."""
 
-    # --- from a table to examples ------------------------------------------------------------------------------------------
+    # --- examples and their labels ------------------------------------------------------------------------------------------
 
     @property
     def selection_metrics(self) -> tuple[str, ...]:
         """Validation figures a checkpoint can be chosen by: ``metric_names``, and the loss, of which lower is better."""
         return (*self.metric_names, LOSS)
-
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """The parts columns of a table can play."""
-        return self.columns.ROLES
-
-    def recognises(self, rows: pd.DataFrame) -> float:
-        """How much a table looks like this task's; see ``ColumnReading``."""
-        return self.columns.recognises(rows)
-
-    def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        """Columns that probably play each role; see ``ColumnReading``."""
-        return self.columns.guess_roles(rows)
-
-    def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-        """Build examples from a table; see ``ColumnReading``."""
-        return self.columns.read(rows, roles)
 
     @abstractmethod
     def label_names(self, examples: pd.DataFrame) -> list[str]:

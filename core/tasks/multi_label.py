@@ -13,10 +13,8 @@ import pandas as pd
 from core.errors import DatasetError
 from core.evaluation.multi_label import best_thresholds, sample_f1, score_multi_label
 from core.evaluation.paired import Outcomes, RowValues, Summary, of_indicators
-from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
-from core.tasks.bias_init import log_odds
-from core.tasks.columns import multi_label as columns
-from core.tasks.losses import PLAIN, LossOptions, positive_weights, sigmoid_loss
+from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, Task
+from core.tasks.losses import PLAIN, LossOptions, log_odds, positive_weights, sigmoid_loss
 from core.tasks.tokenization import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ class MultiLabel(Task):
     name: ClassVar[str] = "multi_label"
     title: ClassVar[str] = "Several labels per text"
     summary: ClassVar[str] = "A text may have several labels, or none, such as everything a review talks about."
-    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("labels",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
     exclusive_labels: ClassVar[bool] = False

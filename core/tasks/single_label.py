@@ -13,11 +13,9 @@ import pandas as pd
 from core.errors import DatasetError
 from core.evaluation.classification import score_classification
 from core.evaluation.paired import Outcomes, RowValues, Summary, of_labels
-from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
-from core.tasks.bias_init import log_frequencies
-from core.tasks.columns import single_label as columns
+from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, Task
 from core.tasks.label_matrix import Strata
-from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, softmax_loss
+from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, log_frequencies, softmax_loss
 from core.tasks.tokenization import encode_texts, examples_of_texts
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ class SingleLabel(Task):
     name: ClassVar[str] = "single_label"
     title: ClassVar[str] = "One label per text"
     summary: ClassVar[str] = "Every text gets exactly one label, such as the topic of a ticket or the sentiment of a headline."
-    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("label",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
     exclusive_labels: ClassVar[bool] = True

@@ -14,14 +14,11 @@ import pandas as pd
 from core.errors import DatasetError
 from core.evaluation.entities import Span, score_entities, spans_of
 from core.evaluation.paired import Outcomes, Summary, of_entities, of_words
-from core.tasks.base import NO_DECISION, ColumnReading, Decision, Encoded, Headline, Task
-from core.tasks.bias_init import log_frequencies
-from core.tasks.columns import token_classification as columns
-from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, softmax_loss
+from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, Task
+from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, log_frequencies, softmax_loss
 from core.tasks.ragged import RaggedBuilder, RaggedRows
-from core.tasks.tokenization import IDS_ALONE, in_parts
+from core.tasks.tokenization import IDS_ALONE, in_parts, words
 from core.tasks.windows import SpecialTokens, num_windows, owner, window_shape, windows
-from core.tasks.words import words
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +43,6 @@ class TokenClassification(Task):
     name: ClassVar[str] = "token_classification"
     title: ClassVar[str] = "Named entities"
     summary: ClassVar[str] = "Finds and names stretches of a text, such as people, companies, places and products."
-    columns: ClassVar[ColumnReading] = columns
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
     reads_windows: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Turning texts into token ids."""
+"""From a text to its words, and to token ids."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from core.files.text_patterns import ASCII_WORD, any_word
 from core.tasks.base import Encoded
 from core.tasks.ragged import RaggedBuilder
 
@@ -20,6 +21,20 @@ TEXTS_AT_ONCE = 5000
 
 IDS_ALONE = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
 """Keeps a tokenizer from making lists that nobody reads."""
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text are that comes without tokens: annotated spans, and anything to predict.
+
+    A word is a run of letters and digits with their combining marks. A character of a script written without spaces (Chinese
+    characters and Japanese kana) is a word of its own, and so is every other character that is not white space, so that a span
+    may begin or end at any sign of punctuation.
+
+    Returns:
+        Start and end (exclusive) of every word, in characters, in the order of the text; words never overlap.
+    """
+    pattern = ASCII_WORD if text.isascii() else any_word()
+    return [match.span() for match in pattern.finditer(text)]
 
 
 def encode_texts(

@@ -20,6 +20,11 @@ from core.datasets.checks.texts.markup import check_markup
 from core.datasets.checks.texts.mojibake import check_damage
 from core.datasets.checks.texts.not_text import check_text_column
 from core.datasets.checks.texts.personal_data import find_personal_data
+from core.datasets.columns import single_label
+from core.datasets.columns.label_lists import parse_list
+from core.datasets.columns.names import LABEL_NAMES, name_score
+from core.datasets.columns.span_alignment import align
+from core.datasets.columns.spans import Span
 from core.datasets.repairs import REPAIRS
 from core.datasets.repairs.labels import merged_name
 from core.datasets.repairs.text_edits import edit_texts
@@ -30,13 +35,8 @@ from core.evaluation.confusion_order import Confusion
 from core.evaluation.entities import Span as Entity
 from core.evaluation.entities import match_spans
 from core.tasks import get_task
-from core.tasks.columns import single_label
-from core.tasks.columns.label_lists import parse_list
-from core.tasks.columns.names import LABEL_NAMES, name_score
-from core.tasks.columns.span_alignment import align
-from core.tasks.columns.spans import Span
+from core.tasks.tokenization import words
 from core.tasks.windows import owner, windows
-from core.tasks.words import words
 from tests.core.datasets.planted import ENTITIES, SINGLE, rows_of
 from tests.cpu_time import cpu_seconds, grows_in_proportion
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from core.tasks.base import ReadExamples
+from core.datasets.columns.column_reading import ReadExamples
 from core.tasks.skip_reasons import Reason, SetAside
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core.config.settings import Settings
+from core.datasets.columns import ReadExamples, column_reading
 from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
 from core.datasets.import_plan import ImportPlan, guess_plan, guess_task
 from core.datasets.importing.import_summary import Account, examples_to_json, take_account
@@ -26,8 +27,8 @@ from core.datasets.table import Table
 from core.datasets.text_array import as_plain
 from core.errors import DatasetError
 from core.progress import SILENT, Progress
-from core.tasks import SPLITS, ReadExamples, Reason, SetAside, Task, get_task
-from core.tasks.columns.cells import counted
+from core.tasks import SPLITS, Reason, SetAside, Task, get_task
+from core.text_format import counted
 
 __all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
 
@@ -169,7 +170,7 @@ def write(prepared: Prepared, folder: Path) -> Dataset:
 
 def _read(task: Task, table: Table, plan: ImportPlan, *, name_the_file: bool) -> ReadExamples:
     try:
-        return task.read(table.rows, plan.roles)
+        return column_reading(task).read(table.rows, plan.roles)
     except DatasetError as error:
         if name_the_file:
             raise DatasetError(f"{table.file_name}: {error}") from None

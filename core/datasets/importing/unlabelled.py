@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from core.datasets.columns.column_reading import Roles
+from core.datasets.columns.token_lists import items
 from core.datasets.table import Table
-from core.tasks.base import Roles
-from core.tasks.columns.token_lists import items
 from core.tasks.skip_reasons import Reason, SetAside
 
 

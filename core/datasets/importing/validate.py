@@ -6,8 +6,8 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import SPLITS, Task
-from core.tasks.columns.cells import counted, quoted
 from core.tasks.skip_reasons import Reason, SetAside
+from core.text_format import counted, quoted
 
 
 def check_num_rows(parts: Sequence[pd.DataFrame], max_rows: int) -> None:

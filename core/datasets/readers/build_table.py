@@ -13,8 +13,8 @@ from core.datasets.readers.limits import check_num_columns
 from core.datasets.skip_log import SkippedRecords
 from core.datasets.table import Table
 from core.files.text_patterns import LONE_SURROGATE
-from core.tasks.columns.cells import short
 from core.tasks.skip_reasons import Reason, SetAside
+from core.text_format import short
 
 _LONGEST_NAME = 200
 """Characters of a column name; a longer one is no name but a text that stands where names are expected."""

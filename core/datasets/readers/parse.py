@@ -28,7 +28,7 @@ from core.datasets.readers.text.encodings import encoding_title
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.progress import SILENT, Progress
-from core.tasks.columns.cells import short
+from core.text_format import short
 
 _CONTROL_CHARACTERS = dict.fromkeys(set(range(32)) - {9, 10, 12, 13, 27, 31})
 _HEAD_CHARACTERS = 100_000

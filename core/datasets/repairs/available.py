@@ -3,7 +3,7 @@
 from core.datasets.repairs import corrections, entities, labels, rows, splits, texts
 from core.datasets.repairs.repair import Repair
 from core.errors import DatasetError
-from core.tasks.columns.cells import short
+from core.text_format import short
 
 REPAIRS: dict[str, Repair] = {
     repair.name: repair for module in (texts, labels, rows, splits, entities, corrections) for repair in module.REPAIRS

@@ -8,7 +8,7 @@ import pandas as pd
 from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair
 from core.datasets.row_diff import plain
 from core.errors import DatasetError
-from core.tasks.columns.cells import counted, short
+from core.text_format import counted, short
 
 _NO_TARGET = "A correction needs, beside the id of its row, {}."
 

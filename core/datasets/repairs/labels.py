@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
 from core.datasets.repairs.targets import relabelled
 from core.errors import DatasetError
-from core.tasks.columns.cells import counted, quoted, short
+from core.text_format import counted, quoted, short
 
 
 def merged_name(label: str, mapping: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from core.datasets.row_diff import RowChange, compare_rows, sample_changes
 from core.errors import DatasetError
 from core.tasks.base import Task
-from core.tasks.columns.cells import quoted, short
+from core.text_format import quoted, short
 
 Kind = Literal[
     "choice", "choices", "switch", "number", "label", "labels", "mapping", "texts", "text", "column", "ids", "corrections"

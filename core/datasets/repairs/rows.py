@@ -8,7 +8,7 @@ import pandas as pd
 from core.datasets.checks.normalized_text import canonical
 from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
 from core.datasets.repairs.targets import answer_keys
-from core.tasks.columns.cells import counted, listed
+from core.text_format import counted, listed
 
 _KEPT_FIRST = {"test": 0, "validation": 1, "train": 2}
 """Of equal rows in several splits, the one in the test stays, so that scores stay comparable and training sees no test text."""

@@ -16,9 +16,9 @@ from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameter
 from core.datasets.splitting.grouped import ColumnSplits, split_by_group, split_by_time
 from core.datasets.splitting.parse_dates import ORDERS
 from core.datasets.splitting.stratified import stratified_split
-from core.errors import DatasetError, shown
+from core.errors import DatasetError
 from core.tasks.base import SPLITS
-from core.tasks.columns.cells import counted, quoted
+from core.text_format import counted, quoted, shown
 
 _SEED = Parameter(name="seed", title="Seed", help="The same seed gives the same splits.", kind="number", default=0)
 _SHARES = (

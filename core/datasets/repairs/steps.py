@@ -8,7 +8,7 @@ from typing import Any
 from core.datasets.repairs.available import get_repair
 from core.datasets.repairs.repair import Parameter, Repair
 from core.errors import DatasetError
-from core.tasks.columns.cells import counted, short
+from core.text_format import counted, short
 
 _MOST_KEPT = 500
 """Longest list of ids kept in a version's account; of a longer one its length is kept."""

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from core.datasets.row_diff import plain
-from core.tasks.columns.tag_schemes import OUTSIDE
+from core.tasks.tag_schemes import OUTSIDE
 
 Rename = Callable[[str], str | None]
 """Old name of a label -> its new name, or nothing where it is taken off."""

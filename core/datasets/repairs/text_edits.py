@@ -2,7 +2,7 @@
 
 A repair says which stretches of a text become what; here the text is rewritten, and where words carry tags, words and tags move
 with it. Rows come in two layouts, and stay in theirs: words joined by single spaces (files of words and tags), and raw text whose
-words are those of ``core.tasks.words`` (files of marked stretches).
+words are those of ``core.tasks.tokenization.words`` (files of marked stretches).
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from core.datasets.columns.token_classification import join
 from core.datasets.repairs.targets import entities, tags_of
 from core.datasets.row_diff import plain
-from core.tasks.columns.token_classification import join
-from core.tasks.words import words as words_of
+from core.tasks.tokenization import words as words_of
 
 Layout = Literal["joined", "raw", "free"]
 

@@ -14,8 +14,8 @@ from core.datasets.splitting.stratified import stratified_split
 from core.datasets.table import Table
 from core.errors import DatasetError
 from core.tasks.base import SPLITS, Task
-from core.tasks.columns.cells import counted, quoted, short
 from core.tasks.skip_reasons import Reason, SetAside
+from core.text_format import counted, quoted, short
 
 
 @dataclass(kw_only=True)

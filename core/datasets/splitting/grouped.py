@@ -13,8 +13,8 @@ import numpy as np
 from core.datasets.splitting.parse_dates import parse_times, unreadable
 from core.errors import DatasetError
 from core.tasks.base import SPLITS
-from core.tasks.columns.cells import counted, short
 from core.tasks.label_matrix import Strata
+from core.text_format import counted, short
 
 _MOST_UNREADABLE = 0.05
 """Share of filled cells that may be no date; above it the column is taken for something else."""

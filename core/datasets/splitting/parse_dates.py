@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from core.errors import DatasetError
 from core.files.text_patterns import COMPACT_DATE, NAMED_MONTH, NUMBER, TIME_OF_DAY, YEAR_FIRST, YEAR_LAST
-from core.tasks.columns.cells import quoted, short
+from core.text_format import quoted, short
 
 ORDERS = ("auto", "day first", "month first")
 """How numbers such as 3/4/2024 are read."""

@@ -22,7 +22,7 @@ from core.datasets.repairs.targets import answers_in_words
 from core.datasets.row_diff import Compared, RowChange, compare_rows, sample_changes
 from core.errors import DatasetError
 from core.tasks import SPLITS, Task, get_task
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 _UNKNOWN_LABEL = "No training example has its label."
 _LEFT_OUT = "Rows of validation and test left out whose label training does not have"

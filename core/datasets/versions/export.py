@@ -23,10 +23,10 @@ from core.datasets.formula_guard import guarded
 from core.datasets.repairs.targets import entities
 from core.datasets.repairs.text_edits import layout_of
 from core.datasets.row_diff import plain
-from core.errors import DatasetError, shown
+from core.errors import DatasetError
 from core.files.text_patterns import NOT_IN_A_SHEET, TAB_OR_LINE_END
 from core.tasks.base import SPLITS
-from core.tasks.columns.cells import counted
+from core.text_format import counted, shown
 
 _MOST_SHEET_ROWS, _LONGEST_SHEET_CELL = 1_048_575, 32_767
 

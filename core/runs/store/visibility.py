@@ -5,8 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.errors import NotFoundError, shown
+from core.errors import NotFoundError
 from core.runs.store.tables import datasets
+from core.text_format import shown
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.config.run_config import RunConfig
-from core.errors import ConfigError, shown
+from core.errors import ConfigError
+from core.text_format import shown
 from core.training.planning.truncation import cut_at
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from core.config.run_config import DataConfig, RunConfig
 from core.datasets.dataset import Dataset
-from core.errors import ConfigError, DatasetError, shown
+from core.errors import ConfigError, DatasetError
 from core.machine.devices import cpu_precision, machine
 from core.models.architectures import WITHOUT_NUMBERED_LAYERS, WITHOUT_WORD_EMBEDDINGS
 from core.models.hub import ModelInfo, describe
 from core.models.model_files import fast_tokenizer
 from core.models.sizes import sizes_of
 from core.tasks import get_task
+from core.text_format import shown
 from core.training.planning.constraints import check_architecture, check_combinations, without_unread
 from core.training.planning.estimates import ANYWHERE, Surroundings, foresee, read_lengths
 from core.training.planning.planned_inputs import planned_inputs

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from core.datasets.columns import Role, column_reading
 from core.datasets.importing.prepare import ImportPlan, Prepared, guess_plan
 from core.datasets.importing.prepare_sandboxed import prepare_elsewhere
 from core.datasets.importing.sizes import size_of_prepared
 from core.datasets.table import Table
 from core.errors import InputFileError, UserError
 from core.tasks import TASKS, get_task
-from core.tasks.base import Role
 from dashboard.data.importing import uploads
 from dashboard.data.importing.preview import draw_preview
 from dashboard.data.importing.reading_choices import draw_reading, reading_options
@@ -103,10 +103,10 @@ def _draw_plan(table: Table) -> tuple[dict[str, Table], ImportPlan] | None:
     columns = [str(column) for column in table.rows.columns]
     roles = {
         role.name: chosen
-        for role in get_task(task).roles
+        for role in column_reading(get_task(task)).ROLES
         if (chosen := _draw_role(role, columns, guessed.roles.get(role.name, ()), f"import-role-{task}-{role.name}"))
     }
-    missing = [role.title for role in get_task(task).roles if role.required and role.name not in roles]
+    missing = [role.title for role in column_reading(get_task(task)).ROLES if role.required and role.name not in roles]
     splits = draw_splits(columns, guessed, st.session_state[IMPORT])
     missing += [splits.missing] if splits.missing else []
     if missing:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from core.datasets.columns.token_classification import join
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.tasks import SPLITS, get_task
-from core.tasks.columns.token_classification import join
-from core.tasks.words import words
+from core.tasks.tokenization import words
 
 SINGLE, MULTI, ENTITIES = "single_label", "multi_label", "token_classification"
 

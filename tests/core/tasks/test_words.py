@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.tasks.words import words
+from core.tasks.tokenization import words
 
 
 def split(text: str) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.missing import label_detail
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 _MANY = 0.01
 """Share of the rows from which repetitions are more than a curiosity."""

@@ -5,7 +5,7 @@ import numpy as np
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.duplicates.minhash import similarity
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 _REGROUP = RepairOffer(repair="group_duplicates_into_one_split", title="Keep alike texts in one split", parameters={"near": True})
 _MUCH, _MUCH_NEARLY = 0.01, 0.05

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.entities.tag_sequences import concerned
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
-from core.tasks.columns.cells import counted, short
+from core.text_format import counted, short
 
 _EDGES = frozenset(" \t\n\r\u00a0\u3000,;:\"“”„»«‘’'`、，。；：？！…()[]{}（）【】《》<>|/\\-–—")
 _PAIRS = {pair[0]: pair[1] for pair in ("()", "[]", "{}", "（）", "【】", "《》", '""', "“”", "„“", "«»", "''", "‘’", "<>")}

@@ -5,8 +5,8 @@ import numpy as np
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, RepairOffer, Severity
 from core.datasets.checks.texts.missing import records_of
-from core.tasks.columns.cells import counted
 from core.tasks.skip_reasons import Reason
+from core.text_format import counted
 
 
 def check_tags(material: Material) -> list[Finding]:

@@ -7,8 +7,8 @@ import numpy as np
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.missing import records_of
-from core.tasks.columns.cells import counted, quoted
 from core.tasks.skip_reasons import Reason
+from core.text_format import counted, quoted
 
 FEW = 10
 """Training examples below which a label can hardly be learned."""

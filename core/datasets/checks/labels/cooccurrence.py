@@ -8,7 +8,7 @@ import numpy as np
 
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
-from core.tasks.columns.cells import counted, short
+from core.text_format import counted, short
 
 _ENOUGH = 10
 _ROWS_AT_ONCE = 1000

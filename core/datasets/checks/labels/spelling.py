@@ -8,7 +8,7 @@ from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.files.normal_forms import normalize
 from core.files.text_patterns import NAME_JOINTS, NUMERALS
-from core.tasks.columns.cells import counted, short
+from core.text_format import counted, short
 
 _NEGATING = ("un", "in", "im", "ir", "il", "dis", "non", "anti", "a", "ab", "de", "mis", "fe", "no", "not", "pre", "re", "e", "o")
 """Beginnings that turn a word into another one: "male" and "female", "moral" and "amoral"."""

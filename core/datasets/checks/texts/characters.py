@@ -3,7 +3,7 @@
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, RepairOffer, Severity
 from core.files.text_patterns import FULL_WIDTH, INVISIBLE, PLAIN_CHARACTER
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 
 def check_invisible_characters(material: Material) -> list[Finding]:

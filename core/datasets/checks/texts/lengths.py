@@ -5,8 +5,8 @@ import numpy as np
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, Severity
 from core.datasets.checks.texts.tokens import encode, tokenizer_of
-from core.tasks.columns.cells import counted
 from core.tasks.token_classification import first_tokens
+from core.text_format import counted
 
 _MOST_MEASURED = 20_000
 _MANY = 0.02

@@ -9,7 +9,7 @@ from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, S
 from core.datasets.checks.normalized_text import shown
 from core.datasets.checks.texts.text_spans import without_stretches
 from core.files.text_patterns import TAG_OR_REFERENCE, WEB_ADDRESS, comments
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 _MOSTLY = 0.7
 _SOME_TAGS = 2

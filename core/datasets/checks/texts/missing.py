@@ -4,8 +4,8 @@ from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import MOST_EXAMPLES, Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.normalized_text import has_content, shown
 from core.datasets.importing.import_summary import Account
-from core.tasks.columns.cells import counted, quoted
 from core.tasks.skip_reasons import Reason
+from core.text_format import counted, quoted
 
 _ENGLISH = (
     "n/a",

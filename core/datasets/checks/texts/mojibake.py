@@ -3,7 +3,7 @@
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, Severity
 from core.files.text_patterns import DAMAGED
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 
 def check_damage(material: Material) -> list[Finding]:

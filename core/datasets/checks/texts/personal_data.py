@@ -12,7 +12,7 @@ from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.text_spans import apart_from
 from core.files.text_patterns import DIGIT, EMAIL, IBAN, PAYMENT_CARD, PHONE
-from core.tasks.columns.cells import counted
+from core.text_format import counted
 
 KINDS = {
     "email": ("e-mail address", "e-mail addresses"),

@@ -14,7 +14,7 @@ from core.datasets.checks.finding import Finding, FindingExample, Severity
 from core.datasets.checks.normalized_text import shown
 from core.datasets.checks.texts.scripts import CHINESE, JAPANESE, KOREAN, letters_by_script, script_of
 from core.datasets.checks.texts.tokens import MOST_READ, encode, tokenizer_of, unknown_token
-from core.tasks.words import words
+from core.tasks.tokenization import words
 
 _UNKNOWN, _MANY_UNKNOWN = 0.01, 0.1
 """Shares of unknown words that are worth a word, and that are serious."""

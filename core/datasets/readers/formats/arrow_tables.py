@@ -18,7 +18,7 @@ from core.datasets.readers.limits import DEFAULT_LIMITS, ReadingLimits, check_nu
 from core.datasets.readers.raw_table import RawTable
 from core.datasets.text_array import texts_of
 from core.errors import InputFileError
-from core.tasks.columns.cells import short
+from core.text_format import short
 
 _MOST_FIELDS = 200
 _STREAM = b"\xff\xff\xff\xff"

@@ -12,8 +12,8 @@ from core.datasets.skip_log import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.files.text_patterns import BLANKS
-from core.tasks.columns.tag_schemes import looks_like_tag
 from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.tag_schemes import looks_like_tag
 
 _SAMPLE_LINES = 2000
 _DOCUMENT_START = "-DOCSTART-"

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import NoReturn
 
+from core.datasets.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 from core.datasets.readers.build_table import build_table, column_names, listed_names
 from core.datasets.readers.formats.csv_rows import OddRow, ParsedRows, parse_broken_rows, parse_rows, trimmed
 from core.datasets.readers.formats.preamble_rows import num_title_lines, title_note
@@ -18,7 +19,6 @@ from core.datasets.readers.text.decode import Decoded
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.progress import SILENT, Progress
-from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 from core.tasks.skip_reasons import Reason, SetAside
 
 DELIMITERS = ("\t", ",", ";", "|")

@@ -14,7 +14,7 @@ import python_calamine
 from core.datasets.readers.limits import DEFAULT_LIMITS, ReadingLimits, check_num_columns
 from core.datasets.readers.raw_table import RawTable
 from core.errors import InputFileError
-from core.tasks.columns.cells import quoted, short
+from core.text_format import quoted, short
 
 _LARGEST_EXACT = 10.0**15
 """Whole numbers a workbook can hold exactly; it knows no others than floating point."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from io import StringIO
 from itertools import islice, takewhile
 
+from core.datasets.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 from core.datasets.readers.raw_table import RawTable
-from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, SPLIT_NAMES, TEXT_NAMES, name_score
 
 _MOST = 5
 _LOOKED_AT = 20

@@ -8,8 +8,8 @@ import pandas as pd
 
 from core.datasets.checks.check_input import Material
 from core.datasets.checks.finding import Finding
+from core.datasets.columns.token_classification import join
 from core.tasks import SPLITS, get_task
-from core.tasks.columns.token_classification import join
 
 WORDS = [
     "carried", "measured", "painted", "forgot", "repaired", "visited", "planted", "borrowed", "copper", "morning",

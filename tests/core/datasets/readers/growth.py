@@ -1,4 +1,4 @@
-"""How much memory a process takes that has files read: ``python -m tests.core.datasets.readers.growth FILE…``, a JSON line for each.
+"""How much memory reading files takes: ``python -m tests.core.datasets.readers.growth FILE…``, one line of JSON each.
 
 Each is read, prepared and saved as a data set, as by a server.
 

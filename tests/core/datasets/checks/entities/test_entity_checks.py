@@ -5,6 +5,7 @@ import pytest
 from core.datasets.checks.entities.consistency import check_entity_consistency, check_entity_edges, has_odd_edge
 from core.datasets.checks.entities.tag_sequences import check_tags
 from core.datasets.checks.texts.missing import check_rows_without_labels
+from core.datasets.columns import column_reading
 from core.datasets.importing.import_summary import Account
 from core.tasks.skip_reasons import Reason
 from tests.core.datasets.checks.made_check_input import names, only, tagged
@@ -50,8 +51,8 @@ def test_the_import_counts_what_it_mended_and_knows_overlaps_from_other_broken_s
         index=[1, 2],
         dtype=object,
     )
-    read = task.read(lists, {"tokens": ("tokens",), "tags": ("tags",)})
-    broken = task.read(spans, {"text": ("text",), "spans": ("spans",)})
+    read = column_reading(task).read(lists, {"tokens": ("tokens",), "tags": ("tags",)})
+    broken = column_reading(task).read(spans, {"text": ("text",), "spans": ("spans",)})
 
     assert read.num_mended == 1
     assert [entry.kind for entry in broken.set_aside] == [Reason.OVERLAPPING_SPANS, Reason.BROKEN_SPAN]

@@ -2,11 +2,12 @@
 
 import pandas as pd
 
+from core.datasets.columns.cells import column, num_changed, require_columns, strip
+from core.datasets.columns.column_reading import ReadExamples, Role, Roles
+from core.datasets.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles
-from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns, strip
-from core.tasks.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
 from core.tasks.skip_reasons import SetAside, kind_of_gap
+from core.text_format import counted, quoted
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),

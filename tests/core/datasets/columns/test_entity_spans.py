@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.tasks.words import words
-from tests.core.tasks.columns.entity_rows import FOUND, SPANS, TEXT, entities, read
+from core.tasks.tokenization import words
+from tests.core.datasets.columns.entity_rows import FOUND, SPANS, TEXT, entities, read
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from core.tasks.columns.cells import counted, short
-from core.tasks.columns.offset_units import better_unit
-from core.tasks.columns.spans import Span
-from core.tasks.columns.tag_schemes import OUTSIDE
-from core.tasks.words import words
+from core.datasets.columns.offset_units import better_unit
+from core.datasets.columns.spans import Span
+from core.tasks.tag_schemes import OUTSIDE
+from core.tasks.tokenization import words
+from core.text_format import counted, short
 
 _MOST_PROBLEMS_SHOWN = 5
 """Only these say in which unit a span would fit, for which all of the text has to be read."""

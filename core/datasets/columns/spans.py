@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.tasks.columns.cells import short
-from core.tasks.columns.label_lists import parse_value
+from core.datasets.columns.label_lists import parse_value
+from core.text_format import short
 
 _STARTS = ("start", "start_offset", "start_char", "startOffset", "begin", "beginOffset", "start_index", "startIndex", "from")
 _ENDS = ("end", "end_offset", "end_char", "endOffset", "stop", "end_index", "endIndex", "to")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.tasks.columns.spans import Span
-from core.tasks.words import words
+from core.datasets.columns.spans import Span
+from core.tasks.tokenization import words
 
 CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
 

@@ -4,14 +4,15 @@ from collections import Counter
 
 import pandas as pd
 
+from core.datasets.columns.cells import column
+from core.datasets.columns.column_reading import ReadExamples
+from core.datasets.columns.names import guess_text_column, name_score, name_set
+from core.datasets.columns.offset_units import CHARACTERS, Verdict, to_characters, unit_of
+from core.datasets.columns.span_alignment import align, in_words
+from core.datasets.columns.spans import Annotated, is_annotation, read_spans
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples
-from core.tasks.columns.cells import column, counted, listed, quoted
-from core.tasks.columns.names import guess_text_column, name_score, name_set
-from core.tasks.columns.offset_units import CHARACTERS, Verdict, to_characters, unit_of
-from core.tasks.columns.span_alignment import align, in_words
-from core.tasks.columns.spans import Annotated, is_annotation, read_spans
 from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
+from core.text_format import counted, listed, quoted
 
 SPAN_NAMES = name_set(
     """entities, spans, ents, annotation, annotations, label, labels, result, responses, ner, entity, marked, 实体, 标注, 标签,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.tasks.base import ReadExamples
-from core.tasks.columns import token_classification
+from core.datasets.columns import token_classification
+from core.datasets.columns.column_reading import ReadExamples
 
 TEXT = "Anna Berg flew to São Paulo."
 SPANS = [[0, 9, "PER"], [18, 27, "LOC"]]

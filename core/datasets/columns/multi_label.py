@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles
-from core.tasks.columns.cells import column, counted, num_changed, quoted, require_columns, short, strip
-from core.tasks.columns.label_lists import (
+from core.datasets.columns.cells import column, num_changed, require_columns, strip
+from core.datasets.columns.column_reading import ReadExamples, Role, Roles
+from core.datasets.columns.label_lists import (
     FALSE_WORDS,
     MARK_WORDS,
     TRUE_WORDS,
@@ -18,8 +17,10 @@ from core.tasks.columns.label_lists import (
     parse_list,
     split_names,
 )
-from core.tasks.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample, without_number
+from core.datasets.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample, without_number
+from core.errors import DatasetError
 from core.tasks.skip_reasons import Reason, SetAside
+from core.text_format import counted, quoted, short
 
 ROLES: tuple[Role, ...] = (
     Role(name="text", title="Text column", help="The text that is to be classified."),

@@ -2,15 +2,16 @@
 
 import pandas as pd
 
+from core.datasets.columns.cells import num_changed, require_columns
+from core.datasets.columns.column_reading import ReadExamples, Role, Roles
+from core.datasets.columns.label_lists import looks_like_list
+from core.datasets.columns.names import TEXT_NAMES, name_score, name_set, sample
+from core.datasets.columns.span_tables import guess_span_roles, holds_spans, read_span_table
+from core.datasets.columns.token_lists import Sentences, items, read_lists, read_rows
 from core.errors import DatasetError
-from core.tasks.base import ReadExamples, Role, Roles
-from core.tasks.columns.cells import counted, listed, num_changed, quoted, require_columns
-from core.tasks.columns.label_lists import looks_like_list
-from core.tasks.columns.names import TEXT_NAMES, name_score, name_set, sample
-from core.tasks.columns.span_tables import guess_span_roles, holds_spans, read_span_table
-from core.tasks.columns.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
-from core.tasks.columns.token_lists import Sentences, items, read_lists, read_rows
 from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
+from core.text_format import counted, listed, quoted
 
 ROLES: tuple[Role, ...] = (
     Role(

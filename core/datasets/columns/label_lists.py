@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from core.datasets.columns.cells import is_storable, parse_nested
 from core.files.text_patterns import QUOTATION_OR_BRACKET, QUOTED
-from core.tasks.columns.cells import is_storable, parse_nested
 
 SEPARATORS = ("|", ";", ",", "；", "，", "、", "\n")
 """The signs that least belong inside a name come first."""

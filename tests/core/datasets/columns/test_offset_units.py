@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.tasks.columns.entity_rows import entities, read
+from tests.core.datasets.columns.entity_rows import entities, read
 
 UNITS = {"UTF-8 bytes": lambda text: len(text.encode()), "UTF-16 units": lambda text: len(text.encode("utf-16-le")) // 2}
 

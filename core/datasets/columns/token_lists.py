@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from core.datasets.columns.cells import column, parse_nested
+from core.datasets.columns.label_lists import looks_like_list, parse_value, word_of
 from core.errors import DatasetError
-from core.tasks.columns.cells import column, counted, parse_nested, quoted
-from core.tasks.columns.label_lists import looks_like_list, parse_value, word_of
 from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
+from core.text_format import counted, quoted
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import DatasetError
-from tests.core.tasks.columns.entity_rows import entities, read
+from tests.core.datasets.columns.entity_rows import entities, read
 
 
 def test_a_table_with_one_word_a_row_is_put_together_by_its_sentence_column() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from core.datasets.columns import token_classification
 from core.errors import DatasetError
-from core.tasks.columns import token_classification
-from tests.core.tasks.columns.entity_rows import entities, frame, read
+from tests.core.datasets.columns.entity_rows import entities, frame, read
 
 
 def test_words_are_joined_by_one_space_and_keep_their_offsets() -> None:

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from core.datasets.columns import multi_label, single_label
+from core.datasets.columns.label_lists import parse_list
 from core.errors import DatasetError
-from core.tasks.columns import multi_label, single_label
-from core.tasks.columns.label_lists import parse_list
 
 
 def frame(**columns: list[str | None]) -> pd.DataFrame:

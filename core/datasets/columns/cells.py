@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from core.datasets.columns.column_reading import Role, Roles
 from core.errors import DatasetError
 from core.files.text_patterns import UNSTORABLE
-from core.tasks.base import Role, Roles
+from core.text_format import quoted, short
 
 
 def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) -> None:
@@ -73,27 +74,3 @@ def is_storable(cell: str, value: Any) -> bool:
         elif isinstance(inner, list | tuple | set):
             left += inner
     return True
-
-
-def short(value: str, length: int = 40) -> str:
-    """A value in quotation marks, cut to a length that fits into a message."""
-    return repr(value if len(value) <= length else f"{value[: length - 1]}…")
-
-
-def quoted(values: Iterable[str], most: int = 12) -> str:
-    """Values in quotation marks, separated by commas; a long list is cut."""
-    known = list(values)
-    shown = ", ".join(short(value) for value in known[:most])
-    return shown if len(known) <= most else f"{shown} and {len(known) - most} more"
-
-
-def listed(records: Sequence[int], most: int = 10) -> str:
-    """Record numbers for a note: ``record 3``, ``records 3, 5 and 20 more``."""
-    shown = ", ".join(map(str, records[:most]))
-    more = len(records) - most
-    return f"record {shown}" if len(records) == 1 else f"records {shown}" + (f" and {more:,} more" if more > 0 else "")
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun: ``1 row``, ``1,200 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.tasks.columns.tag_schemes import Scheme, recognise, to_iob2
+from core.tasks.tag_schemes import Scheme, recognise, to_iob2
 
 
 def iob2(*sentences: str) -> tuple[list[str], int, str]:
