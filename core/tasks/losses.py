@@ -1,7 +1,7 @@
 """The two losses of classification, with what makes them fit uneven data: smoothing, label weights, focus, starting biases.
 
 Without biases with which an untrained head predicts each label as often as it occurs, the first steps learn nothing but that some
-labels are rare. Source: T.-Y. Lin et al., Focal loss for dense object detection, 2017, section 3.3 (the same prior, for one label).
+labels are rare. Source: T.-Y. Lin et al., Focal loss for dense object detection, 2017, section 3.3 (the same, for one label).
 """
 
 from __future__ import annotations
