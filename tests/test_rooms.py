@@ -74,10 +74,10 @@ ARROWS: dict[str, set[str]] = {
     "core.datasets.versions": LOW | {"core.config.settings", "core.tasks", "core.datasets"},
     "core.datasets": LOW | {"core.tasks", "core.datasets.columns"},
     # training
-    "core.training.tracking": {"core.evaluation", "core.machine", "core.tasks", "core.training.utilization"},
+    "core.training.tracking": {"core.evaluation", "core.machine", "core.tasks", "core.training.device"},
     "core.training.checkpoint": {"core.files"},
     "core.training.planning": LOW | {
-        "core.config", "core.machine", "core.tasks", "core.models", "core.datasets.dataset", "core.training.priority",
+        "core.config", "core.machine", "core.tasks", "core.models", "core.datasets.dataset", "core.training.device",
     },
     "core.training.steps": {"core.errors", "core.tasks", "core.models", "core.training.distributed"},
     "core.training.calibration": {"core.tasks", "core.models", "core.training.steps", "core.training.tracking"},

@@ -8,7 +8,7 @@ import typer
 from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
 from core.datasets.columns import column_reading
 from core.errors import InputFileError, RunError, UserError
-from core.files.folders import has_content
+from core.files.safe_path import has_content
 from core.runs.store.records import RunRecord, RunState
 from core.text_format import shown
 from core.workspace.workspace import Workspace

@@ -24,7 +24,7 @@ from core.config.run_config import SECTIONS, RunConfig, locate, mapping_from_yam
 from core.config.safe_yaml import config_text
 from core.config.yaml_lines import places_in_yaml, pointing_at
 from core.errors import ConfigError
-from core.files.folders import expanded, is_folder
+from core.files.safe_path import expanded, is_folder
 from core.models.hub import BUNDLED, describe
 from core.runs.store.records import RunRecord, RunState
 from core.text_format import shown

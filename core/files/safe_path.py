@@ -1,8 +1,11 @@
-"""The one check that a path stays where it belongs."""
+"""Paths that stay inside their root, folders with something in them, and folders that can be written to."""
 
+import errno
+import tempfile
 from pathlib import Path
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, UserError
+from core.files.durable import make_folder
 
 _LONGEST_NAME = 255
 
@@ -23,3 +26,58 @@ def inside(root: Path, *parts: str) -> Path:
             f"{'/'.join(parts)[:80]!r} names nothing in this workspace. Choose it from a list, or check the link."
         )
     return path
+
+
+def has_content(folder: Path) -> bool:
+    """Whether a folder is there and holds anything that is not hidden."""
+    try:
+        return any(not entry.name.startswith(".") for entry in folder.iterdir())
+    except OSError:
+        return False
+
+
+def expanded(path: str) -> Path:
+    """A path with the home folder in place of ``~``; as it was written where nobody has that home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; one that no folder can have, for its length or its letters, does not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def make_folders(home: Path, *below: Path) -> None:
+    """Make the folders of a workspace where they are not there yet, and see that each can be written to.
+
+    Raises:
+        UserError: one cannot.
+    """
+    try:
+        for folder in (home, *below):
+            make_folder(folder)
+            check_writable(folder)
+    except OSError as error:
+        raise UserError(
+            f"The workspace {home} cannot be written to ({error.strerror}). "
+            "Give this user write access, or set TUNEBOARD_HOME to another folder."
+        ) from None
+
+
+def check_writable(folder: Path) -> None:
+    """Make sure that files can be made in a folder, now, by this process; whether there is room for them is another matter.
+
+    Raises:
+        OSError: they cannot.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+            pass
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise

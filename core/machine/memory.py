@@ -1,12 +1,9 @@
-"""How much main memory there is and how much is left, told without loading torch.
-
-A container may have a limit of its own, below what the machine has (control groups of version 2), and a person may set one for a
-worker (``TUNEBOARD_MAX_MEMORY``); the least counts.
-"""
+"""Main memory: how much there is, how much is left, and whether the system has killed for want of it. Loads no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -15,6 +12,7 @@ from core.machine.platform_support import memory_in_use_mib
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
+VMSTAT = Path("/proc/vmstat")
 
 
 def available_mib(*, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
@@ -99,3 +97,32 @@ def _number(path: Path) -> int | None:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):  # "max" means no limit
         return None
+
+
+@dataclass(frozen=True)
+class OomKills:
+    """How often the system has killed a process for want of memory, as counted since some moment in the past.
+
+    Attributes:
+        machine: on the whole machine since it was started; nothing where the system does not count.
+        group: in this process's control group, which workers share; nothing where there is none.
+    """
+
+    machine: int | None
+    group: int | None
+
+    def happened_since(self, before: OomKills) -> bool:
+        """Whether a process was killed for want of memory between two looks, as far as the system counts."""
+        pairs = ((self.group, before.group), (self.machine, before.machine))
+        return any(now is not None and then is not None and now > then for now, then in pairs)
+
+
+def oom_kills(*, vmstat: Path = VMSTAT, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> OomKills:
+    """The counts now.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst, ``memory.events``; ``/proc/vmstat``.
+    """
+    folder = group_folder(cgroups, own_cgroup)
+    return OomKills(
+        machine=count_in(vmstat, "oom_kill"), group=None if folder is None else count_in(folder / "memory.events", "oom_kill")
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import ModelError
 from core.files import durable
-from core.files.folders import expanded, is_folder
+from core.files.safe_path import expanded, is_folder
 from core.files.text_patterns import HUB_ID
 from core.models.architectures import is_count, position_limit
 from core.models.model_files import check_regular_files, count_numbers, read_json

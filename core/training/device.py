@@ -1,6 +1,10 @@
-"""Which device and which arithmetic a run trains with."""
+"""The device of a run: which one and in which precision, how busy it is, and how a training process behaves beside others."""
 
+from __future__ import annotations
+
+import math
 import os
+import time
 
 import torch
 from accelerate import Accelerator
@@ -8,6 +12,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 
 from core.errors import ConfigError
 from core.machine import devices
+from core.machine.platform_support import lower_priority, usable_cores
 from core.training.distributed import MEETING, meet
 
 SMALLEST_SCALE = 2.0**-10
@@ -67,3 +72,38 @@ def _gpu_precision() -> str:
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     num_gpus = int(os.environ["WORLD_SIZE"]) if MEETING in os.environ and "WORLD_SIZE" in os.environ else 1
     return devices.gpu_precision(min(torch.cuda.get_device_capability(index) for index in range(num_gpus)))
+
+
+def step_back(threads: int, niceness: int) -> None:
+    """Use no more threads than allowed, and let everything else on the machine go first.
+
+    Args:
+        threads: most processor threads; 0 leaves torch's choice, one for each core.
+        niceness: added to the process's own.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    lower_priority(niceness)
+
+
+class DeviceUse:
+    """The share of the device that was at work: of an NVIDIA GPU, or of the processor's usable cores by this process."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._cores = usable_cores()
+        self._clock, self._worked = time.monotonic(), time.process_time()
+
+    def since_last_time(self) -> float:
+        """From 0 to 1 since the last call; not a number where the device does not tell."""
+        clock, worked = time.monotonic(), time.process_time()
+        passed, work = clock - self._clock, worked - self._worked
+        self._clock, self._worked = clock, worked
+        if self._device.type == "cpu":
+            return min(1.0, work / max(1e-9, passed * self._cores))
+        if self._device.type == "cuda":
+            try:
+                return float(torch.cuda.utilization(self._device)) / 100  # needs NVIDIA's management library
+            except (ImportError, RuntimeError):
+                return math.nan
+        return math.nan

@@ -24,7 +24,7 @@ from core.workspace.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, M
 from core.errors import UserError
 from core.files import durable
 from core.files.private import file_mode
-from core.files.folders import make_folders
+from core.files.safe_path import make_folders
 from core.runs.store.watched_file import file_of
 from core.runs.store.engine import BUSY_TIMEOUT_S, open_database, reading, url_of
 from core.runs.store.store import Store

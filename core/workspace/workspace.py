@@ -16,7 +16,7 @@ from core.workspace.launch_checks import check_agreement, check_finishable, chec
 from core.config.run_config import RunConfig
 from core.errors import DatasetError, RunError, UserError
 from core.files import trash
-from core.files.folders import has_content, make_folders
+from core.files.safe_path import has_content, make_folders
 from core.names import clean_name
 from core.files.safe_path import inside
 from core.runs.directory.ids import new_folder

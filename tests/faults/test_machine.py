@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.config.settings import PROJECT_ROOT
-from core.machine.memory_kills import OomKills, available_mib, oom_kills
+from core.machine.memory import OomKills, available_mib, oom_kills
 from core.runs.process import processes
 from core.runs.scheduler.scheduler import MOST_MEMORY_KILLS
 from core.runs.store.records import RunState, WorkerIdentity

@@ -17,9 +17,8 @@ from core.config.settings import Settings
 from core.datasets.columns import ReadExamples, column_reading
 from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
 from core.datasets.import_plan import ImportPlan, guess_plan, guess_task
+from core.datasets.importing.filters import unlabelled_rows, without_long_texts
 from core.datasets.importing.import_summary import Account, examples_to_json, take_account
-from core.datasets.importing.long_texts import without_long_texts
-from core.datasets.importing.unlabelled import unlabelled_rows
 from core.datasets.importing.validate import check_examples, check_num_rows, without_unknown_labels
 from core.datasets.skipped_records import RecordSetAside, set_aside_rows, with_contents
 from core.datasets.splitting.assign import assign_splits, check_fractions

@@ -1,7 +1,7 @@
 """What a run that has ended should have left in its folder, and has not, or not any more."""
 
 from core.errors import UserError
-from core.files.folders import has_content
+from core.files.safe_path import has_content
 from core.runs.directory.run_dir import RunDir
 from core.runs.store.records import RunState
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.machine.full_disk import FULL_MIB, free_mib, full_sentence
-from core.machine.memory_kills import OomKills, oom_kills
+from core.machine.memory import OomKills, oom_kills
 from core.runs.directory.run_dir import LineReader, RunDir
 from core.runs.process import processes
 from core.runs.store.records import RunRecord, RunState

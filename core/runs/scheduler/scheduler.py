@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 
 from core.config.settings import PROJECT_ROOT, Settings
 from core.errors import ModelError, NotFoundError, RunError
-from core.files.folders import has_content
 from core.files.private import file_mode
+from core.files.safe_path import has_content
 from core.models.policy import check_allowed
 from core.runs.directory.run_dir import RunDir
 from core.runs.process import processes, stop_requests
@@ -30,8 +30,8 @@ from core.runs.process.stop_requests import Stop
 from core.runs.process.working_time import WorkingTimes
 from core.runs.scheduler.gpus import VISIBLE, Shortage
 from core.runs.scheduler.placement import Placement
-from core.runs.scheduler.stop_escalation import Stops, StopTimes
 from core.runs.scheduler.wait_reasons import disk_is_short, why_to_end
+from core.runs.scheduler.stop_escalation import Stops, StopTimes
 from core.runs.scheduler.warm_worker import Resident
 from core.runs.store.engine import NotNowError
 from core.runs.store.records import RunRecord, RunState

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.config.settings import PROJECT_ROOT
-from core.machine.memory_kills import available_mib
+from core.machine.memory import available_mib
 from core.runs.process import processes
 from core.runs.store.records import WorkerIdentity
 

@@ -25,10 +25,10 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import UserError
-from core.files.folders import has_content
 from core.files.private import private
+from core.files.safe_path import has_content
 from core.machine.full_disk import full_sentence, is_disk_full
-from core.machine.memory_kills import oom_kills
+from core.machine.memory import oom_kills
 from core.runs.directory.run_dir import RunDir
 from core.runs.process import processes
 from core.runs.process.exit_status import NO_ROOM
@@ -134,7 +134,7 @@ def _wait_for_a_run() -> list[str] | None:
     try:
         from core.config.settings import Settings
         from core.runs.worker.preload import preload
-        from core.training.priority import step_back
+        from core.training.device import step_back
 
         settings = Settings.from_environment()
         step_back(settings.threads, NICENESS)
@@ -195,10 +195,10 @@ def _carry_out(
         from core.datasets.dataset import open_dataset
         from core.machine.memory import cap_own_memory
         from core.training.checkpoint.manager import Checkpoints
+        from core.training.device import step_back
         from core.training.fine_tune import Places, fine_tune
         from core.training.planning.estimates import Surroundings
         from core.training.planning.memory_footprint import MemoryLimits
-        from core.training.priority import step_back
         from core.training.tracking.recorder import TrainingStopped
 
         settings = Settings.from_environment()

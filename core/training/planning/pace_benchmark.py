@@ -137,7 +137,7 @@ def _seconds(step: Callable[[], None], each_s: float) -> float:
 
 def main() -> int:
     """Measure this machine for the workspace that is named, unless it is known there."""
-    from core.training.priority import step_back
+    from core.training.device import step_back
 
     home, threads = Path(sys.argv[1]), int(sys.argv[2])
     threading.Thread(target=_leave_with_the_parent, args=(os.getppid(),), daemon=True).start()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from core.machine.platform_support import memory_in_use_mib
-from core.training.utilization import DeviceUse
+from core.training.device import DeviceUse
 
 
 class Step(NamedTuple):
