@@ -13,8 +13,8 @@ import typer
 
 from benchmarks.quality import app
 from core.config.settings import PROJECT_ROOT
-from core.datasets.checks.check_input import Material
-from core.datasets.checks.finding import Report
+from core.datasets.checks.check_input import CheckInput
+from core.datasets.checks.finding import CheckReport
 from core.datasets.checks.run_checks import CHECKS, examine
 from core.models.hub import BUNDLED, describe
 from core.tasks import get_task
@@ -47,7 +47,7 @@ def checking(
     with tempfile.TemporaryDirectory() as nowhere:
         model = describe(BUNDLED, Path(nowhere))
     examples, planted = made(rows, np.random.default_rng(seed))
-    material = Material(task=get_task("single_label"), examples=examples, model=model)
+    material = CheckInput(task=get_task("single_label"), examples=examples, model=model)
     before = _memory_mib()
     started, since, spent = time.perf_counter(), time.perf_counter(), dict.fromkeys((doing for _, doing in CHECKS.values()), 0.0)
     doing_now = ""
@@ -71,7 +71,7 @@ def checking(
         typer.echo(_line(check, ids, report))
 
 
-def _line(check: str, planted: set[int], report: Report) -> str:
+def _line(check: str, planted: set[int], report: CheckReport) -> str:
     found = {int(row) for finding in report.findings if finding.check == check for row in finding.rows}
     right = len(found & planted)
     shares = f"{right / max(1, len(found)):.4f} | {right / max(1, len(planted)):.4f}"

@@ -19,7 +19,7 @@ import typer
 from benchmarks.quality import ROOT, Subject, _import, app
 from core.config.settings import Settings
 from core.runs.directory.run_dir import RunDir
-from core.runs.scheduler.warm_worker import Resident
+from core.runs.scheduler.warm_worker import WarmWorker
 from core.workspace.workspace import Workspace
 
 SAMPLE = Subject("support_tickets", {"main": "support_tickets.csv"}, {}, ours=True)
@@ -30,24 +30,26 @@ DEADLINE_S = 120.0
 @app.command()
 def launching(
     repeats: Annotated[int, typer.Option(help="Launches to measure.")] = 5,
-    resident: Annotated[bool, typer.Option(help="Whether a worker waits with its imports done, as beside an open page.")] = True,
+    warm_worker: Annotated[
+        bool, typer.Option(help="Whether a worker waits with its imports done, as beside an open page.")
+    ] = True,
 ) -> None:
     """Seconds from launch to the first point on the curve of the bundled model, by phase."""
     with tempfile.TemporaryDirectory() as home:
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
-        switch = {"TUNEBOARD_HOME": home, "TUNEBOARD_RESIDENT_WORKER": str(int(resident))}
+        switch = {"TUNEBOARD_HOME": home, "TUNEBOARD_RESIDENT_WORKER": str(int(warm_worker))}
         workspace = Workspace.open(Settings.from_environment({**os.environ, **switch}))
-        launcher = workspace.start_launcher()
+        scheduler = workspace.start_launcher()
         try:
             measured = []
             for _ in range(repeats):
-                if resident:
-                    launcher.expect_launch()
-                    _wait(lambda: _is_ready(launcher.resident))
+                if warm_worker:
+                    scheduler.expect_launch()
+                    _wait(lambda: _is_ready(scheduler.warm_worker))
                 measured.append(_launch_once(workspace, dataset_id))
         finally:
             workspace.close()
-    typer.echo(f"| {'worker that waits' if resident else 'worker started anew'} | median s | longest s |")
+    typer.echo(f"| {'worker that waits' if warm_worker else 'worker started anew'} | median s | longest s |")
     typer.echo("|---|---|---|")
     for phase in PHASES:
         seconds = [launch[phase] for launch in measured]
@@ -73,11 +75,11 @@ def _launch_once(workspace: Workspace, dataset_id: str) -> dict[str, float]:
     return times
 
 
-def _is_ready(resident: Resident) -> bool:
+def _is_ready(warm_worker: WarmWorker) -> bool:
     """Whether the worker that waits has loaded everything: it sleeps, which somebody who loads does not do for long."""
-    if resident.worker is None:
+    if warm_worker.worker is None:
         return False
-    process = psutil.Process(resident.worker.pid)
+    process = psutil.Process(warm_worker.worker.pid)
     before = sum(process.cpu_times()[:2])
     time.sleep(2.0)  # two seconds without work are the sign
     return bool(sum(process.cpu_times()[:2]) - before < 0.05 and before > 2.0)

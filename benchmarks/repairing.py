@@ -12,7 +12,7 @@ import typer
 from benchmarks.checking import made
 from benchmarks.quality import app
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
-from core.datasets.repairs import REPAIRS, Step
+from core.datasets.repairs import REPAIRS, RepairStep
 from core.datasets.versions.draft import compare_versions, draft_version, write_version
 from core.tasks import SPLITS, get_task
 
@@ -36,10 +36,10 @@ def repairing(
         typer.echo("|---|---|---|---|---|---|")
         for name, repair in REPAIRS.items():
             if not repair.tasks or _TASK in repair.tasks:
-                typer.echo(_line(dataset, Step(repair=name, parameters=parameters.get(name, {})), Path(folder) / name))
+                typer.echo(_line(dataset, RepairStep(repair=name, parameters=parameters.get(name, {})), Path(folder) / name))
 
 
-def _line(dataset: Dataset, step: Step, folder: Path) -> str:
+def _line(dataset: Dataset, step: RepairStep, folder: Path) -> str:
     clock = _Clock()
     draft = draft_version(dataset, [step])
     counts = f"{len(draft.compared.changed):,} | {len(draft.compared.removed):,}"

@@ -13,7 +13,7 @@ from benchmarks.quality import app
 from core.tasks import get_task
 from core.tasks.base import Encoded
 from core.tasks.ragged import RaggedRows
-from core.training.calibration.fit_tfidf_head import said_by_words, weigh_words
+from core.training.calibration.fit_tfidf_head import tfidf_logits, weigh_words
 
 SIZES = ((9_000, 17, 77), (200_000, 25, 77), (20_000, 25, 1000), (5_000, 512, 20), (5_000, 512, 200))
 """Texts, tokens a text, labels."""
@@ -34,7 +34,7 @@ def words() -> None:
         evidence = weigh_words(texts, get_task("single_label"), num_labels, pad_token_id=0)
         weighed = time.monotonic()
         assert evidence is not None
-        said = said_by_words(evidence, new, pad_token_id=0)
+        said = tfidf_logits(evidence, new, pad_token_id=0)
         heard = time.monotonic()
         right = float((said.argmax(axis=1) == np.array(new.targets)).mean())
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -45,6 +45,6 @@ except UserError as error:
     widgets.show_error(str(error), title="The workspace cannot be opened")
     st.stop()
 
-with widgets.whatever_happens_said():
+with widgets.error_boundary():
     say_made_anew()
     page.run()

@@ -12,8 +12,8 @@ from core.errors import DatasetError, NotFoundError
 from core.text_format import shown
 
 if TYPE_CHECKING:
-    from core.datasets.checks.finding import Finding, Report
-    from core.datasets.importing.import_summary import Account
+    from core.datasets.checks.finding import CheckReport, Finding
+    from core.datasets.importing.import_summary import ImportSummary
     from core.models.hub import ModelInfo
     from core.workspace.workspace import Workspace
 
@@ -61,7 +61,7 @@ def _is_file(path: Path) -> bool:
 
 def _check_file(
     path: Path, task: str | None, reading: Mapping[str, str | None], model: "ModelInfo | None", workspace: "Workspace"
-) -> tuple[str, "Report", list[str]]:
+) -> tuple[str, "CheckReport", list[str]]:
     from core.datasets.checks.run_checks import examine_prepared, refused
     from core.datasets.importing.prepare import guess_plan, prepare
     from core.datasets.readers.read_table import read_table
@@ -94,7 +94,7 @@ def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
         )
 
 
-def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "Report", list[str]]:
+def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Workspace") -> tuple[str, "CheckReport", list[str]]:
     from core.datasets.checks.report_cache import report_of
 
     try:
@@ -131,7 +131,7 @@ def _fields(finding: "Finding") -> dict[str, object]:
     return {**fields, "rows": finding.rows[:_MOST_IDS].tolist(), "num_rows": len(finding.rows)}
 
 
-def _in_words(name: str, report: "Report", notes: Sequence[str]) -> str:
+def _in_words(name: str, report: "CheckReport", notes: Sequence[str]) -> str:
     num = len(report.findings)
     looked = f"{report.num_examined:,} of {report.num_examples:,} rows" if report.sampled else f"{report.num_examples:,} rows"
     lines = [f"{name}: {num or 'no'} finding{'' if num == 1 else 's'} in {looked}."]
@@ -150,7 +150,7 @@ def _in_words(name: str, report: "Report", notes: Sequence[str]) -> str:
     return "\n".join(one_line(part) for line in lines for part in line.split("\n"))
 
 
-def _account_in_words(account: "Account") -> list[str]:
+def _account_in_words(account: "ImportSummary") -> list[str]:
     from core.text_format import counted
 
     head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} set aside."

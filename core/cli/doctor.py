@@ -117,9 +117,9 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
             states = [record.state for record in workspace.runs()]
             num_datasets = len(workspace.dataset_records())
             files = look_at_files(workspace, problems)
-            launcher = workspace.new_launcher()
-            is_served = not launcher.own()
-            launcher.disown()
+            scheduler = workspace.new_launcher()
+            is_served = not scheduler.own()
+            scheduler.disown()
     except UserError as error:
         problems.append(str(error))
         return {"home": None, "is_writable": False}

@@ -20,7 +20,7 @@ LINE_EVERY_S = 10.0
 """How often a line is printed where standard error is no terminal."""
 
 
-def follow(workspace: Workspace, record: RunRecord, progress: "Progress", *, start_queued: bool = True) -> RunRecord:
+def follow(workspace: Workspace, record: RunRecord, progress: "ProgressLine", *, start_queued: bool = True) -> RunRecord:
     """Wait for the end of a run, with progress on standard error; Ctrl-C asks the run to stop.
 
     Where no other process owns the queue, this one does for as long as it follows; another owner that goes away is replaced.
@@ -31,7 +31,7 @@ def follow(workspace: Workspace, record: RunRecord, progress: "Progress", *, sta
         progress: what is shown meanwhile.
         start_queued: whether runs that wait may be started from here.
     """
-    launcher = workspace.new_launcher()
+    scheduler = workspace.new_launcher()
     try:
         with _ctrl_c() as stop_wanted:
             has_asked = False
@@ -39,21 +39,21 @@ def follow(workspace: Workspace, record: RunRecord, progress: "Progress", *, sta
                 if stop_wanted.is_set() and not has_asked:
                     has_asked = True
                     _ask_to_stop(workspace, record.id)
-                if launcher.own():
-                    launcher.supervise()
+                if scheduler.own():
+                    scheduler.supervise()
                 record = workspace.run(record.id)
                 progress.show(record, num_before=_num_before(workspace, record))
                 if record.state.is_final:
                     return record
-                if start_queued and launcher.owns_queue:
-                    launcher.start_queued()
+                if start_queued and scheduler.owns_queue:
+                    scheduler.start_queued()
                 time.sleep(PERIOD_S)  # between two looks at the run
     finally:
         progress.close()
-        launcher.disown()
+        scheduler.disown()
 
 
-class Progress:
+class ProgressLine:
     """What is shown of a run on standard error: one line that changes on a terminal, a line now and then elsewhere."""
 
     def __init__(self, run_dir: RunDir) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, duration_in_words, one_line, opened_workspace, run_fields, table
 from core.errors import UserError
-from core.runs.store.queue import Step
+from core.runs.store.queue import QueueMove
 from core.runs.store.records import RunRecord
 from core.workspace.workspace import Workspace
 
@@ -93,7 +93,7 @@ def queue(
         str | None, typer.Option(metavar="RUN", help="Give a waiting run another place; see --to.", show_default=False)
     ] = None,
     to: Annotated[
-        Step | None, typer.Option(help="Where to: first, up, down or last; first unless given.", show_default=False)
+        QueueMove | None, typer.Option(help="Where to: first, up, down or last; first unless given.", show_default=False)
     ] = None,
     pause: Annotated[
         bool | None, typer.Option("--pause/--go-on", help="Let no further run start, or let them start again.")

@@ -19,7 +19,7 @@ from core.cli.answers import (
     remark,
     run_fields,
 )
-from core.cli.following import Progress, follow
+from core.cli.following import ProgressLine, follow
 from core.config.run_config import SECTIONS, RunConfig, locate, mapping_from_yaml
 from core.config.safe_yaml import config_text
 from core.config.yaml_lines import places_in_yaml, pointing_at
@@ -74,7 +74,7 @@ def train(
         foreseen = _announce(workspace, run_config, chosen_dataset)
         record = workspace.launch(run_config, name=name)
         remark(f"Run {one_line(record.name)} ({record.id})")
-        progress = Progress(workspace.run_dir(record.id))
+        progress = ProgressLine(workspace.run_dir(record.id))
         return _follow_to_the_end(workspace, record, progress, as_json=as_json, foreseen=foreseen)
 
 
@@ -88,7 +88,7 @@ def resume(
     with opened_workspace(context) as workspace:
         workspace.settle()
         record = workspace.run(run)
-        progress = Progress(workspace.run_dir(record.id))
+        progress = ProgressLine(workspace.run_dir(record.id))
         record = workspace.finish(record.id) if finish else workspace.resume(record.id)
         return _follow_to_the_end(workspace, record, progress, as_json=as_json)
 
@@ -98,7 +98,7 @@ def cancel(context: typer.Context, run: RunArgument, as_json: AsJson = False) ->
     with opened_workspace(context) as workspace:
         workspace.settle()
         record = workspace.run(run)
-        progress = Progress(workspace.run_dir(record.id))
+        progress = ProgressLine(workspace.run_dir(record.id))
         record = workspace.stop(record.id)
         if not record.state.is_final:
             record = follow(workspace, record, progress, start_queued=False)
@@ -107,7 +107,7 @@ def cancel(context: typer.Context, run: RunArgument, as_json: AsJson = False) ->
 
 
 def _follow_to_the_end(
-    workspace: Workspace, record: RunRecord, progress: Progress, *, as_json: bool, foreseen: Mapping[str, Any] | None = None
+    workspace: Workspace, record: RunRecord, progress: ProgressLine, *, as_json: bool, foreseen: Mapping[str, Any] | None = None
 ) -> Reply:
     record = follow(workspace, record, progress)
     if waiting := workspace.queue():

@@ -11,13 +11,13 @@ from core.runs.store.records import DatasetRecord
 from core.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from core.datasets.repairs import Step
+    from core.datasets.repairs import RepairStep
     from core.datasets.versions.draft import Draft
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id or name of the data set.")]
 
 
-def parsed_steps(written: list[str]) -> "list[Step]":
+def parsed_steps(written: list[str]) -> "list[RepairStep]":
     """Repairs as they were written on the command line."""
     from core.datasets.repairs import parse_step
 
@@ -59,7 +59,7 @@ def repair(
     return answer(as_json, value, "\n".join([one_line(head), *_lines(draft)]))
 
 
-def repair_import(workspace: Workspace, record: DatasetRecord, steps: "list[Step]") -> tuple[DatasetRecord, dict[str, Any]]:
+def repair_import(workspace: Workspace, record: DatasetRecord, steps: "list[RepairStep]") -> tuple[DatasetRecord, dict[str, Any]]:
     """Repair a data set that was imported just now: the repaired version gets its name, the rows as read a name beside it.
 
     Returns:

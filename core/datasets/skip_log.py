@@ -5,7 +5,7 @@ from typing import Any, Self, overload
 
 import pyarrow
 
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 
 SCHEMA = pyarrow.schema(
     {
@@ -21,7 +21,7 @@ _LONGEST_CONTENT = 20_000
 _UNSTORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\ufffd")
 
 
-class SkippedRecords(Sequence[SetAside]):
+class SkippedRecords(Sequence[SkippedRecord]):
     """Skipped records in the order of the file, made into objects one by one where they are looked at.
 
     Args:
@@ -34,7 +34,7 @@ class SkippedRecords(Sequence[SetAside]):
         self.table = table
 
     @classmethod
-    def of(cls, entries: Iterable[SetAside]) -> Self:
+    def of(cls, entries: Iterable[SkippedRecord]) -> Self:
         """The same records, in the order of their numbers; of equal numbers the one that came first stays first."""
         if isinstance(entries, cls):
             return entries
@@ -47,10 +47,10 @@ class SkippedRecords(Sequence[SetAside]):
         return int(self.table.num_rows)
 
     @overload
-    def __getitem__(self, place: int) -> SetAside: ...
+    def __getitem__(self, place: int) -> SkippedRecord: ...
     @overload
-    def __getitem__(self, place: slice) -> list[SetAside]: ...
-    def __getitem__(self, place: int | slice) -> SetAside | list[SetAside]:
+    def __getitem__(self, place: slice) -> list[SkippedRecord]: ...
+    def __getitem__(self, place: int | slice) -> SkippedRecord | list[SkippedRecord]:
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self)))]
         begin = place + (len(self) if place < 0 else 0)
@@ -58,14 +58,14 @@ class SkippedRecords(Sequence[SetAside]):
             raise IndexError(place)
         return next(self._entries(self.table.slice(begin, 1)))
 
-    def __iter__(self) -> Iterator[SetAside]:
+    def __iter__(self) -> Iterator[SkippedRecord]:
         for batch in self.table.to_batches(max_chunksize=_CHUNK):
             yield from self._entries(batch)
 
-    def _entries(self, rows: Any) -> Iterator[SetAside]:
+    def _entries(self, rows: Any) -> Iterator[SkippedRecord]:
         columns = [column.to_pylist() for column in rows.columns]
         for record, kind, detail, content in zip(*columns, strict=True):
-            yield SetAside(record, Reason(kind), detail, content=content)
+            yield SkippedRecord(record, Reason(kind), detail, content=content)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
@@ -83,7 +83,7 @@ class SkippedCollector:
         self._batches: list[pyarrow.RecordBatch] = []
         self._waiting: list[tuple[int, str, str, str | None]] = []
 
-    def append(self, entry: SetAside) -> None:
+    def append(self, entry: SkippedRecord) -> None:
         """Take in a record; its content as far as it can be stored, and not endlessly long."""
         self._waiting.append((entry.record, entry.kind.value, entry.detail, _storable(entry.content)))
         if len(self._waiting) == _CHUNK:
@@ -92,7 +92,7 @@ class SkippedCollector:
     def __len__(self) -> int:
         return len(self._waiting) + sum(int(batch.num_rows) for batch in self._batches)
 
-    def __iter__(self) -> Iterator[SetAside]:
+    def __iter__(self) -> Iterator[SkippedRecord]:
         return iter(SkippedRecords(self.table()))
 
     def table(self) -> pyarrow.Table:

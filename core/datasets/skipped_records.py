@@ -12,14 +12,14 @@ import pyarrow.compute
 
 from core.datasets.skip_log import SkippedRecords, shortened
 from core.datasets.table import Table
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 
 _CHUNK = 1000
 COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
 
 
 @dataclass(frozen=True, slots=True)
-class RecordSetAside(SetAside):
+class SkippedFileRecord(SkippedRecord):
     """A record that is not in the data set, and where it stands.
 
     Attributes:
@@ -33,7 +33,7 @@ class RecordSetAside(SetAside):
     line: int | None = None
 
 
-def with_contents(entries: Sequence[RecordSetAside], tables: Mapping[str, Table]) -> list[RecordSetAside]:
+def with_contents(entries: Sequence[SkippedFileRecord], tables: Mapping[str, Table]) -> list[SkippedFileRecord]:
     """The entries, with the cells of those that did become a row of their table, as JSON by column; very long cells shortened."""
     contents: dict[tuple[str, int], str] = {}
     for part, table in tables.items():
@@ -66,26 +66,26 @@ class LocatedRecords(SkippedRecords):
     )
 
     @classmethod
-    def of(cls, entries: Iterable[SetAside]) -> Self:
+    def of(cls, entries: Iterable[SkippedRecord]) -> Self:
         """The same records, in the same order."""
         if isinstance(entries, cls):
             return entries
         batches, waiting = [], iter(entries)
         while few := list(islice(waiting, _CHUNK)):
-            rows = [(*_cells_of(entry), entry.content) for entry in few if isinstance(entry, RecordSetAside)]
+            rows = [(*_cells_of(entry), entry.content) for entry in few if isinstance(entry, SkippedFileRecord)]
             part, file, record, line, kind, detail, content = zip(*rows, strict=True)
             columns = zip((record, kind, detail, content, part, file, line), cls.schema, strict=True)
             arrays = [pyarrow.array(column, field.type) for column, field in columns]
             batches.append(pyarrow.RecordBatch.from_arrays(arrays, schema=cls.schema))
         return cls(pyarrow.Table.from_batches(batches, cls.schema))
 
-    def _entries(self, rows: Any) -> Iterator[SetAside]:
+    def _entries(self, rows: Any) -> Iterator[SkippedRecord]:
         columns = [column.to_pylist() for column in rows.columns]
         for record, kind, detail, content, part, file, line in zip(*columns, strict=True):
-            yield RecordSetAside(record, Reason(kind), detail, part, file, line, content=content)
+            yield SkippedFileRecord(record, Reason(kind), detail, part, file, line, content=content)
 
 
-def set_aside_rows(entries: Sequence[RecordSetAside]) -> pd.DataFrame:
+def set_aside_rows(entries: Sequence[SkippedFileRecord]) -> pd.DataFrame:
     """A row for each record set aside, with ``COLUMNS``; ``line`` may be missing."""
     rows = LocatedRecords.of(entries).table
     sentences = pyarrow.array([Reason(kind).sentence for kind in rows["kind"].to_pylist()], pyarrow.large_string())
@@ -99,5 +99,5 @@ def set_aside_rows(entries: Sequence[RecordSetAside]) -> pd.DataFrame:
     return typed
 
 
-def _cells_of(entry: RecordSetAside) -> tuple[str, str, int, int | None, str, str]:
+def _cells_of(entry: SkippedFileRecord) -> tuple[str, str, int, int | None, str, str]:
     return entry.part, entry.file_name, entry.record, entry.line, entry.kind.value, entry.detail

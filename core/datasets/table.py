@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.tasks.skip_reasons import SetAside
+from core.tasks.skip_reasons import SkippedRecord
 
 
 class RecordLines(Mapping[int, int]):
@@ -51,7 +51,7 @@ class Table:
     file_name: str
     format: str
     reading: dict[str, Any] = field(default_factory=dict)
-    set_aside: Sequence[SetAside] = ()
+    set_aside: Sequence[SkippedRecord] = ()
     notes: list[str] = field(default_factory=list)
     lines: Mapping[int, int] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Confusion:
+class ConfusionView:
     """A square of counts with names; rows are gold, columns predicted.
 
     Attributes:
@@ -57,7 +57,7 @@ class Confusion:
         ]
         return sorted(found, key=lambda pair: (-pair.count, -pair.share, pair.gold, pair.predicted))[:most]
 
-    def ordered(self, order: Order, *, fixed_tail: int = 0) -> "Confusion":
+    def ordered(self, order: Order, *, fixed_tail: int = 0) -> "ConfusionView":
         """The same counts with labels in another order.
 
         Args:
@@ -73,7 +73,7 @@ class Confusion:
             positions = sorted(range(size), key=lambda i: self.rows[i].casefold())
         return self._take([*positions, *range(size, len(self.rows))])
 
-    def most_confused(self, most: int) -> "Confusion":
+    def most_confused(self, most: int) -> "ConfusionView":
         """Only the labels with most errors, whichever side they are on, in their present order."""
         if most >= len(self.rows):
             return self
@@ -81,8 +81,8 @@ class Confusion:
         chosen = sorted(np.argsort(-weight, kind="stable")[:most].tolist())
         return self._take(chosen)
 
-    def _take(self, positions: list[int]) -> "Confusion":
-        return Confusion(
+    def _take(self, positions: list[int]) -> "ConfusionView":
+        return ConfusionView(
             rows=tuple(self.rows[i] for i in positions),
             columns=tuple(self.columns[i] for i in positions),
             counts=self.counts[np.ix_(positions, positions)],

@@ -20,7 +20,7 @@ NO_ENTITY = "(none)"
 
 
 @dataclass(frozen=True, order=True)
-class Span:
+class EntitySpan:
     """An entity over words ``start`` up to but not including ``end``."""
 
     start: int
@@ -77,15 +77,15 @@ class EntityResult:
     errors: ErrorKinds
 
 
-def spans_of(tags: Sequence[str]) -> list[Span]:
+def spans_of(tags: Sequence[str]) -> list[EntitySpan]:
     """Entities of a tag sequence, in order."""
-    spans: list[Span] = []
+    spans: list[EntitySpan] = []
     start, kind = 0, ""
     for position, tag in enumerate([*tags, "O"]):
         prefix, _, name = tag.partition("-")
         continues = prefix == "I" and name == kind and kind != ""
         if kind and not continues:
-            spans.append(Span(start, position, kind))
+            spans.append(EntitySpan(start, position, kind))
             kind = ""
         if prefix in {"B", "I"} and not continues:
             start, kind = position, name
@@ -122,7 +122,7 @@ def score_entities(
     )
 
 
-def match_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[Span | None, Span | None]]:
+def match_spans(gold: Sequence[EntitySpan], predicted: Sequence[EntitySpan]) -> list[tuple[EntitySpan | None, EntitySpan | None]]:
     """Pair every gold and every predicted entity of one example with at most one of the other side.
 
     Exact pairs first, then same words with another type, then the same type with the largest overlap, then any largest overlap;
@@ -130,7 +130,7 @@ def match_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[S
     """
     free_gold, free_predicted = set(gold), set(predicted)
     candidates = sorted((-_closeness(g, p), g, p) for g, p in _overlapping(free_gold, free_predicted))
-    pairs: list[tuple[Span | None, Span | None]] = []
+    pairs: list[tuple[EntitySpan | None, EntitySpan | None]] = []
     for _, g, p in candidates:
         if g in free_gold and p in free_predicted:
             free_gold.remove(g)
@@ -141,7 +141,7 @@ def match_spans(gold: Sequence[Span], predicted: Sequence[Span]) -> list[tuple[S
     return pairs
 
 
-def _overlapping(gold: Iterable[Span], predicted: Iterable[Span]) -> Iterator[tuple[Span, Span]]:
+def _overlapping(gold: Iterable[EntitySpan], predicted: Iterable[EntitySpan]) -> Iterator[tuple[EntitySpan, EntitySpan]]:
     """Every pair that shares a word, in one pass over both sides in order."""
     ordered = sorted(predicted)
     begin, reach = 0, list(accumulate((span.end for span in ordered), max))
@@ -156,14 +156,14 @@ def _overlapping(gold: Iterable[Span], predicted: Iterable[Span]) -> Iterator[tu
                 yield span, other
 
 
-def _closeness(gold: Span, predicted: Span) -> float:
+def _closeness(gold: EntitySpan, predicted: EntitySpan) -> float:
     """Order of preference for pairing two overlapping entities; the overlap only decides among equals."""
     overlap = min(gold.end, predicted.end) - max(gold.start, predicted.start)
     same_words, same_type = (gold.start, gold.end) == (predicted.start, predicted.end), gold.type == predicted.type
     return 4.0 * same_words + 2.0 * same_type + overlap / (1 + max(gold.end, predicted.end) - min(gold.start, predicted.start))
 
 
-def _span_confusion(pairs: Sequence[tuple[Span | None, Span | None]], types: Sequence[str]) -> np.ndarray:
+def _span_confusion(pairs: Sequence[tuple[EntitySpan | None, EntitySpan | None]], types: Sequence[str]) -> np.ndarray:
     """Counts by type; the diagonal holds entities of the right type whose ends may differ."""
     ids = {name: i for i, name in enumerate([*types, NO_ENTITY])}
     counts = np.zeros((len(ids), len(ids)), dtype=int)
@@ -174,7 +174,7 @@ def _span_confusion(pairs: Sequence[tuple[Span | None, Span | None]], types: Seq
     return counts
 
 
-def _error_kinds(pairs: Sequence[tuple[Span | None, Span | None]]) -> ErrorKinds:
+def _error_kinds(pairs: Sequence[tuple[EntitySpan | None, EntitySpan | None]]) -> ErrorKinds:
     kinds: Counter[str] = Counter()
     for gold, predicted in pairs:
         if gold is None:

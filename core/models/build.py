@@ -37,7 +37,7 @@ from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, Poo
 from core.models.hub import BUNDLED, ModelInfo, verify_bundled
 from core.models.model_card import ModelCard, card_of
 from core.models.model_files import check_regular_files, ran_out_of_memory, read_json
-from core.models.tfidf_head import WordEvidence
+from core.models.tfidf_head import TfidfHead
 from core.tasks import Task, get_task
 
 # Its bars about loading a file of weights say nothing to a person, and fill logs.
@@ -193,7 +193,7 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
             )
             classifier.scale = card.scale
             if card.num_word_features:
-                classifier.words = WordEvidence(card.num_word_features, len(card.outputs))
+                classifier.words = TfidfHead(card.num_word_features, len(card.outputs))
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
     except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person
         if ran_out_of_memory(error):

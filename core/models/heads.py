@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.models.tfidf_head import WordEvidence
+from core.models.tfidf_head import TfidfHead
 
 COSINE_SCALE = 20.0
 """What a cosine is multiplied with to become a logit; at 1 the softmax could never be sure of anything."""
@@ -123,7 +123,7 @@ class PooledClassifier(nn.Module):
         self.dropout = nn.Dropout(head.dropout)
         self.head = head.build(hidden_size, num_outputs)
         self.scale = 1.0
-        self.words: WordEvidence | None = None
+        self.words: TfidfHead | None = None
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, vectors: torch.Tensor | None = None) -> torch.Tensor:
         """Logits ``(batch, num_outputs)``.

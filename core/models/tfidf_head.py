@@ -21,7 +21,7 @@ _MOST_AT_ONCE = 8_000_000
 """Weights that are looked up together, 32 MB: long texts and many labels would need a gigabyte."""
 
 
-class WordEvidence(nn.Module):
+class TfidfHead(nn.Module):
     """Logits that are a weighted sum over a text's tokens and pairs of neighbouring tokens, as far as they are known.
 
     What occurs several times counts by the logarithm, what is rare counts more, and a text's numbers have length 1 together.

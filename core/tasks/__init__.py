@@ -4,7 +4,7 @@ from core.errors import NotFoundError
 from core.tasks.base import SPLITS, Encoded, Headline, Task
 from core.tasks.multi_label import MultiLabel
 from core.tasks.single_label import SingleLabel
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.tasks.token_classification import TokenClassification
 from core.text_format import shown
 
@@ -29,7 +29,7 @@ __all__ = [
     "Encoded",
     "Headline",
     "Reason",
-    "SetAside",
+    "SkippedRecord",
     "Task",
     "get_task",
 ]

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from core.evaluation.paired import Outcomes
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 from core.tasks.losses import PLAIN, LossOptions
 from core.tasks.ragged import RaggedRows, flat
 
@@ -123,9 +123,9 @@ class Task(ABC):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         """The different labels of each example (for entities: the types that occur in it), sorted."""
 
-    def strata(self, examples: pd.DataFrame) -> Strata:
+    def strata(self, examples: pd.DataFrame) -> LabelMatrix:
         """What a split should keep in proportion: which example has which labels."""
-        return Strata.of(self.row_labels(examples), self.label_names(examples))
+        return LabelMatrix.of(self.row_labels(examples), self.label_names(examples))
 
     @abstractmethod
     def check_trainable(self, examples: pd.DataFrame) -> None:

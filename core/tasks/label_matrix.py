@@ -13,7 +13,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strata:
+class LabelMatrix:
     """What a split should keep in proportion.
 
     Attributes:
@@ -29,7 +29,7 @@ class Strata:
     num_labels: int
 
     @classmethod
-    def of(cls, row_labels: Iterable[Iterable[str]], names: Sequence[str]) -> Strata:
+    def of(cls, row_labels: Iterable[Iterable[str]], names: Sequence[str]) -> LabelMatrix:
         """The strata of examples of which each may have several labels.
 
         Args:

@@ -14,7 +14,7 @@ from core.errors import DatasetError
 from core.evaluation.classification import score_classification
 from core.evaluation.paired import Outcomes, RowValues, Summary, of_labels
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, Task
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 from core.tasks.losses import PLAIN, LossOptions, exclusive_weights, log_frequencies, softmax_loss
 from core.tasks.tokenization import encode_texts, examples_of_texts
 
@@ -48,10 +48,10 @@ class SingleLabel(Task):
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
         return [(label,) for label in examples["label"]]
 
-    def strata(self, examples: pd.DataFrame) -> Strata:
+    def strata(self, examples: pd.DataFrame) -> LabelMatrix:
         names = self.label_names(examples)
         labels = pd.Index(names).get_indexer(pd.Index(examples["label"]))
-        return Strata(rows=np.arange(len(examples)), labels=labels, num_rows=len(examples), num_labels=len(names))
+        return LabelMatrix(rows=np.arange(len(examples)), labels=labels, num_rows=len(examples), num_labels=len(names))
 
     def check_trainable(self, examples: pd.DataFrame) -> None:
         labels = self.label_names(examples)

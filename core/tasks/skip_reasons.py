@@ -61,7 +61,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class SkippedRecord:
     """A record that was read but cannot be used, and why.
 
     Attributes:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import DatasetError
-from core.evaluation.entities import Span, score_entities, spans_of
+from core.evaluation.entities import EntitySpan, score_entities, spans_of
 from core.evaluation.paired import Outcomes, Summary, of_entities, of_words
 from core.tasks.base import NO_DECISION, Decision, Encoded, Headline, Task
 from core.tasks.losses import IGNORED, PLAIN, LossOptions, exclusive_weights, log_frequencies, softmax_loss
@@ -194,7 +194,12 @@ class TokenClassification(Task):
         return shift
 
     def _entity_f1(
-        self, wanted: Sequence[set[Span]], encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str], shift: float
+        self,
+        wanted: Sequence[set[EntitySpan]],
+        encoded: Encoded,
+        logits: Sequence[np.ndarray],
+        outputs: Sequence[str],
+        shift: float,
     ) -> float:
         """Strict entity F1 where ``shift`` is added to the score of ``O``."""
         outside = list(outputs).index("O")

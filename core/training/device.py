@@ -13,7 +13,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from core.errors import ConfigError
 from core.machine import devices
 from core.machine.platform_support import lower_priority, usable_cores
-from core.training.distributed import MEETING, meet
+from core.training.distributed import MEETING, init_process_group
 
 SMALLEST_SCALE = 2.0**-10
 """Gradients that overflow with losses scaled by no more than this are not finite by themselves; scaling starts at 65,536."""
@@ -34,7 +34,7 @@ def open_accelerator(device: str, precision: str) -> Accelerator:
         precision = _fastest_precision(device)
     if precision == "float16" and device == "cpu":
         raise ConfigError("compute.precision", "is float16, but training is on the processor. Choose automatic or bfloat16.")
-    meet(device)
+    init_process_group(device)
     mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
@@ -74,7 +74,7 @@ def _gpu_precision() -> str:
     return devices.gpu_precision(min(torch.cuda.get_device_capability(index) for index in range(num_gpus)))
 
 
-def step_back(threads: int, niceness: int) -> None:
+def yield_to_others(threads: int, niceness: int) -> None:
     """Use no more threads than allowed, and let everything else on the machine go first.
 
     Args:

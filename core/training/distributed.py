@@ -113,7 +113,7 @@ def _as_tensor(data: bytes) -> torch.Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)
 
 
-def meet(device: str) -> None:
+def init_process_group(device: str) -> None:
     """Join the processes that share the run, where the environment names a place to meet, with this one's share of the machine.
 
     Args:

@@ -31,7 +31,7 @@ from core.tasks import Task, get_task
 from core.tasks.base import NO_DECISION
 from core.training.build import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
 from core.training.calibration.calibrate import calibrate
-from core.training.calibration.temperature import LogitFactors
+from core.training.calibration.temperature import LogitScaling
 from core.training.checkpoint.manager import Checkpoints
 from core.training.device import open_accelerator, precision_name
 from core.training.distributed import Sharing
@@ -40,7 +40,7 @@ from core.training.planning.estimates import ANYWHERE, Surroundings, workload_of
 from core.training.planning.memory_footprint import NO_LIMITS, MemoryLimits
 from core.training.planning.pace_benchmark import known_or_rehearsed
 from core.training.planning.run_plan import has_pooled_head
-from core.training.steps.cached_features import can_read_once, read_once
+from core.training.steps.cached_features import cache_features, can_read_once
 from core.training.steps.head_init import start_from_label_frequencies, start_from_label_means
 from core.training.tracking.kept_epoch import no_epoch, which_epoch
 from core.training.tracking.recorder import Recorder, TrainingStopped
@@ -131,7 +131,7 @@ def fine_tune(
     if can_read_once(classifier) and loop.masking is None:
         recorder.event("info", "The encoder is frozen, so every text is read once and kept as a vector.")
         for split in splits.values():
-            if not read_once(
+            if not cache_features(
                 classifier,
                 split.encoded,
                 pad_token_id=loop.pad_token_id,
@@ -179,7 +179,7 @@ def fine_tune(
     validation = splits["validation"]
     gold = task.gold(validation.examples)
     logits = predictor.logits(validation).logits
-    factors = LogitFactors()
+    factors = LogitScaling()
     if task.head_level == "token":
         shift_outputs(trained, task.output_shift(gold, validation.encoded, logits, outputs))
     else:

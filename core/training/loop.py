@@ -31,12 +31,12 @@ from core.training.steps.batching import PORTION_START_TOKENS, UNDIVIDED, Batch,
 from core.training.steps.ema import WeightAverage
 from core.training.steps.lr_schedule import LearningRate
 from core.training.steps.optimizers import add_l1_gradient
-from core.training.steps.out_of_memory import MemoryLadder
+from core.training.steps.out_of_memory import OomFallback
 from core.training.steps.token_masking import TokenMasking
-from core.training.tracking.alerts import averaged, not_finite, stopped_early, what_is_remarkable
-from core.training.tracking.metrics import Rates, Report, Step
+from core.training.tracking.alerts import averaged, new_alerts, not_finite, stopped_early
+from core.training.tracking.metrics import Rates, StepFigures, StepMetrics
 from core.training.tracking.model_selection import Selection
-from core.training.tracking.progress import Progress, Rule, Validation, comparable
+from core.training.tracking.progress import SelectionRule, TrainingProgress, Validation, comparable
 from core.training.tracking.recorder import Recorder
 
 
@@ -64,7 +64,7 @@ class Loop:
         memory_kills: how often this run was killed for want of memory: portions are halved as often.
         l1: strength of the pull of small weights to zero.
         patience: validations without a gain after which training ends; 0 never ends it.
-        minimum_gain, num_validation: what counts as a gain, and how many examples validation has; see ``Rule``.
+        minimum_gain, num_validation: what counts as a gain, and how many examples validation has; see ``SelectionRule``.
         report_interval_s: seconds between two lines of training figures.
         checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
     """
@@ -102,7 +102,7 @@ class Loop:
     average_best: int = 1
     masking: TokenMasking | None = None
     sharing: Sharing = ALONE
-    progress: Progress = field(default_factory=Progress)
+    progress: TrainingProgress = field(default_factory=TrainingProgress)
     kept_weights: list[Weights] = field(default_factory=list)
     average: WeightAverage | None = None
 
@@ -110,7 +110,7 @@ class Loop:
         self._lengths = self.encoded.lengths
         num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is no share of examples
         tie = 1 / num_examples if num_examples else 0.0  # what one example more or less could make
-        rule = Rule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
+        rule = SelectionRule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
         self.selection = Selection(metric=self.selection_metric, rule=rule)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Loop:
         progress = self.progress
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
-        self._report = Report(self.accelerator.device)
+        self._report = StepMetrics(self.accelerator.device)
         self._rates = Rates(self.optimizer, self._model.fresh_parameters())
         self.memory = self._open_ladder()
         self._rehearse_largest_step()
@@ -198,7 +198,7 @@ class Loop:
         }
         progress.epoch_loss, progress.epoch_units = 0.0, 0
         self._line(progress.epoch, figures)
-        for sentence in what_is_remarkable(validation, progress, epochs=self.epochs):
+        for sentence in new_alerts(validation, progress, epochs=self.epochs):
             self.recorder.event("warning", sentence)
         if self.learning_rate.after_validation(gained=not progress.epochs_without_gain):
             self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
@@ -215,7 +215,7 @@ class Loop:
 
     # --- how they happen ---------------------------------------------------------------------------------------------------
 
-    def _train_step(self, positions: list[int]) -> Step:
+    def _train_step(self, positions: list[int]) -> StepFigures:
         """One optimizer step.
 
         Portions that are accumulated, here or in other processes, weigh by what they hold, so that a step is the same however it
@@ -237,7 +237,7 @@ class Loop:
         # In float16 a gradient too large is expected now and then: the scaler leaves out that step and scales less.
         if not math.isfinite(gradient_norm) and not can_scale_less(self.accelerator):
             self._end_not_finite("gradient", positions)
-        step = Step(loss, num_units, gradient_norm, *self._rates.now())
+        step = StepFigures(loss, num_units, gradient_norm, *self._rates.now())
         self.optimizer.step()
         self.learning_rate.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -265,11 +265,11 @@ class Loop:
     def _portions(self, positions: list[int]) -> list[list[int]]:
         """A step's inputs in the parts that are computed one after the other."""
         # A GPU computes padding beside the rest, and what has been read already has none.
-        is_padding_dear = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
-        start_cost = PORTION_START_TOKENS if is_padding_dear else UNDIVIDED
+        padding_is_costly = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
+        start_cost = PORTION_START_TOKENS if padding_is_costly else UNDIVIDED
         return portions(positions, self._lengths, self.memory.portion, start_cost=start_cost, most=self.memory.most)
 
-    def _open_ladder(self) -> MemoryLadder:
+    def _open_ladder(self) -> OomFallback:
         """Portions cut to the main memory that is left now; on a GPU, its own memory says by itself when it is full."""
         tell = partial(self.recorder.event, "warning")
         budget, fits = None, None
@@ -278,7 +278,7 @@ class Loop:
                 left_bytes = self.left_mib() * 2**20 // self.sharing.size
                 budget = self.footprint.budget_bytes(left_bytes, has_state=bool(self.optimizer.state))
             fits = partial(self.footprint.most_texts, budget_bytes=budget)
-        ladder = MemoryLadder(self.batch_size, tell, fits)
+        ladder = OomFallback(self.batch_size, tell, fits)
         if self.memory_kills:
             before = ladder.most(int(self._lengths.max()))
             ladder.halve(self.memory_kills)
@@ -334,7 +334,7 @@ class Loop:
         is_precise = self.accelerator.mixed_precision == "no"
         raise RunError(not_finite(what, records, self.progress, is_kept=is_kept, is_precise=is_precise))
 
-    def _count(self, positions: list[int], step: Step) -> None:
+    def _count(self, positions: list[int], step: StepFigures) -> None:
         progress = self.progress
         progress.step += 1
         progress.batch += 1
@@ -388,7 +388,7 @@ class Loop:
         state = TrainingState.read(folder, num_kept=len(progress["kept"]))
         self._model.load_state_dict(state.weights)
         self.kept_weights = [state.kept[place] for place in comparable(progress["kept"])]
-        self.progress = Progress.restored(progress)
+        self.progress = TrainingProgress.restored(progress)
         self.selection.load_state_dict(state.outcomes)
         self.optimizer.load_state_dict(state.optimizer)
         self.learning_rate.load_state_dict(state.learning_rate)

@@ -22,7 +22,7 @@ from core.workspace.workspace import Workspace
 
 if TYPE_CHECKING:  # pandas takes half a second to import
     from core.datasets.dataset import Dataset
-    from core.datasets.repairs import Step
+    from core.datasets.repairs import RepairStep
     from core.datasets.versions.draft import Draft
 
 _LONGEST_CHANGE = 500
@@ -39,7 +39,7 @@ class Version:
     dataset: Dataset
 
 
-def draft(workspace: Workspace, dataset_id: str, steps: Sequence[Step]) -> Draft:
+def draft(workspace: Workspace, dataset_id: str, steps: Sequence[RepairStep]) -> Draft:
     """What repairs would make of a data set; nothing is written.
 
     Raises:

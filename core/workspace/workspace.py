@@ -20,8 +20,8 @@ from core.files.safe_path import has_content, make_folders
 from core.names import clean_name
 from core.files.safe_path import inside
 from core.runs.directory.ids import new_folder
-from core.runs.recovery.recovering_store import LastingCatalogue
-from core.runs.scheduler.scheduler import WORKER_COMMAND, Launcher
+from core.runs.recovery.recovering_store import RecoveringStore
+from core.runs.scheduler.scheduler import WORKER_COMMAND, Scheduler
 from core.runs.recovery.leftovers import finish_deletions, sweep
 from core.runs.scheduler.queue_control import QueueDesk
 from core.runs.store.records import DatasetRecord, RunRecord, RunState
@@ -43,7 +43,7 @@ class Workspace:
         settings: where it is and which limits hold.
         catalogue: its catalogue, with what became of it.
         store: the catalogue as whoever works here sees it.
-        launcher: the supervisor of its runs in this process, once ``start_launcher`` was called.
+        scheduler: the supervisor of its runs in this process, once ``start_launcher`` was called.
     """
 
     def __init__(self, settings: Settings, *, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
@@ -51,7 +51,7 @@ class Workspace:
 
         Args:
             settings: where it is and which limits hold.
-            worker_command: what a launcher made here starts for each run.
+            worker_command: what a scheduler made here starts for each run.
 
         Raises:
             UserError: the folder cannot be written to, or the catalogue cannot be opened.
@@ -61,10 +61,10 @@ class Workspace:
         make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
         sweep_work(settings.work_folder)
         self.settings = settings
-        self.catalogue = LastingCatalogue(settings)
+        self.catalogue = RecoveringStore(settings)
         self.store = self.catalogue.store
         sweep(settings, self.store)
-        self.launcher: Launcher | None = None
+        self.scheduler: Scheduler | None = None
         self._worker_command = tuple(worker_command)
         self._is_shared = False
 
@@ -81,33 +81,33 @@ class Workspace:
         return view
 
     def close(self) -> None:
-        """Stop the launcher of this process, if any, and let go of the catalogue. Workers go on."""
-        if self.launcher is not None:
-            self.launcher.stop()
-            self.launcher = None
+        """Stop the scheduler of this process, if any, and let go of the catalogue. Workers go on."""
+        if self.scheduler is not None:
+            self.scheduler.stop()
+            self.scheduler = None
         self.store.close()
 
-    def start_launcher(self) -> Launcher:
+    def start_launcher(self) -> Scheduler:
         """Supervise the workspace's runs from this process, for as long as it lasts; a second call changes nothing."""
-        if self.launcher is None:
-            self.launcher = self.new_launcher()
-            self.launcher.start()
-        return self.launcher
+        if self.scheduler is None:
+            self.scheduler = self.new_launcher()
+            self.scheduler.start()
+        return self.scheduler
 
-    def new_launcher(self) -> Launcher:
-        """A launcher that does nothing by itself, for a caller who goes round step by step."""
-        return Launcher(self.store, self.settings, self._worker_command)
+    def new_launcher(self) -> Scheduler:
+        """A scheduler that does nothing by itself, for a caller who goes round step by step."""
+        return Scheduler(self.store, self.settings, self._worker_command)
 
     def settle(self) -> None:
         """Bring the catalogue up to date where no process supervises the runs: those whose worker is gone have ended."""
-        if self.launcher is not None:
+        if self.scheduler is not None:
             return
-        launcher = self.new_launcher()
+        scheduler = self.new_launcher()
         try:
-            if launcher.own():
-                launcher.supervise()
+            if scheduler.own():
+                scheduler.supervise()
         finally:
-            launcher.disown()
+            scheduler.disown()
 
     # --- data sets ---------------------------------------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Workspace:
     @property
     def desk(self) -> QueueDesk:
         """What people decide about the queue: order, pause, how many at once."""
-        return QueueDesk(self.store, self.settings, self.launcher or self.new_launcher())
+        return QueueDesk(self.store, self.settings, self.scheduler or self.new_launcher())
 
     def run(self, id_or_name: str) -> RunRecord:
         """One run's line of the catalogue.
@@ -368,5 +368,5 @@ class Workspace:
                 finish_deletions(self.settings, self.store)
 
     def _wake(self) -> None:
-        if self.launcher is not None:
-            self.launcher.wake()
+        if self.scheduler is not None:
+            self.scheduler.wake()

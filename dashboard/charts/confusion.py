@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from core.evaluation.confusion_order import Confusion, Shares
+from core.evaluation.confusion_order import ConfusionView, Shares
 from dashboard.charts.base import ORANGE, new_figure
 from dashboard.shared.escaping import distinct_plotly_texts
 
@@ -13,7 +13,7 @@ _LETTERS_ABREAST = 40
 _TITLES = {"counts": "Examples", "rows": "Share of the gold label", "columns": "Share of the prediction"}
 
 
-def confusion_figure(confusion: Confusion, *, kind: Shares = "counts", hide_right: bool = False) -> go.Figure:
+def confusion_figure(confusion: ConfusionView, *, kind: Shares = "counts", hide_right: bool = False) -> go.Figure:
     """The matrix; gold from top to bottom, predicted from left to right.
 
     Args:
@@ -77,7 +77,7 @@ def _cell_texts(counts: np.ndarray, values: np.ndarray, kind: Shares) -> list[li
 
 
 def _add_clickable_cells(
-    figure: go.Figure, confusion: Confusion, counts: np.ndarray, rows: list[str], columns: list[str], *, cell: float
+    figure: go.Figure, confusion: ConfusionView, counts: np.ndarray, rows: list[str], columns: list[str], *, cell: float
 ) -> None:
     filled = [(int(i), int(j)) for i, j in zip(*np.nonzero(counts), strict=True)]
     of_row, of_column = confusion.shares("rows"), confusion.shares("columns")

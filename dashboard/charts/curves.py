@@ -29,14 +29,14 @@ _SMALL_TICK = "datum.value === 0 ? '0' : format(datum.value, abs(datum.value) < 
 """Ticks of a learning rate as people write it: 0, 2e-4, 0.5."""
 
 
-class Curve(NamedTuple):
+class LineCurve(NamedTuple):
     """What ``st.vega_lite_chart`` takes: the points, and how to draw them."""
 
     points: pd.DataFrame
     spec: dict[str, Any]
 
 
-def loss_curve(rows: Rows, resumed_at: Sequence[int] = ()) -> Curve:
+def loss_curve(rows: Rows, resumed_at: Sequence[int] = ()) -> LineCurve:
     """Training loss, as measured (faint) and smoothed, and validation loss.
 
     Args:
@@ -65,10 +65,10 @@ def loss_curve(rows: Rows, resumed_at: Sequence[int] = ()) -> Curve:
         {"transform": [_only(_SMOOTH)], **_line(colour)},
         {"transform": [_only(_VALIDATION)], **_line(colour, with_points=True)},
     ]
-    return Curve(_table(points), _spec(layers, y_title="Loss", format_=".4f"))
+    return LineCurve(_table(points), _spec(layers, y_title="Loss", format_=".4f"))
 
 
-def score_curve(rows: Rows, metrics: Mapping[str, str]) -> Curve:
+def score_curve(rows: Rows, metrics: Mapping[str, str]) -> LineCurve:
     """Validation scores of a task.
 
     Args:
@@ -80,10 +80,10 @@ def score_curve(rows: Rows, metrics: Mapping[str, str]) -> Curve:
         for step, value in zip(*series(rows, f"validation/{key}"), strict=True)
     ]
     colour = _colours(dict(zip(metrics.values(), SERIES, strict=False)))
-    return Curve(_table(points), _spec([_line(colour, with_points=True)], y_title="Score", format_=".4f", domain=[0, 1]))
+    return LineCurve(_table(points), _spec([_line(colour, with_points=True)], y_title="Score", format_=".4f", domain=[0, 1]))
 
 
-def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> Curve:
+def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> LineCurve:
     """One figure of training over the steps, such as the learning rate.
 
     Args:
@@ -92,10 +92,10 @@ def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> Curve:
     steps, values = series(rows, key)
     points = [(y_title, steps[i], values[i]) for i in thinned(len(steps))]
     layer = {"mark": {"type": "line", "strokeWidth": 2, "color": TEAL, "clip": True}}
-    return Curve(_table(points), _spec([layer], y_title=y_title, format_=format_))
+    return LineCurve(_table(points), _spec([layer], y_title=y_title, format_=format_))
 
 
-def learning_rate_curve(rows: Rows) -> Curve:
+def learning_rate_curve(rows: Rows) -> LineCurve:
     """The learning rate over the steps, and that of the head where it has one of its own."""
     names = {"train/learning_rate": "Pretrained layers", "train/head_learning_rate": "Head"}
     of_key = {key: series(rows, key) for key in names}
@@ -107,7 +107,7 @@ def learning_rate_curve(rows: Rows) -> Curve:
     points = [
         (name, steps[i], values[i]) for key, name in names.items() for steps, values in [of_key[key]] for i in thinned(len(steps))
     ]
-    return Curve(_table(points), _spec(layers, y_title="Learning rate", format_=".2e"))
+    return LineCurve(_table(points), _spec(layers, y_title="Learning rate", format_=".2e"))
 
 
 def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.confusion_order import Confusion, Order, Shares
+from core.evaluation.confusion_order import ConfusionView, Order, Shares
 from core.evaluation.scores import wilson_interval
 from dashboard.charts.base import TOOLBAR, height_of_rows
 from dashboard.charts.confusion import confusion_figure
@@ -145,7 +145,7 @@ def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[st
     )
 
 
-def confusion_section(confusion: Confusion, *, key: str, note: str, fixed_tail: int = 0, hide_right: bool = True) -> None:
+def confusion_section(confusion: ConfusionView, *, key: str, note: str, fixed_tail: int = 0, hide_right: bool = True) -> None:
     """The matrix with its settings and the pairs most often confused; a click asks for the examples behind a cell.
 
     Args:
@@ -182,7 +182,7 @@ def _how_many(size: int, key: str) -> int:
     return int(st.selectbox("Labels", list(named), format_func=named.__getitem__, key=f"most-{key}", width=180))
 
 
-def _clickable_matrix(confusion: Confusion, *, kind: Shares, hide_right: bool, key: str) -> None:
+def _clickable_matrix(confusion: ConfusionView, *, kind: Shares, hide_right: bool, key: str) -> None:
     def clicked() -> None:
         for point in selected_points(key):
             ask_for_examples(Focus(gold=str(point[0]), predicted=str(point[1])))
@@ -197,7 +197,7 @@ def _clickable_matrix(confusion: Confusion, *, kind: Shares, hide_right: bool, k
     )
 
 
-def _pairs_table(confusion: Confusion, *, of_gold: bool, key: str) -> None:
+def _pairs_table(confusion: ConfusionView, *, of_gold: bool, key: str) -> None:
     """Pairs of labels; their share of the gold label only where the matrix holds its right answers, too."""
     pairs = confusion.pairs()
     st.markdown("**Most confused**")
@@ -229,12 +229,12 @@ def _pairs_table(confusion: Confusion, *, of_gold: bool, key: str) -> None:
     )
 
 
-def confusion_of(raw: Mapping[str, Any], *, last_row: str = "", last_column: str = "") -> Confusion:
+def confusion_of(raw: Mapping[str, Any], *, last_row: str = "", last_column: str = "") -> ConfusionView:
     """The matrix of a result; for entities the last row and column are named for what they mean."""
     names = tuple(str(label) for label in raw["labels"])
     rows = (*names[:-1], last_row) if last_row else names
     columns = (*names[:-1], last_column) if last_column else names
-    return Confusion(rows=rows, columns=columns, counts=np.array(raw["counts"], dtype=int).reshape(len(names), len(names)))
+    return ConfusionView(rows=rows, columns=columns, counts=np.array(raw["counts"], dtype=int).reshape(len(names), len(names)))
 
 
 def selected_points(key: str) -> list[list[Any]]:

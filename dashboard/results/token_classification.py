@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.entities import Span, match_spans, spans_of
+from core.evaluation.entities import EntitySpan, match_spans, spans_of
 from dashboard.charts.base import GREEN, GREY, ORANGE, ROSE, VIOLET
 from dashboard.charts.decisions import bars_figure
 from dashboard.results import parts
@@ -199,7 +199,7 @@ def _with_matches(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _certainty(pair: tuple[Span | None, Span | None], probabilities: Sequence[float]) -> float:
+def _certainty(pair: tuple[EntitySpan | None, EntitySpan | None], probabilities: Sequence[float]) -> float:
     """Mean confidence over the words an error is about: those predicted, or those missed."""
     span = pair[1] or pair[0]
     if span is None:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.runs.store.records import RunRecord, RunState
 from core.tasks import get_task
 from core.training.tracking.kept_epoch import which_epoch
-from dashboard.charts.curves import Curve, learning_rate_curve, loss_curve, score_curve, single_curve
+from dashboard.charts.curves import LineCurve, learning_rate_curve, loss_curve, score_curve, single_curve
 from dashboard.runs.live_label_f1 import draw_label_scores
 from dashboard.shared import widgets
 from dashboard.shared.escaping import markdown_text
@@ -71,7 +71,7 @@ def _draw_step_figures(run: RunRecord, rows: Rows) -> None:
     widgets.live_chart(_step_curve(str(chosen), title, rows), key=f"{chosen}-{run.id}", alt=f"{title} by step")
 
 
-def _step_curve(chosen: str, title: str, rows: Rows) -> Curve:
+def _step_curve(chosen: str, title: str, rows: Rows) -> LineCurve:
     if chosen == "rate":
         return learning_rate_curve(rows)
     if chosen == "gradient":

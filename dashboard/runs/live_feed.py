@@ -16,7 +16,7 @@ _NEWEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class RunProgress:
     """Where a run stands, from its last lines.
 
     Attributes:
@@ -123,14 +123,14 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     return "step" in row and all(isinstance(value, int | float) for value in row.values())
 
 
-def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Progress:
+def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> RunProgress:
     """Where a run stands, from what it wrote."""
     plan: Mapping[str, Any] = next((event for event in reversed(events) if event.get("kind") == "plan"), {})
     phase = next((str(event.get("phase", "")) for event in reversed(events) if event.get("kind") == "phase"), "")
     last = rows[-1] if rows else {}
     step, total = int(last.get("step", 0)), int(_number(plan.get("total_steps")))
     elapsed = last.get("time_s")
-    return Progress(
+    return RunProgress(
         step=step,
         total_steps=total,
         epoch=float(last.get("epoch", 0.0)),

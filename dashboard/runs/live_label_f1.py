@@ -17,7 +17,7 @@ _TABLE_PX = 36 + _FEW * _ROW_PX
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelScores:
+class LiveLabelScores:
     """Scores of one validation.
 
     Attributes:
@@ -29,7 +29,7 @@ class LabelScores:
     table: pd.DataFrame
 
 
-def label_scores(rows: Sequence[Mapping[str, Any]]) -> LabelScores | None:
+def label_scores(rows: Sequence[Mapping[str, Any]]) -> LiveLabelScores | None:
     """The labels' scores in the last of a run's lines that has any, or nothing before the first validation."""
     measured = [row for row in rows if any(key.startswith(_KEY) for key in row)][-2:]
     if not measured:
@@ -39,7 +39,7 @@ def label_scores(rows: Sequence[Mapping[str, Any]]) -> LabelScores | None:
         [(label, f1, f1 - before.get(label, math.nan)) for label, f1 in now.items()], columns=["label", "f1", "change"]
     )
     table = table.sort_values(["f1", "label"], ignore_index=True)
-    return LabelScores(epoch=round(float(measured[-1].get("epoch", 0))), table=table)
+    return LiveLabelScores(epoch=round(float(measured[-1].get("epoch", 0))), table=table)
 
 
 def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from core.runs.store.queue import MOST_AT_ONCE, Step
+from core.runs.store.queue import MOST_AT_ONCE, QueueMove
 from core.runs.store.records import RunRecord, RunState
 from core.runs.store.run_queries import RunsOverview
 from dashboard.shared import formats, state, widgets
 from dashboard.shared.escaping import markdown_text
 
 _PAUSE_HELP = "No further run starts; the one at work goes on."
-_MOVES: dict[Step, tuple[str, str]] = {
+_MOVES: dict[QueueMove, tuple[str, str]] = {
     "first": ("To the front", ":material/vertical_align_top:"),
     "up": ("Earlier", ":material/arrow_upward:"),
     "down": ("Later", ":material/arrow_downward:"),

@@ -11,7 +11,7 @@ from core.runs.directory.missing_files import missing_parts
 from core.runs.store.records import RunRecord, RunState
 from core.tasks import get_task
 from dashboard.runs.live_charts import draw_curves
-from dashboard.runs.live_feed import Progress, progress_of
+from dashboard.runs.live_feed import RunProgress, progress_of
 from dashboard.runs.log import readable_tail
 from dashboard.shared import formats, state, widgets
 from dashboard.shared.escaping import markdown_text
@@ -51,13 +51,13 @@ def draw_head(run: RunRecord) -> None:
 
 def draw_live(run_id: str, drawn_state: RunState) -> None:
     """Everything that moves. When the run has changed its state since the page was drawn, the whole page is drawn again."""
-    with widgets.whatever_happens_said():
+    with widgets.error_boundary():
         _draw_live(run_id, drawn_state)
 
 
 def notice_change(run_id: str, drawn_state: RunState) -> None:
     """Draw the page again where another tab, or a command, has resumed or deleted a run that had ended; else nothing."""
-    with widgets.whatever_happens_said():
+    with widgets.error_boundary():
         try:
             changed = state.workspace().run(run_id).state is not drawn_state
         except NotFoundError:
@@ -110,7 +110,7 @@ def _draw_outcome(run: RunRecord) -> None:
         st.info(markdown_text(state.workspace().desk.waits_for(run), longest=400), icon=":material/schedule:")
 
 
-def _draw_progress(run: RunRecord, progress: Progress) -> None:
+def _draw_progress(run: RunRecord, progress: RunProgress) -> None:
     if not progress.step and (run.state is RunState.QUEUED or run.state.is_final):
         return  # it has not begun, or ended before its first step: there is nothing to show but why
     done = run.state is RunState.SUCCEEDED
@@ -144,7 +144,7 @@ def _draw_progress(run: RunRecord, progress: Progress) -> None:
     widgets.facts(figures, gap="small")
 
 
-def _elapsed_s(run: RunRecord, progress: Progress) -> float | None:
+def _elapsed_s(run: RunRecord, progress: RunProgress) -> float | None:
     if run.duration_s is not None:
         return run.duration_s
     if run.started_at is not None and run.state is RunState.RUNNING:

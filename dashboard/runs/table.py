@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.runs.directory.run_dir import LineReader
-from core.runs.recovery.rebuild import Account
+from core.runs.recovery.rebuild import RebuildSummary
 from core.runs.store.records import RunRecord, RunState
 from core.runs.store.run_queries import RunFilter, RunsOverview
 from core.tasks import TASKS
@@ -53,14 +53,14 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
     )
 
 
-def notice_change(drawn: RunsOverview, news: Account | None = None) -> None:
+def notice_change(drawn: RunsOverview, news: RebuildSummary | None = None) -> None:
     """Draw the page again where runs have come, gone or changed their state since, in whatever tab or process; else nothing.
 
     Args:
         drawn: what the page shows.
         news: what was known of the catalogue itself.
     """
-    with widgets.whatever_happens_said():
+    with widgets.error_boundary():
         workspace = state.workspace()
         if workspace.lists.overview() != drawn or workspace.catalogue.made_anew() is not news:
             st.rerun()
@@ -68,7 +68,7 @@ def notice_change(drawn: RunsOverview, news: Account | None = None) -> None:
 
 def draw_table(wanted: RunFilter) -> None:
     """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
-    with widgets.whatever_happens_said():
+    with widgets.error_boundary():
         _draw_table(wanted)
 
 

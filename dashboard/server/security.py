@@ -54,7 +54,7 @@ def put_in_force() -> None:
 
 def middleware(access: Access) -> list[Middleware]:
     """What guards a server with these rules, outermost first."""
-    rules: list[type[Rule]] = [AllowedHosts, SameOrigin, ShutRoutes]
+    rules: list[type[RequestRule]] = [AllowedHosts, SameOrigin, ShutRoutes]
     if access.control is AccessControl.PROXY:
         rules.append(TrustedProxy)
     if access.control is AccessControl.OIDC:
@@ -77,7 +77,7 @@ class Refusal:
     detail: str = ""
 
 
-class Rule(ABC):
+class RequestRule(ABC):
     """ASGI middleware that refuses what one rule does not let in."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -108,7 +108,7 @@ class Rule(ABC):
         return scope
 
 
-class AllowedHosts(Rule):
+class AllowedHosts(RequestRule):
     """Browsers must have asked for a name that is ours.
 
     Starlette's own middleware looks at the first of several ``Host`` headers only and cannot say what to do about a refusal.
@@ -132,7 +132,7 @@ class AllowedHosts(Rule):
         )
 
 
-class SameOrigin(Rule):
+class SameOrigin(RequestRule):
     """A page that asks must be of the dashboard's own origin, or of one that a proxy was configured to show it under.
 
     Sessions (WebSockets) must say their origin, as those of all browsers do. Other requests of a page's own need not.
@@ -172,7 +172,7 @@ class SameOrigin(Rule):
         return origin if origin is not None and (origin == own or origin in self._access.allowed_origins) else None
 
 
-class ShutRoutes(Rule):
+class ShutRoutes(RequestRule):
     """Routes nobody needs here are not there."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
@@ -180,7 +180,7 @@ class ShutRoutes(Rule):
         return Refusal("There is nothing here.", 404) if _is_below(path_of(request.scope), SHUT_ROUTES) else None
 
 
-class TrustedProxy(Rule):
+class TrustedProxy(RequestRule):
     """Every request must come from the proxy and name exactly one user who may come in."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
@@ -199,7 +199,7 @@ class TrustedProxy(Rule):
         return None
 
 
-class SignedIn(Rule):
+class SignedIn(RequestRule):
     """Everything but the page, signing in and coming back from it needs the cookie of somebody who may come in."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:

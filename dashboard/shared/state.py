@@ -31,7 +31,7 @@ _FLASH = "flash"
 
 
 def workspace() -> Workspace:
-    """The workspace the environment points to, with its launcher at work: one for the whole server, and of it what whoever asks
+    """The workspace the environment points to, with its scheduler at work: one for the whole server, and of it what whoever asks
     for the page may see.
 
     Raises:
@@ -39,8 +39,8 @@ def workspace() -> Workspace:
     """
     user = auth.current_user()
     opened = whole_workspace(Settings.from_environment())
-    if opened.launcher is not None:
-        opened.launcher.expect_launch()
+    if opened.scheduler is not None:
+        opened.scheduler.expect_launch()
     return opened if user is None else opened.for_user(user.name, is_administrator=user.is_administrator)
 
 

@@ -16,7 +16,7 @@ from core.runs.store.records import RunRecord, RunState
 from core.runs.store.run_queries import RunFilter, RunsFound
 from core.training.planning.recipes import RECIPES
 from dashboard.charts.base import TOOLBAR
-from dashboard.charts.curves import ZOOM_NAME, Curve
+from dashboard.charts.curves import ZOOM_NAME, LineCurve
 from dashboard.shared import formats, state
 from dashboard.shared.downloads import FORMULA_NOTE
 from dashboard.shared.escaping import markdown_text
@@ -82,7 +82,7 @@ UNFORESEEN = "Something happened that nobody foresaw"
 
 
 @contextmanager
-def whatever_happens_said() -> Iterator[None]:
+def error_boundary() -> Iterator[None]:
     """Round a page, or a part of one that is drawn by itself: what goes wrong is said in words, and no traceback is shown."""
     try:
         yield
@@ -113,7 +113,7 @@ def facts(values: Mapping[str, str], *, gap: Literal["small", "medium"] = "mediu
             st.metric(name, value, width="content")
 
 
-def live_chart(curve: Curve, *, key: str, alt: str) -> None:
+def live_chart(curve: LineCurve, *, key: str, alt: str) -> None:
     """A chart that takes new points in place and keeps its zoom."""
     # Streamlit clears a zoom with every change of data unless it is told to watch it.
     st.vega_lite_chart(curve.points, curve.spec, key=key, alt=alt, on_select="rerun", selection_mode=ZOOM_NAME)

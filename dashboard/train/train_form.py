@@ -17,7 +17,7 @@ from core.tasks import get_task
 from core.training.planning.estimates import Surroundings, memory_in_words
 from core.training.planning.recipes import RECIPES
 from core.training.planning.run_plan import TrainingPlan, new_run_config, plan
-from core.training.planning.truncation import Cut, usual_cuts
+from core.training.planning.truncation import Truncation, usual_cuts
 from dashboard.charts.labels import token_lengths_figure
 from dashboard.data.checks.warning import draw_warnings
 from dashboard.shared import formats, state, widgets
@@ -241,7 +241,7 @@ def _draw_lengths(foreseen: TrainingPlan, *, loses_ends: bool) -> None:
         st.caption(f"What other limits would cut:  \n{cuts}")
 
 
-def _cut_in_words(cut: Cut) -> str:
+def _cut_in_words(cut: Truncation) -> str:
     return (
         f"{formats.count(cut.limit)} tokens: {formats.percent(cut.share_of_texts)} of texts, "
         f"{formats.percent(cut.share_of_tokens)} of all tokens"

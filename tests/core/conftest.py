@@ -17,7 +17,7 @@ from core.config.run_config import DataConfig, RunConfig
 from core.config.settings import Settings
 from core.datasets.dataset import write_dataset
 from core.runs.process import processes
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.store.records import DatasetRecord, RunState
 from core.workspace.workspace import Workspace
 
@@ -111,17 +111,17 @@ def workspace(open_workspace: Callable[..., Workspace], add_dataset: Callable[..
 
 
 @pytest.fixture
-def keep_launcher(workspace: Workspace, wait_until: Callable[..., None]) -> Iterator[Callable[[Launcher], Launcher]]:
-    """Hand over a launcher to be stopped when the test is over; workers that still run then are killed."""
-    kept: list[Launcher] = []
+def keep_scheduler(workspace: Workspace, wait_until: Callable[..., None]) -> Iterator[Callable[[Scheduler], Scheduler]]:
+    """Hand over a scheduler to be stopped when the test is over; workers that still run then are killed."""
+    kept: list[Scheduler] = []
 
-    def keep(launcher: Launcher) -> Launcher:
-        kept.append(launcher)
-        return launcher
+    def keep(scheduler: Scheduler) -> Scheduler:
+        kept.append(scheduler)
+        return scheduler
 
     yield keep
-    for launcher in kept:
-        launcher.stop()
+    for scheduler in kept:
+        scheduler.stop()
     for record in workspace.store.running():
         if record.worker is not None:
             processes.send(record.worker, signal.SIGKILL)
@@ -129,11 +129,11 @@ def keep_launcher(workspace: Workspace, wait_until: Callable[..., None]) -> Iter
 
 
 @pytest.fixture
-def launcher_with(workspace: Workspace, fake_worker, keep_launcher) -> Callable[..., Launcher]:
-    """Make a launcher whose workers behave in a certain way."""
+def launcher_with(workspace: Workspace, fake_worker, keep_scheduler) -> Callable[..., Scheduler]:
+    """Make a scheduler whose workers behave in a certain way."""
 
-    def make(behaviour: str, **options) -> Launcher:
-        return keep_launcher(Launcher(workspace.store, workspace.settings, fake_worker(behaviour), **options))
+    def make(behaviour: str, **options) -> Scheduler:
+        return keep_scheduler(Scheduler(workspace.store, workspace.settings, fake_worker(behaviour), **options))
 
     return make
 
@@ -159,11 +159,11 @@ def wait_until() -> Callable[..., None]:
 
 @pytest.fixture
 def step_until_ended(wait_until: Callable[..., None]) -> Callable[..., None]:
-    """Let a launcher go round until a run has ended."""
+    """Let a scheduler go round until a run has ended."""
 
-    def go(workspace: Workspace, launcher, run_id: str) -> RunState:
+    def go(workspace: Workspace, scheduler, run_id: str) -> RunState:
         def has_ended() -> bool:
-            launcher.step()
+            scheduler.step()
             return workspace.run(run_id).state.is_final
 
         wait_until(has_ended)

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.workspace.workspace import Workspace
 from tests.dashboard import made_workspace
 
@@ -22,7 +22,7 @@ APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 @pytest.fixture(autouse=True)
 def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is trained behind a test's back, and no page sees what another test's page cached."""
-    monkeypatch.setattr(Launcher, "start", lambda _: None)
+    monkeypatch.setattr(Scheduler, "start", lambda _: None)
     st.cache_resource.clear()
     st.cache_data.clear()
     yield

@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from core.evaluation.confusion_order import Confusion
+from core.evaluation.confusion_order import ConfusionView
 from dashboard.charts.confusion import confusion_figure
 from dashboard.charts.curves import learning_rate_curve, loss_curve, score_curve, single_curve, smoothed, thinned
 from dashboard.charts.decisions import probabilities_figure, threshold_figure
@@ -64,7 +64,7 @@ def test_the_head_has_a_learning_rate_of_its_own_only_where_it_differs() -> None
 
 
 def test_only_filled_cells_can_be_clicked_and_carry_the_raw_names() -> None:
-    confusion = Confusion(rows=(HOSTILE, "b"), columns=(HOSTILE, "b"), counts=np.array([[3, 1], [0, 2]]))
+    confusion = ConfusionView(rows=(HOSTILE, "b"), columns=(HOSTILE, "b"), counts=np.array([[3, 1], [0, 2]]))
     figure = confusion_figure(confusion)
     cells = figure.data[1].customdata
     assert [(cell[0], cell[1], cell[2]) for cell in cells] == [(HOSTILE, HOSTILE, 3), (HOSTILE, "b", 1), ("b", "b", 2)]
@@ -72,13 +72,13 @@ def test_only_filled_cells_can_be_clicked_and_carry_the_raw_names() -> None:
 
 
 def test_errors_only_leaves_out_the_diagonal() -> None:
-    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.array([[3, 1], [0, 2]]))
+    confusion = ConfusionView(rows=("a", "b"), columns=("a", "b"), counts=np.array([[3, 1], [0, 2]]))
     figure = confusion_figure(confusion, hide_right=True)
     assert [(cell[0], cell[1]) for cell in figure.data[1].customdata] == [("a", "b")]
 
 
 def test_a_matrix_without_any_count_can_be_drawn() -> None:
-    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.zeros((2, 2), dtype=int))
+    confusion = ConfusionView(rows=("a", "b"), columns=("a", "b"), counts=np.zeros((2, 2), dtype=int))
     assert confusion_figure(confusion).layout.height > 0
 
 

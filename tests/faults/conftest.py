@@ -5,7 +5,7 @@ import pytest
 from tests.core.conftest import (  # noqa: F401  (fixtures)
     add_dataset,
     fake_worker,
-    keep_launcher,
+    keep_scheduler,
     launcher_with,
     open_workspace,
     run_config,

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from core.config.settings import Settings
 from core.errors import RunError
 from core.runs.process import processes
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.scheduler.stop_escalation import StopTimes
 from core.runs.store.records import RunState, WorkerIdentity
 from core.workspace.workspace import Workspace
@@ -40,20 +40,20 @@ class Supervision(RuleBasedStateMachine):
         processes.send = self._send
         processes.find = lambda arguments: next((one for one, run in self.alive.items() if run == arguments[0]), None)
         processes.forget = lambda _: None
-        self.launcher = self._new_launcher()
+        self.scheduler = self._new_launcher()
 
     def teardown(self) -> None:
         for name, function in self.real.items():
             setattr(processes, name, function)
-        self.launcher.stop()
+        self.scheduler.stop()
         self.workspace.close()
         self.folder.cleanup()
 
     # --- the stand-ins -----------------------------------------------------------------------------------------------------
 
-    def _new_launcher(self) -> Launcher:
+    def _new_launcher(self) -> Scheduler:
         at_once = StopTimes(unheard_s=0.0, terminate_s=1e9, kill_s=1e9)
-        return Launcher(self.workspace.store, self.workspace.settings, ("worker",), max_running=2, stop_times=at_once)
+        return Scheduler(self.workspace.store, self.workspace.settings, ("worker",), max_running=2, stop_times=at_once)
 
     def _start(self, command, **_):
         self.next_pid += 1
@@ -112,8 +112,8 @@ class Supervision(RuleBasedStateMachine):
                 worker = self._worker_of(run)
                 if worker is not None:
                     del self.alive[worker]
-                self.launcher.own()
-                self.launcher.supervise()
+                self.scheduler.own()
+                self.scheduler.supervise()
         assert not self.workspace.run_dir(run).folder.exists()
 
     @rule(paused=st.booleans())
@@ -131,12 +131,12 @@ class Supervision(RuleBasedStateMachine):
 
     @rule()
     def a_round(self) -> None:
-        self.launcher.step()
+        self.scheduler.step()
 
     @rule()
     def the_server_is_killed_and_another_comes(self) -> None:
-        self.launcher.disown()  # the system lets go of a dead process's lock
-        self.launcher = self._new_launcher()
+        self.scheduler.disown()  # the system lets go of a dead process's lock
+        self.scheduler = self._new_launcher()
 
     @rule(run=runs)
     def the_server_is_killed_before_it_noted_its_worker(self, run: str) -> None:
@@ -178,8 +178,8 @@ class Supervision(RuleBasedStateMachine):
 
     @invariant()
     def after_a_round_the_catalogue_agrees_with_the_world(self) -> None:
-        self.launcher.own()
-        self.launcher.supervise()
+        self.scheduler.own()
+        self.scheduler.supervise()
         for run in self.workspace.runs():
             worker = self._worker_of(run.id)
             assert (run.state is RunState.RUNNING) == (worker is not None), (run, worker)

@@ -46,14 +46,14 @@ def test_a_database_that_another_process_holds_is_waited_for_and_nothing_is_lost
 ) -> None:
     waiting, other = workspace.launch(run_config, name="waiting"), workspace.launch(run_config, name="other")
     desk, began = workspace.desk, time.monotonic()
-    launcher = launcher_with("succeed")
+    scheduler = launcher_with("succeed")
     asked = [
         lambda: workspace.launch(run_config, name="new"),
         lambda: workspace.rename_run(waiting.id, "renamed"),
         lambda: workspace.tag_run(waiting.id, ["kept"]),
         lambda: workspace.stop(other.id),
         lambda: desk.set_at_once(3),
-        lambda: launcher.step(),
+        lambda: scheduler.step(),
     ]
     with held_by_another_process(workspace, 6.0):  # longer than SQLite's own patience in Python, 5 s
         threads = [threading.Thread(target=one) for one in asked]
@@ -69,7 +69,7 @@ def test_a_database_that_another_process_holds_is_waited_for_and_nothing_is_lost
     assert runs["renamed"].tags == ("kept",)
     assert runs["other"].stop_requested or runs["other"].state.is_final
     assert desk.switches().at_once == 3
-    wait_until(lambda: launcher.step() or all(run.state.is_final for run in workspace.runs()))
+    wait_until(lambda: scheduler.step() or all(run.state.is_final for run in workspace.runs()))
     assert workspace.run("renamed").state is RunState.SUCCEEDED
     assert workspace.run("new").state is RunState.SUCCEEDED
 
@@ -111,11 +111,11 @@ def test_a_workspace_that_was_moved_goes_on_in_its_new_place(
     moved = home.rename(tmp_path / "elsewhere")
 
     there = Workspace(Settings.from_environment({"TUNEBOARD_HOME": str(moved)}), worker_command=fake_worker("succeed"))
-    launcher = there.new_launcher()
+    scheduler = there.new_launcher()
 
     assert there.run_dir(done.id).result() is not None
-    assert step_until_ended(there, launcher, waiting.id) is RunState.SUCCEEDED
-    launcher.disown()
+    assert step_until_ended(there, scheduler, waiting.id) is RunState.SUCCEEDED
+    scheduler.disown()
     there.close()
     moved.rename(home)  # where the other fixtures look for it
 

@@ -33,25 +33,25 @@ def test_after_a_restart_of_the_machine_a_run_is_interrupted_and_nobody_is_signa
 
 
 def test_a_clock_that_is_set_back_changes_nothing(workspace, run_config, launcher_with, step_until_ended) -> None:
-    launcher = launcher_with("succeed-when-told")
+    scheduler = launcher_with("succeed-when-told")
     run = workspace.launch(run_config)
-    launcher.step()
+    scheduler.step()
     tomorrow = datetime.now(UTC) + timedelta(days=1)  # the run was started, it seems, after it will have ended
     workspace.store._update(run.id, started_at=tomorrow)
 
     (workspace.run_dir(run.id).folder / "go").touch()
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.SUCCEEDED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.SUCCEEDED
     assert workspace.run(run.id).duration_s == 0.0
 
 
 def test_a_memory_kill_is_told_apart_from_a_kill_by_hand(workspace, run_config, launcher_with, monkeypatch) -> None:
     messages = []
     for kills in (OomKills(machine=3, group=None), OomKills(machine=4, group=None)):
-        launcher = launcher_with("obey")
+        scheduler = launcher_with("obey")
         run = workspace.launch(run_config)
         workspace.run_dir(run.id).note_about(memory_kills=MOST_MEMORY_KILLS)  # after so many it is left to a person
-        launcher.step()
+        scheduler.step()
         worker = workspace.run(run.id).worker
         counted = {"oom_kills": {"machine": 3, "group": None}}
         workspace.run_dir(run.id).append_event("state", "", state="running", pid=worker.pid, **counted)
@@ -59,8 +59,8 @@ def test_a_memory_kill_is_told_apart_from_a_kill_by_hand(workspace, run_config, 
         processes.send(worker, signal.SIGKILL)
         while processes.is_alive(worker):
             time.sleep(0.01)
-        launcher.supervise()
-        launcher.disown()
+        scheduler.supervise()
+        scheduler.disown()
         messages.append(workspace.run(run.id).message)
 
     by_hand, by_the_system = messages

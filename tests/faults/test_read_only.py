@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.cli import app, main
 from core.config.settings import PROJECT_ROOT, Settings
 from core.errors import UserError
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.workspace.workspace import Workspace
 from tests.faults.powers import read_only
 
@@ -67,7 +67,7 @@ def test_a_command_says_what_is_the_matter(locked: Settings, words: list[str], c
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_says_what_is_the_matter(locked: Settings, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNEBOARD_HOME", str(locked.home))
-    monkeypatch.setattr(Launcher, "start", lambda _: None)
+    monkeypatch.setattr(Scheduler, "start", lambda _: None)
     st.cache_resource.clear()
     app = AppTest.from_file(str(PROJECT_ROOT / "dashboard" / "app.py"), default_timeout=30).run()
     if page != "data":

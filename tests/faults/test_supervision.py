@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from core.config.settings import PROJECT_ROOT
 from core.runs.process import processes
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.store.records import RunState
 from core.workspace.workspace import Workspace
 
@@ -19,8 +19,8 @@ import json, sys, time
 from core.config.settings import Settings
 from core.workspace.workspace import Workspace
 workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": sys.argv[1]}), worker_command=json.loads(sys.argv[2]))
-launcher = workspace.start_launcher()
-while not launcher.owns_queue:
+scheduler = workspace.start_launcher()
+while not scheduler.owns_queue:
     time.sleep(0.01)
 print("up", flush=True)
 time.sleep(60)
@@ -68,15 +68,15 @@ def test_a_second_server_watches_and_takes_over_when_the_first_is_killed(workspa
 
 def test_a_killed_worker_is_shown_as_interrupted_within_ten_seconds(workspace, run_config, fake_worker, wait_until) -> None:
     run = workspace.launch(run_config)
-    launcher = Launcher(workspace.store, workspace.settings, fake_worker("obey"))
-    launcher.start()
+    scheduler = Scheduler(workspace.store, workspace.settings, fake_worker("obey"))
+    scheduler.start()
     wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(run.id).events()))
     began = time.monotonic()
 
     processes.send(workspace.run(run.id).worker, signal.SIGKILL)
 
     wait_until(lambda: workspace.run(run.id).state is RunState.INTERRUPTED)
-    launcher.stop()
+    scheduler.stop()
     assert time.monotonic() - began < 10
     assert "SIGKILL" in workspace.run(run.id).message
 
@@ -85,11 +85,11 @@ def test_two_hundred_waiting_runs_keep_their_order_and_failures_stop_nobody(work
     runs = [workspace.launch(run_config).id for _ in range(200)]
     for run in runs[::7]:
         workspace.run_dir(run).config_file.unlink()  # these cannot start
-    launcher = Launcher(workspace.store, workspace.settings, ("/nowhere/python",))  # and of these the worker cannot
+    scheduler = Scheduler(workspace.store, workspace.settings, ("/nowhere/python",))  # and of these the worker cannot
 
     assert [run.id for run in workspace.queue()] == runs
-    launcher.step()
-    launcher.stop()
+    scheduler.step()
+    scheduler.stop()
 
     ended = sorted((workspace.run(run) for run in runs), key=lambda run: run.finished_at)
     assert {run.state for run in ended} == {RunState.FAILED}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.entities.consistency import check_entity_consistency
 from core.datasets.checks.labels.label_in_text import check_label_in_text
 from core.datasets.checks.labels.spelling import check_label_spellings
@@ -24,15 +24,15 @@ from core.datasets.columns import single_label
 from core.datasets.columns.label_lists import parse_list
 from core.datasets.columns.names import LABEL_NAMES, name_score
 from core.datasets.columns.span_alignment import align
-from core.datasets.columns.spans import Span
+from core.datasets.columns.spans import EntitySpan
 from core.datasets.repairs import REPAIRS
 from core.datasets.repairs.labels import merged_name
 from core.datasets.repairs.text_edits import edit_texts
 from core.datasets.repairs.texts import markup_edits, white_space_edits
 from core.datasets.splitting.parse_dates import parse_times
 from core.datasets.versions.text_diff import differences
-from core.evaluation.confusion_order import Confusion
-from core.evaluation.entities import Span as Entity
+from core.evaluation.confusion_order import ConfusionView
+from core.evaluation.entities import EntitySpan as Entity
 from core.evaluation.entities import match_spans
 from core.tasks import get_task
 from core.tasks.tokenization import words
@@ -43,8 +43,8 @@ from tests.cpu_time import cpu_seconds, grows_in_proportion
 Work = Callable[[], object]
 
 
-def material_of_rows(task: str, rows: list[dict[str, Any]]) -> Material:
-    return Material(task=get_task(task), examples=rows_of(task, rows))
+def material_of_rows(task: str, rows: list[dict[str, Any]]) -> CheckInput:
+    return CheckInput(task=get_task(task), examples=rows_of(task, rows))
 
 
 def on_texts(check: Callable[[Any], object], make: Callable[[int], str]) -> Callable[[int], Work]:
@@ -63,7 +63,7 @@ def on_text(change: Callable[[str], object], make: Callable[[int], str]) -> Call
 
 def on_spans(make: Callable[[int], list[tuple[int, int]]], unit: str = "ab ") -> Callable[[int], Work]:
     def work(size: int) -> Work:
-        text, spans = unit * size, [Span(start, end, f"T{start}") for start, end in make(size)]
+        text, spans = unit * size, [EntitySpan(start, end, f"T{start}") for start, end in make(size)]
         return lambda: align(text, spans)
 
     return work
@@ -202,6 +202,6 @@ def test_texts_that_repeat_a_few_words_in_another_order_are_compared_in_no_time(
 def test_a_thousand_labels_are_put_in_order_while_a_person_waits() -> None:
     counts = np.random.default_rng(0).integers(0, 5, (1000, 1000))
     names = tuple(f"label {number}" for number in range(1000))
-    confusion = Confusion(rows=names, columns=names, counts=counts)
+    confusion = ConfusionView(rows=names, columns=names, counts=counts)
 
     assert cpu_seconds(lambda: confusion.ordered("confused")) < 4

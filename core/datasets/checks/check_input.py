@@ -14,8 +14,8 @@ import pandas as pd
 from core.datasets.checks.duplicates.minhash import near_duplicate_groups
 from core.datasets.checks.finding import Finding, FindingExample
 from core.datasets.checks.normalized_text import shown
-from core.datasets.importing.import_summary import Account
-from core.evaluation.entities import Span, spans_of
+from core.datasets.importing.import_summary import ImportSummary
+from core.evaluation.entities import EntitySpan, spans_of
 from core.tasks import SPLITS, Task
 
 MOST_COMPARED = 1_000_000
@@ -39,7 +39,7 @@ class ReadingModel(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class CheckInput:
     """The examples and what is known of them.
 
     Attributes:
@@ -55,7 +55,7 @@ class Material:
 
     task: Task
     examples: pd.DataFrame
-    account: Account = field(default_factory=Account)
+    account: ImportSummary = field(default_factory=ImportSummary)
     num_mended: int = 0
     num_unlabelled: int = 0
     model: ReadingModel | None = None
@@ -105,7 +105,7 @@ class Material:
         return self.task.head_level == "token"
 
     @cached_property
-    def entities(self) -> list[list[Span]]:
+    def entities(self) -> list[list[EntitySpan]]:
         """Entities of each example, over its words; empty lists where the task has none."""
         if not self.has_entities:
             return [[] for _ in self.texts]
@@ -121,15 +121,15 @@ class Material:
         """Where each word of each example ends."""
         return [list(ends) for ends in self.examples["ends"]]
 
-    def surface(self, position: int, entity: Span) -> str:
+    def surface(self, position: int, entity: EntitySpan) -> str:
         """The characters of an entity of the example at a position."""
         return self.texts[position][self.word_starts[position][entity.start] : self.word_ends[position][entity.end - 1]]
 
-    def with_progress(self, progress: Callable[[float], None]) -> Material:
+    def with_progress(self, progress: Callable[[float], None]) -> CheckInput:
         """The same, reporting to somebody else."""
         return replace(self, progress=progress)
 
-    def sample(self, most: int) -> Material:
+    def sample(self, most: int) -> CheckInput:
         """These examples, or a random part of them, the same each time, where there are more than ``most``; order is kept."""
         if len(self.examples) <= most:
             return self
@@ -154,7 +154,7 @@ class Material:
         )
 
     @cached_property
-    def near(self) -> Material:
+    def near(self) -> CheckInput:
         """The examples whose texts are compared with each other for near duplicates: all of them, up to a number."""
         return self.sample(MOST_COMPARED)
 
@@ -168,8 +168,8 @@ class Material:
         return pd.Series(np.arange(len(self.ids)), index=self.ids)
 
 
-Check = Callable[[Material], list[Finding]]
-"""Looks at the material and says what is wrong, or gives an empty list."""
+Check = Callable[[CheckInput], list[Finding]]
+"""Looks at a check's input and says what is wrong, or gives an empty list."""
 
 
 def _hashable(value: Any) -> Any:

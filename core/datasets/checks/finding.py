@@ -1,6 +1,6 @@
 """What a check gives: findings with their severity, examples, effect on training, and the repairs that would help.
 
-Owns the shapes alone. Checks (the modules beside this one) look at a ``Material`` and give findings; repairs
+Owns the shapes alone. Checks (the modules beside this one) look at a ``CheckInput`` and give findings; repairs
 (``core.datasets.repairs``) carry out what a finding offers; pages and command line show both. Nothing is changed here.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.importing.import_summary import Account, account_from_json
+from core.datasets.importing.import_summary import ImportSummary, account_from_json
 
 JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 """A value that JSON can hold."""
@@ -125,7 +125,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class CheckReport:
     """What all checks found.
 
     Attributes:
@@ -142,7 +142,7 @@ class Report:
     num_examined: int
     model: str | None = None
     unfinished: tuple[str, ...] = ()
-    account: Account | None = None
+    account: ImportSummary | None = None
 
     @property
     def sampled(self) -> bool:
@@ -166,13 +166,13 @@ class Report:
         }
 
 
-def report_from_json(raw: Mapping[str, Any]) -> Report:
-    """The report that ``Report.to_json`` wrote.
+def report_from_json(raw: Mapping[str, Any]) -> CheckReport:
+    """The report that ``CheckReport.to_json`` wrote.
 
     Raises:
         KeyError, TypeError, ValueError: it was written by another version.
     """
-    return Report(
+    return CheckReport(
         findings=tuple(_finding_from_json(finding) for finding in raw["findings"]),
         num_examples=raw["num_examples"],
         num_examined=raw["num_examined"],

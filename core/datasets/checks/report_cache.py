@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from core.datasets.checks.check_input import ReadingModel
-from core.datasets.checks.finding import Report, report_from_json
+from core.datasets.checks.finding import CheckReport, report_from_json
 from core.datasets.checks.run_checks import VERSION, Progress, examine_dataset
 from core.datasets.dataset import Dataset
 from core.files import durable
@@ -17,7 +17,7 @@ from core.files import durable
 FOLDER = "findings"
 
 
-def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> Report:
+def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
     """The report of a data set, made now if it was not before; see ``examine_dataset``."""
     found = kept_report(dataset, model)
     if found is None:
@@ -26,18 +26,18 @@ def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Pro
     return found
 
 
-def kept_report(dataset: Dataset, model: ReadingModel | None = None) -> Report | None:
+def kept_report(dataset: Dataset, model: ReadingModel | None = None) -> CheckReport | None:
     """The report that was made before, or nothing."""
     return _read(_path(dataset, model))
 
 
-def every_kept_report(dataset: Dataset) -> list[Report]:
+def every_kept_report(dataset: Dataset) -> list[CheckReport]:
     """All reports that were made of a data set, one for each model it was judged for."""
     paths = sorted((dataset.folder / FOLDER).glob("*.json"))
     return [report for path in paths if (report := _read(path)) is not None]
 
 
-def _read(path: Path) -> Report | None:
+def _read(path: Path) -> CheckReport | None:
     try:
         return report_from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):
@@ -51,7 +51,7 @@ def _path(dataset: Dataset, model: ReadingModel | None) -> Path:
     return dataset.folder / FOLDER / f"{hashlib.sha256(depends.encode()).hexdigest()[:24]}.json"
 
 
-def _keep(path: Path, report: Report) -> None:
+def _keep(path: Path, report: CheckReport) -> None:
     """Write a report in one step. Where that fails, the next reader makes it again."""
     with contextlib.suppress(OSError):
         if path.parent.parent.is_dir():  # the data set may have been deleted meanwhile, and must not come back

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from core.datasets.checks.check_input import MOST_COMPARED, Check, Material, ReadingModel
+from core.datasets.checks.check_input import MOST_COMPARED, Check, CheckInput, ReadingModel
 from core.datasets.checks.duplicates import duplicates, leakage
 from core.datasets.checks.entities import consistency, tag_sequences
-from core.datasets.checks.finding import Finding, Report, Severity, by_severity
+from core.datasets.checks.finding import CheckReport, Finding, Severity, by_severity
 from core.datasets.checks.labels import balance, cooccurrence, label_in_text, spelling
 from core.datasets.checks.texts import (
     characters,
@@ -69,7 +69,7 @@ CHECKS: Mapping[str, tuple[Check, str]] = {
 Progress = Callable[[float, str], None]
 
 
-def examine_dataset(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> Report:
+def examine_dataset(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
     """Everything the checks find in a data set that is kept.
 
     Args:
@@ -80,35 +80,35 @@ def examine_dataset(dataset: Dataset, model: ReadingModel | None = None, progres
     return examine(material_of_dataset(dataset, model), progress)
 
 
-def examine_prepared(prepared: Prepared, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> Report:
+def examine_prepared(prepared: Prepared, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
     """Everything the checks find in what a file will become; see ``examine_dataset``."""
     return examine(material_of_prepared(prepared, model), progress)
 
 
-def examine(material: Material, progress: Progress = lambda *_: None) -> Report:
+def examine(check_input: CheckInput, progress: Progress = lambda *_: None) -> CheckReport:
     """Run every check; one that fails is named in the report and leaves the others alone."""
     findings: list[Finding] = []
     unfinished: list[str] = []
-    material = material.with_progress(lambda share: progress((number + share) / len(CHECKS), doing))
+    check_input = check_input.with_progress(lambda share: progress((number + share) / len(CHECKS), doing))
     for number, (name, (check, doing)) in enumerate(CHECKS.items()):
         progress(number / len(CHECKS), doing)
         try:
-            findings += check(material)
+            findings += check(check_input)
         except Exception:  # whatever a strange table does to one check, the page and the other checks go on
             logger.exception("The check %r could not be carried out. This is a fault of the program; please report it.", name)
             unfinished.append(name)
     progress(1.0, "Done")
-    return Report(
+    return CheckReport(
         findings=by_severity(findings),
-        num_examples=len(material.examples),
-        num_examined=min(len(material.examples), MOST_COMPARED),
-        model=material.model.title if material.model is not None and tokenizer_of(material.model) is not None else None,
+        num_examples=len(check_input.examples),
+        num_examined=min(len(check_input.examples), MOST_COMPARED),
+        model=check_input.model.title if check_input.model is not None and tokenizer_of(check_input.model) is not None else None,
         unfinished=tuple(unfinished),
-        account=material.account if material.account.num_records else None,
+        account=check_input.account if check_input.account.num_records else None,
     )
 
 
-def refused(problem: str, num_records: int) -> Report:
+def refused(problem: str, num_records: int) -> CheckReport:
     """The report about a file that was read but cannot become a data set.
 
     Args:
@@ -123,12 +123,12 @@ def refused(problem: str, num_records: int) -> Report:
         unit="record",
         effect=problem,
     )
-    return Report(findings=(finding,), num_examples=0, num_examined=0)
+    return CheckReport(findings=(finding,), num_examples=0, num_examined=0)
 
 
-def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> Material:
+def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> CheckInput:
     """What the checks look at of a data set that is kept."""
-    return Material(
+    return CheckInput(
         task=get_task(dataset.task),
         examples=_in_order(dataset.examples()),
         account=account_of(dataset.source),
@@ -138,9 +138,9 @@ def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> 
     )
 
 
-def material_of_prepared(prepared: Prepared, model: ReadingModel | None = None) -> Material:
+def material_of_prepared(prepared: Prepared, model: ReadingModel | None = None) -> CheckInput:
     """What the checks look at of a data set that is about to be kept."""
-    return Material(
+    return CheckInput(
         task=get_task(prepared.task),
         examples=_in_order(as_plain(prepared.examples)),
         account=prepared.account,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from core.tasks.skip_reasons import SetAside
+from core.tasks.skip_reasons import SkippedRecord
 
 Roles = Mapping[str, tuple[str, ...]]
 """Role name -> names of the columns that play it; a role that nobody plays is absent."""
@@ -35,7 +35,7 @@ class ReadExamples:
     """
 
     examples: pd.DataFrame
-    set_aside: list[SetAside] = field(default_factory=list)
+    set_aside: list[SkippedRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     num_mended: int = 0
 

@@ -19,7 +19,7 @@ from core.datasets.columns.label_lists import (
 )
 from core.datasets.columns.names import ID_NAMES, LABEL_NAMES, guess_text_column, name_score, plain_name, sample, without_number
 from core.errors import DatasetError
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.text_format import counted, quoted, short
 
 ROLES: tuple[Role, ...] = (
@@ -68,9 +68,9 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     kept, set_aside, num_doubled = [], [], 0
     for record, text, found in zip(rows.index.tolist(), texts, labels, strict=True):
         if text is None:
-            set_aside.append(SetAside(record, Reason.NO_TEXT, f"Nothing in column {quoted([text_name])}."))
+            set_aside.append(SkippedRecord(record, Reason.NO_TEXT, f"Nothing in column {quoted([text_name])}."))
         elif isinstance(found, tuple):
-            set_aside.append(SetAside(record, *found))
+            set_aside.append(SkippedRecord(record, *found))
         else:
             num_doubled += len(set(found)) < len(found)
             kept.append((record, text, sorted(set(found))))

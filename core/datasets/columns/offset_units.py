@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.datasets.columns.spans import Span
+from core.datasets.columns.spans import TextSpan
 from core.tasks.tokenization import words
 
 CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
@@ -23,7 +23,7 @@ class Verdict:
     num_telling: int
 
 
-def unit_of(records: Iterable[tuple[str, Sequence[Span]]]) -> Verdict:
+def unit_of(records: Iterable[tuple[str, Sequence[TextSpan]]]) -> Verdict:
     """Find the unit from spans with other than plain letters before their end; without evidence it is characters."""
     telling = 0
     fitting = {CHARACTERS: 0, BYTES: 0, UTF16: 0}
@@ -48,7 +48,7 @@ def unit_of(records: Iterable[tuple[str, Sequence[Span]]]) -> Verdict:
     return Verdict(unit, fitting[unit], telling)
 
 
-def to_characters(text: str, spans: Sequence[Span], unit: str) -> list[Span | None]:
+def to_characters(text: str, spans: Sequence[TextSpan], unit: str) -> list[TextSpan | None]:
     """The spans in characters; nothing for those that begin or end inside a character."""
     if unit == CHARACTERS or text.isascii():
         return list(spans)
@@ -56,7 +56,7 @@ def to_characters(text: str, spans: Sequence[Span], unit: str) -> list[Span | No
     return [_moved(span, places) for span in spans]
 
 
-def better_unit(text: str, span: Span) -> tuple[str, Span] | None:
+def better_unit(text: str, span: TextSpan) -> tuple[str, TextSpan] | None:
     """Another unit in which a span that does not fit would fit, and the span read so: a hint for the person, no more."""
     borders = words(text)
     starts, ends = {start for start, _ in borders}, {end for _, end in borders}
@@ -80,16 +80,16 @@ def _places(text: str, unit: str) -> dict[int, int]:
     return places
 
 
-def _moved(span: Span, places: dict[int, int]) -> Span | None:
+def _moved(span: TextSpan, places: dict[int, int]) -> TextSpan | None:
     start, end = places.get(span.start), places.get(span.end)
-    return None if start is None or end is None else Span(start, end, span.label, span.text)
+    return None if start is None or end is None else TextSpan(start, end, span.label, span.text)
 
 
-def _fits(span: Span, text: str, starts: set[int], ends: set[int]) -> bool:
+def _fits(span: TextSpan, text: str, starts: set[int], ends: set[int]) -> bool:
     return span.start in starts and span.end in ends and _says(span, text)
 
 
-def _says(span: Span, text: str) -> bool:
+def _says(span: TextSpan, text: str) -> bool:
     """Whether what stands at a span is what the file says of it, if it does."""
     if span.text is None:
         return True

@@ -6,7 +6,7 @@ from core.datasets.columns.cells import column, num_changed, require_columns, st
 from core.datasets.columns.column_reading import ReadExamples, Role, Roles
 from core.datasets.columns.names import LABEL_NAMES, contents, guess_text_column, label_score, name_score, text_score
 from core.errors import DatasetError
-from core.tasks.skip_reasons import SetAside, kind_of_gap
+from core.tasks.skip_reasons import SkippedRecord, kind_of_gap
 from core.text_format import counted, quoted
 
 ROLES: tuple[Role, ...] = (
@@ -65,7 +65,7 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     set_aside = []
     for record, text, label in everything[lacking].itertuples(index=False):
         missing = [name for name, cell in ((text_name, text), (label_name, label)) if not isinstance(cell, str)]
-        set_aside.append(SetAside(int(record), kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
+        set_aside.append(SkippedRecord(int(record), kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
     examples = everything[~lacking].reset_index(drop=True) if set_aside else everything
     notes = []
     for name, before, after in ((text_name, raw_texts, texts), (label_name, raw_labels, labels)):

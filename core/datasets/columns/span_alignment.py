@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.datasets.columns.offset_units import better_unit
-from core.datasets.columns.spans import Span
+from core.datasets.columns.spans import TextSpan
 from core.tasks.tag_schemes import OUTSIDE
 from core.tasks.tokenization import words
 from core.text_format import counted, short
@@ -36,7 +36,7 @@ class Aligned:
     num_overlaps: int = 0
 
 
-def align(text: str, spans: Sequence[Span]) -> Aligned:
+def align(text: str, spans: Sequence[TextSpan]) -> Aligned:
     """Tag the words of a text.
 
     Args:
@@ -45,7 +45,7 @@ def align(text: str, spans: Sequence[Span]) -> Aligned:
     """
     marked = _MarkedText(text)
     tags = [OUTSIDE] * len(marked.starts)
-    taken: list[tuple[int, int, Span]] = []
+    taken: list[tuple[int, int, TextSpan]] = []
     problems: list[str] = []
     num_trimmed = num_overlaps = 0
     for span in dict.fromkeys(spans):
@@ -94,7 +94,7 @@ class _MarkedText:
         borders = words(text)
         self.starts, self.ends = [start for start, _ in borders], [end for _, end in borders]
 
-    def impossible(self, span: Span, *, with_hint: bool) -> str | None:
+    def impossible(self, span: TextSpan, *, with_hint: bool) -> str | None:
         """Why no stretch of the text can be meant, if so."""
         text = self._text
         if span.start >= span.end or span.start < 0:
@@ -111,13 +111,13 @@ class _MarkedText:
             return f"Span {span} is said to be {short(span.text)}, but the text there is {there}.{hint}"
         return None
 
-    def without_edges(self, span: Span) -> Span:
+    def without_edges(self, span: TextSpan) -> TextSpan:
         """The span without the white space at its ends."""
         first, last = self._touched(span)
         start, end = max(span.start, self.starts[first]), min(span.end, self.ends[last])
         return span if (start, end) == (span.start, span.end) else replace(span, start=start, end=end)
 
-    def between_words(self, span: Span, *, with_hint: bool) -> str:
+    def between_words(self, span: TextSpan, *, with_hint: bool) -> str:
         """What is said of a span that begins or ends inside a word."""
         first, last = self._touched(span)
         start, end = self.starts[first], self.ends[last]
@@ -127,7 +127,7 @@ class _MarkedText:
             f"the whole words are {self._shown(start, end)} at {start}–{end}.{hint}"
         )
 
-    def _touched(self, span: Span) -> tuple[int, int]:
+    def _touched(self, span: TextSpan) -> tuple[int, int]:
         """First and last word that share a character with a span."""
         return bisect_right(self.ends, span.start), bisect_left(self.starts, span.end) - 1
 
@@ -135,7 +135,7 @@ class _MarkedText:
         """A stretch of the text for a message, without a copy of all of it."""
         return short(self._text[start : min(end, start + _MORE_THAN_SHOWN)])
 
-    def _hint(self, span: Span) -> str:
+    def _hint(self, span: TextSpan) -> str:
         found = None if self._text.isascii() else better_unit(self._text, replace(span, text=None))
         if found is None:
             return ""

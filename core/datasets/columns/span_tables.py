@@ -11,7 +11,7 @@ from core.datasets.columns.offset_units import CHARACTERS, Verdict, to_character
 from core.datasets.columns.span_alignment import align, in_words
 from core.datasets.columns.spans import Annotated, is_annotation, read_spans
 from core.errors import DatasetError
-from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
+from core.tasks.skip_reasons import Reason, SkippedRecord, kind_of_gap
 from core.text_format import counted, listed, quoted
 
 SPAN_NAMES = name_set(
@@ -44,18 +44,18 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
     Raises:
         DatasetError: the column holds no spans at all.
     """
-    set_aside: list[SetAside] = []
+    set_aside: list[SkippedRecord] = []
     read: list[tuple[int, str, Annotated]] = []
     for record, text, cell in zip(rows.index.tolist(), column(rows, text_name), column(rows, spans_name), strict=True):
         missing = [name for name, value in ((text_name, text), (spans_name, cell)) if value is None or not value.strip()]
         if missing or text is None or cell is None:
-            set_aside.append(SetAside(record, kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
+            set_aside.append(SkippedRecord(record, kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
             continue
         annotated = read_spans(cell)
         if annotated is None:
-            set_aside.append(SetAside(record, Reason.NO_SPANS, f"Column {spans_name!r} holds no annotation of this text."))
+            set_aside.append(SkippedRecord(record, Reason.NO_SPANS, f"Column {spans_name!r} holds no annotation of this text."))
         elif annotated.problems:
-            set_aside.append(SetAside(record, Reason.BROKEN_SPAN, in_words(annotated.problems)))
+            set_aside.append(SkippedRecord(record, Reason.BROKEN_SPAN, in_words(annotated.problems)))
         else:
             read.append((record, text, annotated))
     if not read and set_aside:
@@ -68,17 +68,17 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
     for record, text, annotated in read:
         spans = annotated.spans
         if in_answers and not annotated.num_answers and not spans:
-            set_aside.append(SetAside(record, Reason.NO_LABEL, "Nobody has annotated this text."))
+            set_aside.append(SkippedRecord(record, Reason.NO_LABEL, "Nobody has annotated this text."))
             continue
         in_characters = to_characters(text, spans, verdict.unit)
         if inside := [span for span, moved in zip(spans, in_characters, strict=True) if moved is None]:
             told = in_words([f"Span {span} ends inside a character." for span in inside])
-            set_aside.append(SetAside(record, Reason.BROKEN_SPAN, told))
+            set_aside.append(SkippedRecord(record, Reason.BROKEN_SPAN, told))
             continue
         aligned = align(text, [span for span in in_characters if span is not None])
         if aligned.problems:
             kind = Reason.OVERLAPPING_SPANS if aligned.num_overlaps else Reason.BROKEN_SPAN
-            set_aside.append(SetAside(record, kind, in_words(aligned.problems)))
+            set_aside.append(SkippedRecord(record, kind, in_words(aligned.problems)))
             continue
         if aligned.num_trimmed:
             trimmed.append(record)

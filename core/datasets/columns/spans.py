@@ -20,7 +20,7 @@ _UNUSED_STATES = frozenset({"discarded", "draft", "pending"})
 
 
 @dataclass(frozen=True)
-class Span:
+class TextSpan:
     """A marked stretch as the file gives it; ``text`` is what the file says stands there, if it says so."""
 
     start: int
@@ -43,7 +43,7 @@ class Annotated:
         problems: what is no span, one sentence each.
     """
 
-    spans: list[Span]
+    spans: list[TextSpan]
     num_answers: int = 0
     problems: tuple[str, ...] = ()
 
@@ -87,7 +87,7 @@ def _from_mapping(value: Mapping[str, Any]) -> Annotated | None:
 
 
 def _from_items(items: Sequence[Any]) -> Annotated:
-    spans: list[Span] = []
+    spans: list[TextSpan] = []
     problems = []
     for item in items:
         if _says_something_else(item):
@@ -100,7 +100,7 @@ def _from_items(items: Sequence[Any]) -> Annotated:
     return Annotated(spans, problems=tuple(problems))
 
 
-def _spans_of(item: Any) -> list[Span] | None:
+def _spans_of(item: Any) -> list[TextSpan] | None:
     """The span an item describes, or one for each of its labels."""
     if isinstance(item, list | tuple) and len(item) >= 3:
         first, second, third = item[:3]
@@ -116,14 +116,14 @@ def _spans_of(item: Any) -> list[Span] | None:
     return _span(_first(place, _STARTS), _first(place, _ENDS), _first(item, _LABELS), text if isinstance(text, str) else None)
 
 
-def _span(start: Any, end: Any, label: Any, text: str | None) -> list[Span] | None:
+def _span(start: Any, end: Any, label: Any, text: str | None) -> list[TextSpan] | None:
     begin, stop = _whole_number(start), _whole_number(end)
     labels = label if isinstance(label, list) else [label]
     if begin is None or stop is None or not labels:
         return None
     if not all(isinstance(name, str | int) and not isinstance(name, bool) and str(name).strip() for name in labels):
         return None
-    return [Span(begin, stop, str(name).strip(), text) for name in labels]
+    return [TextSpan(begin, stop, str(name).strip(), text) for name in labels]
 
 
 def _is_answer(item: Any) -> bool:

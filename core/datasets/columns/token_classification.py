@@ -9,7 +9,7 @@ from core.datasets.columns.names import TEXT_NAMES, name_score, name_set, sample
 from core.datasets.columns.span_tables import guess_span_roles, holds_spans, read_span_table
 from core.datasets.columns.token_lists import Sentences, items, read_lists, read_rows
 from core.errors import DatasetError
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.tasks.tag_schemes import Scheme, looks_like_tag, recognise, split_tag, to_iob2
 from core.text_format import counted, listed, quoted
 
@@ -123,7 +123,7 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
         odd = [(place, tag) for place, tag in enumerate(sentence.tags, start=1) if split_tag(tag, scheme.form) is None]
         if odd:
             set_aside.append(
-                SetAside(
+                SkippedRecord(
                     sentence.record,
                     Reason.UNKNOWN_TAG,
                     f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is no {scheme.name} tag.",

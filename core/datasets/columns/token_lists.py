@@ -9,7 +9,7 @@ import pandas as pd
 from core.datasets.columns.cells import column, parse_nested
 from core.datasets.columns.label_lists import looks_like_list, parse_value, word_of
 from core.errors import DatasetError
-from core.tasks.skip_reasons import Reason, SetAside, kind_of_gap
+from core.tasks.skip_reasons import Reason, SkippedRecord, kind_of_gap
 from core.text_format import counted, quoted
 
 
@@ -27,7 +27,7 @@ class Sentences:
     """What was read, and what was not; ``set_aside`` has one entry for every record that is in no sentence."""
 
     sentences: list[Sentence]
-    set_aside: list[SetAside]
+    set_aside: list[SkippedRecord]
     notes: list[str]
 
 
@@ -60,14 +60,16 @@ def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name:
             name for name, cell in ((tokens_name, tokens_cell), (tags_name, tags_cell)) if cell is None or not cell.strip()
         ]
         if missing or tokens_cell is None or tags_cell is None:
-            set_aside.append(SetAside(record, kind_of_gap(not items(tokens_cell or "")), f"Nothing in column {quoted(missing)}."))
+            set_aside.append(
+                SkippedRecord(record, kind_of_gap(not items(tokens_cell or "")), f"Nothing in column {quoted(missing)}.")
+            )
             continue
         words, tags = items(tokens_cell), items(tags_cell)
         if words is None or tags is None:
             odd = tokens_name if words is None else tags_name
-            set_aside.append(SetAside(record, Reason.NO_LIST, f"Column {odd!r} holds no plain list."))
+            set_aside.append(SkippedRecord(record, Reason.NO_LIST, f"Column {odd!r} holds no plain list."))
         elif problem := _problem(words, tags):
-            set_aside.append(SetAside(record, *problem))
+            set_aside.append(SkippedRecord(record, *problem))
         else:
             sentences.append(Sentence(record, words, [names.get(tag, tag) for tag in tags]))
     _refuse_numbers(tags_name, sentences)
@@ -77,7 +79,7 @@ def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name:
 def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_name: str) -> Sentences:
     """A table with one word a row; rows with the same sentence id one after the other, or with none, go on with the sentence."""
     sentences: list[Sentence] = []
-    set_aside: list[SetAside] = []
+    set_aside: list[SkippedRecord] = []
     broken: dict[int, str] = {}
     members: list[list[int]] = []
     current: str | None = None
@@ -91,7 +93,7 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
             members.append([])
         if current is None:
             detail = f"Nothing in column {quoted([sentence_name])}, and no sentence before it."
-            set_aside.append(SetAside(record, Reason.NO_SENTENCE, detail))
+            set_aside.append(SkippedRecord(record, Reason.NO_SENTENCE, detail))
             continue
         members[-1].append(record)
         if word_cell is None or not word_cell.strip() or tag_cell is None or not tag_cell.strip():
@@ -101,7 +103,7 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
         sentences[-1].words.append(word_cell.strip())
         sentences[-1].tags.append(tag_cell.strip())
     for place, detail in broken.items():
-        set_aside += [SetAside(record, Reason.WORD_OR_TAG_MISSING, detail) for record in members[place]]
+        set_aside += [SkippedRecord(record, Reason.WORD_OR_TAG_MISSING, detail) for record in members[place]]
     _refuse_numbers(tags_name, sentences)
     kept = [sentence for place, sentence in enumerate(sentences) if place not in broken]
     notes = [f"{counted(len(rows), 'row')} with one word each form {counted(len(sentences), 'sentence')}."]

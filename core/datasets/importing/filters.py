@@ -8,10 +8,10 @@ import pandas as pd
 from core.datasets.columns.column_reading import ReadExamples, Roles
 from core.datasets.columns.token_lists import items
 from core.datasets.table import Table
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 
 
-def unlabelled_rows(table: Table, roles: Roles, set_aside: Sequence[SetAside]) -> pd.DataFrame:
+def unlabelled_rows(table: Table, roles: Roles, set_aside: Sequence[SkippedRecord]) -> pd.DataFrame:
     """The pool of one table.
 
     Args:
@@ -50,7 +50,7 @@ def without_long_texts(read: ReadExamples, unlabelled: pd.DataFrame, max_charact
         return read, unlabelled
     too_long = pd.concat([examples.loc[in_examples, ["record", "text"]], unlabelled[in_pool]])
     entries = [
-        SetAside(int(record), Reason.TEXT_TOO_LONG, _too_long(len(text), max_characters))
+        SkippedRecord(int(record), Reason.TEXT_TOO_LONG, _too_long(len(text), max_characters))
         for record, text in too_long.itertuples(index=False)
     ]
     from_pool = set(unlabelled.loc[in_pool, "record"])

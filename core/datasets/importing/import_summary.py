@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.datasets.skipped_records import RecordSetAside
+from core.datasets.skipped_records import SkippedFileRecord
 from core.tasks.skip_reasons import Reason
 
 MOST_EXAMPLES = 200
@@ -36,7 +36,7 @@ class Example:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class ImportSummary:
     """What became of every record.
 
     Attributes:
@@ -73,7 +73,7 @@ class Account:
         }
 
 
-def take_account(set_aside: Sequence[RecordSetAside], num_records: int) -> Account:
+def take_account(set_aside: Sequence[SkippedFileRecord], num_records: int) -> ImportSummary:
     """Count.
 
     Args:
@@ -88,7 +88,7 @@ def take_account(set_aside: Sequence[RecordSetAside], num_records: int) -> Accou
             turns.append((seen[entry.kind], place))
         seen[entry.kind] += 1
     chosen = sorted(place for _, place in sorted(turns)[:MOST_EXAMPLES])
-    return Account(
+    return ImportSummary(
         kept=num_records - len(set_aside),
         by_kind=dict(by_kind.most_common()),
         examples=tuple(
@@ -98,7 +98,7 @@ def take_account(set_aside: Sequence[RecordSetAside], num_records: int) -> Accou
     )
 
 
-def examples_to_json(account: Account) -> list[dict[str, Any]]:
+def examples_to_json(account: ImportSummary) -> list[dict[str, Any]]:
     """The examples of an account as ``dataset.json`` holds them."""
     return [
         {"part": one.part, "record": one.record, "line": one.line, "kind": str(one.kind), "reason": one.reason}
@@ -106,7 +106,7 @@ def examples_to_json(account: Account) -> list[dict[str, Any]]:
     ]
 
 
-def account_of(source: Mapping[str, Any]) -> Account:
+def account_of(source: Mapping[str, Any]) -> ImportSummary:
     """The account that is kept with a data set.
 
     Data sets of earlier versions have a total, the first of the reasons in words, and the number of texts without a label; what
@@ -128,16 +128,16 @@ def account_of(source: Mapping[str, Any]) -> Account:
     by_kind: Counter[Reason] = Counter()
     for kind, number in counts.items():
         by_kind[_kind(kind)] += int(number)
-    return Account(kept=int(source.get("kept") or 0), by_kind=dict(by_kind), examples=examples)
+    return ImportSummary(kept=int(source.get("kept") or 0), by_kind=dict(by_kind), examples=examples)
 
 
-def account_from_json(raw: Mapping[str, Any]) -> Account:
-    """The account that ``Account.to_json`` wrote, without examples.
+def account_from_json(raw: Mapping[str, Any]) -> ImportSummary:
+    """The account that ``ImportSummary.to_json`` wrote, without examples.
 
     Raises:
         KeyError, TypeError, ValueError: it was written by another version.
     """
-    return Account(kept=raw["kept"], by_kind={Reason(kind): number for kind, number in raw["set_aside_by_kind"].items()})
+    return ImportSummary(kept=raw["kept"], by_kind={Reason(kind): number for kind, number in raw["set_aside_by_kind"].items()})
 
 
 def _kind(value: object) -> Reason:

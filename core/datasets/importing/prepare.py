@@ -18,18 +18,18 @@ from core.datasets.columns import ReadExamples, column_reading
 from core.datasets.dataset import Dataset, cells_of_text, hash_examples, write_dataset
 from core.datasets.import_plan import ImportPlan, guess_plan, guess_task
 from core.datasets.importing.filters import unlabelled_rows, without_long_texts
-from core.datasets.importing.import_summary import Account, examples_to_json, take_account
+from core.datasets.importing.import_summary import ImportSummary, examples_to_json, take_account
 from core.datasets.importing.validate import check_examples, check_num_rows, without_unknown_labels
-from core.datasets.skipped_records import RecordSetAside, set_aside_rows, with_contents
+from core.datasets.skipped_records import SkippedFileRecord, set_aside_rows, with_contents
 from core.datasets.splitting.assign import assign_splits, check_fractions
 from core.datasets.table import Table
 from core.datasets.text_array import as_plain
 from core.errors import DatasetError
 from core.progress import SILENT, Progress
-from core.tasks import SPLITS, Reason, SetAside, Task, get_task
+from core.tasks import SPLITS, Reason, SkippedRecord, Task, get_task
 from core.text_format import counted
 
-__all__ = ["ImportPlan", "Prepared", "RecordSetAside", "guess_plan", "guess_task", "prepare", "write"]
+__all__ = ["ImportPlan", "Prepared", "SkippedFileRecord", "guess_plan", "guess_task", "prepare", "write"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,8 @@ class Prepared:
     labels: list[str]
     num_examples: dict[str, int]
     label_counts: dict[str, dict[str, int]]
-    set_aside: Sequence[RecordSetAside]
-    account: Account = field(default_factory=Account)
+    set_aside: Sequence[SkippedFileRecord]
+    account: ImportSummary = field(default_factory=ImportSummary)
     notes: list[str] = field(default_factory=list)
     splitting: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
@@ -176,7 +176,7 @@ def _read(task: Task, table: Table, plan: ImportPlan, *, name_the_file: bool) ->
         raise
 
 
-def _describe(examples: pd.DataFrame, task: Task, set_aside: list[RecordSetAside], notes: list[str]) -> Prepared:
+def _describe(examples: pd.DataFrame, task: Task, set_aside: list[SkippedFileRecord], notes: list[str]) -> Prepared:
     examples = examples.reset_index(drop=True)
     examples.insert(0, "id", np.arange(len(examples)))
     columns = ["id", "split", "record", "text", *task.target_columns]
@@ -214,12 +214,12 @@ def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: 
     return cells_of_text(rows[filled])
 
 
-def _located(entry: SetAside, part: str, table: Table) -> RecordSetAside:
+def _located(entry: SkippedRecord, part: str, table: Table) -> SkippedFileRecord:
     line = table.lines.get(entry.record)
-    return RecordSetAside(entry.record, entry.kind, entry.detail, part, table.file_name, line, content=entry.content)
+    return SkippedFileRecord(entry.record, entry.kind, entry.detail, part, table.file_name, line, content=entry.content)
 
 
-def _nothing_left(set_aside: list[RecordSetAside]) -> str:
+def _nothing_left(set_aside: list[SkippedFileRecord]) -> str:
     what_to_do = "Choose other columns or another file."
     if len(set_aside) == 1:
         return f"The only record cannot be used. {set_aside[0].reason} {what_to_do}"

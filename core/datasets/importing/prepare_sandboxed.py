@@ -17,7 +17,7 @@ from core.datasets.importing.prepare import ImportPlan, Prepared, prepare
 from core.datasets.importing.sizes import size_of_table
 from core.datasets.readers.sandbox import run_isolated
 from core.datasets.readers.table_transfer import mapped, open_table, packed, save_table, write_arrow
-from core.datasets.skipped_records import LocatedRecords, RecordSetAside
+from core.datasets.skipped_records import LocatedRecords, SkippedFileRecord
 from core.datasets.table import Table
 from core.datasets.text_array import TextArray, as_texts
 from core.files.work_folders import work_folder
@@ -94,7 +94,7 @@ def open_prepared(folder: Path) -> Prepared:
     return Prepared(
         **plain,
         **frames,
-        set_aside=cast("Sequence[RecordSetAside]", LocatedRecords(mapped(folder / "aside.arrow"))),
+        set_aside=cast("Sequence[SkippedFileRecord]", LocatedRecords(mapped(folder / "aside.arrow"))),
         account=account_of(told["account"]),
     )
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from core.errors import DatasetError
 from core.tasks.base import SPLITS, Task
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.text_format import counted, quoted
 
 
@@ -54,7 +54,7 @@ def check_examples(
             )
 
 
-def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, list[tuple[str, SetAside]]]:
+def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, list[tuple[str, SkippedRecord]]]:
     """Examples without those of validation and test whose labels training never saw, and (table, record) of the latter.
 
     Raises:
@@ -62,7 +62,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
     """
     answers = examples[["split", "record", "part", *task.target_columns]]  # without the texts, which would be copied
     known = set(task.label_names(answers[answers["split"] == "train"]))
-    unknown: list[tuple[str, SetAside]] = []
+    unknown: list[tuple[str, SkippedRecord]] = []
     dropped: list[int] = []
     for name in SPLITS[1:]:
         rows = answers[answers["split"] == name]
@@ -76,7 +76,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
         for index in found:
             labels = sorted(set(task.label_names(examples.loc[[index]])) - known)
             record, part = rows["record"][index], rows["part"][index]
-            entry = SetAside(int(record), Reason.UNKNOWN_LABEL, f"No training example has the label {quoted(labels, 5)}.")
+            entry = SkippedRecord(int(record), Reason.UNKNOWN_LABEL, f"No training example has the label {quoted(labels, 5)}.")
             unknown.append((str(part), entry))
         dropped += found
     return examples.drop(index=dropped) if dropped else examples, unknown

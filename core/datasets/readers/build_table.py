@@ -13,7 +13,7 @@ from core.datasets.readers.limits import check_num_columns
 from core.datasets.skip_log import SkippedRecords
 from core.datasets.table import Table
 from core.files.text_patterns import LONE_SURROGATE
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.text_format import short
 
 _LONGEST_NAME = 200
@@ -74,7 +74,7 @@ def build_table(
     file_name: str,
     file_format: str,
     reading: Mapping[str, Any],
-    set_aside: Iterable[SetAside] = (),
+    set_aside: Iterable[SkippedRecord] = (),
     notes: Sequence[str] = (),
     lines: Mapping[int, int] | None = None,
 ) -> Table:
@@ -112,10 +112,10 @@ def build_table(
 
 def _unstorable_rows(
     problems: Mapping[int, tuple[Reason, str]], columns: Sequence[Sequence[str | None]], records: Sequence[int]
-) -> Iterator[SetAside]:
+) -> Iterator[SkippedRecord]:
     for place, (kind, detail) in problems.items():
         content = json.dumps([column[place] for column in columns], ensure_ascii=False)
-        yield SetAside(records[place], kind, detail, content=content)
+        yield SkippedRecord(records[place], kind, detail, content=content)
 
 
 def _as_objects(column: Sequence[str | None]) -> np.ndarray:

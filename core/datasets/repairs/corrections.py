@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput
 from core.datasets.row_diff import plain
 from core.errors import DatasetError
 from core.text_format import counted, short
@@ -13,9 +13,9 @@ from core.text_format import counted, short
 _NO_TARGET = "A correction needs, beside the id of its row, {}."
 
 
-def _correct_labels(material: Material, parameters: Parameters) -> Outcome:
+def _correct_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     corrections = {int(one["id"]): one for one in parameters["corrections"]}
-    examples = material.examples.copy()
+    examples = repair_input.examples.copy()
     place_of = {int(id_): place for place, id_ in enumerate(examples["id"])}
     column = next(name for name in ("label", "labels", "tags") if name in examples)
     cells = examples[column].tolist()

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput
 from core.datasets.repairs.targets import entities, tags_of
 from core.datasets.row_diff import plain
 
 _LOOSE = frozenset(",;:\"'`«»“”„‘’()[]{}<>|/\\–—-_·•、。，；：（）「」『』【】《》")
 
 
-def _fix_tags(material: Material, parameters: Parameters) -> Outcome:
+def _fix_tags(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     trims = bool(parameters["trim"])
     cells = []
-    columns = [material.examples[name] for name in ("text", "starts", "ends", "tags")]
+    columns = [repair_input.examples[name] for name in ("text", "starts", "ends", "tags")]
     for text, starts, ends, cell in zip(*columns, strict=True):
         tags = list(plain(cell))
         found = entities(tags)
@@ -24,7 +24,7 @@ def _fix_tags(material: Material, parameters: Parameters) -> Outcome:
             found = [trimmed for one in found if (trimmed := _trimmed(one, words)) is not None]
         mended = tags_of(found, len(tags))
         cells.append(cell if mended == tags else mended)
-    return Outcome(examples=material.examples.assign(tags=pd.Series(cells, index=material.examples.index, dtype=object)))
+    return Outcome(examples=repair_input.examples.assign(tags=pd.Series(cells, index=repair_input.examples.index, dtype=object)))
 
 
 def _trimmed(entity: tuple[int, int, str], words: list[str]) -> tuple[int, int, str] | None:

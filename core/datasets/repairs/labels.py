@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput, without
 from core.datasets.repairs.targets import relabelled
 from core.errors import DatasetError
 from core.text_format import counted, quoted, short
@@ -24,60 +24,60 @@ def merged_name(label: str, mapping: Mapping[str, str]) -> str:
     return label
 
 
-def _merge_labels(material: Material, parameters: Parameters) -> Outcome:
+def _merge_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     mapping: Mapping[str, str] = parameters["mapping"]
     if empty := [old for old, new in mapping.items() if not new.strip()]:
         raise DatasetError(f"Label {short(empty[0])} would get an empty name. Give it one, or drop it.")
-    known = _known(material)
+    known = _known(repair_input)
     absent = [old for old in mapping if old not in known]
     notes = (f"{counted(len(absent), 'label')} to merge did not occur: {quoted(absent, 5)}.",) if absent else ()
     final = {label: merged_name(label, mapping).strip() for label in known}
-    return Outcome(examples=relabelled(material.examples, lambda label: final[label]), notes=notes)
+    return Outcome(examples=relabelled(repair_input.examples, lambda label: final[label]), notes=notes)
 
 
-def _drop_labels(material: Material, parameters: Parameters) -> Outcome:
-    return _without_labels(material, frozenset(parameters["labels"]), "Its label {} was dropped.")
+def _drop_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
+    return _without_labels(repair_input, frozenset(parameters["labels"]), "Its label {} was dropped.")
 
 
-def _drop_rare_labels(material: Material, parameters: Parameters) -> Outcome:
+def _drop_rare_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     minimum, into = int(parameters["minimum"]), (parameters["into"] or "").strip()
-    counts = _known(material)
+    counts = _known(repair_input)
     rare = frozenset(label for label, number in counts.items() if number < minimum and label != into)
     if not rare:
-        return Outcome(examples=material.examples, notes=(f"Every label has at least {minimum} examples.",))
+        return Outcome(examples=repair_input.examples, notes=(f"Every label has at least {minimum} examples.",))
     named = f"{counted(len(rare), 'label')} with fewer than {minimum} examples: {quoted(sorted(rare), 8)}."
     if into:
-        renamed = relabelled(material.examples, lambda label: into if label in rare else label)
+        renamed = relabelled(repair_input.examples, lambda label: into if label in rare else label)
         return Outcome(examples=renamed, notes=(named,))
-    outcome = _without_labels(material, rare, f"Its label {{}} has fewer than {minimum} examples.")
+    outcome = _without_labels(repair_input, rare, f"Its label {{}} has fewer than {minimum} examples.")
     return Outcome(examples=outcome.examples, removed=outcome.removed, notes=(named, *outcome.notes))
 
 
-def _unlabel(material: Material, parameters: Parameters) -> Outcome:
+def _unlabel(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     labels = frozenset(parameters["labels"])
-    if "label" in material.examples:
-        outcome = _without_labels(material, labels, "Its label {} means that nobody has labelled it.")
+    if "label" in repair_input.examples:
+        outcome = _without_labels(repair_input, labels, "Its label {} means that nobody has labelled it.")
         return Outcome(examples=outcome.examples, removed=outcome.removed, pooled=frozenset(outcome.removed))
-    found = [not row or bool(labels & set(row)) for row in material.task.row_labels(material.examples)]
+    found = [not row or bool(labels & set(row)) for row in repair_input.task.row_labels(repair_input.examples)]
     reason = "It has no label." if not labels else "Its labels mean that nobody has labelled it."
-    removed = dict.fromkeys(material.examples.loc[found, "id"].tolist(), reason)
-    return Outcome(examples=without(material.examples, removed), removed=removed, pooled=frozenset(removed))
+    removed = dict.fromkeys(repair_input.examples.loc[found, "id"].tolist(), reason)
+    return Outcome(examples=without(repair_input.examples, removed), removed=removed, pooled=frozenset(removed))
 
 
-def _without_labels(material: Material, labels: frozenset[str], reason: str) -> Outcome:
+def _without_labels(repair_input: RepairInput, labels: frozenset[str], reason: str) -> Outcome:
     """Rows that lose every label they had are taken out, since they would become examples of texts to which none applies.
 
     Other rows lose the labels and stay, and so does a text with tagged words: its other words are still what they were.
 
     Args:
-        material: the rows.
+        repair_input: the rows.
         labels: what goes.
         reason: why a row goes, with a place for the label.
     """
-    examples = relabelled(material.examples, lambda label: None if label in labels else label)
+    examples = relabelled(repair_input.examples, lambda label: None if label in labels else label)
     if "tags" in examples:
         return Outcome(examples=examples)
-    before = material.task.row_labels(material.examples)
+    before = repair_input.task.row_labels(repair_input.examples)
     after = examples["label"].notna() if "label" in examples else examples["labels"].map(len) > 0
     ids = examples["id"].tolist()
     removed = {
@@ -86,9 +86,9 @@ def _without_labels(material: Material, labels: frozenset[str], reason: str) -> 
     return Outcome(examples=without(examples, removed), removed=removed)
 
 
-def _known(material: Material) -> Counter[str]:
+def _known(repair_input: RepairInput) -> Counter[str]:
     """Every label there is, and in how many rows it occurs."""
-    return Counter(label for row in material.task.row_labels(material.examples) for label in row)
+    return Counter(label for row in repair_input.task.row_labels(repair_input.examples) for label in row)
 
 
 REPAIRS = (

@@ -49,7 +49,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class RepairInput:
     """What a repair works on.
 
     Attributes:
@@ -122,7 +122,7 @@ class Repair:
     name: str
     title: str
     help: str
-    run: Callable[[Material, Parameters], Outcome]
+    run: Callable[[RepairInput, Parameters], Outcome]
     parameters: tuple[Parameter, ...] = ()
     text: Callable[[Parameters], Callable[[str], str]] | None = None
     cell: Callable[[Parameters], Callable[[str], str]] | None = None
@@ -174,11 +174,11 @@ class Repair:
         if self.tasks and task.name not in self.tasks:
             raise DatasetError(f"Repair {self.name!r} does nothing for {task.title.lower()}. Choose another one.")
         before = examples.reset_index(drop=True)
-        material = Material(
+        repair_input = RepairInput(
             examples=before, task=task, extra=extra if extra is not None else pd.DataFrame(), splitting=splitting or {}
         )
-        outcome = self.run(material, self.complete(parameters))
-        compared = compare_rows(before, outcome.examples, material.targets)
+        outcome = self.run(repair_input, self.complete(parameters))
+        compared = compare_rows(before, outcome.examples, repair_input.targets)
         assert set(compared.removed.tolist()) == set(outcome.removed), "every row taken out has a reason"
         assert not len(compared.added), "a repair adds no rows"
         return RepairResult(
@@ -186,7 +186,7 @@ class Repair:
             examples=outcome.examples.reset_index(drop=True),
             num_changed=len(compared.changed),
             num_removed=len(compared.removed),
-            changes=sample_changes(before, outcome.examples, compared, material.targets, reasons=outcome.removed),
+            changes=sample_changes(before, outcome.examples, compared, repair_input.targets, reasons=outcome.removed),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 import pandas as pd
 
 from core.datasets.checks.normalized_text import canonical
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput, without
 from core.datasets.repairs.targets import answer_keys
 from core.text_format import counted, listed
 
@@ -28,19 +28,19 @@ def text_keys(texts: Sequence[str], match: str) -> list[str]:
     return list(texts) if match == "exact" else [canonical(text) or text for text in texts]
 
 
-def _drop_rows(material: Material, parameters: Parameters) -> Outcome:
+def _drop_rows(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     reason = str(parameters["reason"]).strip() or "Taken out by hand."
     wanted = set(parameters["ids"])
-    found = material.examples["id"][material.examples["id"].isin(wanted)].tolist()
+    found = repair_input.examples["id"][repair_input.examples["id"].isin(wanted)].tolist()
     notes = (
         (f"Not there any more: {counted(len(wanted) - len(found), 'row')} of those chosen.",) if len(found) < len(wanted) else ()
     )
     removed = dict.fromkeys(found, reason)
-    return Outcome(examples=without(material.examples, removed), removed=removed, notes=notes)
+    return Outcome(examples=without(repair_input.examples, removed), removed=removed, notes=notes)
 
 
-def _drop_duplicates(material: Material, parameters: Parameters) -> Outcome:
-    examples = material.examples
+def _drop_duplicates(repair_input: RepairInput, parameters: Parameters) -> Outcome:
+    examples = repair_input.examples
     keys: list[Hashable] = list(
         zip(text_keys(examples["text"].tolist(), parameters["match"]), _loose_answers(examples, parameters["match"]), strict=True)
     )
@@ -63,8 +63,8 @@ def _loose_answers(examples: pd.DataFrame, match: str) -> list[Hashable]:
     return [tuple(tags) for tags in examples["tags"]]
 
 
-def _resolve_conflicts(material: Material, parameters: Parameters) -> Outcome:
-    examples, keep = material.examples, parameters["keep"]
+def _resolve_conflicts(repair_input: RepairInput, parameters: Parameters) -> Outcome:
+    examples, keep = repair_input.examples, parameters["keep"]
     keys = pd.Series(text_keys(examples["text"].tolist(), parameters["match"]), index=examples.index)
     doubled = examples[keys.duplicated(keep=False)]
     rows_of: dict[str, list[tuple[int, Hashable]]] = defaultdict(list)

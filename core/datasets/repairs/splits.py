@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.datasets.checks.duplicates.minhash import near_duplicate_groups
 from core.datasets.checks.normalized_text import canonical
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput, without
 from core.datasets.splitting.grouped import ColumnSplits, split_by_group, split_by_time
 from core.datasets.splitting.parse_dates import ORDERS
 from core.datasets.splitting.stratified import stratified_split
@@ -43,8 +43,8 @@ def _with_splits(examples: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 # --- leakage ----------------------------------------------------------------------------------------------------------------
 
 
-def _group_duplicates(material: Material, parameters: Parameters) -> Outcome:
-    examples = material.examples
+def _group_duplicates(repair_input: RepairInput, parameters: Parameters) -> Outcome:
+    examples = repair_input.examples
     texts = examples["text"].tolist()
     if parameters["near"]:
         groups = near_duplicate_groups(texts)
@@ -52,16 +52,16 @@ def _group_duplicates(material: Material, parameters: Parameters) -> Outcome:
         groups = pd.factorize(pd.Series([canonical(text) or text for text in texts], dtype=object))[0]
     if parameters["how"] == "redraw":
         fractions = _present_fractions(examples)
-        names = stratified_split(material.task.strata(examples), fractions, int(parameters["seed"]), groups=groups)
+        names = stratified_split(repair_input.task.strata(examples), fractions, int(parameters["seed"]), groups=groups)
         description = {"method": "stratified", "seed": int(parameters["seed"]), "fractions": [round(one, 6) for one in fractions]}
         return Outcome(examples=_with_splits(examples, names.tolist()), splitting={**description, "grouped": "duplicates"})
     straddling = _straddling(examples["split"].tolist(), groups.tolist())
     if not straddling:
         return Outcome(examples=examples, notes=("No text stands in two splits.",))
-    together = _brought_together(material, straddling)
+    together = _brought_together(repair_input, straddling)
     note = f"{counted(len(straddling), 'group')} of texts alike stood in more than one split."
     return Outcome(
-        examples=_with_splits(examples, together), notes=(note,), splitting={**material.splitting, "grouped": "duplicates"}
+        examples=_with_splits(examples, together), notes=(note,), splitting={**repair_input.splitting, "grouped": "duplicates"}
     )
 
 
@@ -79,10 +79,10 @@ def _straddling(splits: Sequence[str], groups: Sequence[int]) -> dict[int, list[
     return {group: places for group, places in members.items() if len({splits[place] for place in places}) > 1}
 
 
-def _brought_together(material: Material, straddling: dict[int, list[int]]) -> list[str]:
+def _brought_together(repair_input: RepairInput, straddling: dict[int, list[int]]) -> list[str]:
     """Splits in which every group is whole: each goes where one of its rows is, to the split that lacks most of its labels."""
-    splits = material.examples["split"].tolist()
-    labels = material.task.row_labels(material.examples)
+    splits = repair_input.examples["split"].tolist()
+    labels = repair_input.task.row_labels(repair_input.examples)
     wanted: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
     # Each split lacks what it had of each label in these groups; the name "" stands for a row as such.
     for places in straddling.values():
@@ -107,45 +107,47 @@ def _brought_together(material: Material, straddling: dict[int, list[int]]) -> l
 # --- by a column ------------------------------------------------------------------------------------------------------------
 
 
-def _cells(material: Material, column: str) -> list[str | None]:
-    known = [str(name) for name in material.extra.columns]
+def _cells(repair_input: RepairInput, column: str) -> list[str | None]:
+    known = [str(name) for name in repair_input.extra.columns]
     if column not in known:
         there = f"Kept with this data set: {quoted(known)}." if known else "No further columns were kept with this data set."
         raise DatasetError(
             f"There is no column {shown(column)} to split by. {there} Columns that hold texts or labels do not count."
         )
-    cells: list[str | None] = material.extra[column].reindex(material.examples["id"]).astype(object).tolist()
+    cells: list[str | None] = repair_input.extra[column].reindex(repair_input.examples["id"]).astype(object).tolist()
     return [cell if isinstance(cell, str) else None for cell in cells]
 
 
-def _of_columns(material: Material, found: ColumnSplits) -> Outcome:
-    ids = material.examples["id"].tolist()
+def _of_columns(repair_input: RepairInput, found: ColumnSplits) -> Outcome:
+    ids = repair_input.examples["id"].tolist()
     removed = {int(ids[place]): reason for place, reason in sorted(found.problems.items())}
-    examples = material.examples.assign(split=pd.Series(found.names, index=material.examples.index, dtype=object))
+    examples = repair_input.examples.assign(split=pd.Series(found.names, index=repair_input.examples.index, dtype=object))
     return Outcome(
         examples=without(examples, removed), removed=removed, notes=tuple(found.notes), splitting=dict(found.description)
     )
 
 
-def _split_by_group(material: Material, parameters: Parameters) -> Outcome:
+def _split_by_group(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     column = str(parameters["column"])
-    strata = material.task.strata(material.examples)
-    cells = _cells(material, column)
-    return _of_columns(material, split_by_group(cells, strata, _fractions(parameters), int(parameters["seed"]), column=column))
+    strata = repair_input.task.strata(repair_input.examples)
+    cells = _cells(repair_input, column)
+    return _of_columns(
+        repair_input, split_by_group(cells, strata, _fractions(parameters), int(parameters["seed"]), column=column)
+    )
 
 
-def _split_by_time(material: Material, parameters: Parameters) -> Outcome:
+def _split_by_time(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     column = str(parameters["column"])
-    cells = _cells(material, column)
-    return _of_columns(material, split_by_time(cells, _fractions(parameters), column=column, order=str(parameters["order"])))
+    cells = _cells(repair_input, column)
+    return _of_columns(repair_input, split_by_time(cells, _fractions(parameters), column=column, order=str(parameters["order"])))
 
 
-def _split_anew(material: Material, parameters: Parameters) -> Outcome:
+def _split_anew(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     fractions, seed = _fractions(parameters), int(parameters["seed"])
-    groups = np.unique(material.examples["text"].to_numpy(dtype=object), return_inverse=True)[1]
-    names = stratified_split(material.task.strata(material.examples), fractions, seed, groups=groups)
+    groups = np.unique(repair_input.examples["text"].to_numpy(dtype=object), return_inverse=True)[1]
+    names = stratified_split(repair_input.task.strata(repair_input.examples), fractions, seed, groups=groups)
     description = {"method": "stratified", "seed": seed, "fractions": [round(share, 6) for share in fractions]}
-    return Outcome(examples=_with_splits(material.examples, names.tolist()), splitting=description)
+    return Outcome(examples=_with_splits(repair_input.examples, names.tolist()), splitting=description)
 
 
 REPAIRS = (

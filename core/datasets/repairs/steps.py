@@ -15,7 +15,7 @@ _MOST_KEPT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class RepairStep:
     """A repair that is to be made."""
 
     repair: str
@@ -55,7 +55,7 @@ class StepDone:
         return f"{self.title}: {', '.join(counts) or 'nothing to change'}"
 
 
-def parse_step(written: str) -> Step:
+def parse_step(written: str) -> RepairStep:
     """A repair as it is written on the command line.
 
     Written is the name alone, or the name, a colon and the parameters: ``drop_rare_labels:minimum=5;into=other``, or as a JSON
@@ -83,7 +83,7 @@ def parse_step(written: str) -> Step:
                 )
             raw[key] = _value(known[key], value) if key in known else value
     repair.complete(raw)
-    return Step(repair=repair.name, parameters=raw)
+    return RepairStep(repair=repair.name, parameters=raw)
 
 
 def _value(parameter: Parameter, written: str) -> Any:

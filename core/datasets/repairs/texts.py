@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.datasets.checks.texts.personal_data import KINDS, find_personal_data
 from core.datasets.checks.texts.text_spans import apart_from
-from core.datasets.repairs.repair import Material, Outcome, Parameter, Parameters, Repair, without
+from core.datasets.repairs.repair import Outcome, Parameter, Parameters, Repair, RepairInput, without
 from core.datasets.repairs.targets import relabelled
 from core.datasets.repairs.text_edits import Edit, FindEdits, apply_edits, edit_texts, layout_of
 from core.errors import DatasetError
@@ -95,15 +95,15 @@ class _TextRepair:
     edits: Callable[[Parameters], FindEdits]
     tidies: bool = False
 
-    def rows(self, material: Material, parameters: Parameters) -> Outcome:
+    def rows(self, repair_input: RepairInput, parameters: Parameters) -> Outcome:
         find = self.edits(parameters)
-        layout = layout_of(material.examples) if "starts" in material.examples else None
-        examples = edit_texts(material.examples, find, layout=layout)
-        changed = (examples["text"] != material.examples["text"]).to_numpy()
+        layout = layout_of(repair_input.examples) if "starts" in repair_input.examples else None
+        examples = edit_texts(repair_input.examples, find, layout=layout)
+        changed = (examples["text"] != repair_input.examples["text"]).to_numpy()
         for again in [find] * _MOST_ROUNDS + [white_space_edits] * self.tidies:
             rows = edit_texts(examples[changed], again, layout=layout)
             examples = examples.copy()
-            for name in ("text", *(name for name in material.targets if layout is not None)):
+            for name in ("text", *(name for name in repair_input.targets if layout is not None)):
                 cells = examples[name].to_numpy(dtype=object, copy=True)
                 cells[changed] = rows[name].to_numpy(dtype=object)
                 examples[name] = pd.Series(cells, index=examples.index, dtype=object)
@@ -147,8 +147,8 @@ def _phrases(parameters: Parameters) -> FindEdits:
 _BOILERPLATE = _TextRepair(_phrases, tidies=True)
 
 
-def _strip_whitespace(material: Material, parameters: Parameters) -> Outcome:
-    outcome = _WHITE_SPACE.rows(material, parameters)
+def _strip_whitespace(repair_input: RepairInput, parameters: Parameters) -> Outcome:
+    outcome = _WHITE_SPACE.rows(repair_input, parameters)
 
     def tidy(label: str) -> str:
         return apply_edits(label, white_space_edits(label, join_lines=True)) or label
@@ -156,9 +156,9 @@ def _strip_whitespace(material: Material, parameters: Parameters) -> Outcome:
     return replace(outcome, examples=relabelled(outcome.examples, tidy))
 
 
-def _mask_personal_data(material: Material, parameters: Parameters) -> Outcome:
+def _mask_personal_data(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     note = "Names and addresses of people are not looked for; look at the rows before you pass them on."
-    return replace(_MASKS_OF.rows(material, parameters), notes=(note,))
+    return replace(_MASKS_OF.rows(repair_input, parameters), notes=(note,))
 
 
 REPAIRS = (

@@ -14,7 +14,7 @@ from core.datasets.splitting.stratified import stratified_split
 from core.datasets.table import Table
 from core.errors import DatasetError
 from core.tasks.base import SPLITS, Task
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.text_format import counted, quoted, short
 
 
@@ -24,7 +24,7 @@ class Assigned:
 
     names: list[str | None]
     description: dict[str, Any]
-    set_aside: list[SetAside] = field(default_factory=list)
+    set_aside: list[SkippedRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -81,7 +81,7 @@ def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Tas
         if split is None:
             found = short(cell) if cell else "nothing"
             detail = f"Column {name!r} holds {found}; expected train, validation or test."
-            assigned.set_aside.append(SetAside(int(record), Reason.NO_SPLIT, detail))
+            assigned.set_aside.append(SkippedRecord(int(record), Reason.NO_SPLIT, detail))
     if "train" not in assigned.names:
         seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "nothing"
         raise DatasetError(f"Column {name!r} names no training rows; it holds {seen}. Expected train, validation and test.")
@@ -107,7 +107,9 @@ def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, ta
     assigned = Assigned(
         names=found.names,
         description=dict(found.description),
-        set_aside=[SetAside(int(records[place]), Reason.NO_TIME, detail) for place, detail in sorted(found.problems.items())],
+        set_aside=[
+            SkippedRecord(int(records[place]), Reason.NO_TIME, detail) for place, detail in sorted(found.problems.items())
+        ],
         notes=list(found.notes),
     )
     if plan.split_column is not None:

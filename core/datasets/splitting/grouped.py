@@ -13,7 +13,7 @@ import numpy as np
 from core.datasets.splitting.parse_dates import parse_times, unreadable
 from core.errors import DatasetError
 from core.tasks.base import SPLITS
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 from core.text_format import counted, short
 
 _MOST_UNREADABLE = 0.05
@@ -38,7 +38,7 @@ class ColumnSplits:
 
 
 def split_by_group(
-    cells: Sequence[str | None], strata: Strata, fractions: Sequence[float], seed: int, *, column: str
+    cells: Sequence[str | None], strata: LabelMatrix, fractions: Sequence[float], seed: int, *, column: str
 ) -> ColumnSplits:
     """Splits in which no group is in two, with sizes and labels as near to their shares as whole groups allow.
 
@@ -127,7 +127,7 @@ def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, co
     return ColumnSplits(names=names, description=description, problems=problems, notes=notes)
 
 
-def _label_counts(strata: Strata, group_of: np.ndarray, num_groups: int) -> list[dict[int, int]]:
+def _label_counts(strata: LabelMatrix, group_of: np.ndarray, num_groups: int) -> list[dict[int, int]]:
     """For each group, how many of its rows have each label."""
     counts: list[dict[int, int]] = [{} for _ in range(num_groups)]
     for group, label in zip(group_of[strata.rows].tolist(), strata.labels.tolist(), strict=True):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.tasks.base import SPLITS
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 
 _FIRST_IN_NEED = (0, 2, 1)
 """Splits in the order in which a rare label reaches them: train learns it, test measures it, validation comes last."""
@@ -21,7 +21,9 @@ _DONE = 2**62
 """Stands for the number of examples left of a label that was dealt out."""
 
 
-def stratified_split(strata: Strata, fractions: Sequence[float], seed: int, *, groups: np.ndarray | None = None) -> np.ndarray:
+def stratified_split(
+    strata: LabelMatrix, fractions: Sequence[float], seed: int, *, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Assign every example to a split.
 
     A label with one example goes to train, with two to train and test, with three or more to all splits with a fraction above
@@ -91,7 +93,7 @@ class _Labels:
         members: for each label its groups, in random order.
     """
 
-    def __init__(self, strata: Strata, group_of: np.ndarray, rank: np.ndarray, order: np.ndarray) -> None:
+    def __init__(self, strata: LabelMatrix, group_of: np.ndarray, rank: np.ndarray, order: np.ndarray) -> None:
         num_groups, self._num_labels = len(rank), strata.num_labels
         pairs = np.sort(group_of[strata.rows] * max(1, self._num_labels) + strata.labels)
         pairs = pairs[np.diff(pairs, prepend=-1) != 0]

@@ -17,7 +17,7 @@ from core.datasets.dataset import Dataset, hash_examples, write_dataset
 from core.datasets.importing.validate import check_examples, without_unknown_labels
 from core.datasets.repairs.available import get_repair
 from core.datasets.repairs.repair import Parameters, Repair, RepairResult
-from core.datasets.repairs.steps import Step, StepDone, kept_parameters
+from core.datasets.repairs.steps import RepairStep, StepDone, kept_parameters
 from core.datasets.repairs.targets import answers_in_words
 from core.datasets.row_diff import Compared, RowChange, compare_rows, sample_changes
 from core.errors import DatasetError
@@ -94,7 +94,7 @@ class _State:
     removed: list[pd.DataFrame] = field(default_factory=list)
     done: list[StepDone] = field(default_factory=list)
 
-    def take(self, step: Step) -> None:
+    def take(self, step: RepairStep) -> None:
         """Carry one repair out."""
         repair = get_repair(step.repair)
         result = repair.apply(self.examples, self.task, step.parameters, extra=self.extra, splitting=self.splitting)
@@ -170,7 +170,7 @@ def _distinct(column: pd.Series, cell: Callable[[Parameters], Callable[[str], st
     return pd.Series([seen.get(value) for value in column], index=column.index, dtype=object)
 
 
-def draft_version(dataset: Dataset, steps: Sequence[Step], *, max_labels: int = Settings.max_labels) -> Draft:
+def draft_version(dataset: Dataset, steps: Sequence[RepairStep], *, max_labels: int = Settings.max_labels) -> Draft:
     """What repairs would make of a data set; nothing is written.
 
     Args:

@@ -29,7 +29,7 @@ NO_ROOM = 74
 
 
 @dataclass(frozen=True)
-class Ending:
+class ExitStatus:
     """The final state of a run, why in words for the person, and when.
 
     Attributes:
@@ -42,7 +42,7 @@ class Ending:
     ran_out_of_memory: bool = False
 
 
-def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> Ending:
+def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> ExitStatus:
     """What became of a running run whose worker is gone.
 
     Args:
@@ -51,7 +51,7 @@ def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> En
         exit_code: its exit code, minus the signal that killed it, or nothing where neither is known.
     """
     state, message = _outcome(record, run_dir, exit_code)
-    return Ending(
+    return ExitStatus(
         state,
         message[:LONGEST_MESSAGE] if message else None,
         _finished_at(record, run_dir),

@@ -9,7 +9,7 @@ from core.runs.store.records import RunRecord
 
 
 class WorkingTimes:
-    """Seconds at work of the runs of one launcher; what a worker said of its start is read once."""
+    """Seconds at work of the runs of one scheduler; what a worker said of its start is read once."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}

@@ -32,7 +32,7 @@ from core.runs.store.watched_file import OpenFile, file_of
 
 
 @dataclass
-class Account:
+class RebuildSummary:
     """What was done.
 
     Attributes:
@@ -51,7 +51,7 @@ class Account:
     moment: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def rebuild(settings: Settings, lost: OpenFile | None = None) -> Account:
+def rebuild(settings: Settings, lost: OpenFile | None = None) -> RebuildSummary:
     """Enter into the catalogue whatever lies in the workspace and is not in it. Several processes may do so at once.
 
     Args:
@@ -84,8 +84,8 @@ def _one_at_a_time(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
-def _rebuild(settings: Settings, lost: OpenFile | None) -> Account:
-    account = Account()
+def _rebuild(settings: Settings, lost: OpenFile | None) -> RebuildSummary:
+    account = RebuildSummary()
     if lost is not None:
         lost.remove_leftovers()
     engine = _opened(settings, account)
@@ -133,7 +133,7 @@ def num_lost_folders(settings: Settings, store: Store) -> int:
     return sum(len(_folders(parent, set())) for parent in (settings.datasets_folder, settings.runs_folder))
 
 
-def _opened(settings: Settings, account: Account) -> sa.Engine:
+def _opened(settings: Settings, account: RebuildSummary) -> sa.Engine:
     file, url = settings.database_file, url_of(settings)
     try:
         engine = open_database(url)

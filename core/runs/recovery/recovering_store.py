@@ -3,7 +3,7 @@
 import logging
 
 from core.config.settings import Settings
-from core.runs.recovery.rebuild import Account, num_lost_folders, rebuild
+from core.runs.recovery.rebuild import RebuildSummary, num_lost_folders, rebuild
 from core.runs.store.engine import url_of
 from core.runs.store.store import Store
 from core.runs.store.watched_file import CatalogueFile, OpenFile, file_of
@@ -11,7 +11,7 @@ from core.runs.store.watched_file import CatalogueFile, OpenFile, file_of
 logger = logging.getLogger(__name__)
 
 
-class LastingCatalogue:
+class RecoveringStore:
     """The catalogue as one process has it open.
 
     Attributes:
@@ -25,7 +25,7 @@ class LastingCatalogue:
             UserError: it cannot be opened.
         """
         self._settings = settings
-        self._made_anew: Account | None = None
+        self._made_anew: RebuildSummary | None = None
         url = url_of(settings)
         path = file_of(url)
         was_there = path is None or (path.is_file() and path.stat().st_size > 0)
@@ -35,7 +35,7 @@ class LastingCatalogue:
             logger.warning("The workspace had folders, but no catalogue any more. It is made anew from them.")
             self._make_anew(None)
 
-    def made_anew(self) -> Account | None:
+    def made_anew(self) -> RebuildSummary | None:
         """What was done when its file was last found missing or replaced, now included; nothing if it never was.
 
         Raises:

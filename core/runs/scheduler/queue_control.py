@@ -1,9 +1,9 @@
 """Where people decide about the queue: its order, whether it is paused, how many runs work at once, and what a run waits for."""
 
 from core.config.settings import Settings
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.scheduler.wait_reasons import what_for
-from core.runs.store.queue import QueueSwitches, Step
+from core.runs.store.queue import QueueMove, QueueSwitches
 from core.runs.store.records import RunRecord
 from core.runs.store.store import Store
 
@@ -14,13 +14,13 @@ class QueueDesk:
     Args:
         store: the catalogue as they see it.
         settings: which limits hold.
-        launcher: this process's supervisor, at work or not.
+        scheduler: this process's supervisor, at work or not.
     """
 
-    def __init__(self, store: Store, settings: Settings, launcher: Launcher) -> None:
+    def __init__(self, store: Store, settings: Settings, scheduler: Scheduler) -> None:
         self._store = store
         self._settings = settings
-        self._launcher = launcher
+        self._scheduler = scheduler
 
     def switches(self) -> QueueSwitches:
         """Whether the queue is paused, and how many runs people let work at once."""
@@ -28,15 +28,15 @@ class QueueDesk:
 
     def at_once(self) -> int:
         """How many runs may work at a time now."""
-        return self._launcher.at_once()
+        return self._scheduler.at_once()
 
     def watches(self) -> bool:
         """Whether this process only watches the queue, because another one looks after it."""
-        return self._launcher.watches
+        return self._scheduler.watches
 
     def is_looked_after(self) -> bool:
         """Whether this process or another one starts the runs that wait."""
-        return self._launcher.is_looked_after()
+        return self._scheduler.is_looked_after()
 
     def pause(self, paused: bool) -> None:
         """Let no further run start, or let them start again. Runs at work go on either way.
@@ -45,7 +45,7 @@ class QueueDesk:
             RunError: only an administrator may.
         """
         self._store.order.pause(paused)
-        self._launcher.wake()
+        self._scheduler.wake()
 
     def set_at_once(self, number: int | None) -> None:
         """Say how many runs may work at a time; nothing means one for each device.
@@ -54,9 +54,9 @@ class QueueDesk:
             RunError: the number is out of range, or only an administrator may.
         """
         self._store.order.set_at_once(number)
-        self._launcher.wake()
+        self._scheduler.wake()
 
-    def move(self, run_id: str, step: Step) -> None:
+    def move(self, run_id: str, step: QueueMove) -> None:
         """Put a run that waits elsewhere among those this person sees.
 
         Raises:
@@ -75,5 +75,5 @@ class QueueDesk:
             switches=self.switches(),
             at_once=self.at_once(),
             settings=self._settings,
-            shortage=self._launcher.shortage(run),
+            shortage=self._scheduler.shortage(run),
         )

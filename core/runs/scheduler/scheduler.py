@@ -1,4 +1,4 @@
-"""The launcher: a background thread that starts queued runs as worker processes and brings their ends into the catalogue.
+"""The scheduler: a background thread that starts queued runs as worker processes and brings their ends into the catalogue.
 
 Of all processes that have a workspace open, the one that holds the lock on ``queue.lock`` owns the queue; the others watch and
 take over when it is gone. The owner goes round about three times a second: pass on stop requests, settle runs whose worker is
@@ -30,9 +30,9 @@ from core.runs.process.stop_requests import Stop
 from core.runs.process.working_time import WorkingTimes
 from core.runs.scheduler.gpus import VISIBLE, Shortage
 from core.runs.scheduler.placement import Placement
+from core.runs.scheduler.stop_escalation import StopEscalation, StopTimes
 from core.runs.scheduler.wait_reasons import disk_is_short, why_to_end
-from core.runs.scheduler.stop_escalation import Stops, StopTimes
-from core.runs.scheduler.warm_worker import Resident
+from core.runs.scheduler.warm_worker import WarmWorker
 from core.runs.store.engine import NotNowError
 from core.runs.store.records import RunRecord, RunState
 from core.runs.store.store import Store
@@ -51,7 +51,7 @@ LONGEST_PAUSE_S = 10.0
 """How long the thread rests after rounds that failed again and again, for instance because the disk is full."""
 
 
-class Launcher:
+class Scheduler:
     """Supervises the runs of one workspace from this process, while no other process does."""
 
     def __init__(
@@ -62,15 +62,15 @@ class Launcher:
         *,
         max_running: int | None = None,
         stop_times: StopTimes | None = None,
-        resident: Resident | None = None,
+        warm_worker: WarmWorker | None = None,
         gpu_ids: Sequence[str] | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._worker_command = tuple(worker_command)
         self._placement = Placement(store, settings, max_running=max_running, gpu_ids=gpu_ids)
-        self._stops = Stops(stop_times or StopTimes())
-        self.resident = resident or Resident(worker_command)
+        self._stops = StopEscalation(stop_times or StopTimes())
+        self.warm_worker = warm_worker or WarmWorker(worker_command)
         self._at_work = WorkingTimes()
         self._ended_for: dict[str, str] = {}
         self.watches = False
@@ -92,7 +92,7 @@ class Launcher:
         """Go round in a background thread until ``stop``."""
         if self._thread is None:
             self._ending.clear()
-            self._thread = threading.Thread(target=self._go_round, name="launcher", daemon=True)
+            self._thread = threading.Thread(target=self._go_round, name="scheduler", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -116,7 +116,7 @@ class Launcher:
                 self.step()
                 pause_s = PERIOD_S
             except Exception:
-                logger.exception("A round of the launcher failed; it goes on.")
+                logger.exception("A round of the scheduler failed; it goes on.")
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             self._awake.wait(pause_s)
 
@@ -128,13 +128,13 @@ class Launcher:
             self.supervise()
             self.start_queued()
             if self._settings.resident_worker:
-                self.resident.tend(self._environment_to_expect, is_useful=self._has_room())
+                self.warm_worker.tend(self._environment_to_expect, is_useful=self._has_room())
         else:
-            self.resident.dismiss()
+            self.warm_worker.dismiss()
 
     def expect_launch(self) -> None:
         """Somebody is there who may launch a run soon: have a worker wait for it, if settings and memory allow."""
-        self.resident.expect()
+        self.warm_worker.expect()
 
     def own(self) -> bool:
         """Take the queue if nobody has it; whether this process owns it now."""
@@ -149,7 +149,7 @@ class Launcher:
 
     def disown(self) -> None:
         """Leave the queue to others."""
-        self.resident.dismiss()
+        self.warm_worker.dismiss()
         self._lock.release()
 
     def supervise(self) -> None:
@@ -288,7 +288,7 @@ class Launcher:
 
         environment = self._placement.environment(record.model, devices)
         # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
-        waiting = self.resident.take(environment)
+        waiting = self.warm_worker.take(environment)
         try:
             self._store.start_run(record.id, events_offset=_size(run_dir), worker=waiting)
         except Exception as error:
@@ -313,10 +313,10 @@ class Launcher:
             self._store.set_worker(record.id, worker)
 
     def _devices(self, record: RunRecord) -> tuple[str, ...] | Shortage:
-        return self._placement.devices(record, first=self.resident.environment.get(VISIBLE, ""))
+        return self._placement.devices(record, first=self.warm_worker.environment.get(VISIBLE, ""))
 
     def _environment_to_expect(self) -> dict[str, str]:
-        return self._placement.environment_to_expect(first=self.resident.environment.get(VISIBLE, ""))
+        return self._placement.environment_to_expect(first=self.warm_worker.environment.get(VISIBLE, ""))
 
     def _check_model(self, record: RunRecord) -> None:
         """Refuse a model that the settings leave out by now, though it was allowed when the run was launched.

@@ -33,8 +33,8 @@ class _Stop:
     sent: Stop | None = None
 
 
-class Stops:
-    """The stops under way of one launcher; each signal is sent once."""
+class StopEscalation:
+    """The stops under way of one scheduler; each signal is sent once."""
 
     def __init__(self, times: StopTimes) -> None:
         self._times = times

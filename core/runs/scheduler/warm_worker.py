@@ -31,7 +31,7 @@ MEMORY_FLOOR_MIB = 2048
 """Memory that must be left over; a waiting worker takes about 600 MiB itself."""
 
 
-class Resident:
+class WarmWorker:
     """Keeps at most one worker that waits, for the process that owns the queue.
 
     Args:

@@ -10,9 +10,9 @@ from core.errors import RunError
 from core.runs.store.engine import changing, reading
 from core.runs.store.records import RunState
 from core.runs.store.tables import runs, switches
-from core.runs.store.visibility import View
+from core.runs.store.visibility import Visibility
 
-Step = Literal["first", "up", "down", "last"]
+QueueMove = Literal["first", "up", "down", "last"]
 
 MOST_AT_ONCE = 64
 _PAUSED, _AT_ONCE = "queue.paused", "queue.at_once"
@@ -34,7 +34,7 @@ class QueueSwitches:
 class QueueOrder:
     """The queue of a catalogue, as one person may change it: the switches if they see everything, the order of what they see."""
 
-    def __init__(self, engine: sa.Engine, view: View) -> None:
+    def __init__(self, engine: sa.Engine, view: Visibility) -> None:
         self._engine = engine
         self._view = view
 
@@ -62,7 +62,7 @@ class QueueOrder:
             raise RunError(f"{number} runs at once are not possible; choose 1 to {MOST_AT_ONCE}.")
         return self._set(_AT_ONCE, number)
 
-    def move(self, run_id: str, step: Step) -> None:
+    def move(self, run_id: str, step: QueueMove) -> None:
         """Put a run that waits elsewhere among the waiting runs that this person sees; all others keep their places.
 
         Raises:
@@ -93,7 +93,7 @@ class QueueOrder:
         return self.switches()
 
 
-_PLACES: dict[Step, Callable[[int, int], int]] = {
+_PLACES: dict[QueueMove, Callable[[int, int], int]] = {
     "first": lambda place, count: 0,  # noqa: ARG005  (all take the same)
     "up": lambda place, count: max(0, place - 1),  # noqa: ARG005
     "down": lambda place, count: min(count - 1, place + 1),

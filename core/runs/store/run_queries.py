@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from core.runs.store.engine import reading
 from core.runs.store.records import RunRecord, RunState
 from core.runs.store.tables import datasets, run_from_row, runs
-from core.runs.store.visibility import View
+from core.runs.store.visibility import Visibility
 
 _AT_ONCE = 500
 """Runs asked for by id in one query; databases take no longer lists of parameters than so many."""
@@ -65,7 +65,7 @@ class RunsOverview:
 class RunLists:
     """Looks at the runs of a catalogue, as one person sees it."""
 
-    def __init__(self, engine: sa.Engine, view: View) -> None:
+    def __init__(self, engine: sa.Engine, view: Visibility) -> None:
         self._engine = engine
         self._view = view
 

@@ -26,7 +26,7 @@ from core.runs.store.records import DatasetRecord, RunRecord, RunState, WorkerId
 from core.runs.store.run_queries import RunLists
 from core.runs.store.tables import dataset_from_row, datasets, row_of_dataset, row_of_run, run_from_row, runs
 from core.runs.store.transitions import apply_step, columns_of, locked_run, next_position
-from core.runs.store.visibility import EVERYTHING, View
+from core.runs.store.visibility import EVERYTHING, Visibility
 from core.runs.store.watched_file import CatalogueFile
 
 
@@ -60,7 +60,7 @@ class Store:
             owner: the person's name.
             sees_all: whether what belongs to others is there for them, too.
         """
-        return self._seen_by(View(owner, sees_all))
+        return self._seen_by(Visibility(owner, sees_all))
 
     def everybodys(self) -> "Store":
         """The whole catalogue, on the same connections, for questions whose answer tells nothing of what belongs to whom."""
@@ -363,7 +363,7 @@ class Store:
         with self._read() as connection:
             return [run_from_row(row) for row in connection.execute(query)]
 
-    def _seen_by(self, view: View) -> "Store":
+    def _seen_by(self, view: Visibility) -> "Store":
         seen = copy.copy(self)
         seen._view = view
         return seen

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from core.errors import RunError
 from core.runs.store.records import NEXT_STATES, RunRecord, RunState, WorkerIdentity
 from core.runs.store.tables import run_from_row, runs
-from core.runs.store.visibility import View
+from core.runs.store.visibility import Visibility
 
 _NO_WORKER = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": None}
 
 
-def locked_run(view: View, connection: sa.Connection, run_id: str) -> RunRecord:
+def locked_run(view: Visibility, connection: sa.Connection, run_id: str) -> RunRecord:
     """The run as it stands, kept from being changed by others until this change is over.
 
     Raises:

@@ -11,7 +11,7 @@ from core.text_format import shown
 
 
 @dataclass(frozen=True)
-class View:
+class Visibility:
     """The part of the catalogue that is there for one person.
 
     Attributes:
@@ -55,5 +55,5 @@ class View:
         return free
 
 
-EVERYTHING = View(None, sees_all=True)
-"""The whole catalogue, as the launcher, the command line and a person alone see it."""
+EVERYTHING = Visibility(None, sees_all=True)
+"""The whole catalogue, as the scheduler, the command line and a person alone see it."""

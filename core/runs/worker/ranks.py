@@ -32,7 +32,7 @@ POLL_S = 0.5
 
 
 @contextmanager
-def company(
+def spawn_ranks(
     config: RunConfig,
     run_folder: Path,
     dataset_folder: Path,

@@ -1,6 +1,6 @@
 """The worker: the process that carries out one run and is the only writer of its directory.
 
-Started by the launcher as ``python -m core.runs.worker RUN_FOLDER --dataset DATASET_FOLDER``, or with ``--wait``: then it loads
+Started by the scheduler as ``python -m core.runs.worker RUN_FOLDER --dataset DATASET_FOLDER``, or with ``--wait``: then it loads
 what every run needs, waits for a line with these arguments on its standard input, and becomes the worker of that run.
 
 SIGINT is a person's stop (ends after the current step, state ``cancelled``), SIGTERM the machine's (the same, state
@@ -34,7 +34,7 @@ from core.runs.process import processes
 from core.runs.process.exit_status import NO_ROOM
 from core.runs.process.other_trainers import known_as_at_work
 from core.runs.store.records import RunState
-from core.runs.worker.ranks import company
+from core.runs.worker.ranks import spawn_ranks
 from core.runs.worker.signals import StopSignals
 from core.runs.worker.tensorboard import TensorBoardLog
 
@@ -134,10 +134,10 @@ def _wait_for_a_run() -> list[str] | None:
     try:
         from core.config.settings import Settings
         from core.runs.worker.preload import preload
-        from core.training.device import step_back
+        from core.training.device import yield_to_others
 
         settings = Settings.from_environment()
-        step_back(settings.threads, NICENESS)
+        yield_to_others(settings.threads, NICENESS)
         preload()
     except Exception:
         logger.exception("Not everything could be loaded beforehand.")  # the run will meet the same and say it to a person
@@ -195,14 +195,14 @@ def _carry_out(
         from core.datasets.dataset import open_dataset
         from core.machine.memory import cap_own_memory
         from core.training.checkpoint.manager import Checkpoints
-        from core.training.device import step_back
+        from core.training.device import yield_to_others
         from core.training.fine_tune import Places, fine_tune
         from core.training.planning.estimates import Surroundings
         from core.training.planning.memory_footprint import MemoryLimits
         from core.training.tracking.recorder import TrainingStopped
 
         settings = Settings.from_environment()
-        step_back(settings.threads, niceness)
+        yield_to_others(settings.threads, niceness)
         places = Places(
             checkpoints=run_dir.checkpoints,
             model=run_dir.model,
@@ -212,7 +212,7 @@ def _carry_out(
         config = run_dir.config()
         cap_own_memory(settings.max_memory_mib)
         limits = MemoryLimits(max_memory_mib=settings.max_memory_mib, kills=run_dir.memory_kills())
-        in_company = company(
+        in_company = spawn_ranks(
             config, run_dir.folder, dataset_folder, finish_now=finish_now, on_loss=recorder.give_up, threads=settings.threads
         )
         try:

@@ -12,8 +12,8 @@ import torch
 from core.models.heads import Classifier, PooledClassifier, can_scale_outputs, scale_outputs
 from core.tasks.base import Encoded, Task
 from core.tasks.losses import LossOptions
-from core.training.calibration.fit_tfidf_head import said_by_words, weigh_words
-from core.training.calibration.temperature import MISTAKES_PER_FACTOR, LogitFactors, choose_factors, count_mistakes
+from core.training.calibration.fit_tfidf_head import tfidf_logits, weigh_words
+from core.training.calibration.temperature import MISTAKES_PER_FACTOR, LogitScaling, choose_factors, count_mistakes
 from core.training.tracking.recorder import Recorder, TrainingStopped
 
 NEWS_INTERVAL_S = 5.0
@@ -32,7 +32,7 @@ def calibrate(
     label_weights: torch.Tensor | None,
     pad_token_id: int,
     recorder: Recorder,
-) -> LogitFactors:
+) -> LogitScaling:
     """Let validation decide on a trained classifier's factors, and build them in; says what was done.
 
     Args:
@@ -56,7 +56,7 @@ def calibrate(
     if weighs_words and isinstance(classifier, PooledClassifier) and count_mistakes(table, targets) >= 2 * MISTAKES_PER_FACTOR:
         news = _News(recorder, num_labels=table.shape[1])
         words = weigh_words(train, task, table.shape[1], pad_token_id=pad_token_id, on_label=news.tell)
-    said = None if words is None else said_by_words(words, validation, pad_token_id=pad_token_id)
+    said = None if words is None else tfidf_logits(words, validation, pad_token_id=pad_token_id)
     options = LossOptions(label_weights=None if label_weights is None else label_weights.double().cpu())
     factors = choose_factors(table, targets, partial(task.loss, options=options), said, may_scale=may_scale)
     if factors.scale != 1.0:
@@ -88,7 +88,7 @@ class _News:
             self._recorder.event("phase", sentence, phase="calibrating")
 
 
-def _what_was_done(factors: LogitFactors, *, weighs_words: bool, may_scale: bool) -> Iterator[str]:
+def _what_was_done(factors: LogitScaling, *, weighs_words: bool, may_scale: bool) -> Iterator[str]:
     wanted = {"what words by themselves would add": 2 * weighs_words, "how sure the model may be": int(may_scale)}
     unknown = [what for what, num_factors in wanted.items() if factors.num_mistakes < num_factors * MISTAKES_PER_FACTOR]
     if unknown:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from core.models.tfidf_head import WordEvidence, keys_and_counts
+from core.models.tfidf_head import TfidfHead, keys_and_counts
 from core.tasks.base import Encoded, Task
 from core.tasks.ragged import RaggedRows
 from core.training.steps.batching import evaluation_batches, pad
@@ -40,7 +40,7 @@ def weigh_words(
     pad_token_id: int,
     seed: int = 0,
     on_label: Callable[[int], None] | None = None,
-) -> WordEvidence | None:
+) -> TfidfHead | None:
     """What the training split teaches about words by themselves; nothing where no word occurs twice.
 
     Args:
@@ -72,7 +72,7 @@ def weigh_words(
     return evidence
 
 
-def said_by_words(evidence: WordEvidence, encoded: Encoded, *, pad_token_id: int) -> np.ndarray:
+def tfidf_logits(evidence: TfidfHead, encoded: Encoded, *, pad_token_id: int) -> np.ndarray:
     """What the words of every input say, float32 ``(num_inputs, num_outputs)``; ``evidence`` is on the processor."""
     said = np.zeros((encoded.num_inputs, len(evidence.bias)), dtype=np.float32)
     with torch.inference_mode():
@@ -81,7 +81,7 @@ def said_by_words(evidence: WordEvidence, encoded: Encoded, *, pad_token_id: int
     return said
 
 
-def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> WordEvidence | None:
+def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> TfidfHead | None:
     """The features there are, each with how rare it is, before anything is known of labels."""
     found = []
     for positions in _batches(rows):
@@ -94,14 +94,14 @@ def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> WordEv
     is_kept = num_texts >= fewest
     if not is_kept.any():
         return None
-    evidence = WordEvidence(int(is_kept.sum()), num_outputs)
+    evidence = TfidfHead(int(is_kept.sum()), num_outputs)
     evidence.keys.copy_(keys[is_kept])
     # As scikit-learn's TfidfTransformer has it: as if one more text had every feature.
     evidence.rarity.copy_(((1 + len(rows)) / (1 + num_texts[is_kept])).log() + 1)
     return evidence
 
 
-def _table(evidence: WordEvidence, rows: RaggedRows, pad_token_id: int) -> sparse.csr_matrix:
+def _table(evidence: TfidfHead, rows: RaggedRows, pad_token_id: int) -> sparse.csr_matrix:
     """How much each feature counts in each text, ``(num_texts, num_features)``."""
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for positions in _batches(rows):

@@ -35,7 +35,7 @@ SummedLoss = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogitFactors:
+class LogitScaling:
     """What is done to the logits.
 
     Attributes:
@@ -55,7 +55,7 @@ class LogitFactors:
 
 def choose_factors(
     logits: np.ndarray, targets: torch.Tensor, loss: SummedLoss, said: np.ndarray | None = None, *, may_scale: bool = True
-) -> LogitFactors:
+) -> LogitScaling:
     """The factors that suit validation best, of those that are worth having.
 
     Args:
@@ -70,11 +70,11 @@ def choose_factors(
     """
     mistakes = count_mistakes(logits, targets)
     if mistakes < MISTAKES_PER_FACTOR:
-        return LogitFactors(num_mistakes=mistakes)
+        return LogitScaling(num_mistakes=mistakes)
     folds = _Folds(logits, targets, loss, said)
     as_it_is = folds.losses(lambda _: (1.0, 0.0))
     before = float(as_it_is.mean())
-    best, kept = as_it_is, LogitFactors(num_mistakes=mistakes, loss_before=before, loss=before)
+    best, kept = as_it_is, LogitScaling(num_mistakes=mistakes, loss_before=before, loss=before)
     alone = folds.losses(lambda rows: folds.fit(rows, with_words=False))
     if may_scale and _is_lower(alone, best):
         scale, _ = folds.fit(folds.everything, with_words=False)

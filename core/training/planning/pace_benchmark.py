@@ -137,11 +137,11 @@ def _seconds(step: Callable[[], None], each_s: float) -> float:
 
 def main() -> int:
     """Measure this machine for the workspace that is named, unless it is known there."""
-    from core.training.device import step_back
+    from core.training.device import yield_to_others
 
     home, threads = Path(sys.argv[1]), int(sys.argv[2])
     threading.Thread(target=_leave_with_the_parent, args=(os.getppid(),), daemon=True).start()
-    step_back(threads, 0)
+    yield_to_others(threads, 0)
     precision = "bfloat16" if devices.processor_has_bfloat16() else "float32"
     known_or_rehearsed(home, threads=threads, precision=precision)
     return 0

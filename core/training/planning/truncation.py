@@ -7,7 +7,7 @@ USUAL_LIMITS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class Truncation:
     """What texts lose where only so many tokens of each are read.
 
     Attributes:
@@ -22,10 +22,10 @@ class Cut:
     share_of_tokens: float
 
 
-def cut_at(lengths: Sequence[int], limit: int) -> Cut:
+def cut_at(lengths: Sequence[int], limit: int) -> Truncation:
     """What a limit cuts off texts of these many tokens."""
     lost = [length - limit for length in lengths if length > limit]
-    return Cut(
+    return Truncation(
         limit=limit,
         num_texts=len(lost),
         share_of_texts=len(lost) / max(1, len(lengths)),
@@ -33,6 +33,6 @@ def cut_at(lengths: Sequence[int], limit: int) -> Cut:
     )
 
 
-def usual_cuts(lengths: Sequence[int], *, most: int = 3) -> list[Cut]:
+def usual_cuts(lengths: Sequence[int], *, most: int = 3) -> list[Truncation]:
     """The largest usual limits that cut anything, the largest last: below them time is saved and text is lost."""
     return [cut_at(lengths, limit) for limit in USUAL_LIMITS if limit < max(lengths, default=0)][-most:]

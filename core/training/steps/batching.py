@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from core.tasks.base import Encoded, Task
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 
 POOL_BATCHES = 100
 """Batches' worth of shuffled inputs that are sorted by length together: enough to pad little, few enough to stay random."""
@@ -176,7 +176,7 @@ def pad(rows: Sequence[Sequence[int] | np.ndarray], pad_token_id: int) -> Batch:
     return Batch(torch.from_numpy(input_ids), torch.from_numpy(attention_mask), targets=None)
 
 
-def balanced_weights(strata: Strata) -> np.ndarray:
+def balanced_weights(strata: LabelMatrix) -> np.ndarray:
     """How often each example should be drawn so that every label is seen about alike.
 
     An example counts by the rarest of its labels; one without a label like one of the most frequent label.

@@ -21,7 +21,7 @@ def can_read_once(classifier: Classifier) -> bool:
     )
 
 
-def read_once(
+def cache_features(
     classifier: Classifier,
     encoded: Encoded,
     *,
@@ -35,7 +35,7 @@ def read_once(
     The encoder reads without dropout, which would make the vectors differ from epoch to epoch.
 
     Args:
-        classifier: one that ``can_read_once`` accepts.
+        classifier: one that ``can_cache_features`` accepts.
         encoded: gets the vectors.
         pad_token_id: fills short rows.
         batch_size: inputs per forward pass.

@@ -45,7 +45,7 @@ def no_room_to_read(device: torch.device) -> RunError:
     return RunError("There is not enough main memory to read even a single text. Close other programs, and try again.")
 
 
-class MemoryLadder:
+class OomFallback:
     """How a step is portioned, and the way down when it does not fit.
 
     Args:

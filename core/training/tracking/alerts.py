@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.training.tracking.kept_epoch import RULE
-from core.training.tracking.progress import Kept, Progress, Rule, Validation
+from core.training.tracking.progress import Kept, SelectionRule, TrainingProgress, Validation
 
 EPOCHS_TO_WAIT = 3
 """Validations after which a label that is still at zero is worth a word, in a run of few epochs."""
@@ -30,7 +30,7 @@ RISE_WORTH_A_WORD = 1.1
 
 
 @dataclass
-class Observer:
+class TrainingAlerts:
     """Looks at one validation after the other and says what is remarkable.
 
     Attributes:
@@ -68,7 +68,7 @@ class Observer:
         at_zero = [str(row["label"]) for row in labels if row["support"] >= SMALLEST_SUPPORT and row["f1"] == 0]
         before = self.never_right
         self.never_right = at_zero if before is None else [name for name in before if name in set(at_zero)]
-        self.swallowed_before, self.swallower = self.swallower, _swallower(labels)
+        self.swallowed_before, self.swallower = self.swallower, _dominant_label(labels)
         found = {
             "number": self._not_a_number(),
             "zero": self._at_zero(max(EPOCHS_TO_WAIT, round(SHARE_TO_WAIT * epochs))),
@@ -128,7 +128,7 @@ class Observer:
         return len(self.losses) > EPOCHS_TO_WAIT and self.losses[-1] > self.losses[-2] > self.losses[-3]
 
 
-def _swallower(labels: Sequence[Mapping[str, Any]]) -> str | None:
+def _dominant_label(labels: Sequence[Mapping[str, Any]]) -> str | None:
     """The label that nearly everything is predicted as while it is far from being everything, if there is one.
 
     Where hardly anything is predicted at all, no label swallows the rest.
@@ -142,9 +142,9 @@ def _swallower(labels: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def what_is_remarkable(validation: Validation, progress: Progress, *, epochs: int) -> list[str]:
+def new_alerts(validation: Validation, progress: TrainingProgress, *, epochs: int) -> list[str]:
     """Sentences about the validation after the epoch just done that this run has not told before, resumed or not."""
-    observer = Observer(**progress.observed)
+    observer = TrainingAlerts(**progress.observed)
     sentences = observer.look(
         validation.loss,
         validation.labels,
@@ -156,7 +156,7 @@ def what_is_remarkable(validation: Validation, progress: Progress, *, epochs: in
     return sentences
 
 
-def stopped_early(progress: Progress, rule: Rule) -> str:
+def stopped_early(progress: TrainingProgress, rule: SelectionRule) -> str:
     """Why training ended before its last epoch."""
     too_little = "no more than one example makes" if rule.tie else "nothing"
     if rule.minimum_gain > rule.tie:
@@ -175,7 +175,7 @@ def averaged(best: Sequence[Kept], score: float, *, is_kept: bool) -> str:
     )
 
 
-def not_finite(what: str, records: Sequence[int], progress: Progress, *, is_kept: bool, is_precise: bool) -> str:
+def not_finite(what: str, records: Sequence[int], progress: TrainingProgress, *, is_kept: bool, is_precise: bool) -> str:
     """Why training cannot go on, which batch it was, and what is left.
 
     Args:

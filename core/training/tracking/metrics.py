@@ -12,7 +12,7 @@ from core.machine.platform_support import memory_in_use_mib
 from core.training.device import DeviceUse
 
 
-class Step(NamedTuple):
+class StepFigures(NamedTuple):
     """What an optimizer step was: summed loss, the units it sums over, the gradient's norm, and the rates it was made with."""
 
     loss: float
@@ -43,7 +43,7 @@ class Rates:
         return max(groups[place]["lr"] for place in self._pretrained), max(groups[place]["lr"] for place in self._head)
 
 
-class Report:
+class StepMetrics:
     """What happened since the last line of training figures.
 
     Args:
@@ -60,7 +60,7 @@ class Report:
         self._started = time.monotonic()
         self._loss, self._units, self.num_inputs, self._num_tokens = 0.0, 0, 0, 0
 
-    def add(self, step: Step, num_inputs: int, num_tokens: int) -> None:
+    def add(self, step: StepFigures, num_inputs: int, num_tokens: int) -> None:
         """Take in a step, with how many inputs it learned from and their tokens."""
         self._last = step
         self._loss += step.loss

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.evaluation.paired import Outcomes, as_plain, from_plain, standard_error
 from core.tasks.base import LOSS
-from core.training.tracking.progress import Progress, Rule, Validation
+from core.training.tracking.progress import SelectionRule, TrainingProgress, Validation
 
 FIGURES = ("best_epoch", "best_score", "highest_epoch", "highest_score")
 
@@ -24,10 +24,10 @@ class Selection:
     """
 
     metric: str
-    rule: Rule
+    rule: SelectionRule
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
 
-    def take_in(self, validation: Validation, progress: Progress) -> int | None:
+    def take_in(self, validation: Validation, progress: TrainingProgress) -> int | None:
         """Take in the validation after the epoch just done.
 
         Returns:
@@ -47,7 +47,7 @@ class Selection:
         self.outcomes = {epoch: outcomes for epoch, outcomes in self.outcomes.items() if epoch in reached}
         return place
 
-    def facts(self, progress: Progress) -> dict[str, Any]:
+    def facts(self, progress: TrainingProgress) -> dict[str, Any]:
         """Which epoch is kept and which had the highest score (of the loss, the lowest), for ``tracking.kept_epoch``."""
         facts: dict[str, Any] = {"selection_metric": self.metric, "best_step": progress.best_step}
         facts["best_epoch"] = progress.best_epoch
@@ -57,7 +57,7 @@ class Selection:
             facts["highest_epoch"], facts["highest_score"] = progress.highest["epoch"], sign * progress.highest["score"]
         return facts
 
-    def figures(self, progress: Progress) -> dict[str, float]:
+    def figures(self, progress: TrainingProgress) -> dict[str, float]:
         """The same as figures of a validation, by their namespaced keys."""
         facts = self.facts(progress)
         return {f"selection/{name}": facts[name] for name in FIGURES if name in facts}

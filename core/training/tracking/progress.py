@@ -54,7 +54,7 @@ class Highest(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class SelectionRule:
     """What counts as better: the one rule for the weights that are kept, early stopping, the plateau and what a person is told.
 
     Attributes:
@@ -98,7 +98,7 @@ ROUNDING = 1e-9
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where training stands; all of it is kept in a checkpoint.
 
     Attributes:
@@ -141,7 +141,7 @@ class Progress:
             progress.highest = {"score": best["reached"], "epoch": best["reached_epoch"]}
         return progress
 
-    def take_in(self, score: float, rule: Rule, error_to: Callable[[int], float | None] = lambda _: None) -> int | None:
+    def take_in(self, score: float, rule: SelectionRule, error_to: Callable[[int], float | None] = lambda _: None) -> int | None:
         """Take in the score of the validation after the epoch just done.
 
         Args:
@@ -176,7 +176,7 @@ class Progress:
         return place
 
     @staticmethod
-    def _is_clearly_better(entry: Kept, score: float, rule: Rule, error_to: Callable[[int], float | None]) -> bool:
+    def _is_clearly_better(entry: Kept, score: float, rule: SelectionRule, error_to: Callable[[int], float | None]) -> bool:
         """Whether what a kept validation reached is above a score by more than chance."""
         if not rule.is_better(entry["reached"], score):
             return False

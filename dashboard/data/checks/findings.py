@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.datasets.checks.finding import Finding, Report, Severity
+from core.datasets.checks.finding import CheckReport, Finding, Severity
 from core.datasets.dataset import Dataset
 from core.datasets.importing.prepare import Prepared
 from core.datasets.text_array import as_plain
@@ -80,7 +80,7 @@ def _takes_a_moment(examples: pd.DataFrame) -> bool:
     return len(examples) > _CHECKED_AT_ONCE or int(examples["text"].str.len().sum()) > _CHARACTERS_CHECKED_AT_ONCE
 
 
-def _draw_groups(report: Report, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:
+def _draw_groups(report: CheckReport, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:
     for severity, look in _LOOKS.items():
         findings = report.of(severity)
         if not findings:
@@ -93,7 +93,7 @@ def _draw_groups(report: Report, key: str, dataset: Dataset | None, examples: Ex
                 _draw_finding(finding, look, f"{key}-{finding.check}", dataset, examples, task)
 
 
-def _draw_counts(report: Report) -> None:
+def _draw_counts(report: CheckReport) -> None:
     """How many findings of each severity."""
     counts = {look: len(report.of(severity)) for severity, look in _LOOKS.items()}
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -104,7 +104,7 @@ def _draw_counts(report: Report) -> None:
                 st.badge(f"{number} {look.title.lower()}", icon=look.icon, color=look.colour)
 
 
-def _draw_looked_at(report: Report) -> None:
+def _draw_looked_at(report: CheckReport) -> None:
     """What was looked at, and what could not be."""
     rows = formats.count(report.num_examined)
     looked = f"{rows} of {formats.plural(report.num_examples, 'row')}" if report.sampled else f"all {rows} rows"

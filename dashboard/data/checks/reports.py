@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.datasets.checks.finding import Report
+from core.datasets.checks.finding import CheckReport
 from core.datasets.dataset import Dataset
 from core.datasets.importing.prepare import Prepared
 from core.errors import ModelError
@@ -37,7 +37,7 @@ def chosen_model() -> ModelInfo | None:
     return _described(chosen if chosen in references else references[0]) if references else None
 
 
-def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> Report:
+def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> CheckReport:
     """The report of a data set, with a bar on screen while it is made."""
     from core.datasets.checks.report_cache import kept_report, report_of
 
@@ -45,7 +45,7 @@ def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> Report:
     return found if found is not None else _with_bar(lambda progress: report_of(dataset, model, progress))
 
 
-def report_of_prepared(prepared: Prepared, model: ModelInfo | None) -> Report:
+def report_of_prepared(prepared: Prepared, model: ModelInfo | None) -> CheckReport:
     """The report of what a file will become, made once for each way of reading it."""
     kept = _reports_of_prepared()
     key = id(prepared), "" if model is None else str(model.folder)
@@ -65,11 +65,11 @@ _MOST_KEPT = 4
 
 
 @st.cache_resource(show_spinner=False, ttl=3600)
-def _reports_of_prepared() -> "dict[tuple[int, str], tuple[weakref.ref[Prepared], Report]]":
+def _reports_of_prepared() -> "dict[tuple[int, str], tuple[weakref.ref[Prepared], CheckReport]]":
     return {}
 
 
-def _with_bar(make: Callable[[Callable[[float, str], None]], Report]) -> Report:
+def _with_bar(make: Callable[[Callable[[float, str], None]], CheckReport]) -> CheckReport:
     bar = st.progress(0.0, "Looking at the data …")
     try:
         return make(lambda share, doing: _show(bar, share, doing))

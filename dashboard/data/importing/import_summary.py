@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from core.datasets.importing.import_summary import Account
+from core.datasets.importing.import_summary import ImportSummary
 from dashboard.shared import formats
 
 
-def draw_account(account: Account, *, key: str, with_examples: bool = True) -> None:
+def draw_account(account: ImportSummary, *, key: str, with_examples: bool = True) -> None:
     """One line, and below it a row for each kind of reason where anything was set aside.
 
     Args:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets.importing.prepare import Prepared
-from core.datasets.skipped_records import RecordSetAside, set_aside_rows
+from core.datasets.skipped_records import SkippedFileRecord, set_aside_rows
 from core.datasets.text_array import as_plain
 from core.tasks import SPLITS
 from dashboard.charts.labels import label_counts_figure
@@ -91,7 +91,7 @@ def _draw_set_aside(prepared: Prepared) -> None:
     )
 
 
-def set_aside_table(set_aside: Sequence[RecordSetAside]) -> pd.DataFrame:
+def set_aside_table(set_aside: Sequence[SkippedFileRecord]) -> pd.DataFrame:
     """``record``, ``reason`` and ``content`` of each; ``line`` where any is known, and ``file`` where there is more than one."""
     table = set_aside_rows(set_aside)[["record", "line", "file", "reason", "content"]]
     known = {

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.datasets.dataset import Dataset
-from core.datasets.repairs import Step
+from core.datasets.repairs import RepairStep
 from core.datasets.repairs.targets import entities
 from core.runs.store.records import DatasetRecord
 from core.tasks import SPLITS
@@ -230,5 +230,5 @@ def _draw_sum(record: DatasetRecord, dataset: Dataset, made: Mapping[int, dict[s
             st.session_state[f"corrections-{dataset.id}"] = {}
             st.rerun()
         if st.button("Preview", type="primary", icon=":material/preview:", key=f"correct-preview-{dataset.id}"):
-            step = Step(repair="correct_labels", parameters={"corrections": [made[id_] for id_ in sorted(made)]})
+            step = RepairStep(repair="correct_labels", parameters={"corrections": [made[id_] for id_ in sorted(made)]})
             repair_dialog((dataset.id, (step,), True))

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.datasets.checks.finding import RepairOffer
 from core.datasets.dataset import Dataset
-from core.datasets.repairs import REPAIRS, Step
+from core.datasets.repairs import REPAIRS, RepairStep
 from core.datasets.versions.draft import Draft
 from core.errors import UserError
 from core.runs.store.records import DatasetRecord
@@ -38,7 +38,7 @@ def offer_button(dataset: Dataset, offer: RepairOffer, *, key: str = "") -> None
         offer: the repair with its parameters.
         key: tells buttons apart where two findings offer the same.
     """
-    step = Step(repair=offer.repair, parameters=dict(offer.parameters))
+    step = RepairStep(repair=offer.repair, parameters=dict(offer.parameters))
     identity = f"{key}-{offer.repair}-{hash(json.dumps(dict(offer.parameters), sort_keys=True, default=str))}"
     if st.button(markdown_text(offer.title, longest=60), icon=":material/build:", key=f"offer-{dataset.id}-{identity}"):
         repair_dialog((dataset.id, (step,), True))
@@ -71,7 +71,7 @@ def draw_repairs(record: DatasetRecord, dataset: Dataset) -> None:
         "Preview", type="primary", icon=":material/preview:", disabled=values is None, key=f"repair-preview-{dataset.id}"
     ):
         assert values is not None
-        repair_dialog((dataset.id, (Step(repair=name, parameters=values),), True))
+        repair_dialog((dataset.id, (RepairStep(repair=name, parameters=values),), True))
 
 
 def _draw_collected(record: DatasetRecord, dataset: Dataset) -> None:
@@ -90,18 +90,18 @@ def _draw_collected(record: DatasetRecord, dataset: Dataset) -> None:
             repair_dialog((dataset.id, tuple(steps), False))
 
 
-def collected(dataset_id: str) -> list[Step]:
+def collected(dataset_id: str) -> list[RepairStep]:
     """Repairs chosen in this tab for the next version of a data set, in their order."""
-    kept: list[Step] = st.session_state.get(f"repairs-{dataset_id}", [])
+    kept: list[RepairStep] = st.session_state.get(f"repairs-{dataset_id}", [])
     return list(kept)
 
 
-def _collect(dataset_id: str, steps: Sequence[Step]) -> None:
+def _collect(dataset_id: str, steps: Sequence[RepairStep]) -> None:
     st.session_state[f"repairs-{dataset_id}"] = list(steps)
 
 
 @st.dialog("Preview", width="large", icon=":material/build:")
-def repair_dialog(asked: tuple[str, tuple[Step, ...], bool]) -> None:
+def repair_dialog(asked: tuple[str, tuple[RepairStep, ...], bool]) -> None:
     """The preview of repairs, and the button that makes them.
 
     Args:
@@ -149,7 +149,7 @@ def open_version(record: DatasetRecord) -> None:
     st.rerun()
 
 
-def draft_of(folder: Path, steps: Sequence[Step]) -> Draft:
+def draft_of(folder: Path, steps: Sequence[RepairStep]) -> Draft:
     """What repairs make of a data set; the last few are kept, so that turning a page costs nothing.
 
     Raises:
@@ -164,5 +164,5 @@ def _draft(folder: Path, written: str, max_labels: int) -> Draft:
     from core.datasets.dataset import open_dataset
     from core.datasets.versions.draft import draft_version
 
-    steps = [Step(repair=repair, parameters=parameters) for repair, parameters in json.loads(written)]
+    steps = [RepairStep(repair=repair, parameters=parameters) for repair, parameters in json.loads(written)]
     return draft_version(open_dataset(folder), steps, max_labels=max_labels)

@@ -73,14 +73,14 @@ def test_a_run_that_waits_starts_by_itself(command: Command, run_in: Callable[..
 def test_a_run_at_work_is_stopped_before_it_is_finished(
     command: Command, workspace: Workspace, run_in: Callable[..., str]
 ) -> None:
-    launcher = workspace.new_launcher()
-    assert launcher.own()
+    scheduler = workspace.new_launcher()
+    assert scheduler.own()
     run = run_in(RunState.RUNNING)
 
     code, finishing = command("resume", run, "--finish")
     _, resuming = command("resume", run)
 
-    launcher.disown()
+    scheduler.disown()
     assert code == 2
     assert "is running. Stop it first" in finishing["error"]
     assert "is running already, so there is nothing to resume" in resuming["error"]

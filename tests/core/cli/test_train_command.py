@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from core.cli import main
-from core.cli.following import Progress
+from core.cli.following import ProgressLine
 from core.config.run_config import RunConfig
 from core.config.settings import Settings
 from core.runs.directory.run_dir import RunDir
@@ -85,8 +85,8 @@ def test_a_run_that_goes_wrong_gives_exit_code_1(command: Command, behaviour: st
 
 
 def test_where_a_server_owns_the_queue_train_leaves_the_run_to_it(command: Command, workspace: Workspace) -> None:
-    launcher = workspace.start_launcher()
-    launcher.step()
+    scheduler = workspace.start_launcher()
+    scheduler.step()
 
     code, value = command("train", "tickets", behaviour="fail")
 
@@ -142,9 +142,9 @@ def test_cancelling_a_run_whose_server_is_gone_stops_its_worker_and_starts_no_ot
     workspace = open_workspace("obey")
     add_dataset(workspace)
     run, waiting = workspace.launch(run_config), workspace.launch(run_config)
-    launcher = workspace.new_launcher()
-    launcher.step()
-    launcher.disown()
+    scheduler = workspace.new_launcher()
+    scheduler.step()
+    scheduler.disown()
 
     code, value = command("cancel", run.id)
 
@@ -173,7 +173,7 @@ def test_resume_goes_on_and_follows(command: Command) -> None:
 
 def test_a_validation_whose_loss_is_no_number_shows_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line of figures holds none that are not finite."""
-    progress = Progress(RunDir(tmp_path))
+    progress = ProgressLine(RunDir(tmp_path))
     (tmp_path / "metrics.jsonl").write_text('{"step": 4, "epoch": 1.0, "validation/macro_f1": 0.5}\n')
 
     progress.show(cast("RunRecord", SimpleNamespace(state=RunState.SUCCEEDED)), num_before=0)

@@ -3,64 +3,64 @@
 import numpy as np
 import pytest
 
-from core.evaluation.confusion_order import Confusion, _joined, _neighbours_first
+from core.evaluation.confusion_order import ConfusionView, _joined, _neighbours_first
 
 LABELS = ("a", "b", "c", "d")
 COUNTS = np.array([[8, 0, 2, 0], [0, 9, 0, 1], [3, 0, 5, 0], [0, 0, 0, 4]])
 
 
 @pytest.fixture
-def confusion() -> Confusion:
-    return Confusion(rows=LABELS, columns=LABELS, counts=COUNTS)
+def confusion() -> ConfusionView:
+    return ConfusionView(rows=LABELS, columns=LABELS, counts=COUNTS)
 
 
-def test_pairs_come_with_most_examples_first_and_their_share_of_gold(confusion: Confusion) -> None:
+def test_pairs_come_with_most_examples_first_and_their_share_of_gold(confusion: ConfusionView) -> None:
     pairs = confusion.pairs()
     assert [(pair.gold, pair.predicted, pair.count) for pair in pairs] == [("c", "a", 3), ("a", "c", 2), ("b", "d", 1)]
     assert pairs[0].share == pytest.approx(3 / 8)
 
 
-def test_labels_taken_for_each_other_become_neighbours(confusion: Confusion) -> None:
+def test_labels_taken_for_each_other_become_neighbours(confusion: ConfusionView) -> None:
     rows = confusion.ordered("confused").rows
     assert abs(rows.index("a") - rows.index("c")) == 1
     assert abs(rows.index("b") - rows.index("d")) == 1
 
 
 @pytest.mark.parametrize("order", ["confused", "support", "name"])
-def test_every_order_keeps_every_count(confusion: Confusion, order: str) -> None:
+def test_every_order_keeps_every_count(confusion: ConfusionView, order: str) -> None:
     ordered = confusion.ordered(order)
     for i, gold in enumerate(ordered.rows):
         for j, predicted in enumerate(ordered.columns):
             assert ordered.counts[i, j] == COUNTS[LABELS.index(gold), LABELS.index(predicted)]
 
 
-def test_by_support_puts_frequent_labels_first(confusion: Confusion) -> None:
+def test_by_support_puts_frequent_labels_first(confusion: ConfusionView) -> None:
     assert confusion.ordered("support").rows == ("a", "b", "c", "d")
 
 
 def test_a_fixed_tail_keeps_its_place() -> None:
-    confusion = Confusion(rows=("z", "y", "(spurious)"), columns=("z", "y", "(missed)"), counts=np.eye(3, dtype=int))
+    confusion = ConfusionView(rows=("z", "y", "(spurious)"), columns=("z", "y", "(missed)"), counts=np.eye(3, dtype=int))
     ordered = confusion.ordered("name", fixed_tail=1)
     assert ordered.rows == ("y", "z", "(spurious)")
     assert ordered.columns == ("y", "z", "(missed)")
 
 
-def test_only_the_most_confused_labels_remain(confusion: Confusion) -> None:
+def test_only_the_most_confused_labels_remain(confusion: ConfusionView) -> None:
     assert set(confusion.most_confused(2).rows) == {"a", "c"}
 
 
-def test_shares_of_rows_and_columns_add_up_to_one(confusion: Confusion) -> None:
+def test_shares_of_rows_and_columns_add_up_to_one(confusion: ConfusionView) -> None:
     assert confusion.shares("rows").sum(axis=1) == pytest.approx(np.ones(4))
     assert confusion.shares("columns").sum(axis=0) == pytest.approx(np.ones(4))
 
 
 def test_a_label_nobody_has_shares_nothing() -> None:
-    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.array([[0, 0], [1, 2]]))
+    confusion = ConfusionView(rows=("a", "b"), columns=("a", "b"), counts=np.array([[0, 0], [1, 2]]))
     assert confusion.shares("rows")[0].tolist() == [0.0, 0.0]
 
 
 def test_a_perfect_matrix_has_no_pairs_and_still_an_order() -> None:
-    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=np.diag([1, 5]))
+    confusion = ConfusionView(rows=("a", "b"), columns=("a", "b"), counts=np.diag([1, 5]))
     assert confusion.pairs() == []
     assert confusion.ordered("confused").rows == ("b", "a")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as seqeval_scores
 
-from core.evaluation.entities import Span, match_spans, score_entities, spans_of
+from core.evaluation.entities import EntitySpan, match_spans, score_entities, spans_of
 
 TYPES = ["LOC", "PER"]
 tag = st.sampled_from(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
@@ -15,14 +15,14 @@ tag_pairs = st.lists(st.lists(st.tuples(tag, tag), min_size=1, max_size=12), min
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
-        (["B-PER", "I-PER", "O", "B-LOC"], [Span(0, 2, "PER"), Span(3, 4, "LOC")]),
-        (["B-PER", "B-PER"], [Span(0, 1, "PER"), Span(1, 2, "PER")]),
-        (["I-PER", "I-LOC", "I-LOC"], [Span(0, 1, "PER"), Span(1, 3, "LOC")]),
-        (["O", "I-PER"], [Span(1, 2, "PER")]),
+        (["B-PER", "I-PER", "O", "B-LOC"], [EntitySpan(0, 2, "PER"), EntitySpan(3, 4, "LOC")]),
+        (["B-PER", "B-PER"], [EntitySpan(0, 1, "PER"), EntitySpan(1, 2, "PER")]),
+        (["I-PER", "I-LOC", "I-LOC"], [EntitySpan(0, 1, "PER"), EntitySpan(1, 3, "LOC")]),
+        (["O", "I-PER"], [EntitySpan(1, 2, "PER")]),
         ([], []),
     ],
 )
-def test_entities_of_tags(tags: list[str], expected: list[Span]) -> None:
+def test_entities_of_tags(tags: list[str], expected: list[EntitySpan]) -> None:
     assert spans_of(tags) == expected
 
 
@@ -66,6 +66,6 @@ def test_every_entity_is_paired_exactly_once(rows: list[list[tuple[str, str]]]) 
 
 
 def test_exact_match_is_preferred_to_a_larger_overlap() -> None:
-    exact, longer = Span(2, 4, "PER"), Span(1, 6, "PER")
+    exact, longer = EntitySpan(2, 4, "PER"), EntitySpan(1, 6, "PER")
 
     assert (exact, exact) in match_spans([exact], [longer, exact])

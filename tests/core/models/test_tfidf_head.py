@@ -5,10 +5,10 @@ import pytest
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from core.models.tfidf_head import WordEvidence
+from core.models.tfidf_head import TfidfHead
 from core.tasks import get_task
 from core.tasks.base import Encoded
-from core.training.calibration.fit_tfidf_head import said_by_words, weigh_words
+from core.training.calibration.fit_tfidf_head import tfidf_logits, weigh_words
 from core.training.steps.batching import pad
 
 TEXTS = [
@@ -25,13 +25,13 @@ def encoded(rows: list[list[int]], targets: list[int] | list[np.ndarray]) -> Enc
     return Encoded(input_ids=rows, targets=list(targets), example=np.arange(len(rows)), num_examples=len(rows))
 
 
-def weighed(targets: list[int]) -> WordEvidence:
+def weighed(targets: list[int]) -> TfidfHead:
     evidence = weigh_words(encoded(TEXTS, targets), get_task("single_label"), 3, pad_token_id=0)
     assert evidence is not None
     return evidence
 
 
-def dense(evidence: WordEvidence, rows: list[list[int]]) -> np.ndarray:
+def dense(evidence: TfidfHead, rows: list[list[int]]) -> np.ndarray:
     """Values by feature, ``(num_rows, num_features)``."""
     places, values = evidence.features(*pad(rows, 0).inputs)
     return torch.zeros(len(rows), evidence.num_features).scatter_add_(1, places, values).numpy()
@@ -79,7 +79,7 @@ def test_many_weights_are_looked_up_some_texts_at_a_time(monkeypatch: pytest.Mon
 
 def test_a_label_without_texts_is_the_least_likely_and_a_word_decides_between_the_others() -> None:
     evidence = weighed([0, 0, 1, 1, 0, 1])
-    said = said_by_words(evidence, encoded([[101, 7, 8, 102], [101, 9, 10, 102]], []), pad_token_id=0)
+    said = tfidf_logits(evidence, encoded([[101, 7, 8, 102], [101, 9, 10, 102]], []), pad_token_id=0)
 
     assert said.argmax(axis=1).tolist() == [0, 1]
     assert said.argmin(axis=1).tolist() == [2, 2]
@@ -90,7 +90,7 @@ def test_several_labels_are_weighed_each_by_itself() -> None:
     evidence = weigh_words(encoded(TEXTS, has), get_task("multi_label"), 3, pad_token_id=0)
     assert evidence is not None
 
-    said = said_by_words(evidence, encoded([[101, 7, 102], [101, 9, 102]], []), pad_token_id=0)
+    said = tfidf_logits(evidence, encoded([[101, 7, 102], [101, 9, 102]], []), pad_token_id=0)
 
     assert said[0, 0] > said[1, 0]
     assert said[1, 1] > said[0, 1]

@@ -12,8 +12,8 @@ from core.config.settings import Settings
 from core.datasets.importing.prepare import guess_plan, prepare
 from core.datasets.readers.read_table import read_table
 from core.runs.recovery.rebuild import rebuild
-from core.runs.scheduler.scheduler import Launcher
-from core.runs.scheduler.warm_worker import Resident
+from core.runs.scheduler.scheduler import Scheduler
+from core.runs.scheduler.warm_worker import WarmWorker
 from core.runs.store.records import RunRecord, RunState
 from core.training.planning.run_plan import new_run_config
 from core.workspace.workspace import Workspace
@@ -34,14 +34,14 @@ def workspace(url: str, tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def go_on_until(workspace: Workspace) -> Iterator[Callable[[Callable[[], Any]], None]]:
-    """Let a launcher go round until something is so; at the end, whatever still works is asked to stop and waited for."""
-    launcher: Launcher = workspace.new_launcher()
-    assert isinstance(launcher.resident, Resident)
+    """Let a scheduler go round until something is so; at the end, whatever still works is asked to stop and waited for."""
+    scheduler: Scheduler = workspace.new_launcher()
+    assert isinstance(scheduler.warm_worker, WarmWorker)
 
     def wait(condition: Callable[[], Any]) -> None:
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
-            launcher.step()
+            scheduler.step()
             assert time.monotonic() < deadline, [(run.name, run.state, run.message) for run in workspace.runs()]
             time.sleep(0.05)  # between two rounds
 
@@ -49,7 +49,7 @@ def go_on_until(workspace: Workspace) -> Iterator[Callable[[Callable[[], Any]], 
     for run in workspace.store.running():
         workspace.stop(run.id)
     wait(lambda: not workspace.store.running())
-    launcher.stop()
+    scheduler.stop()
 
 
 @pytest.mark.parametrize("url", SERVERS[-1:], indirect=True)

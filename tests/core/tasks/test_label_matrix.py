@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.datasets.splitting.grouped import split_by_group
 from core.datasets.splitting.stratified import stratified_split
 from core.tasks import get_task
-from core.tasks.label_matrix import Strata
+from core.tasks.label_matrix import LabelMatrix
 from core.training.steps.batching import balanced_weights
 from tests.strata import pairs_of, table_of
 
@@ -86,7 +86,7 @@ def test_splits_by_group_are_those_of_earlier_versions() -> None:
 def test_many_rows_of_many_labels_are_split_and_weighed_in_memory_for_their_pairs_only() -> None:
     number, labels = 50_000, 1000
     drawn = np.random.default_rng(0).integers(0, labels, number)
-    strata = Strata(rows=np.arange(number), labels=drawn, num_rows=number, num_labels=labels)
+    strata = LabelMatrix(rows=np.arange(number), labels=drawn, num_rows=number, num_labels=labels)
 
     tracemalloc.start()
     stratified_split(strata, (0.8, 0.1, 0.1), 0)

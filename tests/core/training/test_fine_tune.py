@@ -10,7 +10,7 @@ import pytest
 from core.datasets.dataset import Dataset
 from core.inference import Predictor
 from core.training.fine_tune import fine_tune
-from core.training.tracking.metrics import Report
+from core.training.tracking.metrics import StepMetrics
 from tests.core.training.tiny_runs import EXAMPLES, ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
 
@@ -75,7 +75,7 @@ def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_mode
 def test_every_line_names_the_learning_rates_of_its_own_step(
     colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Report, "age_s", property(lambda _: 10.0))  # so that every step has its line
+    monkeypatch.setattr(StepMetrics, "age_s", property(lambda _: 10.0))  # so that every step has its line
     config = config_for(colours, tiny_model, epochs=2).with_values(
         {"learning_rate": 0.02, "head_learning_rate": 0.01, "layer_decay": 0.5, "schedule": "linear", "warmup_steps": 2}
     )

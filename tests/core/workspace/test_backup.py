@@ -294,11 +294,11 @@ def test_a_workspace_that_holds_something_or_is_in_use_is_not_restored_into(
         restore(settings, tmp_path / "b.zip")
 
     used = Workspace(elsewhere)
-    launcher = used.new_launcher()
-    assert launcher.own()
+    scheduler = used.new_launcher()
+    assert scheduler.own()
     with pytest.raises(UserError, match="at work in this workspace"):
         restore(elsewhere, tmp_path / "b.zip")
-    launcher.disown()
+    scheduler.disown()
     used.close()
 
 

@@ -106,10 +106,10 @@ def test_more_labels_than_the_settings_allow_are_refused(open_page: OpenPage, mo
 
 
 def test_records_of_several_files_are_listed_with_their_file() -> None:
-    from core.datasets.importing.prepare import RecordSetAside
+    from core.datasets.importing.prepare import SkippedFileRecord
     from dashboard.data.importing.preview import set_aside_table
 
-    rows = [RecordSetAside(3, Reason.NO_TEXT, file_name=name, line=line) for name, line in (("a.csv", 4), ("b.json", None))]
+    rows = [SkippedFileRecord(3, Reason.NO_TEXT, file_name=name, line=line) for name, line in (("a.csv", 4), ("b.json", None))]
     table = set_aside_table(rows)
     assert table.columns.tolist() == ["record", "line", "file", "reason"]
     assert set_aside_table(rows[1:]).columns.tolist() == ["record", "reason"]

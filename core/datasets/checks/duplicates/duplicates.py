@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.missing import label_detail
 from core.text_format import counted
@@ -14,26 +14,27 @@ _MANY = 0.01
 """Share of the rows from which repetitions are more than a curiosity."""
 
 
-def check_exact_duplicates(material: Material) -> list[Finding]:
+def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
     """Rows that repeat both text and answer of an earlier row."""
-    same, answer = _text_codes(material), _answer_codes(material)
+    same, answer = _text_codes(check_input), _answer_codes(check_input)
     repeated = pd.DataFrame({"text": same, "answer": answer}).duplicated().to_numpy()
     if not repeated.any():
         return []
-    ids = material.ids[repeated]
+    ids = check_input.ids[repeated]
     times = pd.Series(same[repeated]).value_counts()
     shown = set(times.index[:5].tolist())
     first = {code: place for place, code in reversed(list(enumerate(same.tolist()))) if code in shown}
     return [
         Finding(
             check="exact_duplicates",
-            severity=Severity.WARNING if len(ids) >= _MANY * len(material.ids) else Severity.NOTE,
+            severity=Severity.WARNING if len(ids) >= _MANY * len(check_input.ids) else Severity.NOTE,
             title=f"{counted(len(ids), 'row repeats', 'rows repeat')} an earlier row exactly",
             count=len(ids),
             unit="row",
             effect="Repeated rows count several times in training and in the scores.",
             examples=tuple(
-                material.example(material.ids[first[int(code)]], detail=f"{times[code] + 1:,} times") for code in times.index[:5]
+                check_input.example(check_input.ids[first[int(code)]], detail=f"{times[code] + 1:,} times")
+                for code in times.index[:5]
             ),
             rows=ids,
             offers=(RepairOffer(repair="drop_duplicates", title="Keep one of each"),),
@@ -41,20 +42,20 @@ def check_exact_duplicates(material: Material) -> list[Finding]:
     ]
 
 
-def check_conflicts(material: Material) -> list[Finding]:
+def check_conflicts(check_input: CheckInput) -> list[Finding]:
     """The same text with different answers."""
-    same, answer = _text_codes(material), _answer_codes(material)
+    same, answer = _text_codes(check_input), _answer_codes(check_input)
     table = pd.DataFrame({"text": same, "answer": answer})
     several = table.groupby("text")["answer"].transform("nunique").to_numpy() > 1
     if not several.any():
         return []
-    ids = material.ids[several]
+    ids = check_input.ids[several]
     texts = pd.unique(same[several])
-    examples = [_conflict(material, np.flatnonzero(same == code)) for code in texts[:5]]
+    examples = [_conflict(check_input, np.flatnonzero(same == code)) for code in texts[:5]]
     return [
         Finding(
             check="conflicting_labels",
-            severity=Severity.SERIOUS if len(ids) >= _MANY * len(material.ids) else Severity.WARNING,
+            severity=Severity.SERIOUS if len(ids) >= _MANY * len(check_input.ids) else Severity.WARNING,
             title=f"{counted(len(texts), 'text stands', 'texts stand')} under different labels in different rows",
             count=len(texts),
             unit="text",
@@ -69,9 +70,9 @@ def check_conflicts(material: Material) -> list[Finding]:
     ]
 
 
-def check_near_duplicates(material: Material) -> list[Finding]:
+def check_near_duplicates(check_input: CheckInput) -> list[Finding]:
     """Texts that are nearly, but not exactly, the same as another."""
-    near = material.near
+    near = check_input.near
     same = _text_codes(near)
     table = pd.DataFrame({"group": near.groups, "text": same})
     wordings = table.drop_duplicates()
@@ -102,14 +103,14 @@ def check_near_duplicates(material: Material) -> list[Finding]:
     ]
 
 
-def _text_codes(material: Material) -> np.ndarray:
+def _text_codes(check_input: CheckInput) -> np.ndarray:
     """A number for each text, equal for equal texts."""
-    codes: np.ndarray = pd.factorize(material.examples["text"])[0]
+    codes: np.ndarray = pd.factorize(check_input.examples["text"])[0]
     return codes
 
 
-def _answer_codes(material: Material) -> np.ndarray:
-    return _codes(material.answers)
+def _answer_codes(check_input: CheckInput) -> np.ndarray:
+    return _codes(check_input.answers)
 
 
 def _codes(values: Sequence[object]) -> np.ndarray:
@@ -117,10 +118,10 @@ def _codes(values: Sequence[object]) -> np.ndarray:
     return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
 
 
-def _conflict(material: Material, places: np.ndarray) -> FindingExample:
-    if material.has_entities:
+def _conflict(check_input: CheckInput, places: np.ndarray) -> FindingExample:
+    if check_input.has_entities:
         detail = f"{len(places)} rows, tagged differently"
     else:
-        labels = pd.Series([label_detail(material, int(place)) for place in places]).value_counts()
+        labels = pd.Series([label_detail(check_input, int(place)) for place in places]).value_counts()
         detail = "; ".join(f"{label} ({number})" for label, number in labels.items())
-    return material.example(material.ids[places[0]], detail=detail)
+    return check_input.example(check_input.ids[places[0]], detail=detail)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.duplicates.minhash import similarity
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.text_format import counted
@@ -12,31 +12,32 @@ _MUCH, _MUCH_NEARLY = 0.01, 0.05
 """Shares of a split from which leaks bend its scores visibly."""
 
 
-def check_leakage(material: Material) -> list[Finding]:
+def check_leakage(check_input: CheckInput) -> list[Finding]:
     """Exact leaks, counted over all rows, and near ones; a row counts once."""
-    training = set(material.examples.loc[material.splits == "train", "text"])
+    training = set(check_input.examples.loc[check_input.splits == "train", "text"])
     exact = np.array(
-        [split != "train" and text in training for split, text in zip(material.splits, material.texts, strict=True)], dtype=bool
+        [split != "train" and text in training for split, text in zip(check_input.splits, check_input.texts, strict=True)],
+        dtype=bool,
     )
     findings = []
     if exact.any():
         findings.append(
             _finding(
-                material,
+                check_input,
                 exact,
                 check="leaked_texts",
                 much=_MUCH,
                 what="also {stand} in training",
                 effect="The model has seen the answer, so the scores are too good. Keep each text in one split.",
                 examples=tuple(
-                    material.example(material.ids[place], detail=_standing(material, int(place)))
+                    check_input.example(check_input.ids[place], detail=_standing(check_input, int(place)))
                     for place in np.flatnonzero(exact)[:5]
                 ),
             )
         )
-    near = material.near
+    near = check_input.near
     trained = set(near.groups[near.splits == "train"].tolist())
-    leaked = set(material.ids[exact].tolist())
+    leaked = set(check_input.ids[exact].tolist())
     nearly = np.array(
         [
             split != "train" and group in trained and id_ not in leaked
@@ -61,7 +62,7 @@ def check_leakage(material: Material) -> list[Finding]:
 
 
 def _finding(
-    material: Material,
+    check_input: CheckInput,
     is_leaked: np.ndarray,
     *,
     check: str,
@@ -70,8 +71,8 @@ def _finding(
     effect: str,
     examples: tuple[FindingExample, ...],
 ) -> Finding:
-    counts = {split: int((is_leaked & (material.splits == split)).sum()) for split in ("validation", "test")}
-    largest = max(number / max(1, int((material.splits == split).sum())) for split, number in counts.items())
+    counts = {split: int((is_leaked & (check_input.splits == split)).sum()) for split in ("validation", "test")}
+    largest = max(number / max(1, int((check_input.splits == split).sum())) for split, number in counts.items())
     stand = "stands" if sum(counts.values()) == 1 else "stand"
     where = " and ".join(f"{counted(number, 'row')} of {split}" for split, number in counts.items() if number)
     return Finding(
@@ -82,17 +83,17 @@ def _finding(
         unit="row",
         effect=effect,
         examples=examples,
-        rows=material.ids[is_leaked],
+        rows=check_input.ids[is_leaked],
         offers=(_REGROUP,),
-        sampled=material.is_part,
+        sampled=check_input.is_part,
     )
 
 
-def _standing(material: Material, place: int) -> str:
-    return f"in {material.splits[place]} and in training"
+def _standing(check_input: CheckInput, place: int) -> str:
+    return f"in {check_input.splits[place]} and in training"
 
 
-def _pair(near: Material, place: int) -> FindingExample:
+def _pair(near: CheckInput, place: int) -> FindingExample:
     """The leaked text and the training text most like it."""
     candidates = np.flatnonzero((near.groups == near.groups[place]) & (near.splits == "train"))[:20]
     closest = max(candidates.tolist(), key=lambda other: similarity(near.texts[place], near.texts[other]))

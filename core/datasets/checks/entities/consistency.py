@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.entities.tag_sequences import concerned
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.text_format import counted, short
@@ -22,13 +22,13 @@ _MOST_WORDS = 20
 _MOST_READ = 100_000
 
 
-def check_entity_edges(material: Material) -> list[Finding]:
+def check_entity_edges(check_input: CheckInput) -> list[Finding]:
     """Entities that begin or end with white space or punctuation."""
     odd, total = [], 0
-    for place, entities in enumerate(material.entities):
+    for place, entities in enumerate(check_input.entities):
         total += len(entities)
         for entity in entities:
-            surface = material.surface(place, entity)
+            surface = check_input.surface(place, entity)
             if has_odd_edge(surface):
                 odd.append((place, entity.type, surface))
     if not odd:
@@ -42,8 +42,10 @@ def check_entity_edges(material: Material) -> list[Finding]:
             unit="entity",
             effect="An entity counts as found only if both ends are right, so ends that are drawn now this way, now that way "
             "cost score.",
-            examples=tuple(material.example(material.ids[place], text=surface, detail=kind) for place, kind, surface in odd[:5]),
-            rows=concerned(material, [place for place, _, _ in odd]),
+            examples=tuple(
+                check_input.example(check_input.ids[place], text=surface, detail=kind) for place, kind, surface in odd[:5]
+            ),
+            rows=concerned(check_input, [place for place, _, _ in odd]),
             offers=(RepairOffer(repair="fix_tags", title="Leave punctuation out", parameters={"trim": True}),),
         )
     ]
@@ -64,11 +66,11 @@ def has_odd_edge(surface: str) -> bool:
     return False
 
 
-def check_entity_consistency(material: Material) -> list[Finding]:
+def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
     """One name under several types, and names that are sometimes left untagged."""
-    if not material.has_entities:
+    if not check_input.has_entities:
         return []
-    sample = material.sample(_MOST_READ)
+    sample = check_input.sample(_MOST_READ)
     tagged, places_of = _tagged_names(sample)
     findings = []
     several = {name: types for name, types in tagged.items() if len(types) > 1 and sum(types.values()) >= _SEEN_OFTEN}
@@ -120,13 +122,13 @@ Name = tuple[str, ...]
 """The words of an entity."""
 
 
-def _tagged_names(material: Material) -> tuple[dict[Name, Counter[str]], dict[Name, list[int]]]:
+def _tagged_names(check_input: CheckInput) -> tuple[dict[Name, Counter[str]], dict[Name, list[int]]]:
     """Name -> type -> how often; and name -> positions of the examples it is tagged in."""
     tagged: defaultdict[Name, Counter[str]] = defaultdict(Counter)
     places: defaultdict[Name, list[int]] = defaultdict(list)
-    for place, entities in enumerate(material.entities):
+    for place, entities in enumerate(check_input.entities):
         if entities:
-            words = _words(material, place)
+            words = _words(check_input, place)
             for entity in entities:
                 name = tuple(words[entity.start : entity.end])
                 tagged[name][entity.type] += 1
@@ -134,7 +136,7 @@ def _tagged_names(material: Material) -> tuple[dict[Name, Counter[str]], dict[Na
     return tagged, places
 
 
-def _sometimes_untagged(material: Material, tagged: dict[Name, Counter[str]]) -> dict[Name, list[int]]:
+def _sometimes_untagged(check_input: CheckInput, tagged: dict[Name, Counter[str]]) -> dict[Name, list[int]]:
     """Names that are tagged more often than not -> positions of the examples where they stand outside of every entity."""
     looked_for = {
         name
@@ -145,8 +147,8 @@ def _sometimes_untagged(material: Material, tagged: dict[Name, Counter[str]]) ->
     for name in looked_for:
         lengths[name[0]].add(len(name))
     outside: defaultdict[Name, list[int]] = defaultdict(list)
-    for place, tags in enumerate(material.examples["tags"]):
-        words = _words(material, place)
+    for place, tags in enumerate(check_input.examples["tags"]):
+        words = _words(check_input, place)
         for start, word in enumerate(words):
             for length in sorted(lengths.get(word, ())):
                 name = tuple(words[start : start + length])
@@ -155,9 +157,9 @@ def _sometimes_untagged(material: Material, tagged: dict[Name, Counter[str]]) ->
     return {name: found for name, found in outside.items() if len(found) <= (1 - _OFTEN_TAGGED) * sum(tagged[name].values())}
 
 
-def _words(material: Material, place: int) -> list[str]:
-    text = material.texts[place]
-    return [text[start:end] for start, end in zip(material.word_starts[place], material.word_ends[place], strict=True)]
+def _words(check_input: CheckInput, place: int) -> list[str]:
+    text = check_input.texts[place]
+    return [text[start:end] for start, end in zip(check_input.word_starts[place], check_input.word_ends[place], strict=True)]
 
 
 def _types(types: Counter[str]) -> str:

@@ -2,27 +2,29 @@
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, RepairOffer, Severity
 from core.datasets.checks.texts.missing import records_of
 from core.tasks.skip_reasons import Reason
 from core.text_format import counted
 
 
-def check_tags(material: Material) -> list[Finding]:
+def check_tags(check_input: CheckInput) -> list[Finding]:
     """Broken tag sequences, mended ones, and overlapping spans."""
-    if not material.has_entities:
+    if not check_input.has_entities:
         return []
-    return [*_broken(material), *_mended(material), *_overlapping(material)]
+    return [*_broken(check_input), *_mended(check_input), *_overlapping(check_input)]
 
 
-def _broken(material: Material) -> list[Finding]:
+def _broken(check_input: CheckInput) -> list[Finding]:
     found = [
-        (place, word) for place, tags in enumerate(material.examples["tags"]) if (word := _first_broken(list(tags))) is not None
+        (place, word)
+        for place, tags in enumerate(check_input.examples["tags"])
+        if (word := _first_broken(list(tags))) is not None
     ]
     if not found:
         return []
-    ids = material.ids[[place for place, _ in found]]
+    ids = check_input.ids[[place for place, _ in found]]
     return [
         Finding(
             check="broken_tags",
@@ -34,8 +36,9 @@ def _broken(material: Material) -> list[Finding]:
             "learns that "
             "an entity may start like this.",
             examples=tuple(
-                material.example(
-                    material.ids[place], detail=" ".join(list(material.examples["tags"].iloc[place])[max(0, word - 2) : word + 3])
+                check_input.example(
+                    check_input.ids[place],
+                    detail=" ".join(list(check_input.examples["tags"].iloc[place])[max(0, word - 2) : word + 3]),
                 )
                 for place, word in found[:5]
             ),
@@ -55,8 +58,8 @@ def _first_broken(tags: list[str]) -> int | None:
     return None
 
 
-def _mended(material: Material) -> list[Finding]:
-    number = material.num_mended
+def _mended(check_input: CheckInput) -> list[Finding]:
+    number = check_input.num_mended
     if not number:
         return []
     return [
@@ -72,24 +75,24 @@ def _mended(material: Material) -> list[Finding]:
     ]
 
 
-def _overlapping(material: Material) -> list[Finding]:
-    number = material.account.by_kind.get(Reason.OVERLAPPING_SPANS, 0)
+def _overlapping(check_input: CheckInput) -> list[Finding]:
+    number = check_input.account.by_kind.get(Reason.OVERLAPPING_SPANS, 0)
     if not number:
         return []
     return [
         Finding(
             check="overlapping_spans",
-            severity=Severity.WARNING if number > 0.01 * (number + len(material.examples)) else Severity.NOTE,
+            severity=Severity.WARNING if number > 0.01 * (number + len(check_input.examples)) else Severity.NOTE,
             title=f"{counted(number, 'record')} left out because spans in it overlap",
             count=number,
             unit="record",
             effect="A word can have only one tag. Keep the longer or the more important span of each pair in the file and "
             "import it again.",
-            examples=records_of(material.account, Reason.OVERLAPPING_SPANS),
+            examples=records_of(check_input.account, Reason.OVERLAPPING_SPANS),
         )
     ]
 
 
-def concerned(material: Material, places: list[int]) -> np.ndarray:
+def concerned(check_input: CheckInput, places: list[int]) -> np.ndarray:
     """Ids of the examples at some positions, each once, ascending."""
-    return np.unique(material.ids[places]) if places else np.zeros(0, dtype=np.int64)
+    return np.unique(check_input.ids[places]) if places else np.zeros(0, dtype=np.int64)

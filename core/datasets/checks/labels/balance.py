@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.missing import records_of
 from core.tasks.skip_reasons import Reason
@@ -22,14 +22,14 @@ _BEYOND_CHANCE = 3.1
 _ANEW = RepairOffer(repair="split_anew", title="Draw the splits anew")
 
 
-def check_rare_labels(material: Material) -> list[Finding]:
+def check_rare_labels(check_input: CheckInput) -> list[Finding]:
     """Labels that training sees fewer than ten times."""
-    counts = {label: material.label_counts["train"].get(label, 0) for label in material.labels}
+    counts = {label: check_input.label_counts["train"].get(label, 0) for label in check_input.labels}
     rare = sorted((number, label) for label, number in counts.items() if number < FEW)
     if not rare:
         return []
-    lost = sum(sum(of_split.get(label, 0) for of_split in material.label_counts.values()) for _, label in rare)
-    every = sum(sum(of_split.values()) for of_split in material.label_counts.values())
+    lost = sum(sum(of_split.get(label, 0) for of_split in check_input.label_counts.values()) for _, label in rare)
+    every = sum(sum(of_split.values()) for of_split in check_input.label_counts.values())
     left = len(counts) - len(rare)
     can_be_left_out = left >= 2 and lost <= _MOST_PUT_RIGHT * every
     return [
@@ -51,9 +51,9 @@ def check_rare_labels(material: Material) -> list[Finding]:
     ]
 
 
-def check_imbalance(material: Material) -> list[Finding]:
+def check_imbalance(check_input: CheckInput) -> list[Finding]:
     """One label far more frequent than another, or than all others together."""
-    counts = {label: number for label, number in material.label_counts["train"].items() if number}
+    counts = {label: number for label, number in check_input.label_counts["train"].items() if number}
     largest = max(counts, key=lambda label: counts[label], default="")
     if len(counts) < 2 or counts[largest] < FEW:
         return []
@@ -82,11 +82,11 @@ def check_imbalance(material: Material) -> list[Finding]:
     ]
 
 
-def check_labels_of_splits(material: Material) -> list[Finding]:
+def check_labels_of_splits(check_input: CheckInput) -> list[Finding]:
     """Labels that only some splits have."""
     findings = []
-    if number := material.account.by_kind.get(Reason.UNKNOWN_LABEL, 0):
-        held_out = int((material.splits != "train").sum())
+    if number := check_input.account.by_kind.get(Reason.UNKNOWN_LABEL, 0):
+        held_out = int((check_input.splits != "train").sum())
         findings.append(
             Finding(
                 check="labels_only_in_test",
@@ -96,26 +96,26 @@ def check_labels_of_splits(material: Material) -> list[Finding]:
                 unit="row",
                 effect="They were left out, so the test is easier than the file meant it to be. Often one file spells a label "
                 "differently.",
-                examples=records_of(material.account, Reason.UNKNOWN_LABEL),
+                examples=records_of(check_input.account, Reason.UNKNOWN_LABEL),
             )
         )
     for split in ("test", "validation"):
         absent = [
             label
-            for label, number in material.label_counts["train"].items()
-            if number >= FEW and label not in material.label_counts[split]
+            for label, number in check_input.label_counts["train"].items()
+            if number >= FEW and label not in check_input.label_counts[split]
         ]
-        if absent and material.label_counts[split]:
+        if absent and check_input.label_counts[split]:
             findings.append(
                 Finding(
                     check=f"labels_not_in_{split}",
-                    severity=Severity.WARNING if len(absent) > 0.1 * len(material.labels) else Severity.NOTE,
+                    severity=Severity.WARNING if len(absent) > 0.1 * len(check_input.labels) else Severity.NOTE,
                     title=f"{counted(len(absent), 'label occurs', 'labels occur')} in training but never in {split}",
                     count=len(absent),
                     unit="label",
                     effect=f"{split.capitalize()} says nothing of them, and macro F1 leaves them out.",
                     examples=tuple(
-                        FindingExample(text=label, detail=counted(material.label_counts["train"][label], "training example"))
+                        FindingExample(text=label, detail=counted(check_input.label_counts["train"][label], "training example"))
                         for label in absent[:5]
                     ),
                     offers=(_ANEW,),
@@ -124,9 +124,9 @@ def check_labels_of_splits(material: Material) -> list[Finding]:
     return findings
 
 
-def check_shares_of_splits(material: Material) -> list[Finding]:
+def check_shares_of_splits(check_input: CheckInput) -> list[Finding]:
     """A test split whose labels come in quite other proportions than in training."""
-    train, test = material.label_counts["train"], material.label_counts["test"]
+    train, test = check_input.label_counts["train"], check_input.label_counts["test"]
     labels = [label for label in train if train[label] + test.get(label, 0) >= FEW]
     num_train, num_test = sum(train[label] for label in labels), sum(test.get(label, 0) for label in labels)
     if len(labels) < 2 or num_test < 30:

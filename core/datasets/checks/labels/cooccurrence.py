@@ -6,7 +6,7 @@ from itertools import chain, combinations
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.text_format import counted, short
 
@@ -17,13 +17,13 @@ _EXPECTED = 10.0
 """Times two labels should meet by chance before it says something that they never do."""
 
 
-def check_label_pairs(material: Material) -> list[Finding]:
+def check_label_pairs(check_input: CheckInput) -> list[Finding]:
     """Labels that are one in practice, labels that imply another, and labels that exclude each other."""
-    if material.task.exclusive_labels or material.has_entities:
+    if check_input.task.exclusive_labels or check_input.has_entities:
         return []
-    single = Counter(label for labels in material.row_labels for label in labels)
+    single = Counter(label for labels in check_input.row_labels for label in labels)
     frequent = sorted(label for label, number in single.items() if number >= _ENOUGH)
-    both = _met(material.row_labels, frequent)
+    both = _met(check_input.row_labels, frequent)
     together, implied, apart = [], [], []
     for (i, one), (j, other) in combinations(enumerate(frequent), 2):
         number = int(both[i, j])
@@ -32,9 +32,9 @@ def check_label_pairs(material: Material) -> list[Finding]:
             together.append((one, other, number))
         elif max(share_of_one, share_of_other) >= _ALWAYS:
             implied.append((one, other) if share_of_one > share_of_other else (other, one))
-        elif not number and single[one] * single[other] / len(material.texts) >= _EXPECTED:
+        elif not number and single[one] * single[other] / len(check_input.texts) >= _EXPECTED:
             apart.append((one, other))
-    return [*_together(material, together), *_implied(implied, single), *_apart(apart, single)]
+    return [*_together(check_input, together), *_implied(implied, single), *_apart(apart, single)]
 
 
 def _met(row_labels: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
@@ -55,7 +55,7 @@ def _met(row_labels: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarr
     return counts
 
 
-def _together(material: Material, pairs: list[tuple[str, str, int]]) -> list[Finding]:
+def _together(check_input: CheckInput, pairs: list[tuple[str, str, int]]) -> list[Finding]:
     if not pairs:
         return []
     partners: defaultdict[str, set[str]] = defaultdict(set)
@@ -63,7 +63,7 @@ def _together(material: Material, pairs: list[tuple[str, str, int]]) -> list[Fin
         partners[one].add(other)
     places = [
         place
-        for place, labels in enumerate(material.row_labels)
+        for place, labels in enumerate(check_input.row_labels)
         if any(one in partners and not partners[one].isdisjoint(labels) for one in labels)
     ]
     return [
@@ -79,7 +79,7 @@ def _together(material: Material, pairs: list[tuple[str, str, int]]) -> list[Fin
                 FindingExample(text=f"{short(one)}  ·  {short(other)}", detail=counted(number, "text"))
                 for one, other, number in pairs[:5]
             ),
-            rows=material.ids[places] if places else np.zeros(0, dtype=np.int64),
+            rows=check_input.ids[places] if places else np.zeros(0, dtype=np.int64),
             offers=tuple(
                 RepairOffer(repair="merge_labels", title=f"Merge into {short(one, 30)}", parameters={"mapping": {other: one}})
                 for one, other, _ in pairs[:3]

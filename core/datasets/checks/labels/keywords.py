@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.texts.scripts import CHINESE, JAPANESE, script_of
 from core.files.text_patterns import WORD
 
@@ -24,17 +24,17 @@ _FEWEST = 2
 _LONGEST_TEXT = 2000
 
 
-def typical_words(material: Material, most: int = 6) -> dict[str, list[str]]:
+def typical_words(check_input: CheckInput, most: int = 6) -> dict[str, list[str]]:
     """Label -> its most typical words (for entities: names), the best first.
 
     Args:
-        material: the examples; of many, a part is read.
+        check_input: the examples; of many, a part is read.
         most: words for each label.
     """
-    if material.has_entities:
-        return _frequent_names(material.sample(MOST_READ), most)
-    labels_a_row = sum(map(len, material.row_labels)) / max(1, len(material.row_labels))
-    sample = material.sample(min(MOST_READ, int(_MOST_LABELS_READ / max(1.0, labels_a_row))))
+    if check_input.has_entities:
+        return _frequent_names(check_input.sample(MOST_READ), most)
+    labels_a_row = sum(map(len, check_input.row_labels)) / max(1, len(check_input.row_labels))
+    sample = check_input.sample(min(MOST_READ, int(_MOST_LABELS_READ / max(1.0, labels_a_row))))
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     rows: Counter[str] = Counter()
     for text, labels in zip(sample.texts, sample.row_labels, strict=True):
@@ -81,9 +81,9 @@ def _words(text: str) -> list[str]:
     return found
 
 
-def _frequent_names(material: Material, most: int) -> dict[str, list[str]]:
+def _frequent_names(check_input: CheckInput, most: int) -> dict[str, list[str]]:
     names: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for place, entities in enumerate(material.entities):
+    for place, entities in enumerate(check_input.entities):
         for entity in entities:
-            names[entity.type][" ".join(material.surface(place, entity).split())] += 1
+            names[entity.type][" ".join(check_input.surface(place, entity).split())] += 1
     return {kind: [name for name, _ in found.most_common(most)] for kind, found in sorted(names.items())}

@@ -1,6 +1,6 @@
 """Texts that name their own label."""
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, Severity
 from core.datasets.checks.texts.missing import label_detail
 from core.files.text_patterns import NAME_JOINTS, Anywhere, whole_word
@@ -13,21 +13,21 @@ _MOST_READ = 100_000
 _SOME, _MANY, _NEARLY_ALL = 0.05, 0.5, 0.9
 
 
-def check_label_in_text(material: Material) -> list[Finding]:
+def check_label_in_text(check_input: CheckInput) -> list[Finding]:
     """How many texts hold the name of one of their labels as a word."""
-    if material.has_entities:
+    if check_input.has_entities:
         return []
-    patterns = {label: pattern for label in material.labels if (pattern := _pattern(label)) is not None}
-    labelled = [place for place, labels in enumerate(material.row_labels) if any(label in patterns for label in labels)]
+    patterns = {label: pattern for label in check_input.labels if (pattern := _pattern(label)) is not None}
+    labelled = [place for place, labels in enumerate(check_input.row_labels) if any(label in patterns for label in labels)]
     naming = []
     for place in labelled:
-        text = NAME_JOINTS.sub(" ", material.texts[place][:_MOST_READ].casefold())
-        if any(_occurs(patterns[label], text) for label in material.row_labels[place] if label in patterns):
+        text = NAME_JOINTS.sub(" ", check_input.texts[place][:_MOST_READ].casefold())
+        if any(_occurs(patterns[label], text) for label in check_input.row_labels[place] if label in patterns):
             naming.append(place)
     share = len(naming) / max(1, len(labelled))
     if share < _SOME or len(naming) < 2:
         return []
-    ids = material.ids[naming]
+    ids = check_input.ids[naming]
     severity = Severity.SERIOUS if share >= _NEARLY_ALL else Severity.WARNING if share >= _MANY else Severity.NOTE
     return [
         Finding(
@@ -40,7 +40,8 @@ def check_label_in_text(material: Material) -> list[Finding]:
             "answer off, "
             "scores too well, and fails on texts without it.",
             examples=tuple(
-                material.example(id_, detail=label_detail(material, place)) for id_, place in zip(ids[:5], naming, strict=False)
+                check_input.example(id_, detail=label_detail(check_input, place))
+                for id_, place in zip(ids[:5], naming, strict=False)
             ),
             rows=ids,
         )

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.files.normal_forms import normalize
 from core.files.text_patterns import NAME_JOINTS, NUMERALS
@@ -24,10 +24,10 @@ _RARE = 0.2
 """How much rarer than the other a slip of the pen is."""
 
 
-def check_label_spellings(material: Material) -> list[Finding]:
+def check_label_spellings(check_input: CheckInput) -> list[Finding]:
     """Labels that differ only in capitals, white space, width or hyphens, and those that differ by a slip of the pen."""
     totals: Counter[str] = Counter()
-    for counts in material.label_counts.values():
+    for counts in check_input.label_counts.values():
         totals.update(counts)
     same = same_spellings(totals)
     findings = []

@@ -1,18 +1,18 @@
 """Signs that nobody sees: invisible characters and exotic spaces in texts, and full-width letters beside plain ones."""
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, RepairOffer, Severity
 from core.files.text_patterns import FULL_WIDTH, INVISIBLE, PLAIN_CHARACTER
 from core.text_format import counted
 
 
-def check_invisible_characters(material: Material) -> list[Finding]:
+def check_invisible_characters(check_input: CheckInput) -> list[Finding]:
     """Texts with invisible characters."""
-    found = [place for place, text in enumerate(material.texts) if not text.isascii() or not text.isprintable()]
-    found = [place for place in found if INVISIBLE.search(material.texts[place])]
+    found = [place for place, text in enumerate(check_input.texts) if not text.isascii() or not text.isprintable()]
+    found = [place for place in found if INVISIBLE.search(check_input.texts[place])]
     if not found:
         return []
-    ids = material.ids[found]
+    ids = check_input.ids[found]
     return [
         Finding(
             check="invisible_characters",
@@ -21,19 +21,21 @@ def check_invisible_characters(material: Material) -> list[Finding]:
             count=len(ids),
             unit="text",
             effect="They part or change words where nobody sees it, and hide that two texts are the same.",
-            examples=tuple(material.example(material.ids[place], detail=_points(material.texts[place])) for place in found[:5]),
+            examples=tuple(
+                check_input.example(check_input.ids[place], detail=_points(check_input.texts[place])) for place in found[:5]
+            ),
             rows=ids,
             offers=(RepairOffer(repair="strip_whitespace", title="Tidy them up"),),
         )
     ]
 
 
-def check_full_width(material: Material) -> list[Finding]:
+def check_full_width(check_input: CheckInput) -> list[Finding]:
     """Full-width letters and digits, where other texts have plain ones."""
-    found = [place for place, text in enumerate(material.texts) if not text.isascii() and FULL_WIDTH.search(text)]
-    if not found or not any(PLAIN_CHARACTER.search(text) for text in material.texts):
+    found = [place for place, text in enumerate(check_input.texts) if not text.isascii() and FULL_WIDTH.search(text)]
+    if not found or not any(PLAIN_CHARACTER.search(text) for text in check_input.texts):
         return []
-    ids = material.ids[found]
+    ids = check_input.ids[found]
     return [
         Finding(
             check="full_width_characters",
@@ -42,7 +44,7 @@ def check_full_width(material: Material) -> list[Finding]:
             count=len(ids),
             unit="text",
             effect="Ａ and A are different words to most models.",
-            examples=tuple(material.example(id_) for id_ in ids[:5]),
+            examples=tuple(check_input.example(id_) for id_ in ids[:5]),
             rows=ids,
             offers=(RepairOffer(repair="normalise_characters", title="Write them one way", parameters={"form": "NFKC"}),),
         )

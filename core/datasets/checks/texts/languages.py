@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, Severity
 from core.datasets.checks.texts.scripts import main_script
 
@@ -31,16 +31,16 @@ NAMES = {
 """ISO 639-1 -> name. A language that is not here is not named at all: the rare ones are mostly mistaken for a frequent one."""
 
 
-def check_scripts(material: Material) -> list[Finding]:
+def check_scripts(check_input: CheckInput) -> list[Finding]:
     """Texts in another script than most."""
-    sample = material.sample(_MOST_READ)
+    sample = check_input.sample(_MOST_READ)
     scripts = [main_script(text) for text in sample.texts]
     return _mixture(sample, scripts, check="scripts", noun="script")
 
 
-def check_languages(material: Material) -> list[Finding]:
+def check_languages(check_input: CheckInput) -> list[Finding]:
     """Texts in another language than most, as far as they are long enough to tell."""
-    sample = material.sample(_MOST_NAMED)
+    sample = check_input.sample(_MOST_NAMED)
     return _mixture(sample, [language_of(text) for text in sample.texts], check="languages", noun="language")
 
 
@@ -61,7 +61,7 @@ def _identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def _mixture(sample: Material, kinds: list[str | None], *, check: str, noun: str) -> list[Finding]:
+def _mixture(sample: CheckInput, kinds: list[str | None], *, check: str, noun: str) -> list[Finding]:
     counts = Counter(kind for kind in kinds if kind is not None)
     known = sum(counts.values())
     others = [(kind, number) for kind, number in counts.most_common()[1:] if number >= max(2, _FEW * known)]

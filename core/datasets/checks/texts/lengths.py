@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, Severity
 from core.datasets.checks.texts.tokens import encode, tokenizer_of
 from core.tasks.token_classification import first_tokens
@@ -12,24 +12,24 @@ _MOST_MEASURED = 20_000
 _MANY = 0.02
 
 
-def check_lengths(material: Material) -> list[Finding]:
+def check_lengths(check_input: CheckInput) -> list[Finding]:
     """Rows and tokens beyond the model's limit; for entities, what its windows do, and entities it has no token for."""
-    model, tokenizer = material.model, tokenizer_of(material.model)
+    model, tokenizer = check_input.model, tokenizer_of(check_input.model)
     if model is None or tokenizer is None:
         return []
-    sample = material.sample(_MOST_MEASURED)
+    sample = check_input.sample(_MOST_MEASURED)
     encodings = encode(sample, tokenizer)
     lengths = np.array([len(encoding.ids) for encoding in encodings])
     longer = np.flatnonzero(lengths > model.max_length)
     findings = []
-    if material.has_entities:
+    if check_input.has_entities:
         findings += _unseen_entities(sample, [encoding.offsets for encoding in encodings], model.title)
     if not len(longer):
         return findings
     share = len(longer) / len(lengths)
     lost = int((lengths[longer] - model.max_length).sum())
     reading = f"{counted(len(longer), 'text is', 'texts are')} longer than the {model.max_length} tokens {model.title} reads"
-    if material.has_entities:
+    if check_input.has_entities:
         severity, effect = (
             Severity.NOTE,
             (
@@ -66,7 +66,7 @@ def check_lengths(material: Material) -> list[Finding]:
     ]
 
 
-def _unseen_entities(sample: Material, offsets: list[list[tuple[int, int]]], title: str) -> list[Finding]:
+def _unseen_entities(sample: CheckInput, offsets: list[list[tuple[int, int]]], title: str) -> list[Finding]:
     """Entities with a word that becomes no token at all, such as one of invisible signs: the model can never find those whole."""
     lost = []
     for place, (entities, spans) in enumerate(zip(sample.entities, offsets, strict=True)):

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.normalized_text import shown
 from core.datasets.checks.texts.text_spans import without_stretches
@@ -24,10 +24,10 @@ _GOES_ON = 0.8
 """Share of the texts with a phrase that must go on alike for its next word to belong to it."""
 
 
-def check_markup(material: Material) -> list[Finding]:
+def check_markup(check_input: CheckInput) -> list[Finding]:
     """Texts with HTML in them, and texts that are nearly nothing else (or nothing but links)."""
     tagged, empty = [], []
-    for place, text in enumerate(material.texts):
+    for place, text in enumerate(check_input.texts):
         if "<" not in text and "&" not in text and "://" not in text and "www." not in text:
             continue
         found = list(comments(text))
@@ -40,16 +40,16 @@ def check_markup(material: Material) -> list[Finding]:
             empty.append(place)
     findings = []
     if empty:
-        ids = material.ids[empty]
+        ids = check_input.ids[empty]
         findings.append(
             Finding(
                 check="nearly_all_markup",
-                severity=Severity.SERIOUS if len(ids) >= 0.2 * len(material.ids) else Severity.WARNING,
+                severity=Severity.SERIOUS if len(ids) >= 0.2 * len(check_input.ids) else Severity.WARNING,
                 title=f"{counted(len(ids), 'text is', 'texts are')} nearly all markup or links",
                 count=len(ids),
                 unit="text",
                 effect="There is next to nothing in them to learn from.",
-                examples=tuple(material.example(id_) for id_ in ids[:5]),
+                examples=tuple(check_input.example(id_) for id_ in ids[:5]),
                 rows=ids,
                 offers=(
                     RepairOffer(
@@ -61,29 +61,29 @@ def check_markup(material: Material) -> list[Finding]:
             )
         )
     if tagged:
-        ids = material.ids[tagged]
+        ids = check_input.ids[tagged]
         findings.append(
             Finding(
                 check="markup",
-                severity=Severity.WARNING if len(ids) >= 0.05 * len(material.ids) else Severity.NOTE,
+                severity=Severity.WARNING if len(ids) >= 0.05 * len(check_input.ids) else Severity.NOTE,
                 title=f"{counted(len(ids), 'text holds', 'texts hold')} HTML",
                 count=len(ids),
                 unit="text",
                 effect="Tags take the place of words in what the model can read at once, and it may learn the form instead of "
                 "the meaning.",
-                examples=tuple(material.example(id_) for id_ in ids[:5]),
+                examples=tuple(check_input.example(id_) for id_ in ids[:5]),
                 rows=ids,
-                offers=() if material.has_entities else (RepairOffer(repair="remove_markup", title="Remove the markup"),),
+                offers=() if check_input.has_entities else (RepairOffer(repair="remove_markup", title="Remove the markup"),),
             )
         )
     return findings
 
 
-def check_boilerplate(material: Material) -> list[Finding]:
+def check_boilerplate(check_input: CheckInput) -> list[Finding]:
     """Beginnings and ends that many texts share."""
-    sample = material.sample(100_000)
+    sample = check_input.sample(100_000)
     phrases = [*_shared(sample.texts, at_end=False), *_shared(sample.texts, at_end=True)]
-    if not phrases or material.has_entities:
+    if not phrases or check_input.has_entities:
         return []
     places = np.unique(np.concatenate([places for _, places in phrases]))
     phrases.sort(key=lambda phrase: -len(phrase[1]))

@@ -1,9 +1,9 @@
 """Rows that say nothing: texts or labels that are missing, empty, or only stand for a missing value."""
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import MOST_EXAMPLES, Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.normalized_text import has_content, shown
-from core.datasets.importing.import_summary import Account
+from core.datasets.importing.import_summary import ImportSummary
 from core.tasks.skip_reasons import Reason
 from core.text_format import counted, quoted
 
@@ -45,14 +45,14 @@ _NOT_LABELS = PLACEHOLDERS - {"unknown", "nothing", "none", "无"}
 """Labels that may well be meant, such as "none" and "unknown", are left alone."""
 
 
-def check_set_aside(material: Material) -> list[Finding]:
+def check_set_aside(check_input: CheckInput) -> list[Finding]:
     """Records that the import had to leave out, by reason, and the pool of texts without an answer."""
     findings = []
-    account, unlabelled = material.account, material.num_unlabelled
+    account, unlabelled = check_input.account, check_input.num_unlabelled
     # The pool is told by itself.
     others = {kind: number for kind, number in account.by_kind.items() if kind is not Reason.NO_LABEL}
     if unlabelled:
-        total = unlabelled + len(material.examples)
+        total = unlabelled + len(check_input.examples)
         findings.append(
             Finding(
                 check="missing_labels",
@@ -66,7 +66,7 @@ def check_set_aside(material: Material) -> list[Finding]:
         )
     num_others = sum(others.values())
     if num_others > 0:
-        share = num_others / (num_others + len(material.examples))
+        share = num_others / (num_others + len(check_input.examples))
         findings.append(
             Finding(
                 check="set_aside",
@@ -81,40 +81,40 @@ def check_set_aside(material: Material) -> list[Finding]:
     return findings
 
 
-def example_of_kind(account: Account, kind: Reason) -> FindingExample:
+def example_of_kind(account: ImportSummary, kind: Reason) -> FindingExample:
     """A kind of reason with the number of records set aside for it, and what one of them holds."""
     first = next((example for example in account.of(kind) if example.reason != kind.sentence), None)
     such = "" if first is None else f", such as record {first.record}: {first.reason}"
     return FindingExample(text=kind.sentence, detail=shown(f"{counted(account.by_kind[kind], 'record')}{such}"))
 
 
-def records_of(account: Account, kind: Reason) -> tuple[FindingExample, ...]:
+def records_of(account: ImportSummary, kind: Reason) -> tuple[FindingExample, ...]:
     """A few of the records set aside for one kind of reason, as different as there are."""
     firsts = {one.reason: one for one in reversed(account.of(kind))}
     chosen = sorted(firsts.values(), key=lambda one: (one.part, one.record))[:MOST_EXAMPLES]
     return tuple(FindingExample(record=one.record, text=shown(one.reason)) for one in chosen)
 
 
-def check_empty_texts(material: Material) -> list[Finding]:
+def check_empty_texts(check_input: CheckInput) -> list[Finding]:
     """Texts without a letter, and texts that only stand for a missing one."""
     positions = [
         place
-        for place, text in enumerate(material.texts)
+        for place, text in enumerate(check_input.texts)
         if len(text) < 24 and (not has_content(text) or " ".join(text.casefold().split()) in _NOT_TEXT)
     ]
     if not positions:
         return []
-    ids = material.ids[positions]
+    ids = check_input.ids[positions]
     return [
         Finding(
             check="empty_texts",
-            severity=Severity.SERIOUS if len(ids) > 0.05 * len(material.texts) else Severity.WARNING,
-            title=f"{counted(len(ids), 'text says', 'texts say')} nothing, such as {quoted([material.texts[positions[0]]])}",
+            severity=Severity.SERIOUS if len(ids) > 0.05 * len(check_input.texts) else Severity.WARNING,
+            title=f"{counted(len(ids), 'text says', 'texts say')} nothing, such as {quoted([check_input.texts[positions[0]]])}",
             count=len(ids),
             unit="text",
             effect="The same empty text stands under whatever label its row has, so the model learns to guess.",
             examples=tuple(
-                material.example(id_, detail=label_detail(material, place))
+                check_input.example(id_, detail=label_detail(check_input, place))
                 for id_, place in zip(ids[:5], positions, strict=False)
             ),
             rows=ids,
@@ -127,13 +127,13 @@ def check_empty_texts(material: Material) -> list[Finding]:
     ]
 
 
-def check_placeholder_labels(material: Material) -> list[Finding]:
+def check_placeholder_labels(check_input: CheckInput) -> list[Finding]:
     """Labels that look like a missing value."""
-    found = [label for label in material.labels if " ".join(label.casefold().split()) in _NOT_LABELS]
-    if not found or material.has_entities:
+    found = [label for label in check_input.labels if " ".join(label.casefold().split()) in _NOT_LABELS]
+    if not found or check_input.has_entities:
         return []
-    positions = [place for place, labels in enumerate(material.row_labels) if not set(found).isdisjoint(labels)]
-    ids = material.ids[positions]
+    positions = [place for place, labels in enumerate(check_input.row_labels) if not set(found).isdisjoint(labels)]
+    ids = check_input.ids[positions]
     return [
         Finding(
             check="placeholder_labels",
@@ -145,7 +145,7 @@ def check_placeholder_labels(material: Material) -> list[Finding]:
             unit="row",
             effect="If it means that nobody chose a label, the model learns to predict that as if it were one.",
             examples=tuple(
-                material.example(id_, detail=label_detail(material, place))
+                check_input.example(id_, detail=label_detail(check_input, place))
                 for id_, place in zip(ids[:5], positions, strict=False)
             ),
             rows=ids,
@@ -154,29 +154,29 @@ def check_placeholder_labels(material: Material) -> list[Finding]:
     ]
 
 
-def check_rows_without_labels(material: Material) -> list[Finding]:
+def check_rows_without_labels(check_input: CheckInput) -> list[Finding]:
     """For tasks where a row may have no label: how many have none."""
-    positions = [place for place, labels in enumerate(material.row_labels) if not labels]
+    positions = [place for place, labels in enumerate(check_input.row_labels) if not labels]
     if not positions:
         return []
-    share = len(positions) / len(material.texts)
-    ids = material.ids[positions]
-    noun = "entity" if material.has_entities else "label"
+    share = len(positions) / len(check_input.texts)
+    ids = check_input.ids[positions]
+    noun = "entity" if check_input.has_entities else "label"
     return [
         Finding(
             check="rows_without_labels",
-            severity=Severity.WARNING if share > (0.8 if material.has_entities else 0.5) else Severity.NOTE,
+            severity=Severity.WARNING if share > (0.8 if check_input.has_entities else 0.5) else Severity.NOTE,
             title=f"{share:.0%} of the texts have no {noun}" if share >= 0.01 else f"Fewer than 1 % of the texts have no {noun}",
             count=len(ids),
             unit="text",
             effect=f"They teach where no {noun} belongs, which is useful if somebody looked at them; rows that nobody labelled "
             "teach the model to miss.",
-            examples=tuple(material.example(id_) for id_ in ids[:5]),
+            examples=tuple(check_input.example(id_) for id_ in ids[:5]),
             rows=ids,
         )
     ]
 
 
-def label_detail(material: Material, position: int) -> str:
+def label_detail(check_input: CheckInput, position: int) -> str:
     """The labels of the example at a position, in words."""
-    return ", ".join(material.row_labels[position]) or "no label"
+    return ", ".join(check_input.row_labels[position]) or "no label"

@@ -1,18 +1,18 @@
 """Texts that an earlier program damaged: characters lost, or bytes read in the wrong encoding."""
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, Severity
 from core.files.text_patterns import DAMAGED
 from core.text_format import counted
 
 
-def check_damage(material: Material) -> list[Finding]:
+def check_damage(check_input: CheckInput) -> list[Finding]:
     """Texts with replacement characters or wrongly read bytes."""
-    marked = [place for place, text in enumerate(material.texts) if DAMAGED.search(text)]
+    marked = [place for place, text in enumerate(check_input.texts) if DAMAGED.search(text)]
     if not marked:
         return []
-    ids = material.ids[marked]
-    share = len(ids) / len(material.ids)
+    ids = check_input.ids[marked]
+    share = len(ids) / len(check_input.ids)
     return [
         Finding(
             check="damaged_characters",
@@ -23,7 +23,9 @@ def check_damage(material: Material) -> list[Finding]:
             effect="A program before this one lost letters or read them in the wrong encoding; such words are strange to any "
             "model. "
             "Export the file again as UTF-8, or choose its encoding when you import it.",
-            examples=tuple(material.example(material.ids[place], text=_around(material.texts[place])) for place in marked[:5]),
+            examples=tuple(
+                check_input.example(check_input.ids[place], text=_around(check_input.texts[place])) for place in marked[:5]
+            ),
             rows=ids,
         )
     ]

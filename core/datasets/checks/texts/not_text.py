@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, Severity
 from core.files.text_patterns import ASCII_DIGIT, CODE
 
@@ -12,13 +12,13 @@ _MOSTLY = 0.5
 _LONGEST_CODE = 100
 
 
-def check_text_column(material: Material) -> list[Finding]:
+def check_text_column(check_input: CheckInput) -> list[Finding]:
     """Whether most texts are ids, or all of them the same few."""
-    num_texts = len(material.texts)
+    num_texts = len(check_input.texts)
     if num_texts < _ENOUGH:
         return []
     findings = []
-    coded = np.array([_is_code(text) for text in material.texts], dtype=bool)
+    coded = np.array([_is_code(text) for text in check_input.texts], dtype=bool)
     if coded.mean() >= _MOSTLY:
         findings.append(
             Finding(
@@ -28,14 +28,14 @@ def check_text_column(material: Material) -> list[Finding]:
                 count=int(coded.sum()),
                 unit="text",
                 effect="There is no language in them to learn from. Probably another column holds the text.",
-                examples=tuple(material.example(id_) for id_ in material.ids[coded][:5]),
-                rows=material.ids[coded],
+                examples=tuple(check_input.example(id_) for id_ in check_input.ids[coded][:5]),
+                rows=check_input.ids[coded],
             )
         )
-    different = material.examples["text"].nunique()
+    different = check_input.examples["text"].nunique()
     if different <= max(1, _FEW_DIFFERENT * num_texts):
-        counts = material.examples["text"].value_counts()
-        distinct = material.examples.drop_duplicates("text")
+        counts = check_input.examples["text"].value_counts()
+        distinct = check_input.examples.drop_duplicates("text")
         first = dict(zip(distinct["text"], distinct["id"], strict=True))
         findings.append(
             Finding(
@@ -48,7 +48,8 @@ def check_text_column(material: Material) -> list[Finding]:
                 unit="text",
                 effect="The model learns these by heart. Probably this is a category, and another column holds the text.",
                 examples=tuple(
-                    material.example(int(first[str(text)]), detail=f"{number:,} times") for text, number in counts.head(5).items()
+                    check_input.example(int(first[str(text)]), detail=f"{number:,} times")
+                    for text, number in counts.head(5).items()
                 ),
             )
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.datasets.checks.texts.text_spans import apart_from
 from core.files.text_patterns import DIGIT, EMAIL, IBAN, PAYMENT_CARD, PHONE
@@ -80,9 +80,9 @@ def _is_phone(written: str) -> bool:
     return len(digits) in _PHONE_DIGITS and len(set(digits)) > 2
 
 
-def check_personal_data(material: Material) -> list[Finding]:
+def check_personal_data(check_input: CheckInput) -> list[Finding]:
     """How many texts hold personal data, and of what kinds."""
-    sample = material.sample(_MOST_READ)
+    sample = check_input.sample(_MOST_READ)
     total: Counter[str] = Counter()
     rows, examples = [], []
     for id_, text in zip(sample.ids.tolist(), sample.texts, strict=True):
@@ -107,7 +107,7 @@ def check_personal_data(material: Material) -> list[Finding]:
             unit="text",
             effect="A model can learn such details by heart, and whoever gets the model or its predictions may read them. "
             "For the task itself they rarely help. Names and addresses of people are not looked for.",
-            examples=tuple(_example(material, *examples[position]) for position in chosen),
+            examples=tuple(_example(check_input, *examples[position]) for position in chosen),
             rows=np.array(rows, dtype=np.int64),
             offers=(RepairOffer(repair="mask_personal_data", title="Mask personal data", parameters={"kinds": list(kinds)}),),
             sampled=sample.is_part,
@@ -115,8 +115,8 @@ def check_personal_data(material: Material) -> list[Finding]:
     ]
 
 
-def _example(material: Material, id_: int, text: str, found: list[PersonalDatum]) -> FindingExample:
+def _example(check_input: CheckInput, id_: int, text: str, found: list[PersonalDatum]) -> FindingExample:
     """The stretch around the first thing found, with the kinds of all of them."""
     start = max(0, found[0].start - 60)
     detail = ", ".join(dict.fromkeys(KINDS[datum.kind][0] for datum in found))
-    return material.example(id_, text=("…" if start else "") + text[start:], detail=detail)
+    return check_input.example(id_, text=("…" if start else "") + text[start:], detail=detail)

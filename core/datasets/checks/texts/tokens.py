@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.datasets.checks.check_input import Material, ReadingModel
+from core.datasets.checks.check_input import CheckInput, ReadingModel
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -27,13 +27,13 @@ def tokenizer_of(model: ReadingModel | None) -> Tokenizer | None:
     return _open(model.folder / "tokenizer.json")
 
 
-def encode(material: Material, tokenizer: Tokenizer) -> list[Encoding]:
+def encode(check_input: CheckInput, tokenizer: Tokenizer) -> list[Encoding]:
     """Tokens of every text, special ones included."""
     encodings: list[Encoding] = []
-    texts = [text[:_LONGEST_READ] for text in material.texts]
+    texts = [text[:_LONGEST_READ] for text in check_input.texts]
     for start in range(0, len(texts), 1000):
         encodings += tokenizer.encode_batch(texts[start : start + 1000])
-        material.progress(min(1.0, (start + 1000) / max(1, len(texts))))
+        check_input.progress(min(1.0, (start + 1000) / max(1, len(texts))))
     return encodings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.checks.check_input import Material, ReadingModel
+from core.datasets.checks.check_input import CheckInput, ReadingModel
 from core.datasets.checks.finding import Finding, FindingExample, Severity
 from core.datasets.checks.normalized_text import shown
 from core.datasets.checks.texts.scripts import CHINESE, JAPANESE, KOREAN, letters_by_script, script_of
@@ -57,10 +57,10 @@ class Coverage:
         return sum(self.unknown.values()) / max(1, self.num_words)
 
 
-def check_vocabulary(material: Material) -> list[Finding]:
+def check_vocabulary(check_input: CheckInput) -> list[Finding]:
     """One finding: what is worst about how the model reads these texts."""
-    model = material.model
-    sample = material.sample(MOST_READ)
+    model = check_input.model
+    sample = check_input.sample(MOST_READ)
     found = coverage(sample)
     if model is None or found is None or not found.num_words:
         return []
@@ -97,9 +97,9 @@ def check_vocabulary(material: Material) -> list[Finding]:
     ]
 
 
-def coverage(material: Material) -> Coverage | None:
+def coverage(check_input: CheckInput) -> Coverage | None:
     """How the model's tokenizer reads these texts; nothing where it has none that can be opened here."""
-    model, tokenizer = material.model, tokenizer_of(material.model)
+    model, tokenizer = check_input.model, tokenizer_of(check_input.model)
     if model is None or tokenizer is None or model.folder is None:
         return None
     unknown_id = tokenizer.token_to_id(unknown_token(model) or "")
@@ -107,7 +107,7 @@ def coverage(material: Material) -> Coverage | None:
     shredded: Counter[str] = Counter()
     num_words = num_pieces = num_judged = 0
     letters: Counter[str] = Counter()
-    for text, encoding in zip(material.texts, encode(material, tokenizer), strict=True):
+    for text, encoding in zip(check_input.texts, encode(check_input, tokenizer), strict=True):
         letters += letters_by_script(text)
         spans = [span for span in words(text) if text[span[0]].isalnum()]
         num_words += len(spans)

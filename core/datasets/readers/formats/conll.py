@@ -12,7 +12,7 @@ from core.datasets.skip_log import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.files.text_patterns import BLANKS
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.tasks.tag_schemes import looks_like_tag
 
 _SAMPLE_LINES = 2000
@@ -71,7 +71,7 @@ def read_conll(
     for record, sentence in enumerate(sentences, start=1):
         if problem := _problem(sentence, width):
             content = "\n".join(" ".join(fields) for fields in sentence.words)
-            set_aside.append(SetAside(record, *problem, content=content))
+            set_aside.append(SkippedRecord(record, *problem, content=content))
         else:
             kept.append((record, sentence))
     if not kept:

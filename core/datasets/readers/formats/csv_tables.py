@@ -19,7 +19,7 @@ from core.datasets.readers.text.decode import Decoded
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.progress import SILENT, Progress
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 
 DELIMITERS = ("\t", ",", ";", "|")
 """Where two fit a file equally well, the one that texts hold less often comes first."""
@@ -113,9 +113,9 @@ def _refuse(file_name: str, odd: Sequence[OddRow], width: int, delimiter: str) -
     )
 
 
-def _set_aside(row: OddRow, width: int) -> SetAside:
+def _set_aside(row: OddRow, width: int) -> SkippedRecord:
     detail = "" if row.num_cells is None else _ragged(row.num_cells, width)
-    return SetAside(row.record, row.kind, detail, content=row.content)
+    return SkippedRecord(row.record, row.kind, detail, content=row.content)
 
 
 def _chosen(delimiter: str | None) -> str | None:

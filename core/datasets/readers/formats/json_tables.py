@@ -14,7 +14,7 @@ from core.datasets.skip_log import SkippedCollector
 from core.datasets.table import RecordLines, Table
 from core.errors import InputFileError
 from core.progress import SILENT, Progress
-from core.tasks.skip_reasons import Reason, SetAside
+from core.tasks.skip_reasons import Reason, SkippedRecord
 
 _HEAD_CHARACTERS = 100_000
 _ROW_LISTS = ("data", "rows", "examples", "records", "items", "annotations", "documents", "train", "texts", "results")
@@ -95,9 +95,9 @@ def read_json_lines(
         except json.JSONDecodeError as error:
             column = min(error.pos, len(raw.rstrip("\r\n"))) + 1
             detail = f"Not valid JSON: {error.msg} at column {column}."
-            set_aside.append(SetAside(record, Reason.INVALID_JSON, detail, content=raw.rstrip("\r\n")))
+            set_aside.append(SkippedRecord(record, Reason.INVALID_JSON, detail, content=raw.rstrip("\r\n")))
         except (RecursionError, ValueError):
-            set_aside.append(SetAside(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))
+            set_aside.append(SkippedRecord(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))
     if not lines:
         raise InputFileError(f"{file_name!r} is empty. Expected one JSON object a line.")
     if not pairs:
@@ -189,7 +189,7 @@ def _as_objects(values: Iterable[tuple[int, Any]], set_aside: SkippedCollector) 
     pairs: list[_Record] = []
     for record, value in values:
         if isinstance(value, _Doubled):
-            set_aside.append(SetAside(record, Reason.DOUBLED_KEY, content=_content(value)))
+            set_aside.append(SkippedRecord(record, Reason.DOUBLED_KEY, content=_content(value)))
         elif isinstance(value, dict):
             pairs.append((record, value))
         elif _is_text_with_facts(value):
@@ -197,7 +197,7 @@ def _as_objects(values: Iterable[tuple[int, Any]], set_aside: SkippedCollector) 
         else:
             kind = {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a single value")
             detail = f'Holds {kind} where an object such as {{"text": …}} is expected.'
-            set_aside.append(SetAside(record, Reason.NO_OBJECT, detail, content=_content(value)))
+            set_aside.append(SkippedRecord(record, Reason.NO_OBJECT, detail, content=_content(value)))
     return pairs
 
 
@@ -210,7 +210,7 @@ def _content(value: Any) -> str | None:
 
 def _table(
     pairs: Sequence[_Record],
-    set_aside: Iterable[SetAside],
+    set_aside: Iterable[SkippedRecord],
     *,
     file_name: str,
     file_format: str,
@@ -228,7 +228,7 @@ def _table(
         raise InputFileError(f"The records of {file_name!r} are empty objects. Expected something like {_EXAMPLE} in each.")
     limits.check_cells(len(flat), len(names))
     columns, too_deep = cell_columns(flat, keys)
-    aside = chain(set_aside, [SetAside(records[place], Reason.TOO_DEEP_JSON) for place in sorted(too_deep)])
+    aside = chain(set_aside, [SkippedRecord(records[place], Reason.TOO_DEEP_JSON) for place in sorted(too_deep)])
     if too_deep:
         sound = [place for place in range(len(flat)) if place not in too_deep]
         columns = [[column[place] for place in sound] for column in columns]

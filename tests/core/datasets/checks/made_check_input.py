@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.datasets.checks.check_input import Material
+from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding
 from core.datasets.columns.token_classification import join
 from core.tasks import SPLITS, get_task
@@ -28,7 +28,7 @@ def sentences(number: int, seed: int = 0, length: int = 12) -> list[str]:
 
 def texts_with_labels(
     rows: Sequence[tuple[str, Any]], *, task: str = "single_label", splits: Sequence[str] | None = None, **known: Any
-) -> Material:
+) -> CheckInput:
     """Material of (text, label) or (text, labels) rows; all in training unless splits are given."""
     column = "label" if task == "single_label" else "labels"
     examples = pd.DataFrame(
@@ -40,10 +40,10 @@ def texts_with_labels(
             column: pd.Series([label for _, label in rows], dtype=object),
         }
     )
-    return Material(task=get_task(task), examples=examples, **known)
+    return CheckInput(task=get_task(task), examples=examples, **known)
 
 
-def counted_labels(counts: Mapping[str, int], test: Mapping[str, int] | None = None) -> Material:
+def counted_labels(counts: Mapping[str, int], test: Mapping[str, int] | None = None) -> CheckInput:
     """Material with a number of rows for each label in training, and in test."""
     made = [
         (label, split)
@@ -57,14 +57,14 @@ def counted_labels(counts: Mapping[str, int], test: Mapping[str, int] | None = N
     )
 
 
-def tagged(rows: Sequence[tuple[str, str]], **known: Any) -> Material:
+def tagged(rows: Sequence[tuple[str, str]], **known: Any) -> CheckInput:
     """Material of sentences and their tags, words and tags parted by spaces."""
     made = []
     for number, (sentence, tags) in enumerate(rows):
         text, starts, ends = join(sentence.split(" "))
         made.append((number, SPLITS[0], number + 1, text, starts, ends, tags.split(" ")))
     columns = ["id", "split", "record", "text", "starts", "ends", "tags"]
-    return Material(task=get_task("token_classification"), examples=pd.DataFrame(made, columns=columns), **known)
+    return CheckInput(task=get_task("token_classification"), examples=pd.DataFrame(made, columns=columns), **known)
 
 
 def only(findings: Sequence[Finding], check: str) -> Finding:
@@ -79,4 +79,4 @@ def names(findings: Sequence[Finding]) -> list[str]:
     return [finding.check for finding in findings]
 
 
-Check = Callable[[Material], list[Finding]]
+Check = Callable[[CheckInput], list[Finding]]

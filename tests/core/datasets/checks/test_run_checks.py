@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from core.config.settings import PROJECT_ROOT
 from core.datasets.checks import run_checks
-from core.datasets.checks.check_input import Material
-from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Report, Severity, report_from_json
+from core.datasets.checks.check_input import CheckInput
+from core.datasets.checks.finding import CheckReport, Finding, FindingExample, RepairOffer, Severity, report_from_json
 from core.datasets.checks.labels.keywords import typical_words
 from core.datasets.checks.report_cache import kept_report, report_of
 from core.datasets.checks.run_checks import examine, examine_dataset, examine_prepared
@@ -39,9 +39,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelInfo:
     return describe("bundled", tmp_path_factory.mktemp("none"))
 
 
-def report_is_whole(report: Report, material: Material) -> None:
+def report_is_whole(report: CheckReport, check_input: CheckInput) -> None:
     assert report.unfinished == ()
-    ids = set(material.ids.tolist())
+    ids = set(check_input.ids.tolist())
     for finding in report.findings:
         assert finding.title
         assert finding.effect
@@ -60,23 +60,23 @@ few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthChec
 @few
 @given(rows=ROWS)
 def test_no_single_label_table_is_too_strange(model: ModelInfo, rows: list[tuple[str, str, str]]) -> None:
-    material = texts_with_labels([(text, label) for text, label, _ in rows], splits=[split for *_, split in rows], model=model)
+    check_input = texts_with_labels([(text, label) for text, label, _ in rows], splits=[split for *_, split in rows], model=model)
 
-    report_is_whole(examine(material), material)
-    assert set(typical_words(material)) == {label for _, label, _ in rows}
+    report_is_whole(examine(check_input), check_input)
+    assert set(typical_words(check_input)) == {label for _, label, _ in rows}
 
 
 @few
 @given(rows=st.lists(st.tuples(STRANGE, st.lists(STRANGE, max_size=4, unique=True), st.sampled_from(SPLITS)), max_size=30))
 def test_no_multi_label_table_is_too_strange(model: ModelInfo, rows: list[tuple[str, list[str], str]]) -> None:
-    material = texts_with_labels(
+    check_input = texts_with_labels(
         [(text, sorted(labels)) for text, labels, _ in rows],
         task="multi_label",
         splits=[split for *_, split in rows],
         model=model,
     )
 
-    report_is_whole(examine(material), material)
+    report_is_whole(examine(check_input), check_input)
 
 
 WORD = STRANGE.map(lambda text: "".join(text.split(" "))[:8]).filter(bool)
@@ -86,15 +86,15 @@ TAG = st.sampled_from(["O", "B-A", "I-A", "B-b c", "I-b c"])
 @few
 @given(rows=st.lists(st.lists(st.tuples(WORD, TAG), min_size=1, max_size=8), max_size=20))
 def test_no_table_of_entities_is_too_strange(model: ModelInfo, rows: list[list[tuple[str, str]]]) -> None:
-    material = tagged(
+    check_input = tagged(
         [(" ".join(word for word, _ in row), " ".join(tag.replace(" ", "") for _, tag in row)) for row in rows], model=model
     )
 
-    report_is_whole(examine(material), material)
+    report_is_whole(examine(check_input), check_input)
 
 
 def test_a_check_that_fails_is_named_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_: Material) -> list[Finding]:
+    def fails(_: CheckInput) -> list[Finding]:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(run_checks, "CHECKS", {"broken": (fails, "Breaking"), **run_checks.CHECKS})
@@ -244,7 +244,7 @@ def test_a_finding_survives_being_written_down() -> None:
         offers=(RepairOffer(repair="drop_rows", title="Drop", parameters={"ids": [1, 5], "reason": "bad"}),),
         sampled=True,
     )
-    report = Report(findings=(finding,), num_examples=9, num_examined=8, model="m", unfinished=("x",))
+    report = CheckReport(findings=(finding,), num_examples=9, num_examined=8, model="m", unfinished=("x",))
 
     again = report_from_json(report.to_json())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.repairs import REPAIRS, Step, parse_step
+from core.datasets.repairs import REPAIRS, RepairStep, parse_step
 from core.datasets.repairs.steps import StepDone
 from core.datasets.row_diff import plain
 from core.errors import DatasetError
@@ -121,7 +121,7 @@ def test_samples_of_changes_are_true(name: str, task: str) -> None:
     ],
 )
 def test_repairs_are_read_from_the_command_line(written: str, parameters: dict[str, Any]) -> None:
-    assert parse_step(written) == Step(repair=written.partition(":")[0], parameters=parameters)
+    assert parse_step(written) == RepairStep(repair=written.partition(":")[0], parameters=parameters)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,6 @@ def test_a_repair_of_another_task_is_refused() -> None:
 
 
 def test_a_line_says_what_was_done() -> None:
-    step = Step(repair="drop_rare_labels", parameters={"minimum": 3})
+    step = RepairStep(repair="drop_rare_labels", parameters={"minimum": 3})
     done = StepDone(repair=step.repair, title=step.title, parameters={}, num_changed=1, num_removed=2000)
     assert done.line == "Drop or pool rare labels (fewest examples 3): 1 row changed, 2,000 rows removed"

@@ -6,14 +6,14 @@ import pandas as pd
 import pytest
 
 from core.datasets.dataset import open_dataset
-from core.datasets.repairs import Step, parse_step
+from core.datasets.repairs import RepairStep, parse_step
 from core.datasets.versions.draft import compare_versions, draft_version, write_version
 from core.datasets.versions.text_diff import differences
 from core.errors import DatasetError
 from tests.core.datasets.planted import SINGLE, kept, rows_of, spread
 
 
-def steps(*written: str) -> list[Step]:
+def steps(*written: str) -> list[RepairStep]:
     return [parse_step(one) for one in written]
 
 
@@ -71,7 +71,9 @@ def test_rows_taken_for_unlabelled_join_the_pool(tmp_path: Path) -> None:
 def test_rows_whose_label_training_lost_are_left_out_and_counted(tmp_path: Path) -> None:
     parent = kept(tmp_path / "one", SINGLE, spread(SINGLE, ["a", "b"]))
     test_row = int(parent.examples("test")["id"].iloc[0])
-    draft = draft_version(parent, [Step(repair="correct_labels", parameters={"corrections": [{"id": test_row, "label": "new"}]})])
+    draft = draft_version(
+        parent, [RepairStep(repair="correct_labels", parameters={"corrections": [{"id": test_row, "label": "new"}]})]
+    )
     assert draft.removed["id"].tolist() == [test_row]
     assert sum(step.num_removed for step in draft.steps) == 1
     assert draft.changes_test
@@ -131,6 +133,6 @@ def test_rows_of_several_files_with_the_same_record_numbers_keep_apart(tmp_path:
     ]
     examples = rows_of(SINGLE, rows)
     examples["record"] = [1 + i % 4 for i in range(16)]
-    draft = draft_version(kept(tmp_path / "one", SINGLE, examples), [Step(repair="drop_rows", parameters={"ids": [9]})])
+    draft = draft_version(kept(tmp_path / "one", SINGLE, examples), [RepairStep(repair="drop_rows", parameters={"ids": [9]})])
     assert draft.removed["id"].tolist() == [9]
     assert len(draft.examples) == 15

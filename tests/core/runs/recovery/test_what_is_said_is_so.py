@@ -17,8 +17,8 @@ from core.runs.directory.run_dir import RunDir
 from core.runs.process.exit_status import read_ending
 from core.runs.process.processes import boot_id, is_alive
 from core.runs.recovery.rebuild import rebuild
-from core.runs.scheduler.scheduler import Launcher
-from core.runs.scheduler.warm_worker import Resident
+from core.runs.scheduler.scheduler import Scheduler
+from core.runs.scheduler.warm_worker import WarmWorker
 from core.runs.scheduler.worker_env import worker_environment
 from core.runs.store.engine import NotNowError
 from core.runs.store.records import RunRecord, RunState, WorkerIdentity
@@ -107,17 +107,17 @@ def test_a_run_another_worker_is_at_work_on_is_not_said_to_have_failed(
     at_work = subprocess.Popen([sys.executable, "-c", code, str(run_dir.folder)], stdin=subprocess.PIPE)
     try:
         wait_until(lambda: bool(run_dir.events()))
-        launcher = launcher_with("find-another")
+        scheduler = launcher_with("find-another")
 
         def is_found() -> bool:
-            launcher.step()
+            scheduler.step()
             found = workspace.run(run.id)
             assert not found.state.is_final, found.message
             return found.worker is not None and found.worker.pid == at_work.pid
 
         wait_until(is_found)
         at_work.communicate(b"\n")
-        assert step_until_ended(workspace, launcher, run.id) is RunState.CANCELLED
+        assert step_until_ended(workspace, scheduler, run.id) is RunState.CANCELLED
         assert workspace.run(run.id).message == "It was asked."
     finally:
         at_work.kill()
@@ -128,15 +128,15 @@ def test_a_run_another_worker_is_at_work_on_is_not_said_to_have_failed(
 
 
 def test_a_run_whose_turn_comes_while_the_database_is_held_waits_on_and_takes_no_worker_along(
-    workspace: Workspace, fake_worker, keep_launcher, run_config: RunConfig, step_until_ended, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, fake_worker, keep_scheduler, run_config: RunConfig, step_until_ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = fake_worker("succeed")
-    launcher = keep_launcher(
-        Launcher(workspace.store, workspace.settings, command, resident=Resident(command, delay_s=0.0, idle_s=60.0))
+    scheduler = keep_scheduler(
+        Scheduler(workspace.store, workspace.settings, command, warm_worker=WarmWorker(command, delay_s=0.0, idle_s=60.0))
     )
-    launcher.expect_launch()
-    launcher.step()
-    waiting = launcher.resident.worker
+    scheduler.expect_launch()
+    scheduler.step()
+    waiting = scheduler.warm_worker.worker
     assert waiting is not None
     run = workspace.launch(run_config)
 
@@ -145,11 +145,11 @@ def test_a_run_whose_turn_comes_while_the_database_is_held_waits_on_and_takes_no
 
     with monkeypatch.context() as patched:
         patched.setattr(type(workspace.store), "start_run", held)
-        launcher.start_queued()
+        scheduler.start_queued()
 
     assert workspace.run(run.id).state is RunState.QUEUED
     assert not is_alive(waiting)
-    assert step_until_ended(workspace, launcher, run.id) is RunState.SUCCEEDED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.SUCCEEDED
 
 
 # --- what is said but not so -----------------------------------------------------------------------------------------------
@@ -160,22 +160,22 @@ def test_a_run_stopped_at_a_limit_is_said_to_have_a_checkpoint_only_if_it_has_on
     workspace: Workspace,
     launcher_with,
     fake_worker,
-    keep_launcher,
+    keep_scheduler,
     run_config,
     wait_until,
     step_until_ended,
     has_checkpoint: bool,
 ) -> None:
     run = workspace.launch(run_config)
-    launcher = launcher_with("obey")
-    launcher.step()
+    scheduler = launcher_with("obey")
+    scheduler.step()
     wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(run.id).events()))
     if has_checkpoint:
         (workspace.run_dir(run.id).checkpoints / "step-0003").mkdir(parents=True)
-    launcher.disown()
+    scheduler.disown()
     short = dataclasses.replace(workspace.settings, min_free_mib=2**40)
 
-    step_until_ended(workspace, keep_launcher(Launcher(workspace.store, short, fake_worker("obey"))), run.id)
+    step_until_ended(workspace, keep_scheduler(Scheduler(workspace.store, short, fake_worker("obey"))), run.id)
 
     message = workspace.run(run.id).message
     assert message is not None
@@ -241,12 +241,12 @@ def test_a_model_that_is_left_out_now_is_not_resumed(workspace: Workspace, run_c
 
 
 def test_a_run_that_waits_with_a_model_that_is_left_out_now_does_not_start(
-    workspace: Workspace, run_config: RunConfig, fake_worker, keep_launcher
+    workspace: Workspace, run_config: RunConfig, fake_worker, keep_scheduler
 ) -> None:
     run = workspace.launch(run_config.with_values(HUB))
     settings = dataclasses.replace(workspace.settings, hub_models=("intfloat/*",))
 
-    keep_launcher(Launcher(workspace.store, settings, fake_worker("obey"))).step()
+    keep_scheduler(Scheduler(workspace.store, settings, fake_worker("obey"))).step()
 
     assert workspace.run(run.id).state is RunState.FAILED
     assert "TUNEBOARD_HUB_MODELS" in str(workspace.run(run.id).message)

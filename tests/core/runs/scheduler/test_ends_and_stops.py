@@ -11,7 +11,7 @@ import pytest
 from core.config.run_config import RunConfig
 from core.runs.directory.run_dir import RunDir
 from core.runs.process import processes
-from core.runs.scheduler.scheduler import MOST_MEMORY_KILLS, Launcher
+from core.runs.scheduler.scheduler import MOST_MEMORY_KILLS, Scheduler
 from core.runs.scheduler.stop_escalation import StopTimes
 from core.runs.store.records import RunRecord, RunState
 from core.workspace.workspace import Workspace
@@ -20,12 +20,12 @@ AT_ONCE = StopTimes(unheard_s=0.0, terminate_s=0.0, kill_s=60.0)
 
 
 @pytest.fixture
-def start_run(workspace: Workspace, run_config: RunConfig, wait_until) -> Callable[[Launcher], RunRecord]:
+def start_run(workspace: Workspace, run_config: RunConfig, wait_until) -> Callable[[Scheduler], RunRecord]:
     """Launch a run and wait until its worker has said that it is up."""
 
-    def start(launcher: Launcher) -> RunRecord:
+    def start(scheduler: Scheduler) -> RunRecord:
         run = workspace.launch(run_config)
-        launcher.step()
+        scheduler.step()
         wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(run.id).events()))
         return workspace.run(run.id)
 
@@ -64,70 +64,70 @@ def test_a_run_that_goes_wrong_says_how(
 def test_a_killed_worker_leaves_an_interrupted_run_that_can_be_resumed(
     workspace, launcher_with, start_run, step_until_ended
 ) -> None:
-    launcher = launcher_with("obey")
-    run = start_run(launcher)
+    scheduler = launcher_with("obey")
+    run = start_run(scheduler)
 
     processes.send(run.worker, signal.SIGKILL)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.INTERRUPTED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.INTERRUPTED
     assert "SIGKILL" in workspace.run(run.id).message
     workspace.resume(run.id)
-    launcher.stop()
+    scheduler.stop()
     assert step_until_ended(workspace, launcher_with("succeed"), run.id) is RunState.SUCCEEDED
 
 
 def test_the_machine_s_stop_is_an_interruption(workspace, launcher_with, start_run, step_until_ended) -> None:
-    launcher = launcher_with("obey")
-    run = start_run(launcher)
+    scheduler = launcher_with("obey")
+    run = start_run(scheduler)
 
     processes.send(run.worker, signal.SIGTERM)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.INTERRUPTED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.INTERRUPTED
 
 
 def test_a_run_asked_to_stop_ends_by_itself_and_is_cancelled(workspace, launcher_with, start_run, step_until_ended) -> None:
-    launcher = launcher_with("obey")
-    run = start_run(launcher)
+    scheduler = launcher_with("obey")
+    run = start_run(scheduler)
 
     workspace.stop(run.id)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.CANCELLED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.CANCELLED
     assert workspace.run(run.id).message == "Stopped after step 3."
 
 
 def test_a_worker_that_does_not_hear_is_made_to_stop(workspace, launcher_with, start_run, step_until_ended) -> None:
-    launcher = launcher_with("deaf", stop_times=AT_ONCE)
-    run = start_run(launcher)
+    scheduler = launcher_with("deaf", stop_times=AT_ONCE)
+    run = start_run(scheduler)
 
     workspace.stop(run.id)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.CANCELLED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.CANCELLED
 
 
 def test_a_worker_that_heeds_nothing_is_killed(workspace, launcher_with, start_run, step_until_ended) -> None:
-    launcher = launcher_with("stone", stop_times=replace(AT_ONCE, kill_s=0.0))
-    run = start_run(launcher)
+    scheduler = launcher_with("stone", stop_times=replace(AT_ONCE, kill_s=0.0))
+    run = start_run(scheduler)
 
     workspace.stop(run.id)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.CANCELLED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.CANCELLED
 
 
 def test_a_worker_that_is_not_up_yet_is_not_signalled_before_it_can_hear(
     workspace, launcher_with, run_config, step_until_ended
 ) -> None:
-    launcher = launcher_with("obey")
+    scheduler = launcher_with("obey")
     run = workspace.launch(run_config)
-    launcher.step()
+    scheduler.step()
 
     workspace.stop(run.id)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.CANCELLED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.CANCELLED
     assert workspace.run(run.id).message == "Stopped after step 3."
 
 
 def test_no_signal_goes_to_a_process_that_took_the_worker_s_pid(workspace, launcher_with, run_config) -> None:
-    launcher = launcher_with("succeed", stop_times=replace(AT_ONCE, kill_s=0.0))
+    scheduler = launcher_with("succeed", stop_times=replace(AT_ONCE, kill_s=0.0))
     run = workspace.launch(run_config)
     workspace.store.start_run(run.id, events_offset=0)
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -135,8 +135,8 @@ def test_no_signal_goes_to_a_process_that_took_the_worker_s_pid(workspace, launc
     workspace.store.set_worker(run.id, identity)
     workspace.stop(run.id)
 
-    launcher.own()
-    launcher.supervise()
+    scheduler.own()
+    scheduler.supervise()
 
     assert workspace.run(run.id).state is RunState.CANCELLED
     assert stranger.poll() is None
@@ -144,9 +144,9 @@ def test_no_signal_goes_to_a_process_that_took_the_worker_s_pid(workspace, launc
     assert stranger.returncode == 0
 
 
-def step_until(launcher: Launcher, workspace: Workspace, run_id: str, wait_until, state: RunState) -> None:
+def step_until(scheduler: Scheduler, workspace: Workspace, run_id: str, wait_until, state: RunState) -> None:
     def reached() -> bool:
-        launcher.step()
+        scheduler.step()
         return workspace.run(run_id).state is state
 
     wait_until(reached)

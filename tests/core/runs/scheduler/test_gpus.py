@@ -8,8 +8,8 @@ import pytest
 from core.config.run_config import ComputeConfig, RunConfig
 from core.runs.scheduler.gpus import Shortage, assign, gpus_of
 from core.runs.scheduler.queue_control import QueueDesk
-from core.runs.scheduler.scheduler import Launcher
-from core.runs.scheduler.warm_worker import Resident
+from core.runs.scheduler.scheduler import Scheduler
+from core.runs.scheduler.warm_worker import WarmWorker
 from core.runs.store.records import RunRecord, RunState, WorkerIdentity
 from core.workspace.workspace import Workspace
 
@@ -76,11 +76,11 @@ def test_what_is_missing_is_said_in_words(shortage: Shortage, said: str) -> None
 
 
 @pytest.fixture
-def launcher(workspace: Workspace, fake_worker, keep_launcher) -> Launcher:
-    """A launcher on a machine with two GPUs, whose workers go on until they are told."""
+def scheduler(workspace: Workspace, fake_worker, keep_scheduler) -> Scheduler:
+    """A scheduler on a machine with two GPUs, whose workers go on until they are told."""
     command = fake_worker("succeed-when-told")
-    resident = Resident(command, delay_s=0.0)
-    return keep_launcher(Launcher(workspace.store, workspace.settings, command, resident=resident, gpu_ids=("0", "1")))
+    warm_worker = WarmWorker(command, delay_s=0.0)
+    return keep_scheduler(Scheduler(workspace.store, workspace.settings, command, warm_worker=warm_worker, gpu_ids=("0", "1")))
 
 
 @pytest.fixture
@@ -95,60 +95,60 @@ def worker_of(workspace: Workspace, run: RunRecord) -> WorkerIdentity:
     return found.worker
 
 
-def let_go(workspace: Workspace, launcher: Launcher, run: RunRecord, wait_until) -> None:
+def let_go(workspace: Workspace, scheduler: Scheduler, run: RunRecord, wait_until) -> None:
     (workspace.run_dir(run.id).folder / "go").touch()
 
     def has_ended() -> bool:
-        launcher.supervise()
+        scheduler.supervise()
         return workspace.run(run.id).state.is_final
 
     wait_until(has_ended)
 
 
-def test_two_runs_work_side_by_side_on_a_gpu_each_and_a_third_waits(workspace, launcher, launch, wait_until) -> None:
+def test_two_runs_work_side_by_side_on_a_gpu_each_and_a_third_waits(workspace, scheduler, launch, wait_until) -> None:
     first, second, third = launch(), launch(), launch()
 
-    launcher.step()
+    scheduler.step()
 
     assert gpus_of([worker_of(workspace, first)]) == ["0"]
     assert gpus_of([worker_of(workspace, second)]) == ["1"]
     assert workspace.run(third.id).state is RunState.QUEUED
-    let_go(workspace, launcher, first, wait_until)
-    launcher.step()
+    let_go(workspace, scheduler, first, wait_until)
+    scheduler.step()
     assert gpus_of([worker_of(workspace, third)]) == ["0"]
 
 
-def test_a_run_on_two_gpus_waits_for_both_says_so_and_is_not_overtaken(workspace, launcher, launch, wait_until) -> None:
-    desk = QueueDesk(workspace.store, workspace.settings, launcher)
+def test_a_run_on_two_gpus_waits_for_both_says_so_and_is_not_overtaken(workspace, scheduler, launch, wait_until) -> None:
+    desk = QueueDesk(workspace.store, workspace.settings, scheduler)
     one, both, behind = launch(), launch(processes=2), launch()
 
-    launcher.step()
+    scheduler.step()
 
     assert [run.id for run in workspace.queue()] == [both.id, behind.id]
     assert desk.waits_for(both) == "Waiting for 2 GPUs at once: 1 of 2 is free now. It starts by itself."
     assert desk.waits_for(behind).startswith("Waiting for 2 runs before it")
-    let_go(workspace, launcher, one, wait_until)
+    let_go(workspace, scheduler, one, wait_until)
     assert desk.waits_for(both) == "Next in the queue: it starts in a moment."
-    launcher.step()
+    scheduler.step()
     assert gpus_of([worker_of(workspace, both)]) == ["0", "1"]
     assert desk.waits_for(behind) == "Waiting for a GPU: 0 of 2 are free now. It starts by itself."
 
 
-def test_a_run_on_the_processor_is_given_no_gpu(workspace, launcher, launch) -> None:
+def test_a_run_on_the_processor_is_given_no_gpu(workspace, scheduler, launch) -> None:
     on_processor, on_all = launch(device="cpu"), launch(processes=0)
 
-    launcher.step()
+    scheduler.step()
 
     assert gpus_of([worker_of(workspace, on_processor)]) == []
     assert gpus_of([worker_of(workspace, on_all)]) == ["0", "1"]
 
 
-def test_after_a_restart_the_gpus_of_workers_that_live_are_known(workspace, launcher, launch) -> None:
+def test_after_a_restart_the_gpus_of_workers_that_live_are_known(workspace, scheduler, launch) -> None:
     first = launch()
-    launcher.step()
-    launcher.disown()
+    scheduler.step()
+    scheduler.disown()
     second = launch()
-    after = Launcher(workspace.store, workspace.settings, launcher._worker_command, gpu_ids=("0", "1"))
+    after = Scheduler(workspace.store, workspace.settings, scheduler._worker_command, gpu_ids=("0", "1"))
 
     after.step()
     after.stop()
@@ -156,28 +156,28 @@ def test_after_a_restart_the_gpus_of_workers_that_live_are_known(workspace, laun
     assert gpus_of([worker_of(workspace, first), worker_of(workspace, second)]) == ["0", "1"]
 
 
-def test_the_waiting_worker_has_the_gpu_that_the_next_run_will_get(workspace, launcher, launch, wait_until) -> None:
+def test_the_waiting_worker_has_the_gpu_that_the_next_run_will_get(workspace, scheduler, launch, wait_until) -> None:
     first = launch()
-    launcher.step()
-    launcher.expect_launch()
-    launcher.step()
-    waiting = launcher.resident.worker
+    scheduler.step()
+    scheduler.expect_launch()
+    scheduler.step()
+    waiting = scheduler.warm_worker.worker
     assert waiting is not None
     assert gpus_of([waiting]) == ["1"]
-    let_go(workspace, launcher, first, wait_until)
+    let_go(workspace, scheduler, first, wait_until)
 
     second = launch()
-    launcher.step()
+    scheduler.step()
 
     assert worker_of(workspace, second) == waiting  # although the other GPU is free again
 
 
 def test_with_one_gpu_or_none_there_is_no_choice_to_make(workspace, fake_worker, launch, step_until_ended) -> None:
-    launcher = Launcher(workspace.store, workspace.settings, fake_worker("show-surroundings"), gpu_ids=("0",))
+    scheduler = Scheduler(workspace.store, workspace.settings, fake_worker("show-surroundings"), gpu_ids=("0",))
     run = launch(processes=2)
 
-    assert step_until_ended(workspace, launcher, run.id) is RunState.SUCCEEDED
-    launcher.stop()
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.SUCCEEDED
+    scheduler.stop()
     given = json.loads((workspace.run_dir(run.id).folder / "surroundings.json").read_text())
     assert "CUDA_VISIBLE_DEVICES" not in given["environment"]
-    assert launcher.at_once() == 1
+    assert scheduler.at_once() == 1

@@ -7,7 +7,7 @@ import pytest
 from core.errors import NotFoundError, RunError
 from core.runs.process import processes
 from core.runs.scheduler.queue_control import QueueDesk
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.store.records import RunState
 from core.workspace.workspace import Workspace
 
@@ -49,10 +49,10 @@ def test_only_waiting_runs_can_be_moved(workspace, three) -> None:
 
 def test_a_run_that_was_moved_starts_in_its_new_place(workspace, three) -> None:
     workspace.desk.move(three[2], "first")
-    launcher = Launcher(workspace.store, workspace.settings, ("/nowhere/python",))
+    scheduler = Scheduler(workspace.store, workspace.settings, ("/nowhere/python",))
 
-    launcher.step()
-    launcher.disown()
+    scheduler.step()
+    scheduler.disown()
 
     failed = [workspace.run(run) for run in three]
     assert [run.state for run in failed] == [RunState.FAILED] * 3
@@ -77,9 +77,9 @@ def test_a_person_moves_only_among_their_own_runs(workspace, run_config) -> None
 def test_while_the_queue_is_paused_nothing_starts_and_a_restart_keeps_it_so(workspace, three, open_workspace) -> None:
     workspace.desk.pause(True)
 
-    launcher = open_workspace("obey").new_launcher()
-    launcher.step()
-    launcher.disown()
+    scheduler = open_workspace("obey").new_launcher()
+    scheduler.step()
+    scheduler.disown()
 
     assert names(workspace) == "abc"
     assert "paused" in workspace.desk.waits_for(workspace.run(three[0]))
@@ -90,7 +90,7 @@ def test_while_the_queue_is_paused_nothing_starts_and_a_restart_keeps_it_so(work
 def test_how_many_work_at_once_is_people_s_choice_before_the_settings(workspace) -> None:
     assert workspace.desk.at_once() == 1
     desk = QueueDesk(
-        workspace.store, workspace.settings, Launcher(workspace.store, dataclasses.replace(workspace.settings, max_running=2))
+        workspace.store, workspace.settings, Scheduler(workspace.store, dataclasses.replace(workspace.settings, max_running=2))
     )
     assert desk.at_once() == 2
 
@@ -113,13 +113,13 @@ def test_a_run_says_for_whom_it_waits(workspace, three) -> None:
 
 def test_where_the_disk_is_nearly_full_nothing_starts_and_the_run_says_so(workspace, three) -> None:
     settings = dataclasses.replace(workspace.settings, min_free_mib=2**40)
-    launcher = Launcher(workspace.store, settings)
+    scheduler = Scheduler(workspace.store, settings)
 
-    launcher.step()
-    launcher.disown()
+    scheduler.step()
+    scheduler.disown()
 
     assert names(workspace) == "abc"
-    assert "free on the disk" in QueueDesk(workspace.store, settings, launcher).waits_for(workspace.run(three[0]))
+    assert "free on the disk" in QueueDesk(workspace.store, settings, scheduler).waits_for(workspace.run(three[0]))
 
 
 @pytest.mark.parametrize(("limit", "said"), [({"min_free_mib": 2**40}, "left on the disk"), ({"max_run_hours": 1}, "an hour")])
@@ -127,15 +127,15 @@ def test_a_run_at_work_is_ended_with_a_checkpoint_at_a_limit(
     workspace, three, fake_worker, wait_until, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int], said: str
 ) -> None:
     workspace.desk.pause(False)
-    launcher = Launcher(workspace.store, workspace.settings, fake_worker("obey"))
-    launcher.step()
-    launcher.disown()
+    scheduler = Scheduler(workspace.store, workspace.settings, fake_worker("obey"))
+    scheduler.step()
+    scheduler.disown()
     wait_until(lambda: any(event["kind"] == "state" for event in workspace.run_dir(three[0]).events()))
     an_hour_later = processes.clock_s() + 3601.0
     monkeypatch.setattr("core.runs.process.processes.clock_s", lambda: an_hour_later)
     workspace.desk.pause(True)
 
-    limited = Launcher(workspace.store, dataclasses.replace(workspace.settings, **limit), fake_worker("obey"))
+    limited = Scheduler(workspace.store, dataclasses.replace(workspace.settings, **limit), fake_worker("obey"))
 
     def has_ended() -> bool:
         limited.step()

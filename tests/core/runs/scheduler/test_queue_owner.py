@@ -64,13 +64,13 @@ def test_a_server_killed_outright_leaves_its_worker_to_the_next(
     server.kill()
     server.wait()
 
-    launcher = launcher_with("fail")
-    launcher.step()
-    assert launcher.owns_queue
+    scheduler = launcher_with("fail")
+    scheduler.step()
+    assert scheduler.owns_queue
     assert workspace.run(run.id).state is RunState.RUNNING
 
     (workspace.run_dir(run.id).folder / "go").touch()
-    assert step_until_ended(workspace, launcher, run.id) is RunState.SUCCEEDED
+    assert step_until_ended(workspace, scheduler, run.id) is RunState.SUCCEEDED
 
 
 def test_a_worker_whose_identity_was_never_noted_is_found_and_not_started_twice(
@@ -101,8 +101,8 @@ def test_a_run_whose_server_died_before_its_worker_was_born_is_settled(workspace
 
 
 def test_the_thread_starts_a_run_soon_and_brings_in_its_end(workspace, launcher_with, run_config, wait_until) -> None:
-    launcher = launcher_with("succeed")
-    launcher.start()
+    scheduler = launcher_with("succeed")
+    scheduler.start()
 
     run = workspace.launch(run_config)
 
@@ -112,9 +112,9 @@ def test_the_thread_starts_a_run_soon_and_brings_in_its_end(workspace, launcher_
 def test_the_thread_outlives_a_round_that_fails(
     workspace, launcher_with, run_config, wait_until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launcher = launcher_with("succeed")
+    scheduler = launcher_with("succeed")
     run = workspace.launch(run_config)
-    real, faults = launcher.supervise, [OSError("the disk is full"), RuntimeError("a fault")]
+    real, faults = scheduler.supervise, [OSError("the disk is full"), RuntimeError("a fault")]
 
     def fail_twice() -> None:
         if faults:
@@ -122,22 +122,22 @@ def test_the_thread_outlives_a_round_that_fails(
         real()
 
     def has_succeeded() -> bool:
-        launcher.wake()
+        scheduler.wake()
         return workspace.run(run.id).state is RunState.SUCCEEDED
 
-    monkeypatch.setattr(launcher, "supervise", fail_twice)
-    launcher.start()
+    monkeypatch.setattr(scheduler, "supervise", fail_twice)
+    scheduler.start()
 
     wait_until(has_succeeded)
 
 
 def test_stopping_the_thread_leaves_the_worker_alive(workspace, launcher_with, run_config, wait_until) -> None:
-    launcher = launcher_with("obey")
-    launcher.start()
+    scheduler = launcher_with("obey")
+    scheduler.start()
     run = workspace.launch(run_config)
     wait_until(lambda: workspace.run(run.id).worker is not None)
 
-    launcher.stop()
+    scheduler.stop()
 
-    assert not launcher.owns_queue
+    assert not scheduler.owns_queue
     assert processes.is_alive(workspace.run(run.id).worker)

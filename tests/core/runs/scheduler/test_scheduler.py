@@ -1,4 +1,4 @@
-"""The launcher: which runs it starts, what holds it up and what does not, and what a worker is given."""
+"""The scheduler: which runs it starts, what holds it up and what does not, and what a worker is given."""
 
 import json
 import os
@@ -6,30 +6,30 @@ import os
 import pytest
 
 from core.config.settings import PROJECT_ROOT
-from core.runs.scheduler.scheduler import Launcher
+from core.runs.scheduler.scheduler import Scheduler
 from core.runs.store.records import RunRecord, RunState
 
 
 def test_runs_start_in_order_one_at_a_time(workspace, launcher_with, run_config, step_until_ended) -> None:
-    launcher = launcher_with("succeed-when-told")
+    scheduler = launcher_with("succeed-when-told")
     first, second = (workspace.launch(run_config).id for _ in range(2))
 
-    launcher.step()
-    launcher.step()
+    scheduler.step()
+    scheduler.step()
     assert [run.id for run in workspace.store.running()] == [first]
 
     (workspace.run_dir(first).folder / "go").touch()
     (workspace.run_dir(second).folder / "go").touch()
-    assert step_until_ended(workspace, launcher, second) is RunState.SUCCEEDED
+    assert step_until_ended(workspace, scheduler, second) is RunState.SUCCEEDED
     assert workspace.run(first).finished_at <= workspace.run(second).started_at
 
 
 def test_several_runs_work_at_once_where_that_is_allowed(workspace, launcher_with, run_config) -> None:
-    launcher = launcher_with("obey", max_running=2)
+    scheduler = launcher_with("obey", max_running=2)
     for _ in range(3):
         workspace.launch(run_config)
 
-    launcher.step()
+    scheduler.step()
 
     assert len(workspace.store.running()) == 2
 
@@ -37,35 +37,35 @@ def test_several_runs_work_at_once_where_that_is_allowed(workspace, launcher_wit
 def test_a_run_whose_data_set_is_gone_fails_and_the_next_one_starts(
     workspace, launcher_with, run_config, step_until_ended
 ) -> None:
-    launcher = launcher_with("succeed")
+    scheduler = launcher_with("succeed")
     folder = workspace.settings.datasets_folder / run_config.data.dataset
     lost = workspace.launch(run_config)
     folder.rename(folder.with_name("elsewhere"))
-    launcher.step()
+    scheduler.step()
     folder.with_name("elsewhere").rename(folder)
 
     assert workspace.run(lost.id).state is RunState.FAILED
     assert "data set of this run is gone" in workspace.run(lost.id).message
-    assert step_until_ended(workspace, launcher, workspace.launch(run_config).id) is RunState.SUCCEEDED
+    assert step_until_ended(workspace, scheduler, workspace.launch(run_config).id) is RunState.SUCCEEDED
 
 
 def test_a_run_whose_folder_is_gone_fails_and_holds_nobody_up(workspace, launcher_with, run_config) -> None:
-    launcher = launcher_with("obey")
+    scheduler = launcher_with("obey")
     lost, sound = workspace.launch(run_config), workspace.launch(run_config)
     workspace.run_dir(lost.id).config_file.unlink()
 
-    launcher.step()
+    scheduler.step()
 
     assert workspace.run(lost.id).state is RunState.FAILED
     assert workspace.run(sound.id).state is RunState.RUNNING
 
 
 def test_a_worker_program_that_is_missing_fails_the_run(workspace, run_config) -> None:
-    launcher = Launcher(workspace.store, workspace.settings, ("/nowhere/python",))
+    scheduler = Scheduler(workspace.store, workspace.settings, ("/nowhere/python",))
     run = workspace.launch(run_config)
 
-    launcher.step()
-    launcher.stop()
+    scheduler.step()
+    scheduler.stop()
 
     assert workspace.run(run.id).state is RunState.FAILED
     assert "could not be started" in workspace.run(run.id).message
@@ -74,17 +74,17 @@ def test_a_worker_program_that_is_missing_fails_the_run(workspace, run_config) -
 def test_a_fault_of_the_program_in_one_run_fails_that_run_only(
     workspace, launcher_with, run_config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launcher = launcher_with("obey")
+    scheduler = launcher_with("obey")
     broken, sound = workspace.launch(run_config), workspace.launch(run_config)
-    real = Launcher._run_dir
+    real = Scheduler._run_dir
 
-    def fail_for_one(self: Launcher, record: RunRecord):
+    def fail_for_one(self: Scheduler, record: RunRecord):
         if record.id == broken.id:
             raise KeyError("a fault")
         return real(self, record)
 
-    monkeypatch.setattr(Launcher, "_run_dir", fail_for_one)
-    launcher.step()
+    monkeypatch.setattr(Scheduler, "_run_dir", fail_for_one)
+    scheduler.step()
 
     assert workspace.run(broken.id).state is RunState.FAILED
     assert workspace.run(sound.id).state is RunState.RUNNING

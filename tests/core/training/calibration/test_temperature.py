@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.tasks import get_task
-from core.training.calibration.temperature import LogitFactors, choose_factors, count_mistakes
+from core.training.calibration.temperature import LogitScaling, choose_factors, count_mistakes
 
 LOSS = get_task("single_label").loss
 
@@ -80,17 +80,17 @@ def test_of_few_mistakes_nothing_is_learned() -> None:
     logits, said, targets = world(2000)
     is_right = logits.argmax(axis=1) == targets.numpy()
 
-    def chosen(num_mistakes: int) -> LogitFactors:
+    def chosen(num_mistakes: int) -> LogitScaling:
         rows = np.concatenate([np.flatnonzero(is_right)[:200], np.flatnonzero(~is_right)[:num_mistakes]])
         factors = choose_factors(9 * logits[rows], targets[rows], LOSS, 3 * said[rows])
         assert factors.num_mistakes == num_mistakes
         return factors
 
-    assert chosen(9) == LogitFactors(num_mistakes=9)
+    assert chosen(9) == LogitScaling(num_mistakes=9)
     assert chosen(19).scale < 1
     assert chosen(19).evidence == 0
     assert chosen(60).evidence > 0
-    assert choose_factors(np.zeros((0, 0), dtype=np.float32), targets[:0], LOSS) == LogitFactors()
+    assert choose_factors(np.zeros((0, 0), dtype=np.float32), targets[:0], LOSS) == LogitScaling()
 
 
 def test_a_text_of_several_labels_is_a_mistake_if_one_of_them_is() -> None:

@@ -14,7 +14,7 @@ from core.models.heads import PooledClassifier
 from core.training import build, loop
 from core.training.fine_tune import fine_tune
 from core.training.planning.memory_footprint import MemoryLimits
-from core.training.steps.out_of_memory import MemoryLadder, is_out_of_memory, no_room_to_read, ran_out
+from core.training.steps.out_of_memory import OomFallback, is_out_of_memory, no_room_to_read, ran_out
 from core.training.tracking.recorder import TrainingStopped
 from tests.core.training.tiny_runs import ListRecorder, config_for, places_in
 from tests.tiny import tiny_dataset, write_tiny_dataset
@@ -165,7 +165,7 @@ def test_no_room_to_read_a_single_text_says_what_to_do(
 
 
 def test_on_a_gpu_the_advice_is_about_the_gpu() -> None:
-    ladder, on_gpu = MemoryLadder(1, tell=print), _OnGpu()
+    ladder, on_gpu = OomFallback(1, tell=print), _OnGpu()
     ladder.step_down(on_gpu)  # a stand-in: there may be no GPU here
 
     with pytest.raises(RunError) as met:

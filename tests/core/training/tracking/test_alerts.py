@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.training.tracking.alerts import Observer, not_finite, stopped_early, what_is_remarkable
-from core.training.tracking.progress import Progress, Rule, Validation
+from core.training.tracking.alerts import TrainingAlerts, new_alerts, not_finite, stopped_early
+from core.training.tracking.progress import SelectionRule, TrainingProgress, Validation
 
 
 def row(
@@ -18,7 +18,7 @@ def row(
 
 
 def look(
-    observer: Observer,
+    observer: TrainingAlerts,
     loss: float = 1.0,
     labels: Sequence[dict[str, Any]] = (),
     *,
@@ -30,7 +30,7 @@ def look(
 
 
 def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
-    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
+    observer, labels = TrainingAlerts(), [row("a"), row("b", precision=0, recall=0), row("c")]
 
     said = [look(observer, 1.0 - 0.1 * i, labels) for i in range(5)]
 
@@ -39,7 +39,7 @@ def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
 
 
 def test_in_a_long_run_a_label_has_longer_to_be_found() -> None:
-    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0), row("c")]
+    observer, labels = TrainingAlerts(), [row("a"), row("b", precision=0, recall=0), row("c")]
 
     said = [look(observer, labels=labels, epochs=40) for _ in range(9)]
 
@@ -47,13 +47,13 @@ def test_in_a_long_run_a_label_has_longer_to_be_found() -> None:
 
 
 def test_a_label_that_was_right_once_is_not_said_to_have_never_been() -> None:
-    observer, lost = Observer(), row("b", precision=0, recall=0)
+    observer, lost = TrainingAlerts(), row("b", precision=0, recall=0)
 
     assert [look(observer, labels=[row("a"), b, row("c")]) for b in (row("b"), lost, lost, lost)] == [[], [], [], []]
 
 
 def test_a_label_with_hardly_any_examples_is_not_called_out() -> None:
-    observer, labels = Observer(), [row("a"), row("b", precision=0, recall=0, support=2)]
+    observer, labels = TrainingAlerts(), [row("a"), row("b", precision=0, recall=0, support=2)]
 
     assert [look(observer, labels=labels) for _ in range(4)] == [[], [], [], []]
 
@@ -63,7 +63,7 @@ def test_one_label_that_swallows_everything_twice_in_a_row_is_named_with_the_epo
         row("a", precision=0.1, recall=1.0, support=10, predicted=98),
         row("b", precision=0, recall=0, support=90, predicted=2),
     ]
-    recovered, observer = [row("a"), row("b")], Observer()
+    recovered, observer = [row("a"), row("b")], TrainingAlerts()
 
     said = [look(observer, 1.0, labels) for labels in (swallowing, recovered, swallowing, swallowing, recovered)]
 
@@ -77,7 +77,7 @@ def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
         row("b", precision=1.0, recall=0.2, support=5, predicted=1),
     ]
 
-    observer = Observer()
+    observer = TrainingAlerts()
     assert [look(observer, 2.0, labels) for _ in range(2)] == [[], []]
 
 
@@ -88,7 +88,7 @@ def test_wrong_predictions_count_as_predictions() -> None:
         row("B", precision=0, recall=0, support=40, predicted=40),
         row("C", precision=0, recall=0, support=40, predicted=50),
     ]
-    observer = Observer()
+    observer = TrainingAlerts()
 
     assert [look(observer, labels=labels) for _ in range(2)] == [[], []]
 
@@ -102,14 +102,14 @@ def test_wrong_predictions_count_as_predictions() -> None:
     ],
 )
 def test_where_hardly_anything_is_predicted_no_label_swallows_the_rest(labels: list[dict[str, Any]]) -> None:
-    observer = Observer()
+    observer = TrainingAlerts()
 
     assert [look(observer, labels=labels) for _ in range(2)] == [[], []]
 
 
-def told(losses: Sequence[float], scores: Sequence[float], rule: Rule) -> tuple[Progress, list[str]]:
+def told(losses: Sequence[float], scores: Sequence[float], rule: SelectionRule) -> tuple[TrainingProgress, list[str]]:
     """What is said of these validations, and where the run stands after them."""
-    progress, observer, sentences = Progress(), Observer(), []
+    progress, observer, sentences = TrainingProgress(), TrainingAlerts(), []
     for epoch, (loss, score) in enumerate(zip(losses, scores, strict=True), start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
         progress.take_in(score, rule)
@@ -118,8 +118,8 @@ def told(losses: Sequence[float], scores: Sequence[float], rule: Rule) -> tuple[
 
 
 def test_validation_that_turns_is_noticed_and_validation_that_gains_is_not() -> None:
-    _, turned = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.6, 0.6], Rule(tie=0.01))
-    _, gained = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.72, 0.75], Rule(tie=0.01))
+    _, turned = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.6, 0.6], SelectionRule(tie=0.01))
+    _, gained = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.72, 0.75], SelectionRule(tie=0.01))
 
     (sentence,) = turned
     assert "epoch 2 is still the best" in sentence
@@ -129,7 +129,7 @@ def test_validation_that_turns_is_noticed_and_validation_that_gains_is_not() -> 
 def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
     """The third of 40 epochs is the highest, but by less than an example: the last one is kept, and nothing else is said."""
     losses = [0.5, 0.4, 0.3, *(0.3 + 0.01 * i for i in range(37))]
-    progress, sentences = told(losses, [0.8, 0.9, 0.953, *[0.95] * 37], Rule(tie=1 / 200))
+    progress, sentences = told(losses, [0.8, 0.9, 0.953, *[0.95] * 37], SelectionRule(tie=1 / 200))
 
     assert progress.best_epoch == 40
     (sentence,) = sentences
@@ -138,39 +138,43 @@ def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
 
 
 def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() -> None:
-    assert told([0.5, 0.3, 0.301, 0.302, 0.303], [0.8, 0.9, 0.9, 0.9, 0.9], Rule(tie=0.01))[1] == []
+    assert told([0.5, 0.3, 0.301, 0.302, 0.303], [0.8, 0.9, 0.9, 0.9, 0.9], SelectionRule(tie=0.01))[1] == []
 
 
 def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
-    worse, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.8, 0.8], Rule(tie=0.01))
-    tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.895], Rule(tie=0.01))
-    loss, _ = told([0.3, 0.3, 0.4], [-0.3, -0.3, -0.4], Rule())
-    small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], Rule(tie=0.01, minimum_gain=0.05))
+    worse, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.8, 0.8], SelectionRule(tie=0.01))
+    tied, _ = told([1, 1, 1, 1], [0.5, 0.9, 0.895, 0.895], SelectionRule(tie=0.01))
+    loss, _ = told([0.3, 0.3, 0.4], [-0.3, -0.3, -0.4], SelectionRule())
+    small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], SelectionRule(tie=0.01, minimum_gain=0.05))
 
-    assert stopped_early(worse, Rule(tie=0.01)) == (
+    assert stopped_early(worse, SelectionRule(tie=0.01)) == (
         "Stopped early: in 2 epochs validation has gained no more than one example makes. Epoch 2 is the best."
     )
-    assert stopped_early(tied, Rule(tie=0.01)).endswith(
+    assert stopped_early(tied, SelectionRule(tie=0.01)).endswith(
         "Epoch 4 is the latest epoch not worse than the best by more than chance."
     )
-    assert stopped_early(loss, Rule()).startswith("Stopped early: in 2 epochs validation has gained nothing. Epoch 2 is the best")
-    assert "less than the smallest gain of 0.05" in stopped_early(small, Rule(tie=0.01, minimum_gain=0.05))
+    assert stopped_early(loss, SelectionRule()).startswith(
+        "Stopped early: in 2 epochs validation has gained nothing. Epoch 2 is the best"
+    )
+    assert "less than the smallest gain of 0.05" in stopped_early(small, SelectionRule(tie=0.01, minimum_gain=0.05))
 
 
 def test_what_was_said_before_a_stop_is_not_said_again_after_it() -> None:
     validation = Validation(loss=1.0, scores={}, labels=[row("a"), row("b", precision=0, recall=0), row("c")])
-    progress = Progress()
-    before = [sentence for _ in range(3) for sentence in what_is_remarkable(validation, progress, epochs=6)]
+    progress = TrainingProgress()
+    before = [sentence for _ in range(3) for sentence in new_alerts(validation, progress, epochs=6)]
 
-    resumed = Progress(**json.loads(json.dumps(asdict(progress))))
+    resumed = TrainingProgress(**json.loads(json.dumps(asdict(progress))))
 
     assert len(before) == 1
-    assert what_is_remarkable(validation, resumed, epochs=6) == []
+    assert new_alerts(validation, resumed, epochs=6) == []
     assert len(resumed.observed["losses"]) == 4
 
 
 def test_a_run_that_computes_precisely_already_is_not_told_to() -> None:
-    coarse, precise = (not_finite("loss", [7], Progress(), is_kept=False, is_precise=is_precise) for is_precise in (False, True))
+    coarse, precise = (
+        not_finite("loss", [7], TrainingProgress(), is_kept=False, is_precise=is_precise) for is_precise in (False, True)
+    )
 
     assert "stopped being a finite number at step 1, on records 7 of the data. Lower the learning rate" in coarse
     assert "or choose precision float32" in coarse

@@ -11,10 +11,10 @@ from core.evaluation.paired import RowValues, of_labels
 from core.training.checkpoint.serialization import from_bytes, to_bytes
 from core.training.tracking.kept_epoch import no_epoch, which_epoch
 from core.training.tracking.model_selection import Selection
-from core.training.tracking.progress import Progress, Rule, Validation
+from core.training.tracking.progress import SelectionRule, TrainingProgress, Validation
 
 NUM_ROWS = 200
-RULE = Rule(tie=1 / NUM_ROWS, num_examples=NUM_ROWS)
+RULE = SelectionRule(tie=1 / NUM_ROWS, num_examples=NUM_ROWS)
 
 
 def validation(right: np.ndarray, loss: float = 0.5) -> Validation:
@@ -28,13 +28,15 @@ def rows(*wrong: int) -> np.ndarray:
     return right
 
 
-def after(validations: list[Validation], metric: str = "accuracy", rule: Rule = RULE) -> tuple[Selection, Progress]:
-    selection, progress = Selection(metric=metric, rule=rule), Progress()
+def after(
+    validations: list[Validation], metric: str = "accuracy", rule: SelectionRule = RULE
+) -> tuple[Selection, TrainingProgress]:
+    selection, progress = Selection(metric=metric, rule=rule), TrainingProgress()
     go_on(selection, progress, validations)
     return selection, progress
 
 
-def go_on(selection: Selection, progress: Progress, validations: list[Validation]) -> None:
+def go_on(selection: Selection, progress: TrainingProgress, validations: list[Validation]) -> None:
     for one in validations:
         progress.step, progress.epoch = progress.step + 10, progress.epoch + 1
         selection.take_in(one, progress)
@@ -62,7 +64,7 @@ def test_macro_f1_is_compared_by_its_own_error_and_not_by_that_of_a_share() -> N
         outcomes = of_labels(gold, predicted, "macro_f1")
         return Validation(loss=0.1, scores={"macro_f1": outcomes.score()}, labels=[], outcomes=outcomes)
 
-    rule = Rule(tie=1 / 400, num_examples=400)
+    rule = SelectionRule(tie=1 / 400, num_examples=400)
     _, progress = after([of(found), of(missed)], "macro_f1", rule)
 
     assert of(found).scores["macro_f1"] - of(missed).scores["macro_f1"] > 0.09
@@ -86,13 +88,13 @@ def test_ties_never_add_up_to_a_descent_and_the_highest_epoch_is_told_beside_the
 def test_a_selection_that_goes_on_from_a_checkpoint_chooses_alike(num_kept: int) -> None:
     generator, base = np.random.default_rng(3), np.random.default_rng(4).random(NUM_ROWS)
     made = [validation((base + 0.15 * generator.normal(size=NUM_ROWS) < share).astype(np.float32)) for share in (0.6, 0.8) * 6]
-    rule = Rule(tie=RULE.tie, num_examples=NUM_ROWS, num_kept=num_kept)
+    rule = SelectionRule(tie=RULE.tie, num_examples=NUM_ROWS, num_kept=num_kept)
     whole, whole_progress = after(made, rule=rule)
     for stop in range(len(made)):
         first, progress = after(made[:stop], rule=rule)
         resumed = Selection(metric="accuracy", rule=rule)
         resumed.load_state_dict(from_bytes(to_bytes(first.state_dict())))
-        progress = Progress.restored(json.loads(json.dumps(asdict(progress))))
+        progress = TrainingProgress.restored(json.loads(json.dumps(asdict(progress))))
 
         go_on(resumed, progress, made[stop:])
 
@@ -103,7 +105,7 @@ def test_a_selection_that_goes_on_from_a_checkpoint_chooses_alike(num_kept: int)
 def test_where_an_earlier_version_kept_no_rows_its_own_rule_goes_on_and_nothing_is_said_of_an_epoch_nobody_knows() -> None:
     kept = [{"score": 0.88, "reached": 0.9, "step": 20, "epoch": 2}]
     old: dict[str, Any] = {"step": 20, "epoch": 2, "kept": kept, "score_to_beat": 0.9, "epochs_without_gain": 1}
-    selection, progress = Selection(metric="accuracy", rule=RULE), Progress.restored(old)
+    selection, progress = Selection(metric="accuracy", rule=RULE), TrainingProgress.restored(old)
 
     go_on(selection, progress, [validation(rows(*range(23)))])  # within 0.021 of 0.9
 
@@ -122,7 +124,7 @@ def test_where_an_earlier_version_kept_no_rows_its_own_rule_goes_on_and_nothing_
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_a_validation_that_is_no_number_is_never_the_best_and_hides_none(metric: str, number: float) -> None:
-    rule = RULE if metric == "accuracy" else Rule()
+    rule = RULE if metric == "accuracy" else SelectionRule()
     broken = Validation(loss=number, scores={"accuracy": number}, labels=[], outcomes=RowValues(values=rows()))
     good, better = validation(rows(*range(40)), loss=0.5), validation(rows(*range(20)), loss=0.3)
 
@@ -138,8 +140,8 @@ def test_a_validation_that_is_no_number_is_never_the_best_and_hides_none(metric:
 
 def test_a_checkpoint_in_which_such_a_validation_was_the_best_forgets_it() -> None:
     kept = [{"score": score, "reached": score, "step": 10, "epoch": epoch} for score, epoch in ((float("nan"), 1), (-0.5, 2))]
-    progress = Progress.restored({"epoch": 2, "kept": kept, "score_to_beat": float("nan"), "epochs_without_gain": 1})
-    selection = Selection(metric="loss", rule=Rule(num_kept=2))
+    progress = TrainingProgress.restored({"epoch": 2, "kept": kept, "score_to_beat": float("nan"), "epochs_without_gain": 1})
+    selection = Selection(metric="loss", rule=SelectionRule(num_kept=2))
 
     go_on(selection, progress, [validation(rows(), loss=0.4)])
 

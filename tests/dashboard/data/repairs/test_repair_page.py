@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.datasets.dataset import Dataset
-from core.datasets.repairs import REPAIRS, Step, parse_step
+from core.datasets.repairs import REPAIRS, RepairStep, parse_step
 from core.datasets.row_diff import RowChange
 from core.workspace import dataset_versions
 from core.workspace.workspace import Workspace
@@ -162,7 +162,7 @@ def test_corrections_become_a_version(workspace: Workspace, open_dialog: OpenDia
     app.session_state[f"corrections-{dataset.id}"] = {0: {"id": 0, "label": "praise"}, 3: {"id": 3, "label": "quite new"}}
     app.run()
     assert "2 rows" in words_on(app)
-    step = Step(repair="correct_labels", parameters={"corrections": [{"id": 0, "label": "praise"}]})
+    step = RepairStep(repair="correct_labels", parameters={"corrections": [{"id": 0, "label": "praise"}]})
     dialog = open_dialog("data.repairs.repair_page", "repair_dialog", (dataset.id, (step,), True))
     button(dialog, "Make a new version").click().run()
     newest = workspace.dataset(workspace.dataset_records()[0].id)

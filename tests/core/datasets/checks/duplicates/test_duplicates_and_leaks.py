@@ -47,22 +47,22 @@ def test_exact_duplicates_are_all_found_and_nothing_else() -> None:
 def test_the_same_text_with_another_label_is_no_repetition_but_a_contradiction() -> None:
     texts = sentences(100)
     rows = [*((text, "a") for text in texts), (texts[3], "b"), (texts[3], "b"), (texts[7], "b")]
-    material = texts_with_labels(rows)
+    check_input = texts_with_labels(rows)
 
-    conflict = only(check_conflicts(material), "conflicting_labels")
+    conflict = only(check_conflicts(check_input), "conflicting_labels")
 
     assert conflict.count == 2
     assert sorted(conflict.rows.tolist()) == [6, 14, 200, 202, 204]
     assert "b (2)" in conflict.examples[0].detail
     assert "a (1)" in conflict.examples[0].detail
-    assert only(check_exact_duplicates(material), "exact_duplicates").count == 1  # b said twice
+    assert only(check_exact_duplicates(check_input), "exact_duplicates").count == 1  # b said twice
 
 
 def test_different_texts_give_no_finding() -> None:
-    material = texts_with_labels([(text, "a") for text in sentences(200)], splits=["train", "test"] * 100)
+    check_input = texts_with_labels([(text, "a") for text in sentences(200)], splits=["train", "test"] * 100)
 
     for check in (check_exact_duplicates, check_conflicts, check_near_duplicates, check_leakage):
-        assert check(material) == []
+        assert check(check_input) == []
 
 
 @pytest.mark.parametrize("make", [sentences, chinese_texts])
@@ -116,9 +116,9 @@ def test_planted_leaks_are_found_and_each_row_counts_once() -> None:
         if similarity(text, train[100 + place]) >= SIMILARITY and text != train[100 + place]
     }
     rows = [(text, "a") for text in [*train, *test, *exact, *near]]
-    material = texts_with_labels(rows, splits=["train"] * 1000 + ["test"] * 270)
+    check_input = texts_with_labels(rows, splits=["train"] * 1000 + ["test"] * 270)
 
-    findings = check_leakage(material)
+    findings = check_leakage(check_input)
 
     leaked, nearly = only(findings, "leaked_texts"), only(findings, "leaked_near_duplicates")
     assert leaked.rows.tolist() == [2 * place for place in range(1200, 1230)]
@@ -130,16 +130,16 @@ def test_planted_leaks_are_found_and_each_row_counts_once() -> None:
 
 def test_one_leak_among_many_rows_is_a_warning_and_not_serious() -> None:
     texts = sentences(600)
-    material = texts_with_labels([(text, "a") for text in [*texts, texts[0]]], splits=["train"] * 400 + ["test"] * 201)
+    check_input = texts_with_labels([(text, "a") for text in [*texts, texts[0]]], splits=["train"] * 400 + ["test"] * 201)
 
-    finding = only(check_leakage(material), "leaked_texts")
+    finding = only(check_leakage(check_input), "leaked_texts")
     assert (finding.severity, finding.title) == ("warning", "1 row of test also stands in training")
 
 
 def test_repetitions_within_training_are_no_leak() -> None:
     texts = sentences(50)
-    material = texts_with_labels(
+    check_input = texts_with_labels(
         [(text, "a") for text in [*texts, *texts[:40]]], splits=["train"] * 40 + ["test"] * 10 + ["train"] * 40
     )
 
-    assert names(check_leakage(material)) == []
+    assert names(check_leakage(check_input)) == []

@@ -6,7 +6,7 @@ from core.datasets.checks.entities.consistency import check_entity_consistency, 
 from core.datasets.checks.entities.tag_sequences import check_tags
 from core.datasets.checks.texts.missing import check_rows_without_labels
 from core.datasets.columns import column_reading
-from core.datasets.importing.import_summary import Account
+from core.datasets.importing.import_summary import ImportSummary
 from core.tasks.skip_reasons import Reason
 from tests.core.datasets.checks.made_check_input import names, only, tagged
 
@@ -14,9 +14,9 @@ CLEAN = [("Ada Lovelace lived in London .", "B-PER I-PER O O B-LOC O"), ("It rai
 
 
 def test_clean_entities_give_no_finding() -> None:
-    material = tagged(CLEAN * 5)
+    check_input = tagged(CLEAN * 5)
 
-    assert [*check_tags(material), *check_entity_edges(material), *check_entity_consistency(material)] == []
+    assert [*check_tags(check_input), *check_entity_edges(check_input), *check_entity_consistency(check_input)] == []
 
 
 def test_a_tag_that_continues_nothing_is_found() -> None:
@@ -27,7 +27,7 @@ def test_a_tag_that_continues_nothing_is_found() -> None:
 
 
 def test_what_the_import_mended_or_left_out_is_told() -> None:
-    account = Account(kept=2, by_kind={Reason.OVERLAPPING_SPANS: 4})
+    account = ImportSummary(kept=2, by_kind={Reason.OVERLAPPING_SPANS: 4})
 
     findings = check_tags(tagged(CLEAN, num_mended=2, account=account))
 

@@ -8,7 +8,7 @@ import pytest
 from core.datasets.checks.labels.balance import check_imbalance, check_labels_of_splits, check_rare_labels, check_shares_of_splits
 from core.datasets.checks.labels.cooccurrence import _met, check_label_pairs
 from core.datasets.checks.labels.spelling import check_label_spellings, distance, likely_slips, same_spellings
-from core.datasets.importing.import_summary import Account, Example
+from core.datasets.importing.import_summary import Example, ImportSummary
 from core.tasks.skip_reasons import Reason
 from tests.core.datasets.checks.made_check_input import counted_labels, names, only, sentences, texts_with_labels
 from tests.cpu_time import cpu_seconds
@@ -44,9 +44,9 @@ def test_a_rare_slip_of_the_pen_is_suspected(one: str, other: str) -> None:
 
 
 def test_a_slip_of_the_pen_is_suspected_beside_a_label_that_is_spelt_in_several_ways() -> None:
-    material = counted_labels({"Billing": 60, "billing": 30, "Biling": 4, "other": 50})
+    check_input = counted_labels({"Billing": 60, "billing": 30, "Biling": 4, "other": 50})
 
-    assert names(check_label_spellings(material)) == ["same_label_names", "similar_label_names"]
+    assert names(check_label_spellings(check_input)) == ["same_label_names", "similar_label_names"]
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_two_frequent_labels_with_similar_names_are_both_meant() -> None:
 
 
 def test_merging_goes_towards_the_frequent_spelling() -> None:
-    material = counted_labels({"billing": 30, "Billing": 4, "BILLING ": 2, "delivery": 30, "refund": 20, "Refund": 25})
+    check_input = counted_labels({"billing": 30, "Billing": 4, "BILLING ": 2, "delivery": 30, "refund": 20, "Refund": 25})
 
-    finding = only(check_label_spellings(material), "same_label_names")
+    finding = only(check_label_spellings(check_input), "same_label_names")
 
     assert finding.severity == "serious"
     assert finding.count == 2
@@ -89,10 +89,10 @@ def test_merging_goes_towards_the_frequent_spelling() -> None:
 
 
 def test_clean_labels_give_no_finding() -> None:
-    material = counted_labels({"billing": 30, "delivery": 30, "refund": 30}, {"billing": 30, "delivery": 30, "refund": 30})
+    check_input = counted_labels({"billing": 30, "delivery": 30, "refund": 30}, {"billing": 30, "delivery": 30, "refund": 30})
 
     for check in (check_label_spellings, check_rare_labels, check_imbalance, check_labels_of_splits, check_shares_of_splits):
-        assert check(material) == []
+        assert check(check_input) == []
 
 
 def test_the_distance_counts_swapped_neighbours_once() -> None:
@@ -132,10 +132,10 @@ def test_a_label_beside_which_all_others_are_rare_is_named_too() -> None:
 
 
 def test_labels_of_a_test_file_that_training_does_not_know_are_told_with_their_reason() -> None:
-    material = counted_labels({"a": 30, "b": 30}, {"a": 10, "b": 10})
+    check_input = counted_labels({"a": 30, "b": 30}, {"a": 10, "b": 10})
     reason = "No training example has the label 'B'."
 
-    account = Account(
+    account = ImportSummary(
         kept=40,
         by_kind={Reason.UNKNOWN_LABEL: 3},
         examples=(Example("test", 7, 8, Reason.UNKNOWN_LABEL, reason), Example("test", 9, 10, Reason.UNKNOWN_LABEL, reason)),
@@ -145,7 +145,7 @@ def test_labels_of_a_test_file_that_training_does_not_know_are_told_with_their_r
 
     assert finding.count == 3
     assert [(example.record, example.text) for example in finding.examples] == [(7, reason)]
-    assert names(check_labels_of_splits(material)) == []
+    assert names(check_labels_of_splits(check_input)) == []
 
 
 def test_a_label_that_test_never_has_is_told() -> None:
@@ -168,18 +168,18 @@ def labelled(groups: list[tuple[list[str], int]]) -> list[tuple[str, list[str]]]
 
 
 def test_labels_that_always_come_together_can_be_merged() -> None:
-    material = texts_with_labels(labelled([(["a", "b"], 40), (["c"], 40), (["a", "b", "c"], 10)]), task="multi_label")
+    check_input = texts_with_labels(labelled([(["a", "b"], 40), (["c"], 40), (["a", "b", "c"], 10)]), task="multi_label")
 
-    finding = only(check_label_pairs(material), "labels_always_together")
+    finding = only(check_label_pairs(check_input), "labels_always_together")
 
     assert finding.count == 1
     assert finding.offers[0].parameters == {"mapping": {"b": "a"}}
 
 
 def test_labels_that_imply_or_exclude_each_other_are_told() -> None:
-    material = texts_with_labels(labelled([(["animal", "cat"], 30), (["animal"], 30), (["stone"], 60)]), task="multi_label")
+    check_input = texts_with_labels(labelled([(["animal", "cat"], 30), (["animal"], 30), (["stone"], 60)]), task="multi_label")
 
-    findings = check_label_pairs(material)
+    findings = check_label_pairs(check_input)
 
     assert only(findings, "labels_that_imply_another").examples[0].text == "'cat' → 'animal'"
     assert only(findings, "labels_never_together").examples[0].text == "'animal'  ·  'stone'"
@@ -214,6 +214,6 @@ def test_pairs_of_labels_are_counted_as_one_by_one() -> None:
 
 def test_rows_with_very_many_labels_take_no_time_for_each_pair() -> None:
     labels = [f"label {number:03d}" for number in range(600)]
-    material = texts_with_labels([(f"text {place}", labels) for place in range(300)], task="multi_label")
+    check_input = texts_with_labels([(f"text {place}", labels) for place in range(300)], task="multi_label")
 
-    assert cpu_seconds(lambda: check_label_pairs(material)) < 4, "54 million pairs one by one take much longer"
+    assert cpu_seconds(lambda: check_label_pairs(check_input)) < 4, "54 million pairs one by one take much longer"

@@ -32,12 +32,12 @@ def english_model(tmp_path_factory: pytest.TempPathFactory):
     return describe("bundled", tmp_path_factory.mktemp("none"))
 
 
-def material(texts: list[str], model, copies: int = 20):
+def check_input(texts: list[str], model, copies: int = 20):
     return texts_with_labels([(text, "a") for text in texts * copies], model=model)
 
 
 def test_a_model_for_english_is_told_to_be_wrong_for_chinese(english_model) -> None:
-    finding = only(check_vocabulary(material(CHINESE, english_model)), "vocabulary")
+    finding = only(check_vocabulary(check_input(CHINESE, english_model)), "vocabulary")
 
     assert finding.severity == "serious"
     assert "was not made for these texts" in finding.title
@@ -47,7 +47,7 @@ def test_a_model_for_english_is_told_to_be_wrong_for_chinese(english_model) -> N
 def test_every_script_that_the_model_hardly_knows_is_named_also_where_none_is_a_fifth_by_itself(english_model) -> None:
     some = [ENGLISH[0] * 2, ENGLISH[1], RUSSIAN[0][:38], CHINESE[0]]
 
-    finding = only(check_vocabulary(material(some, english_model)), "vocabulary")
+    finding = only(check_vocabulary(check_input(some, english_model)), "vocabulary")
 
     assert finding.severity == "serious"
     assert "Cyrillic" in finding.title
@@ -56,13 +56,13 @@ def test_every_script_that_the_model_hardly_knows_is_named_also_where_none_is_a_
 
 @pytest.mark.parametrize("texts", [RUSSIAN, FINNISH])
 def test_a_model_for_english_is_told_to_be_wrong_for_other_languages(english_model, texts: list[str]) -> None:
-    assert only(check_vocabulary(material(texts, english_model)), "vocabulary").severity in {"serious", "warning"}
+    assert only(check_vocabulary(check_input(texts, english_model)), "vocabulary").severity in {"serious", "warning"}
 
 
 def test_a_model_for_english_is_right_for_english(english_model) -> None:
-    found = coverage(material(ENGLISH, english_model))
+    found = coverage(check_input(ENGLISH, english_model))
 
-    assert check_vocabulary(material(ENGLISH, english_model)) == []
+    assert check_vocabulary(check_input(ENGLISH, english_model)) == []
     assert found is not None
     assert found.unknown_share == 0
     assert found.pieces_per_word < 1.5
@@ -73,8 +73,8 @@ def test_without_a_tokenizer_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "broken" / "tokenizer.json").write_text("{not json")
 
     for model in (None, Model("far away", None, 512), Model("none", tmp_path, 512), Model("broken", tmp_path / "broken", 512)):
-        assert check_vocabulary(material(CHINESE, model)) == []
-        assert check_lengths(material(CHINESE, model)) == []
+        assert check_vocabulary(check_input(CHINESE, model)) == []
+        assert check_lengths(check_input(CHINESE, model)) == []
     assert lengths_of(["a"], tmp_path / "tokenizer.json") == []
 
 

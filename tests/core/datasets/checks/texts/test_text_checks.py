@@ -16,7 +16,7 @@ from core.datasets.checks.texts.mojibake import check_damage
 from core.datasets.checks.texts.not_text import check_text_column
 from core.datasets.checks.texts.personal_data import check_personal_data, find_personal_data
 from core.datasets.checks.texts.scripts import main_script
-from core.datasets.importing.import_summary import Account
+from core.datasets.importing.import_summary import ImportSummary
 from core.tasks.skip_reasons import Reason
 from tests.core.datasets.checks.made_check_input import Check, names, only, sentences, texts_with_labels
 
@@ -74,7 +74,7 @@ def test_labels_that_may_be_meant_are_left_alone(label: str) -> None:
 
 
 def test_what_was_set_aside_is_told_by_reason_and_the_pool_by_itself() -> None:
-    account = Account(kept=1, by_kind={Reason.NO_LABEL: 30, Reason.NO_TEXT: 4, Reason.INVALID_JSON: 2})
+    account = ImportSummary(kept=1, by_kind={Reason.NO_LABEL: 30, Reason.NO_TEXT: 4, Reason.INVALID_JSON: 2})
 
     findings = check_set_aside(material_with(account=account, num_unlabelled=30))
 
@@ -98,11 +98,11 @@ def test_damaged_characters_are_found(text: str) -> None:
 
 
 def test_invisible_and_full_width_characters_are_found_with_their_repair() -> None:
-    material = material_with("zero\u200bwidth", "soft\u00adhyphen", "Ｔｅｌ １２３", "می‌خواهم 👩‍👧")
+    check_input = material_with("zero\u200bwidth", "soft\u00adhyphen", "Ｔｅｌ １２３", "می‌خواهم 👩‍👧")
 
     hidden, wide = (
-        only(check_invisible_characters(material), "invisible_characters"),
-        only(check_full_width(material), "full_width_characters"),
+        only(check_invisible_characters(check_input), "invisible_characters"),
+        only(check_full_width(check_input), "full_width_characters"),
     )
 
     assert planted(hidden) == [0, 1]
@@ -221,11 +221,11 @@ def test_languages_are_named_where_a_text_is_long_enough() -> None:
 
 
 def test_a_mixture_of_languages_and_scripts_is_told() -> None:
-    material = texts_with_labels(
+    check_input = texts_with_labels(
         [(f"{text} {number}", "a") for number, text in enumerate([ENGLISH] * 20 + [GERMAN] * 5 + [CHINESE] * 5)]
     )
 
-    languages, scripts = only(check_languages(material), "languages"), only(check_scripts(material), "scripts")
+    languages, scripts = only(check_languages(check_input), "languages"), only(check_scripts(check_input), "scripts")
 
     assert "English 67%, German 17%, Chinese 17%" in languages.title
     assert scripts.rows.tolist() == [2 * place for place in range(25, 30)]
