@@ -129,7 +129,7 @@ def killed(bench: Bench) -> None:
     """Stopped by the machine, resumed, killed, resumed: the run ends well, from its checkpoint."""
     from benchmarks.contenders import automatic_run
 
-    texts, labels = bench.texts(16, bench.size(4_000, 600))
+    texts, labels = bench.texts(16, bench.size(4_000, 300))
     workplace = bench.work / "killed"
     config, dataset = automatic_run(
         texts, labels, len(texts), bench.model("bundled"), workplace, device=bench.device, epochs=bench.size(3, 6)
