@@ -29,6 +29,7 @@ from transformers import (
 from core.config.run_config import RunConfig
 from core.config.sections import LearningConfig
 from core.datasets.dataset import Dataset, hash_examples, write_dataset
+from core.machine.devices import machine
 from core.models.build import load_tokenizer
 from core.models.hub import describe
 from core.training.fine_tune import Places, fine_tune
@@ -74,10 +75,11 @@ def read_rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
 
 
 def matrix_peak(sizes: Sequence[int] = (1024, 2048) if DEVICE == "cpu" else (4096, 8192)) -> dict[str, float]:
-    """The best rate at which this machine multiplies bfloat16 matrices of some sizes, in FLOP/s."""
+    """The best rate at which this machine multiplies matrices of some sizes in the precision that Automatic takes, in FLOP/s."""
+    precision = getattr(torch, machine().precision)
     best = 0.0
     for size in sizes:
-        left, right = (torch.randn(size, size, device=DEVICE).to(torch.bfloat16) for _ in range(2))
+        left, right = (torch.randn(size, size, device=DEVICE).to(precision) for _ in range(2))
         for _ in range(5):
             left @ right
             if DEVICE == "cuda":

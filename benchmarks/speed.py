@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.quality import ROOT, app
+from core.machine.devices import machine
 
 CONTENDERS = {
     "a": "tutorial loop: padded to 128, float32, batch 16",
@@ -53,7 +54,7 @@ def speed(
     if "ours" in rates:
         flops = facts["ours"]["flops_per_row"] * median(rates["ours"])
         typer.echo(
-            f"\nMatrix products in bfloat16: {median(peaks) / 1e9:,.0f} GFLOP/s at best. "
+            f"\nMatrix products in {machine().precision}: {median(peaks) / 1e9:,.0f} GFLOP/s at best. "
             f"Ours computes {flops / 1e9:,.0f} GFLOP/s of model arithmetic ({facts['ours']['tokens_per_row']:.1f} tokens a row): "
             f"{flops / median(peaks):.0%} of it."
         )
