@@ -114,7 +114,7 @@ class Dataset:
         return self._beside(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
 
     def set_aside(self) -> pd.DataFrame:
-        """Records of the file that could not be used, with the columns of ``set_aside.COLUMNS``.
+        """Records of the file that could not be used, with the columns of ``skipped_records.COLUMNS``.
 
         Those of earlier versions have no ``kind``.
         """
@@ -199,7 +199,7 @@ def open_dataset(folder: Path) -> Dataset:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """The files a data set was written with, by name: their sha256, or nothing where it is an early one that does not say.
+    """The files a data set was written with, by name: their sha256, or ``None`` where it is an early one that does not say.
 
     Raises:
         NotFoundError: there is no data set, or its description is damaged.

@@ -20,7 +20,7 @@ class ImportPlan:
         split_column: column of the main table that names the split of each row, if there is one.
         group_column: column of the main table whose groups must not be in two splits, if there is one.
         time_column: column of the main table with the moment of each row, where splits are made along time.
-        time_order: which of the numbers in a date is the day; one of ``times.ORDERS``.
+        time_order: which of the numbers in a date is the day; one of ``parse_dates.ORDERS``.
         fractions: shares of train, validation and test where splits have to be made.
         seed: of the splits.
     """

@@ -18,8 +18,8 @@ class RowChange:
     Attributes:
         id: of the example.
         record: number in the file.
-        before: ``split``, ``text`` and targets as plain values; nothing for a row that is new.
-        after: the same; nothing for a row that is gone.
+        before: ``split``, ``text`` and targets as plain values; ``None`` for a row that is new.
+        after: the same; ``None`` for a row that is gone.
         reason: why it is gone.
     """
 

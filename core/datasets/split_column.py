@@ -16,7 +16,7 @@ _WORDS = {
 
 
 def split_of(cell: str | None) -> str | None:
-    """The split a cell names, or nothing."""
+    """The split a cell names, or ``None``."""
     return _WORDS.get(cell.strip().casefold()) if cell is not None else None
 
 

@@ -40,7 +40,7 @@ class Table:
         rows: cells are ``str`` or ``None`` (dtype ``object``, or ``TextDtype`` where they lie in a mapped file); nested JSON
             values as JSON text. Index: record numbers from 1.
         file_name: name of the uploaded file, for display only.
-        format: one of ``formats.TITLES``.
+        format: one of ``file_types.TITLES``.
         reading: how it was read: encoding, delimiter, sheet … whatever applies to the format.
         set_aside: records that could not be read; they are not in ``rows``.
         notes: what was assumed or repaired, in plain sentences.

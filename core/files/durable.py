@@ -233,7 +233,7 @@ def _part_of(path: Path, *, is_folder: bool) -> Iterator[Path]:
 
 
 def _move_out_of_the_way(folder: Path) -> Path | None:
-    """Hide the folder that has a name now; nothing if it is free, or the folder is empty, which a rename replaces."""
+    """Hide the folder that has a name now; ``None`` if it is free, or the folder is empty, which a rename replaces."""
     with contextlib.suppress(OSError):
         folder.rmdir()
     if not folder.exists():

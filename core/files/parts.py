@@ -84,7 +84,7 @@ def _if_abandoned(part: Path) -> Iterator[bool]:
 
 
 def _lock(path: Path) -> int | None:
-    """A lock on a file or folder, held for as long as it is open; nothing where the system has none.
+    """A lock on a file or folder, held for as long as it is open; ``None`` where the system has none.
 
     Raises:
         BlockingIOError: another process has it.

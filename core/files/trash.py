@@ -20,7 +20,7 @@ def hide(folder: Path) -> Path | None:
     """Take a folder out of sight in one step; it can be put back.
 
     Returns:
-        where it lies now; nothing if there was no such folder.
+        where it lies now; ``None`` if there was no such folder.
 
     Raises:
         OSError: it cannot be moved.

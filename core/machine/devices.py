@@ -19,7 +19,7 @@ class Machine:
         processor: its name as the system tells it.
         cores: usable processor cores.
         memory_mib: main memory.
-        gpu: name of the first GPU, or nothing.
+        gpu: name of the first GPU, or ``None``.
         gpu_memory_mib: its memory, where known.
         precision: number format that ``automatic`` takes on the device that training takes by default.
     """

@@ -35,7 +35,7 @@ def is_disk_full(error: BaseException, folder: Path) -> bool:
 
 
 def free_mib(folder: Path) -> int | None:
-    """Room left where a folder is, in MiB; nothing where that cannot be told."""
+    """Room left where a folder is, in MiB; ``None`` where that cannot be told."""
     try:
         return shutil.disk_usage(folder).free // 2**20
     except OSError:
@@ -43,7 +43,7 @@ def free_mib(folder: Path) -> int | None:
 
 
 def storage_sentence(error: OSError) -> str | None:
-    """What a person is told where a file of the workspace could not be written; nothing for errors of another kind."""
+    """What a person is told where a file of the workspace could not be written; ``None`` for errors of another kind."""
     if error.errno in _FULL:
         return "There was no room on the disk to write a file, so this was not done. Make room and try again."
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:

@@ -104,8 +104,8 @@ class OomKills:
     """How often the system has killed a process for want of memory, as counted since some moment in the past.
 
     Attributes:
-        machine: on the whole machine since it was started; nothing where the system does not count.
-        group: in this process's control group, which workers share; nothing where there is none.
+        machine: on the whole machine since it was started; ``None`` where the system does not count.
+        group: in this process's control group, which workers share; ``None`` where there is none.
     """
 
     machine: int | None

@@ -225,7 +225,7 @@ class Task(ABC):
             encoded: its inputs, which the logits belong to.
             logits: one float32 array for each input, ``(num_outputs,)`` or ``(num_tokens, num_outputs)``.
             outputs: names of the model's outputs.
-            decision: what ``choose_decision`` gave, or nothing for the task's plain rule.
+            decision: what ``choose_decision`` gave, or ``None`` for the task's plain rule.
 
         Returns:
             ``num_examples`` rows with columns ``predicted`` and ``probabilities`` in the task's own form.

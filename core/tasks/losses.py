@@ -24,7 +24,7 @@ class LossOptions:
 
     Attributes:
         label_smoothing: share of certainty that is given away.
-        label_weights: what a mistake on each output counts, float32 ``(num_outputs,)``, or nothing.
+        label_weights: what a mistake on each output counts, float32 ``(num_outputs,)``, or ``None``.
         focal_gamma: how strongly what is already right is disregarded; 0 is not at all.
     """
 

@@ -67,7 +67,7 @@ class SkippedRecord:
     Attributes:
         record: its number in the file, from 1.
         kind: what kind of reason it is.
-        detail: what stands in this very record, in one or two sentences; nothing where the kind says it all.
+        detail: what stands in this very record, in one or two sentences; ``None`` where the kind says it all.
         content: the record as it stands in the file, where it did not get as far as a row of the table.
     """
 

@@ -47,7 +47,7 @@ def looks_like_tag(value: str) -> bool:
 
 
 def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
-    """The scheme of a whole file, or nothing where its values are no tags.
+    """The scheme of a whole file, or ``None`` where its values are no tags.
 
     Values that fit no scheme may be up to one in ten of the different ones; they are for the reader to report.
     """
@@ -70,7 +70,7 @@ def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
 
 
 def split_tag(tag: str, form: str) -> tuple[str, str] | None:
-    """Mark and type of a tag, ``("O", "")`` for no entity, or nothing where it is no tag of this form."""
+    """Mark and type of a tag, ``("O", "")`` for no entity, or ``None`` where it is no tag of this form."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
     if form == "mark first" and (match := TAG_MARK_FIRST.fullmatch(tag)):

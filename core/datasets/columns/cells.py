@@ -40,7 +40,7 @@ def column(rows: pd.DataFrame, name: str) -> list[str | None]:
 
 
 def strip(cell: str | None) -> str | None:
-    """A cell without white space at its edges; nothing where nothing else was in it."""
+    """A cell without white space at its edges; ``None`` where nothing else was in it."""
     return (cell.strip() or None) if cell is not None else None
 
 
@@ -50,7 +50,7 @@ def num_changed(before: Iterable[str | None], after: Iterable[str | None]) -> in
 
 
 def parse_nested(cell: str) -> Any:
-    """The list or mapping that a cell holds as JSON text, or nothing where it holds none."""
+    """The list or mapping that a cell holds as JSON text, or ``None`` where it holds none."""
     if cell.lstrip()[:1] not in ("[", "{"):
         return None
     try:

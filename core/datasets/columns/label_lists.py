@@ -27,7 +27,7 @@ def looks_like_list(cell: str) -> bool:
 
 
 def parse_list(cell: str) -> list[str] | None:
-    """The labels in a cell written as a list, or nothing where it holds something else, such as lists within the list.
+    """The labels in a cell written as a list, or ``None`` where it holds something else, such as lists within the list.
 
     JSON and Python notation are read; so are lists as NumPy prints them (``['a' 'b']``), which Python itself would silently join
     to one name, and names without quotation marks (``[a, b]``). A mapping such as ``{"a": 1, "b": 0}`` gives the names whose
@@ -43,7 +43,7 @@ def parse_list(cell: str) -> list[str] | None:
 
 
 def parse_value(cell: str) -> Any:
-    """The list or mapping a cell holds in JSON or Python notation, or nothing where it holds neither."""
+    """The list or mapping a cell holds in JSON or Python notation, or ``None`` where it holds neither."""
     value = parse_nested(cell)
     if value is None:
         value = _parse_python(cell.strip())
@@ -51,14 +51,14 @@ def parse_value(cell: str) -> Any:
 
 
 def word_of(value: Any) -> str | None:
-    """A scalar as the text a person wrote; nothing for lists, mappings and null."""
+    """A scalar as the text a person wrote; ``None`` for lists, mappings and null."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else None
 
 
 def find_separator(cells: Iterable[str]) -> str | None:
-    """The separator between names: the least usual sign inside a name that stands in a good share of the cells, or nothing."""
+    """The separator between names: the least usual sign inside a name that stands in a good share of the cells, or ``None``."""
     found: Counter[str] = Counter()
     for cell in cells:
         found.update(separator for separator in SEPARATORS if separator in cell)

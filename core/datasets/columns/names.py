@@ -135,7 +135,7 @@ def label_score(name: str, seen: Content) -> float:
 
 
 def guess_text_column(rows: pd.DataFrame, *, besides: Collection[str] = ()) -> str | None:
-    """The column that most looks like running text, or nothing where none does."""
+    """The column that most looks like running text, or ``None`` where none does."""
     scores = {name: text_score(name, seen) for name, seen in contents(rows).items() if name not in besides}
     best = max(scores, key=lambda name: scores[name], default=None)
     return best if best is not None and scores[best] > 0 else None

@@ -49,7 +49,7 @@ def unit_of(records: Iterable[tuple[str, Sequence[TextSpan]]]) -> Verdict:
 
 
 def to_characters(text: str, spans: Sequence[TextSpan], unit: str) -> list[TextSpan | None]:
-    """The spans in characters; nothing for those that begin or end inside a character."""
+    """The spans in characters; ``None`` for those that begin or end inside a character."""
     if unit == CHARACTERS or text.isascii():
         return list(spans)
     places = _places(text, unit)

@@ -70,7 +70,7 @@ def align(text: str, spans: Sequence[TextSpan]) -> Aligned:
 
 
 def _place(borders: Sequence[int], border: int) -> int | None:
-    """Where a border stands among the sorted borders of the words, or nothing where it is none of them."""
+    """Where a border stands among the sorted borders of the words, or ``None`` where it is none of them."""
     place = bisect_left(borders, border)
     return place if place < len(borders) and borders[place] == border else None
 

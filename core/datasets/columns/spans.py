@@ -49,7 +49,7 @@ class Annotated:
 
 
 def read_spans(cell: str) -> Annotated | None:
-    """The spans of a cell; nothing where it holds no annotation at all, such as a list of discarded answers."""
+    """The spans of a cell; ``None`` where it holds no annotation at all, such as a list of discarded answers."""
     value = parse_value(cell)
     try:
         return _annotation(value) if isinstance(value, list | tuple | dict) else None

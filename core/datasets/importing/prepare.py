@@ -75,7 +75,7 @@ def prepare(
         max_rows: most rows a data set may have.
         max_text_characters: longest text a row may have; one that is longer is set aside.
         max_labels: most labels a data set may have.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         DatasetError: what was read cannot be trained on.

@@ -45,8 +45,8 @@ def prepare_elsewhere(
         tables: see ``prepare``.
         plan: see ``prepare``.
         limits: what ``prepare`` is told of limits.
-        work: see ``reading.read_table``.
-        progress: told how far it is.
+        work: see ``read_table``.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         DatasetError: what was read cannot be trained on.

@@ -62,7 +62,7 @@ OFTEN_TEXT = ".xls"
 
 
 def binary_format(data: bytes, file_name: str) -> str | None:
-    """``parquet``, ``arrow``, ``excel``, ``zip`` or ``gzip`` where the bytes say so, nothing where they may be text.
+    """``parquet``, ``arrow``, ``excel``, ``zip`` or ``gzip`` where the bytes say so, ``None`` where they may be text.
 
     Raises:
         InputFileError: the bytes are of a kind that holds no table, or not what the name of the file says.

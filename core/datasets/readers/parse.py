@@ -4,7 +4,7 @@ Every cell is read as text, so that ``1``, ``1.0``, ``NA`` and ``None`` stay wha
 record with a reason; nothing is shifted, joined or dropped in silence.
 
 What a file takes of memory and time is not known beforehand, so all but the smallest are parsed in a process of its own; see
-``reading`` and ``isolation``.
+``read_table`` and ``sandbox``.
 """
 
 import json
@@ -36,7 +36,7 @@ _HEAD_CHARACTERS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class FileToRead:
-    """A file, and what was said about how to read it; see ``reading.read_table``."""
+    """A file, and what was said about how to read it; see ``read_table``."""
 
     path: Path
     name: str
@@ -74,7 +74,7 @@ def parse_file(file: FileToRead, limits: ReadingLimits, progress: Progress = SIL
     Args:
         file: which one, and how.
         limits: what it may hold.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         InputFileError: the file is missing, empty, damaged, not what its name says, or holds more than the limits allow.

@@ -1,7 +1,7 @@
 """From a file to a ``Table``: the one way in, for pages and the command line.
 
 What a file does to the process that parses it cannot be known beforehand, so it is parsed in a process of its own (see
-``isolation``), and what it holds is looked at in a mapped file. Only what is too small to do harm is parsed here.
+``sandbox``), and what it holds is looked at in a mapped file. Only what is too small to do harm is parsed here.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def read_table(
         max_mib: largest file that is accepted.
         max_rows: most records that are read, skipped ones included; any number where it is ``None``.
         work: folder of the workspace for what is made on the way (``Settings.work_folder``); the system's own if not given.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         InputFileError: the file is missing, too large, empty, damaged or not what its name says; or it takes more memory or

@@ -59,7 +59,7 @@ def run_isolated(
     time_s: float = TIME_S,
     progress: Progress = SILENT,
 ) -> None:
-    """Let a process of its own do one task of ``isolated``; what it makes lies in the folder afterwards.
+    """Let a process of its own do one task of ``sandbox_main``; what it makes lies in the folder afterwards.
 
     Args:
         task: name of the task.
@@ -68,7 +68,7 @@ def run_isolated(
         subject: name of the file, for messages.
         memory_mib: what the process may take beyond the program itself.
         time_s: how long it may take; also how long it may wait for its turn.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         InputFileError: the file cannot be read, or takes more memory or time than allowed.

@@ -28,7 +28,7 @@ def _fix_tags(repair_input: RepairInput, parameters: Parameters) -> Outcome:
 
 
 def _trimmed(entity: tuple[int, int, str], words: list[str]) -> tuple[int, int, str] | None:
-    """The entity without loose punctuation at its ends; nothing where it has nothing else. Brackets that pair up stay."""
+    """The entity without loose punctuation at its ends; ``None`` where it has nothing else. Brackets that pair up stay."""
     first, last, kind = entity
     own = words[first : last + 1]
     brackets, begin, end = _Brackets(own), 0, len(own) - 1

@@ -191,7 +191,7 @@ class Repair:
 
 
 def _problem(parameter: Parameter, value: Any) -> str:
-    """What is wrong with a value, or nothing."""
+    """What is wrong with a value, or ``None``."""
     kind = parameter.kind
     if kind == "choice" and value not in parameter.choices:
         return f"is {short(str(value))}; expected one of {quoted(parameter.choices)}."

@@ -9,7 +9,7 @@ from core.datasets.row_diff import plain
 from core.tasks.tag_schemes import OUTSIDE
 
 Rename = Callable[[str], str | None]
-"""Old name of a label -> its new name, or nothing where it is taken off."""
+"""Old name of a label -> its new name, or ``None`` where it is taken off."""
 
 
 def relabelled(examples: pd.DataFrame, rename: Rename) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from core.text_format import counted, quoted, short
 
 @dataclass(kw_only=True)
 class Assigned:
-    """The split of every example, nothing for those set aside, and how it came about."""
+    """The split of every example, ``None`` for those set aside, and how it came about."""
 
     names: list[str | None]
     description: dict[str, Any]

@@ -22,7 +22,7 @@ _MOST_UNREADABLE = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSplits:
-    """The split of every row, nothing for rows that cannot be placed.
+    """The split of every row, ``None`` for rows that cannot be placed.
 
     Attributes:
         names: one for each row.
@@ -89,7 +89,7 @@ def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, co
         cells: the moment of each row, as text.
         fractions: shares of train, validation and test.
         column: name of the column, for messages.
-        order: one of ``times.ORDERS``.
+        order: one of ``parse_dates.ORDERS``.
 
     Raises:
         DatasetError: more than a few cells are no times, or the rows share fewer moments than there are splits.

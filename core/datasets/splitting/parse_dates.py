@@ -27,7 +27,7 @@ _SECONDS = (1e8, 1e10)
 
 
 def parse_times(cells: Iterable[str | None], *, order: str = "auto", column: str = "") -> list[datetime | None]:
-    """The moment each cell names, nothing where it is empty or names none.
+    """The moment each cell names, ``None`` where it is empty or names none.
 
     Args:
         cells: of one column.

@@ -1,6 +1,6 @@
 """Parquet, Arrow and Feather files: every cell as text, numbers of labels as the names the file gives them.
 
-Runs in a process of its own, see ``isolation``: a small file can unpack to any size.
+Runs in a process of its own, see ``sandbox``: a small file can unpack to any size.
 """
 
 import json

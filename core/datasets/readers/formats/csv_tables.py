@@ -48,7 +48,7 @@ def read_delimited(
         delimiter: what the person chose, if anything.
         reading: what is known so far of how the file was read.
         limits: what the file may hold.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         InputFileError: there is no header, no row below it, no row that fits the header, or more than the limits allow.
@@ -158,7 +158,7 @@ def _parse(
         delimiter: what parts the cells.
         num_above: lines above the header that are no part of the table; they become empty ones, so that numbers stay.
         limits: what the file may hold.
-        progress: told how far it is.
+        progress: called with the completed fraction and the current step.
     """
 
     def lines(begin: float, end: float) -> Iterator[str]:

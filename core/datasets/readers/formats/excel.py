@@ -1,6 +1,6 @@
 """Workbooks (.xlsx, .xlsb, .xls, .ods): one sheet, every cell as text.
 
-Runs in a process of its own, see ``isolation``: a workbook of a few bytes can claim a cell at the far end of a sheet and fill any
+Runs in a process of its own, see ``sandbox``: a workbook of a few bytes can claim a cell at the far end of a sheet and fill any
 memory.
 """
 

@@ -127,7 +127,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
 
 
 def first_misfit(data: bytes, codec: str, start: int = 0) -> int | None:
-    """Place of the first byte that is not valid in an encoding, or nothing; holds no more than a piece of the text at a time."""
+    """Place of the first byte that is not valid in an encoding, or ``None``; holds no more than a piece of the text at a time."""
     decoder = codecs.getincrementaldecoder(codec)()
     for begin in range(start, max(len(data), 1), _CHUNK):
         pending = len(decoder.getstate()[0])
