@@ -60,7 +60,7 @@ def read_conll(
         )
     if width == 1:
         raise InputFileError(
-            f"The lines of {file_name!r} have 1 field each; expected a word and its tag, separated by a tab or space. "
+            f"The lines of {file_name!r} have only one field each; expected a word and its tag, separated by a tab or space. "
             "Choose another file, or read it as a table."
         )
     check_num_columns(width)
