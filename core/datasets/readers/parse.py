@@ -112,7 +112,7 @@ def check_file(path: Path, name: str, max_mib: int) -> int:
     if stat.S_ISDIR(found.st_mode):
         raise InputFileError(f"{shown(name)} cannot be opened: it is a folder. Choose a file.")
     if not stat.S_ISREG(found.st_mode):
-        raise InputFileError(f"{shown(name)} is a pipe or a device, not a regular file. Save its content to a file, and choose that.")
+        raise InputFileError(f"{shown(name)} is not a regular file, but a pipe or device. Save its content to a file first.")
     if found.st_size > max_mib * 2**20:
         raise InputFileError(
             f"{shown(name)} has {found.st_size / 2**20:,.0f} MiB; at most {max_mib:,} MiB are allowed. "

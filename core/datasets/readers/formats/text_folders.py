@@ -41,7 +41,7 @@ def read_text_folders(texts: Sequence[Member], *, file_name: str, encoding: str 
         file_name=file_name,
         file_format="folders",
         reading={"encoding": together.encoding, "encoding_certain": together.certain},
-        notes=[f"Each of the {len(texts):,} files became a row, labelled with the name of its folder ({num_labels:,} different names)."],
+        notes=[f"Each of the {len(texts):,} files became a row, labelled with its folder ({num_labels:,} folders)."],
     )
 
 

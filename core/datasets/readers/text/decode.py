@@ -199,7 +199,7 @@ def _wide_by_line_ends(few: bytes) -> str | None:
     """UTF-16 of non-ASCII letters: nearly all zero bytes belong to line breaks, spaces and commas."""
     zeros = few.count(0)
     for codec, line_end in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
-        # All characters begin at even positions, so the zero bytes of one-character line breaks do, too.
+        # Characters begin at even positions, so only line breaks at even positions are counted.
         line_ends = sum(few[place : place + 2] == line_end for place in range(0, len(few), 2))
         own = few[line_end.index(0) :: 2].count(0)
         if line_ends > 1 and own >= 0.98 * zeros and few.count(b"\n") <= 1.5 * line_ends + 2:
