@@ -191,7 +191,7 @@ class Repair:
 
 
 def _problem(parameter: Parameter, value: Any) -> str:
-    """The problem of a value, or ``None``."""
+    """The problem of a value, or an empty string."""
     kind = parameter.kind
     if kind == "choice" and value not in parameter.choices:
         return f"is {short(str(value))}; expected one of {quoted(parameter.choices)}."

@@ -117,7 +117,7 @@ def _in_words(parameter: Parameter, value: Any) -> str:
     if parameter.kind == "choice":
         return parameter.choices.get(value, str(value)).lower()
     if parameter.kind == "switch":
-        return parameter.title.lower() if value else f"not: {parameter.title.lower()}"
+        return parameter.title.lower() if value else f"{parameter.title.lower()}: off"
     if parameter.kind == "mapping":
         shown = [f"{short(old, 30)} → {short(new, 30)}" for old, new in list(value.items())[:3]]
         return ", ".join(shown) + (f" and {len(value) - 3} more" if len(value) > 3 else "")

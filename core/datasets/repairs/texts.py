@@ -188,7 +188,7 @@ REPAIRS = (
         parameters=(
             Parameter(
                 name="form",
-                title="How",
+                title="Normalization form",
                 help="NFC does not change how the text looks; NFKC also replaces full-width forms and other compatibility characters.",
                 kind="choice",
                 default="NFC",
