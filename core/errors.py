@@ -1,7 +1,7 @@
 """Errors with messages for users.
 
-Each message states what was found, what was expected and what to do next. A ``UserError`` is shown unchanged, without a traceback;
-any other exception is an unexpected error and is reported as a bug.
+Each message states what was found, what was expected and what to do next. A ``UserError`` is shown unchanged, without a
+traceback; any other exception is an unexpected error and is reported as a bug.
 """
 
 from core.text_format import LONGEST_SHOWN

@@ -194,7 +194,8 @@ def open_dataset(folder: Path) -> Dataset:
         return Dataset(folder=folder, **{**raw, **tuples, "labels": tuple(raw["labels"])})
     except (OSError, ValueError, TypeError, KeyError):
         raise NotFoundError(
-            f"Data set {folder.name!r} does not exist in this workspace or is damaged. Choose another data set, or import it again."
+            f"Data set {folder.name!r} does not exist in this workspace or is damaged. Choose another data set, or import it "
+            "again."
         ) from None
 
 

@@ -75,7 +75,9 @@ def compare_rows(before: pd.DataFrame, after: pd.DataFrame, targets: Sequence[st
         return found
 
     texts, answers = differing(["text"]), differing(targets)
-    if "tags" in targets:  # an edited text has different word offsets, and possibly another number of words; its entities may be the same
+    if (
+        "tags" in targets
+    ):  # an edited text has different word offsets, and possibly another number of words; its entities may be the same
         edited = np.intersect1d(texts, answers, assume_unique=True)
         old_tags, new_tags = (rows.set_index("id")["tags"].loc[edited] for rows in (before, after))
         same = [_kinds(old) == _kinds(new) for old, new in zip(old_tags, new_tags, strict=True)]

@@ -43,7 +43,8 @@ class MultiLabelResult:
     """The scores of one split.
 
     ``exact_match`` is the share of examples whose complete label set is correct, ``hamming_loss`` the share of single label
-    decisions that are wrong. In ``confusion`` a row is a missed gold label, a column a wrongly predicted label of the same example.
+    decisions that are wrong. In ``confusion`` a row is a missed gold label, a column a wrongly predicted label of the same
+    example.
     """
 
     num_examples: int

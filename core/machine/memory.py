@@ -60,7 +60,12 @@ def cap_own_memory(max_memory_mib: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         if limit and (hard == resource.RLIM_INFINITY or limit < hard):
             resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    except (ImportError, AttributeError, OSError, ValueError):  # not supported on this system: only the batch sizes keep to the limit
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # not supported on this system: only the batch sizes keep to the limit
         return
 
 

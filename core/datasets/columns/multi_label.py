@@ -106,7 +106,9 @@ def _read_lists(name: str, cells: Sequence[str | None]) -> tuple[list[Found], li
         _refuse_vectors(name, [row for row in found if isinstance(row, list)])
         return found, []
     separator = find_separator(filled)
-    written = f"Labels of column {name!r} were split at {separator!r}." if separator else f"Column {name!r} has one label per row."
+    written = (
+        f"Labels of column {name!r} were split at {separator!r}." if separator else f"Column {name!r} has one label per row."
+    )
     return [[] if cell is None else split_names(cell, separator) for cell in cells], [written]
 
 
@@ -137,7 +139,9 @@ def _read_indicators(columns: dict[str, list[str | None]]) -> tuple[list[Found],
         odd = [name for name, cell in named.items() if not _is_yes_or_no(cell) and not (ticked and cell is None)]
         if odd:
             cell = named[odd[0]]
-            found.append((Reason.NO_YES_OR_NO, f"Column {odd[0]!r} contains {short(cell) if cell else 'no value'}; expected 0 or 1."))
+            found.append(
+                (Reason.NO_YES_OR_NO, f"Column {odd[0]!r} contains {short(cell) if cell else 'no value'}; expected 0 or 1.")
+            )
         else:
             found.append([name.strip() for name, cell in named.items() if cell is not None and cell.casefold() in true_words])
     return found, [f"Columns {quoted(columns)} were read as one yes/no value for each label."]

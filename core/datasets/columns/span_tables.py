@@ -53,7 +53,9 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
             continue
         annotated = read_spans(cell)
         if annotated is None:
-            set_aside.append(SkippedRecord(record, Reason.NO_SPANS, f"Column {spans_name!r} contains no annotation of this text."))
+            set_aside.append(
+                SkippedRecord(record, Reason.NO_SPANS, f"Column {spans_name!r} contains no annotation of this text.")
+            )
         elif annotated.problems:
             set_aside.append(SkippedRecord(record, Reason.BROKEN_SPAN, in_words(annotated.problems)))
         else:

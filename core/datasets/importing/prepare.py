@@ -110,9 +110,7 @@ def prepare(
     examples, unknown = without_unknown_labels(examples, task)
     set_aside += [_located(entry, part, tables[part]) for part, entry in unknown]
     if unknown:
-        notes.append(
-            f"{counted(len(unknown), 'record')} of validation or test skipped: training has no example of the label."
-        )
+        notes.append(f"{counted(len(unknown), 'record')} of validation or test skipped: training has no example of the label.")
 
     set_aside = with_contents(sorted(set_aside, key=lambda entry: (list(tables).index(entry.part), entry.record)), tables)
     pool = pd.concat(unlabelled, ignore_index=True)

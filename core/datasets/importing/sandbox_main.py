@@ -1,8 +1,8 @@
 """The sandboxed process that runs one task on a file: ``python -m core.datasets.importing.sandbox_main FOLDER``.
 
-The folder contains ``task.json``; the answer is ``found.json``, with the output files of the task next to it unless it was refused.
-The progress is written to standard output. The process ends when its standard input is closed, so that it does not outlive the
-process that started it.
+The folder contains ``task.json``; the answer is ``found.json``, with the output files of the task next to it unless it was
+refused. The progress is written to standard output. The process ends when its standard input is closed, so that it does not
+outlive the process that started it.
 """
 
 import json

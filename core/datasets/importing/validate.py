@@ -42,8 +42,8 @@ def check_examples(
     task.check_trainable(examples.loc[examples["split"] == "train", list(task.target_columns)])
     if len(labels) > max_labels:
         raise DatasetError(
-            f"There are {len(labels):,} different labels; at most {max_labels:,} are allowed. The label column may contain ids or "
-            "free text: choose another one, or raise TUNEBOARD_MAX_LABELS."
+            f"There are {len(labels):,} different labels; at most {max_labels:,} are allowed. The label column may contain "
+            "ids or free text: choose another one, or raise TUNEBOARD_MAX_LABELS."
         )
     for name, number in num_examples.items():
         if not number:

@@ -53,8 +53,7 @@ def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
         notes.append(f"Columns without a name were named {listed_names(unnamed)}{' …' if len(unnamed) > 5 else ''}.")
     if doubled:
         notes.append(
-            f"Columns with the same name were renamed to {', '.join(map(short, doubled[:5]))}"
-            f"{' …' if len(doubled) > 5 else ''}."
+            f"Columns with the same name were renamed to {', '.join(map(short, doubled[:5]))}{' …' if len(doubled) > 5 else ''}."
         )
     if cut:
         notes.append(f"Column names of more than {_LONGEST_NAME} characters were shortened: {', '.join(map(short, cut[:5]))}.")

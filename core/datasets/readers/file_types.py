@@ -71,8 +71,8 @@ def binary_format(data: bytes, file_name: str) -> str | None:
     found = _signature(data, file_name)
     if found is None and named in _ENDINGS and suffix_of(file_name) != OFTEN_TEXT:
         raise InputFileError(
-            f"{shown(file_name)} has the extension of {TITLES[named]}, but its content is not one. It may be damaged or misnamed; "
-            "export it again, or rename it with the correct extension."
+            f"{shown(file_name)} has the extension of {TITLES[named]}, but its content is not one. It may be damaged or "
+            "misnamed; export it again, or rename it with the correct extension."
         )
     if found is not None and named is not None and named != found:
         raise InputFileError(

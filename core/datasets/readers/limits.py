@@ -83,4 +83,6 @@ def check_num_columns(found: int) -> None:
         InputFileError: states how many there are.
     """
     if found > MOST_COLUMNS:
-        raise InputFileError(f"The file has {found:,} columns; at most {MOST_COLUMNS:,} can be read. Remove the columns that are not needed.")
+        raise InputFileError(
+            f"The file has {found:,} columns; at most {MOST_COLUMNS:,} can be read. Remove the columns that are not needed."
+        )

@@ -216,7 +216,10 @@ def _read_text(source: _Source) -> Table:
     if table.rows.empty:
         raise InputFileError(f"No record of {shown(name)} can be used. The first error: {table.set_aside[0].reason}")
     if suffix_of(name) == OFTEN_TEXT:
-        table = replace(table, notes=["The file has the extension of an Excel workbook, but is a text table; it was read as one.", *table.notes])
+        table = replace(
+            table,
+            notes=["The file has the extension of an Excel workbook, but is a text table; it was read as one.", *table.notes],
+        )
     return _with_remarks(table)
 
 

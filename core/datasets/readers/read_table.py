@@ -45,10 +45,12 @@ def read_table(
         progress: called with the completed fraction and the current step.
 
     Raises:
-        InputFileError: the file is missing, too large, empty, damaged or not of the type of its extension; or reading it takes more
-            memory or time than allowed.
+        InputFileError: the file is missing, too large, empty, damaged or not of the type of its extension; or reading it takes
+            more memory or time than allowed.
     """
-    name = Path(file_name or path.name).name.encode("utf-8", "replace").decode()  # undecodable bytes are replaced, so that the name can be shown
+    name = (
+        Path(file_name or path.name).name.encode("utf-8", "replace").decode()
+    )  # undecodable bytes are replaced, so that the name can be shown
     progress(0.0, "Opening the file")
     size = check_file(path, name, max_mib)
     file = FileToRead(path=path.resolve(), name=name, encoding=encoding, delimiter=delimiter, sheet=sheet, missing=tuple(missing))

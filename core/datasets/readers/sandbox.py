@@ -1,7 +1,7 @@
 """Sandbox: work on a file in a separate process, with limits for memory and time.
 
-A file of a few bytes can unpack to any size, and many readers are native code, so checks in advance are not sufficient. A crash of
-the sandboxed process does not affect the calling process.
+A file of a few bytes can unpack to any size, and many readers are native code, so checks in advance are not sufficient. A crash
+of the sandboxed process does not affect the calling process.
 """
 
 import json

@@ -52,7 +52,9 @@ def _tags(correction: Mapping[str, Any], old: list[str]) -> list[str]:
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise DatasetError(_NO_TARGET.format('a list of "tags"'))
     if len(tags) != len(old):
-        raise DatasetError(f"A correction has {counted(len(tags), 'tag')} for {counted(len(old), 'word')}; each word needs exactly one.")
+        raise DatasetError(
+            f"A correction has {counted(len(tags), 'tag')} for {counted(len(old), 'word')}; each word needs exactly one."
+        )
     before = "O"
     for tag in tags:
         mark, _, kind = tag.partition("-")

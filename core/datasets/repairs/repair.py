@@ -1,7 +1,7 @@
 """The interface of repairs: definition, parameters, input and result.
 
-The changes of a repair are counted by comparing the rows before and after; repairs do not report their own numbers. Repairs change
-copies and write no files. They keep the ``id`` of every row and the order of rows.
+The changes of a repair are counted by comparing the rows before and after; repairs do not report their own numbers. Repairs
+change copies and write no files. They keep the ``id`` of every row and the order of rows.
 """
 
 from collections.abc import Callable, Mapping

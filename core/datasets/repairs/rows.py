@@ -33,7 +33,9 @@ def _drop_rows(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     wanted = set(parameters["ids"])
     found = repair_input.examples["id"][repair_input.examples["id"].isin(wanted)].tolist()
     notes = (
-        (f"{counted(len(wanted) - len(found), 'selected row')} no longer in the data set: skipped.",) if len(found) < len(wanted) else ()
+        (f"{counted(len(wanted) - len(found), 'selected row')} no longer in the data set: skipped.",)
+        if len(found) < len(wanted)
+        else ()
     )
     removed = dict.fromkeys(found, reason)
     return Outcome(examples=without(repair_input.examples, removed), removed=removed, notes=notes)
@@ -88,9 +90,7 @@ def _resolve_conflicts(repair_input: RepairInput, parameters: Parameters) -> Out
             removed |= dict.fromkeys(
                 (id_ for id_, answer in rows if answer != right), f"The same text has another label in {why} with it."
             )
-    notes = (
-        (f"{counted(num_ties, 'text')} without a majority label: all their rows were deleted.",) if num_ties else ()
-    )
+    notes = (f"{counted(num_ties, 'text')} without a majority label: all their rows were deleted.",) if num_ties else ()
     return Outcome(examples=without(examples, removed), removed=dict(sorted(removed.items())), notes=notes)
 
 

@@ -23,7 +23,12 @@ from core.text_format import counted, quoted, shown
 _SEED = Parameter(name="seed", title="Seed", help="The same seed gives the same splits.", kind="number", default=0)
 _SHARES = (
     Parameter(
-        name="validation", title="Validation %", help="Percentage of rows in the validation split.", kind="number", default=10, minimum=1
+        name="validation",
+        title="Validation %",
+        help="Percentage of rows in the validation split.",
+        kind="number",
+        default=10,
+        minimum=1,
     ),
     Parameter(name="test", title="Test %", help="Percentage of rows in the test split.", kind="number", default=10, minimum=1),
 )

@@ -189,7 +189,8 @@ REPAIRS = (
             Parameter(
                 name="form",
                 title="Normalization form",
-                help="NFC does not change how the text looks; NFKC also replaces full-width forms and other compatibility characters.",
+                help="NFC does not change how the text looks; NFKC also replaces full-width forms and other compatibility "
+                "characters.",
                 kind="choice",
                 default="NFC",
                 choices={"NFC": "Same appearance (NFC)", "NFKC": "Regular letters and digits (NFKC)"},

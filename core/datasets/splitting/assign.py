@@ -40,7 +40,9 @@ def check_fractions(fractions: Sequence[float]) -> None:
         or abs(sum(fractions) - 1) > 1e-6
     ):
         shown = ", ".join(f"{share:g}" for share in fractions)
-        raise DatasetError(f"The proportions of train, validation and test are {shown}; expected 3 numbers above 0 that sum to 1.")
+        raise DatasetError(
+            f"The proportions of train, validation and test are {shown}; expected 3 numbers above 0 that sum to 1."
+        )
 
 
 def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: ImportPlan, task: Task) -> Assigned:
@@ -74,7 +76,9 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
 def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task) -> Assigned:
     name = plan.split_column
     if name not in table.rows.columns:
-        raise DatasetError(f"There is no column {name!r} to split by. Choose another split column, or create the splits automatically.")
+        raise DatasetError(
+            f"There is no column {name!r} to split by. Choose another split column, or create the splits automatically."
+        )
     cells = table.rows.loc[examples["record"], name].tolist()
     assigned = Assigned(names=[split_of(cell) for cell in cells], description={"method": "column", "column": name})
     for record, cell, split in zip(examples["record"], cells, assigned.names, strict=True):
@@ -133,6 +137,6 @@ def _draw_missing(assigned: Assigned, examples: pd.DataFrame, plan: ImportPlan, 
     assigned.description |= {"seed": plan.seed, "fractions": [round(share, 6) for share in fractions], "drawn": missing}
     if len(missing) == 1:
         assigned.notes.append(
-            f"There was no {missing[0]} split, so {counted(assigned.names.count(missing[0]), 'training row')} were moved into one, "
-            "stratified by label."
+            f"There was no {missing[0]} split, so {counted(assigned.names.count(missing[0]), 'training row')} were moved into "
+            "one, stratified by label."
         )

@@ -42,8 +42,8 @@ def split_by_group(
 ) -> ColumnSplits:
     """Split by group: no group is in two splits; sizes and labels are as close to their proportions as whole groups allow.
 
-    Groups are assigned in descending size, each to the split where it brings the proportions of its labels and of all rows closest
-    to their targets.
+    Groups are assigned in descending size, each to the split where it brings the proportions of its labels and of all rows
+    closest to their targets.
 
     Args:
         cells: the group of each row; a row without one is its own group.
@@ -78,7 +78,9 @@ def split_by_group(
         notes.append(f"{counted(missing, 'row')} with no value in column {column!r}: each is its own group.")
     if int(sizes.max()) > max(fractions) * len(keys):
         largest = keys[int(np.argmax(group_of == int(sizes.argmax())))]
-        notes.append(f"The group {short(largest)} alone has {counted(int(sizes.max()), 'row')}, so the split sizes differ from the plan.")
+        notes.append(
+            f"The group {short(largest)} alone has {counted(int(sizes.max()), 'row')}, so the split sizes differ from the plan."
+        )
     return ColumnSplits(names=names, description=description, notes=notes)
 
 
@@ -104,7 +106,9 @@ def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, co
     odd = [cell for cell, moment in zip(cells, moments, strict=True) if moment is None and cell is not None and cell.strip()]
     filled = sum(cell is not None and bool(cell.strip()) for cell in cells)
     if len(odd) > _MOST_UNREADABLE * filled or not filled:
-        raise DatasetError(unreadable(column, dict.fromkeys(odd)) if odd else f"Column {column!r} is empty. Choose another column.")
+        raise DatasetError(
+            unreadable(column, dict.fromkeys(odd)) if odd else f"Column {column!r} is empty. Choose another column."
+        )
     known = [moment for moment in moments if moment is not None]
     cuts = _cuts(sorted(known), fractions, column)
     names = [None if moment is None else SPLITS[sum(moment >= cut for cut in cuts)] for moment in moments]

@@ -1,7 +1,7 @@
 """Stratified splits: divides examples into train, validation and test so that every label keeps its proportion in each.
 
-The method is iterative stratification: the label with the fewest remaining examples is assigned first, each of its examples to the
-split that needs most of that label. It works the same for one label per text, several labels and entity types.
+The method is iterative stratification: the label with the fewest remaining examples is assigned first, each of its examples to
+the split that needs most of that label. It works the same for one label per text, several labels and entity types.
 
 Source: Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011.
 """

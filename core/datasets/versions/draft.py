@@ -303,7 +303,8 @@ def compare_versions(old: Dataset, new: Dataset) -> Comparison:
     """
     if old.family_id != new.family_id:
         raise DatasetError(
-            "These data sets do not come from the same import, so their rows cannot be matched. Choose versions of the same data set."
+            "These data sets do not come from the same import, so their rows cannot be matched. Choose versions of the same "
+            "data set."
         )
     targets = list(get_task(new.task).target_columns)
     before, after = old.examples(), new.examples()

@@ -175,13 +175,15 @@ def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
 
     del guard
     if len(rows) > _MOST_SHEET_ROWS:
-        raise DatasetError(f"An Excel sheet can have at most {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet.")
+        raise DatasetError(
+            f"An Excel sheet can have at most {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet."
+        )
     table = [[_as_text(cell) for cell in row] for row in rows.itertuples(index=False)]
     unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
     if unfit:
         raise DatasetError(
-            f"Excel does not support the content of {counted(unfit, 'row')}: cells of more than {_LONGEST_SHEET_CELL:,} characters, "
-            "or with control characters. Choose CSV, JSON Lines or Parquet."
+            f"Excel does not support the content of {counted(unfit, 'row')}: cells of more than {_LONGEST_SHEET_CELL:,} "
+            "characters, or with control characters. Choose CSV, JSON Lines or Parquet."
         )
     book = Workbook(write_only=True)
     sheet = book.create_sheet("examples")

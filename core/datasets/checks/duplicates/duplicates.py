@@ -59,7 +59,8 @@ def check_conflicts(check_input: CheckInput) -> list[Finding]:
             title=f"{counted(len(texts), 'text has', 'texts have')} conflicting labels in different rows",
             count=len(texts),
             unit="text",
-            effect="The model is trained on contradictory labels; in the test split no prediction can be right for all of the rows.",
+            effect="The model is trained on contradictory labels; in the test split no prediction can be right for all of the "
+            "rows.",
             examples=tuple(examples),
             rows=ids,
             offers=(

@@ -7,7 +7,9 @@ from core.datasets.checks.duplicates.minhash import similarity
 from core.datasets.checks.finding import Finding, FindingExample, RepairOffer, Severity
 from core.text_format import counted
 
-_REGROUP = RepairOffer(repair="group_duplicates_into_one_split", title="Move near-duplicates into one split", parameters={"near": True})
+_REGROUP = RepairOffer(
+    repair="group_duplicates_into_one_split", title="Move near-duplicates into one split", parameters={"near": True}
+)
 _MUCH, _MUCH_NEARLY = 0.01, 0.05
 """Shares of a split from which leakage changes its scores noticeably."""
 
@@ -28,7 +30,8 @@ def check_leakage(check_input: CheckInput) -> list[Finding]:
                 check="leaked_texts",
                 much=_MUCH,
                 what="also {occur} in training",
-                effect="The model has seen these texts with their labels, so the scores are too high. Keep each text in one split.",
+                effect="The model has seen these texts with their labels, so the scores are too high. Keep each text in one "
+                "split.",
                 examples=tuple(
                     check_input.example(check_input.ids[place], detail=_standing(check_input, int(place)))
                     for place in np.flatnonzero(exact)[:5]
@@ -53,8 +56,8 @@ def check_leakage(check_input: CheckInput) -> list[Finding]:
                 check="leaked_near_duplicates",
                 much=_MUCH_NEARLY,
                 what="{occur} in training as near duplicates",
-                effect="The model has seen almost the same texts, so the scores are somewhat too high. Keep near duplicates in one "
-                "split.",
+                effect="The model has seen almost the same texts, so the scores are somewhat too high. Keep near duplicates "
+                "in one split.",
                 examples=tuple(_pair(near, int(place)) for place in np.flatnonzero(nearly)[:5]),
             )
         )

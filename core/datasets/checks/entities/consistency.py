@@ -83,7 +83,8 @@ def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
                 title=f"{counted(len(several), 'name is', 'names are')} tagged with different types in different places",
                 count=len(several),
                 unit="name",
-                effect="This can be correct, as with a city and a club named after it. If it is a mistake, the labels contradict each other.",
+                effect="This can be correct, as with a city and a club named after it. If it is a mistake, the labels "
+                "contradict each other.",
                 examples=tuple(FindingExample(text=" ".join(name), detail=_types(several[name])) for name in ordered[:5]),
                 rows=concerned(sample, [place for name in several for place in places_of[name]]),
                 sampled=sample.is_part,
@@ -107,7 +108,8 @@ def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
                 examples=tuple(
                     sample.example(
                         sample.ids[missed[name][0]],
-                        detail=f"{short(' '.join(name))}: tagged {sum(tagged[name].values()):,} times, untagged {len(missed[name]):,} times",
+                        detail=f"{short(' '.join(name))}: tagged {sum(tagged[name].values()):,} times, untagged "
+                        f"{len(missed[name]):,} times",
                     )
                     for name in ordered[:5]
                 ),

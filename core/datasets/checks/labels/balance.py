@@ -43,7 +43,9 @@ def check_rare_labels(check_input: CheckInput) -> list[Finding]:
             "examples, merge it with a similar label, or delete the label.",
             examples=tuple(FindingExample(text=label, detail=counted(number, "training example")) for number, label in rare[:5]),
             offers=(
-                RepairOffer(repair="drop_labels", title="Delete these labels", parameters={"labels": [label for _, label in rare]}),
+                RepairOffer(
+                    repair="drop_labels", title="Delete these labels", parameters={"labels": [label for _, label in rare]}
+                ),
             )
             if can_be_left_out
             else (),
@@ -94,8 +96,8 @@ def check_labels_of_splits(check_input: CheckInput) -> list[Finding]:
                 title=f"{counted(number, 'row')} of validation or test skipped: the label does not occur in training",
                 count=number,
                 unit="row",
-                effect="Without these rows the test is easier than intended. A common cause is a label that is spelt differently in "
-                "one of the files.",
+                effect="Without these rows the test is easier than intended. A common cause is a label that is spelt "
+                "differently in one of the files.",
                 examples=records_of(check_input.account, Reason.UNKNOWN_LABEL),
             )
         )
@@ -141,11 +143,12 @@ def check_shares_of_splits(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="shares_of_splits",
             severity=Severity.WARNING,
-            title=f"The label distribution of test differs from training: {apart:.0%} of its rows would need another label to match",
+            title=f"The label distribution of test differs from training: {apart:.0%} of its rows would need another label to "
+            "match",
             count=len(labels),
             unit="label",
-            effect="The scores are measured on a different label mix than the model was trained on. This can be intended, as with a "
-            "test split of later months. If it is not, re-split the data set.",
+            effect="The scores are measured on a different label mix than the model was trained on. This can be intended, as "
+            "with a test split of later months. If it is not, re-split the data set.",
             examples=tuple(
                 FindingExample(text=label, detail=f"{shares[label][0]:.1%} of training, {shares[label][1]:.1%} of test")
                 for label in furthest

@@ -98,8 +98,8 @@ def _implied(pairs: list[tuple[str, str]], single: Counter[str]) -> list[Finding
             title=f"{counted(len(pairs), 'label never occurs', 'labels never occur')} without a certain other label",
             count=len(pairs),
             unit="label",
-            effect="This is normal if one label is a subcategory of the other. The model predicts each label independently and may "
-            "break this rule.",
+            effect="This is normal if one label is a subcategory of the other. The model predicts each label independently "
+            "and may break this rule.",
             examples=tuple(
                 FindingExample(text=f"{short(one)} → {short(other)}", detail=counted(single[one], "text"))
                 for one, other in pairs[:5]

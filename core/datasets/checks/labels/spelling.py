@@ -36,8 +36,7 @@ def check_label_spellings(check_input: CheckInput) -> list[Finding]:
                 "same_label_names",
                 Severity.SERIOUS,
                 f"{counted(len(same), 'label is', 'labels are')} spelt in more than one way",
-                "Each spelling is learned as a separate label: correct predictions count as errors, and no score can be "
-                "trusted.",
+                "Each spelling is learned as a separate label: correct predictions count as errors, and no score can be trusted.",
                 same,
                 totals,
             )

@@ -28,7 +28,9 @@ def check_lengths(check_input: CheckInput) -> list[Finding]:
         return findings
     share = len(longer) / len(lengths)
     lost = int((lengths[longer] - model.max_length).sum())
-    reading = f"{counted(len(longer), 'text is', 'texts are')} longer than the limit of {model.max_length} tokens of {model.title}"
+    reading = (
+        f"{counted(len(longer), 'text is', 'texts are')} longer than the limit of {model.max_length} tokens of {model.title}"
+    )
     if check_input.has_entities:
         severity, effect = (
             Severity.NOTE,

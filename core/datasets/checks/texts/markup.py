@@ -103,7 +103,9 @@ def check_boilerplate(check_input: CheckInput) -> list[Finding]:
             rows=sample.ids[places],
             offers=(
                 RepairOffer(
-                    repair="cut_boilerplate", title="Remove these phrases", parameters={"phrases": [phrase for phrase, _ in phrases]}
+                    repair="cut_boilerplate",
+                    title="Remove these phrases",
+                    parameters={"phrases": [phrase for phrase, _ in phrases]},
                 ),
             ),
             sampled=sample.is_part,

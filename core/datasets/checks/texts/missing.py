@@ -60,8 +60,8 @@ def check_set_aside(check_input: CheckInput) -> list[Finding]:
                 title=f"{counted(unlabelled, 'text has', 'texts have')} no label",
                 count=unlabelled,
                 unit="text",
-                effect="They are stored with the data set as a pool of unlabelled texts: they are not used for training, and Predict "
-                "can label them.",
+                effect="They are stored with the data set as a pool of unlabelled texts: they are not used for training, and "
+                "Predict can label them.",
             )
         )
     num_others = sum(others.values())
@@ -109,7 +109,8 @@ def check_empty_texts(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="empty_texts",
             severity=Severity.SERIOUS if len(ids) > 0.05 * len(check_input.texts) else Severity.WARNING,
-            title=f"{counted(len(ids), 'text has', 'texts have')} no content, such as {quoted([check_input.texts[positions[0]]])}",
+            title=f"{counted(len(ids), 'text has', 'texts have')} no content, such as "
+            f"{quoted([check_input.texts[positions[0]]])}",
             count=len(ids),
             unit="text",
             effect="Empty texts occur with different labels, so the model learns to guess.",
@@ -120,7 +121,9 @@ def check_empty_texts(check_input: CheckInput) -> list[Finding]:
             rows=ids,
             offers=(
                 RepairOffer(
-                    repair="drop_rows", title="Delete these rows", parameters={"ids": ids.tolist(), "reason": "The text has no content."}
+                    repair="drop_rows",
+                    title="Delete these rows",
+                    parameters={"ids": ids.tolist(), "reason": "The text has no content."},
                 ),
             ),
         )
@@ -169,8 +172,8 @@ def check_rows_without_labels(check_input: CheckInput) -> list[Finding]:
             title=f"{share:.0%} of the texts have no {noun}" if share >= 0.01 else f"Less than 1% of the texts have no {noun}",
             count=len(ids),
             unit="text",
-            effect=f"They are negative examples, which is useful if somebody checked that no {noun} applies. Rows that were never "
-            "labelled teach the model to miss labels.",
+            effect=f"They are negative examples, which is useful if somebody checked that no {noun} applies. Rows that were "
+            "never labelled teach the model to miss labels.",
             examples=tuple(check_input.example(id_) for id_ in ids[:5]),
             rows=ids,
         )

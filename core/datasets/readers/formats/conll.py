@@ -82,7 +82,9 @@ def read_conll(
         for place in range(width)
     ]
     lines = RecordLines(sentence.lines[0] for sentence in sentences)
-    notes = [] if len(sentences) > 1 else ["There are no empty lines between sentences, so all words were read as a single sentence."]
+    notes = (
+        [] if len(sentences) > 1 else ["There are no empty lines between sentences, so all words were read as a single sentence."]
+    )
     how = {**reading, "separator": "tab" if separator == "\t" else "spaces", "columns": width, "documents": num_documents}
     return build_table(
         names,

@@ -1,4 +1,4 @@
-"""Parses the rows of a delimited file into columns of cells: fast for valid files, line by line if quotation marks are unbalanced.
+"""Parses the rows of a delimited file into columns of cells: fast for valid files, line by line for unbalanced quotation marks.
 
 The reader does not guess: a row with more or fewer cells than the header, and a line with unbalanced quotation marks, is
 skipped and recorded with its line number. After such a line, reading resumes only where a row certainly begins.

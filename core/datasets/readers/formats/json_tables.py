@@ -51,7 +51,9 @@ def read_json(
             "Correct it, or export it again."
         ) from None
     except (RecursionError, ValueError):
-        raise InputFileError(f"{file_name!r} contains JSON that is nested too deeply or has a number that is too long to read.") from None
+        raise InputFileError(
+            f"{file_name!r} contains JSON that is nested too deeply or has a number that is too long to read."
+        ) from None
     progress(0.7, "Checking the rows")
     records, constants = _records_in(value, file_name)
     limits.check_rows(len(records))
