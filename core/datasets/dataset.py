@@ -102,25 +102,25 @@ class Dataset:
 
     def unlabelled(self) -> pd.DataFrame:
         """The pool of rows without a label: ``record`` and ``text``."""
-        return self._beside(UNLABELLED_FILE, ["record", "text"])
+        return self._optional_file(UNLABELLED_FILE, ["record", "text"])
 
     def extra(self) -> pd.DataFrame:
         """The extra columns of the file, cells as ``str`` or ``None``, indexed by example id; empty if none were kept."""
-        rows = self._beside(EXTRA_FILE, ["id"]).set_index("id")
+        rows = self._optional_file(EXTRA_FILE, ["id"]).set_index("id")
         return cells_of_text(rows.rename(columns=lambda name: name.removeprefix(_EXTRA_PREFIX)))
 
     def removed(self) -> pd.DataFrame:
         """Rows that the changes of this version removed: ``id``, ``split``, ``record``, ``text``, ``answer``, ``reason``."""
-        return self._beside(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
+        return self._optional_file(REMOVED_FILE, ["id", "split", "record", "text", "answer", "reason"])
 
     def set_aside(self) -> pd.DataFrame:
         """Skipped records of the file, with the columns of ``skipped_records.COLUMNS``.
 
         Those of earlier versions have no ``kind``.
         """
-        return self._beside(SET_ASIDE_FILE, ["part", "file", "record", "line", "kind", "reason", "content"])
+        return self._optional_file(SET_ASIDE_FILE, ["part", "file", "record", "line", "kind", "reason", "content"])
 
-    def _beside(self, name: str, columns: list[str]) -> pd.DataFrame:
+    def _optional_file(self, name: str, columns: list[str]) -> pd.DataFrame:
         path = self.folder / name
         return _read_rows(path) if path.is_file() else pd.DataFrame(columns=columns)
 
@@ -169,15 +169,15 @@ def write_dataset(
     """
     if extra is not None and len(extra.columns):
         extra = extra.rename(columns=lambda name: _EXTRA_PREFIX + name).reset_index(names="id")
-    beside = {UNLABELLED_FILE: unlabelled, EXTRA_FILE: extra, REMOVED_FILE: removed, SET_ASIDE_FILE: set_aside}
-    with durable.written_folder(folder) as aside:
-        examples.to_parquet(aside / EXAMPLES_FILE, index=False)
-        for name, rows in beside.items():
+    optional_files = {UNLABELLED_FILE: unlabelled, EXTRA_FILE: extra, REMOVED_FILE: removed, SET_ASIDE_FILE: set_aside}
+    with durable.written_folder(folder) as temporary:
+        examples.to_parquet(temporary / EXAMPLES_FILE, index=False)
+        for name, rows in optional_files.items():
             if rows is not None and rows.size:
-                rows.to_parquet(aside / name, index=False)
-        hashes = hashes_of(aside, [aside])
+                rows.to_parquet(temporary / name, index=False)
+        hashes = hashes_of(temporary, [temporary])
         written = json.dumps({**description, _HASHES: hashes}, ensure_ascii=False, indent=2)
-        durable.write_text(aside / DESCRIPTION_FILE, written)
+        durable.write_text(temporary / DESCRIPTION_FILE, written)
     return open_dataset(folder)
 
 
@@ -200,7 +200,7 @@ def open_dataset(folder: Path) -> Dataset:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """The files of a data set, by name: their sha256, or ``None`` if a data set of an earlier version does not record it.
+    """The files of a data set, by name: their sha256; empty if a data set of an earlier version does not record it.
 
     Raises:
         NotFoundError: there is no data set, or its description is damaged.

@@ -1,8 +1,8 @@
 """Scores of named entities: strict spans, and the classification report by tag.
 
 Tags are IOB2. An entity counts as found only if type, first and last word all match. An ``I-X`` without a preceding tag of its
-type starts an entity, as in the CoNLL-2000 evaluation and in transformers' own aggregation. Source: E. Tjong Kim Sang, F. De
-Meulder, Introduction to the CoNLL-2003 shared task, 2003 (strict entity scores).
+type starts an entity, as in the CoNLL-2000 evaluation and in transformers' own aggregation.
+Source: E. Tjong Kim Sang, F. De Meulder, Introduction to the CoNLL-2003 shared task, 2003 (strict entity scores).
 """
 
 from collections import Counter

@@ -45,7 +45,9 @@ def free_mib(folder: Path) -> int | None:
 def storage_sentence(error: OSError) -> str | None:
     """The message for a file of the workspace that could not be written; ``None`` for other errors."""
     if error.errno in _FULL:
-        return "The disk is full: a file could not be written, so the action was not completed. Free up disk space and try again."
+        return (
+            "There is not enough disk space to write a file, so the action was not completed. Free up disk space and try again."
+        )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return (
             f"A file could not be written or read ({os.strerror(error.errno)}), so the action was not completed. "
@@ -59,6 +61,6 @@ def full_sentence(folder: Path) -> str:
     free = free_mib(folder)
     left = "" if free is None else f" ({free:,} MiB free in the workspace)"
     return (
-        f"The disk is full: the run's files could not be written{left}. Everything up to the last checkpoint is kept. "
+        f"There is not enough disk space to write the run's files{left}. Everything up to the last checkpoint is kept. "
         "Free up disk space, then resume the run."
     )

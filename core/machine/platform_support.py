@@ -1,7 +1,7 @@
 """Features that a platform may lack, with fallbacks.
 
-Linux has all of it, macOS most, Windows little: ``resource``, ``os.sysconf``, ``os.nice``, sessions, signals that can be heard.
-Features that are not available everywhere are used here, or checked for by name first; ``tests/test_lacking_platform.py`` holds
+Linux has all of it, macOS most, Windows little: ``resource``, ``os.sysconf``, ``os.nice``, sessions, signal handling.
+Features that are not available everywhere are used here, or checked for by name first; ``tests/test_lacking_platform.py`` checks
 this.
 """
 

@@ -75,7 +75,7 @@ def split_names(cell: str, separator: str | None) -> list[str]:
 def is_combined(cells: Iterable[str]) -> bool:
     """Whether a column combines names with a separator: the parts also occur in other combinations.
 
-    So ``Drama|Comedy`` beside ``Comedy`` and ``Drama|War`` counts, and ``Bed, bath`` as one category of many does not.
+    So ``Drama|Comedy`` with ``Comedy`` and ``Drama|War`` in other rows counts; ``Bed, bath`` as a category of its own does not.
     """
     distinct = {cell.strip() for cell in cells if cell.strip()}
     separator = find_separator(distinct)

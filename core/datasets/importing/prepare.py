@@ -236,7 +236,7 @@ def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -
     """The files, how they were read, and the import summary; ``records`` is always ``kept`` + ``set_aside``."""
     files = []
     for part, table in tables.items():
-        aside = sum(entry.part == part for entry in prepared.set_aside)
+        skipped = sum(entry.part == part for entry in prepared.set_aside)
         files.append(
             {
                 "part": part,
@@ -244,8 +244,8 @@ def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -
                 "format": table.format,
                 "reading": table.reading,
                 "records": table.num_records,
-                "kept": table.num_records - aside,
-                "set_aside": aside,
+                "kept": table.num_records - skipped,
+                "set_aside": skipped,
             }
         )
     return {

@@ -22,8 +22,8 @@ def _fix_tags(repair_input: RepairInput, parameters: Parameters) -> Outcome:
         if trims:
             words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
             found = [trimmed for one in found if (trimmed := _trimmed(one, words)) is not None]
-        mended = tags_of(found, len(tags))
-        cells.append(cell if mended == tags else mended)
+        repaired = tags_of(found, len(tags))
+        cells.append(cell if repaired == tags else repaired)
     return Outcome(examples=repair_input.examples.assign(tags=pd.Series(cells, index=repair_input.examples.index, dtype=object)))
 
 

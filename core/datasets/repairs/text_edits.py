@@ -99,11 +99,11 @@ def _edited_words(
 ) -> tuple[str, list[int], list[int], list[str]]:
     new_text = apply_edits(text, edits)
     kept = _moved_words(new_text, starts, ends, tags, edits)
-    stretches = _stretches(kept)
+    spans = _entities(kept)
     if layout == "joined":
         pieces = [new_text[word.start : word.end] for word in kept]
         new_text, new_starts, new_ends = join(pieces)
-        return new_text, new_starts, new_ends, tags_of(stretches, len(kept))
+        return new_text, new_starts, new_ends, tags_of(spans, len(kept))
     cut = len(new_text) - len(new_text.lstrip())
     stripped = new_text.strip()
     if layout == "free":
@@ -111,11 +111,11 @@ def _edited_words(
             stripped,
             [word.start - cut for word in kept],
             [word.end - cut for word in kept],
-            tags_of(stretches, len(kept)),
+            tags_of(spans, len(kept)),
         )
     places = words_of(stripped)
     found: list[tuple[int, int, str]] = []
-    for first, last, kind in stretches:
+    for first, last, kind in spans:
         start, end = kept[first].start - cut, kept[last].end - cut
         first_inside = bisect_right(places, start, key=lambda place: place[1])
         last_inside = bisect_left(places, end, key=lambda place: place[0]) - 1
@@ -185,7 +185,7 @@ class _Moved:
         return position + self._shift_before[number]
 
 
-def _stretches(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:
+def _entities(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:
     """First word, last word and type of every entity among the remaining words."""
     found: list[tuple[int, int, str]] = []
     before: tuple[int, str] | None = None

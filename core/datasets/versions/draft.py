@@ -68,10 +68,10 @@ class Draft:
     @property
     def changes_anything(self) -> bool:
         """Whether it differs from its parent at all."""
-        return not self.compared.is_same or self._changes_beside
+        return not self.compared.is_same or self._other_changes
 
     @property
-    def _changes_beside(self) -> bool:
+    def _other_changes(self) -> bool:
         before = self.parent.unlabelled(), self.parent.extra()
         after = self.unlabelled, self.extra
         return not all(old.equals(new) or (not old.size and not new.size) for old, new in zip(before, after, strict=True))

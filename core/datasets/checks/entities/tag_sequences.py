@@ -13,7 +13,7 @@ def check_tags(check_input: CheckInput) -> list[Finding]:
     """Broken tag sequences, repaired ones, and overlapping spans."""
     if not check_input.has_entities:
         return []
-    return [*_broken(check_input), *_mended(check_input), *_overlapping(check_input)]
+    return [*_broken(check_input), *_repaired(check_input), *_overlapping(check_input)]
 
 
 def _broken(check_input: CheckInput) -> list[Finding]:
@@ -57,7 +57,7 @@ def _first_broken(tags: list[str]) -> int | None:
     return None
 
 
-def _mended(check_input: CheckInput) -> list[Finding]:
+def _repaired(check_input: CheckInput) -> list[Finding]:
     number = check_input.num_mended
     if not number:
         return []

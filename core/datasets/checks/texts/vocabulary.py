@@ -152,7 +152,7 @@ def _foreign(letters: Counter[str], model: ReadingModel) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=8)
 def _vocabulary_scripts(path: Path) -> Counter[str]:
-    """Script -> number of vocabulary words written in it; ``None`` for byte-level vocabularies.
+    """Script -> number of vocabulary words written in it; empty for byte-level vocabularies.
 
     A single letter does not count as a word, except in scripts whose characters are words or syllables.
     """

@@ -78,10 +78,10 @@ def test_an_archive_without_a_table_in_an_archive_or_locked_is_refused(read: Rea
     for content, message in (
         (zipped({"picture.png": b"\x89PNG"}), "no table of texts"),
         (zipped({}), "no table|empty|damaged"),
-        (zipped({"inner.csv": zipped({"a.csv": CSV})}), "holds a zip archive"),
-        (zipped({"a.txt": zipped({"a.csv": CSV})}), "holds a zip archive|inside an archive"),
-        (zipped({"../../etc/cron.d/x.csv": CSV}), "leads out of the archive"),
-        (zipped({"/etc/x.csv": CSV}), "leads out of the archive"),
+        (zipped({"inner.csv": zipped({"a.csv": CSV})}), "contains a zip archive"),
+        (zipped({"a.txt": zipped({"a.csv": CSV})}), "contains a zip archive|inside an archive"),
+        (zipped({"../../etc/cron.d/x.csv": CSV}), "points outside the archive"),
+        (zipped({"/etc/x.csv": CSV}), "points outside the archive"),
         (_locked(zipped({"a.csv": CSV})), "password"),
     ):
         with pytest.raises(InputFileError, match=message):
@@ -126,5 +126,5 @@ def test_a_file_packed_by_lzma_is_refused_be_it_whole_or_damaged(read: Read) -> 
     damaged[50:75] = bytes(25)
 
     for data in (written.getvalue(), bytes(damaged)):
-        with pytest.raises(InputFileError, match="packed in a way"):
+        with pytest.raises(InputFileError, match="unsupported compression method"):
             read("rows.zip", data)

@@ -52,13 +52,13 @@ def does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("raise MemoryError", r"takes more than the 3,072 MiB of memory allowed, so it was given up"),
+        ("raise MemoryError", r"takes more than the 3,072 MiB of memory allowed, so reading was stopped"),
         (
             "sys.stderr.write('memory allocation of 7 bytes failed'); sys.stderr.flush(); os.abort()",
             r"3,072 MiB of memory allowed,",
         ),
         ("raise PermissionError(13, 'Permission denied')", r"Permission denied, on the disk of the workspace"),
-        ("raise OSError(28, 'No space left on device')", r"No space left on device.*Make room"),
+        ("raise OSError(28, 'No space left on device')", r"No space left on device.*Free up disk space"),
         ("raise KeyError('x' * 10000)", r"unexpected error \(KeyError\)"),
         ("os.abort()", r"or cannot be read at all"),
     ],
@@ -189,5 +189,5 @@ def test_only_what_can_do_no_harm_is_read_in_this_process(
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
 
-    with pytest.raises(InputFileError, match="no file but a pipe"):
+    with pytest.raises(InputFileError, match="not a regular file, but a pipe"):
         read_table(tmp_path / "a.csv")

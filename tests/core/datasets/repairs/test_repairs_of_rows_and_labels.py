@@ -237,8 +237,8 @@ def test_answers_of_single_rows_are_corrected() -> None:
     ("correction", "expected"),
     [
         ({"id": 2, "tags": ["B-PER"]}, "1 tag for 2 words"),
-        ({"id": 2, "tags": ["O", "I-PER"]}, "nobody began"),
-        ({"id": 2, "tags": ["O", "PER"]}, "no tag"),
+        ({"id": 2, "tags": ["O", "I-PER"]}, "has no preceding B- tag"),
+        ({"id": 2, "tags": ["O", "PER"]}, "not a valid tag"),
         ({"id": 2}, '"tags"'),
     ],
 )

@@ -132,12 +132,12 @@ def test_a_workbook_holds_nothing_but_text(tmp_path: Path) -> None:
 def test_what_a_workbook_cannot_hold_is_refused(tmp_path: Path, text: str) -> None:
     examples = odd_examples(SINGLE)
     examples.loc[0, "text"] = text
-    with pytest.raises(DatasetError, match="Excel cannot hold 1 row"):
+    with pytest.raises(DatasetError, match="Excel does not support the content of 1 row"):
         export(kept(tmp_path / "set", SINGLE, examples), "excel")
 
 
 def test_raw_text_is_no_conll_and_labels_are_no_entities(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="parted by single spaces"):
+    with pytest.raises(DatasetError, match="separated by single spaces"):
         export(kept(tmp_path / "raw", ENTITIES, sentences(raw=True)), "conll")
     with pytest.raises(DatasetError, match="Choose one of csv"):
         export(kept(tmp_path / "set", SINGLE, odd_examples(SINGLE)), "conll")

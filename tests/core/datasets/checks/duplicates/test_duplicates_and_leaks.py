@@ -133,7 +133,7 @@ def test_one_leak_among_many_rows_is_a_warning_and_not_serious() -> None:
     check_input = texts_with_labels([(text, "a") for text in [*texts, texts[0]]], splits=["train"] * 400 + ["test"] * 201)
 
     finding = only(check_leakage(check_input), "leaked_texts")
-    assert (finding.severity, finding.title) == ("warning", "1 row of test also stands in training")
+    assert (finding.severity, finding.title) == ("warning", "1 row of test also occurs in training")
 
 
 def test_repetitions_within_training_are_no_leak() -> None:

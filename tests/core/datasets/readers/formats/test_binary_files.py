@@ -154,7 +154,7 @@ def test_values_that_cannot_be_told_are_refused_by_their_column(read: Read) -> N
     odd = pyarrow.array([[0]], pyarrow.list_(pyarrow.timestamp("s", "Mars/Phobos")))
 
     for column in (far, odd):
-        with pytest.raises(InputFileError, match=r"Column 'at' holds values of the type .*timestamp") as caught:
+        with pytest.raises(InputFileError, match=r"Column 'at' contains values of type .*timestamp") as caught:
             read("a.arrow", as_arrow(pyarrow.table({"text": ["a"], "at": column})))
         assert "memory" not in str(caught.value)
 

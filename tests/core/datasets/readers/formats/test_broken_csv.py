@@ -34,21 +34,21 @@ def account(table: Table) -> list[tuple[int, int | None, str]]:
 CORPUS = {
     "more cells than the header": (HEADER + "a,b,c\n" + FILLER, 41, [(1, 2, "3 cells where the")]),
     "fewer cells than the header": (HEADER + FILLER + "alone\n", 41, [(41, 42, "1 cells where the")]),
-    "a quote that never closes": (HEADER + '"open,b\n' + FILLER, 41, [(1, 2, "The quotation marks of")]),
-    "a quote that never closes at the end": (HEADER + FILLER + '"open,b\n', 41, [(41, 42, "The quotation marks of")]),
-    "a quote inside a quoted cell": (HEADER + '"say "hi" now",b\n' + FILLER, 41, [(1, 2, "The quotation marks of")]),
+    "a quote that never closes": (HEADER + '"open,b\n' + FILLER, 41, [(1, 2, "The quotation marks in")]),
+    "a quote that never closes at the end": (HEADER + FILLER + '"open,b\n', 41, [(41, 42, "The quotation marks in")]),
+    "a quote inside a quoted cell": (HEADER + '"say "hi" now",b\n' + FILLER, 41, [(1, 2, "The quotation marks in")]),
     "a quote that closes in a later row": (
         HEADER + '"open,b\nfine,"good, really"\n' + FILLER,
         42,
-        [(1, 2, "The quotation marks of")],
+        [(1, 2, "The quotation marks in")],
     ),
     "the rest of a broken cell": (
         HEADER + '"say "hi"\nto them",b\n' + FILLER,
         42,
-        [(1, 2, "The quotation marks of"), (2, 3, "Follows a line whose")],
+        [(1, 2, "The quotation marks in"), (2, 3, "The line follows one")],
     ),
-    "a NUL byte": (HEADER + "a\x00b,c\n" + FILLER, 41, [(1, 2, "Column 'text' holds a")]),
-    "damaged bytes": ((HEADER + FILLER).encode() * 2 + b"\xff\xfe broken,b\n", 82, [(82, 83, "Column 'text' holds bytes")]),
+    "a NUL byte": (HEADER + "a\x00b,c\n" + FILLER, 41, [(1, 2, "Column 'text' contains a")]),
+    "damaged bytes": ((HEADER + FILLER).encode() * 2 + b"\xff\xfe broken,b\n", 82, [(82, 83, "Column 'text' contains bytes")]),
     "a row after a text of two lines": (HEADER + '"two\nlines",b\na,b,c\n' + FILLER, 42, [(2, 4, "3 cells where the")]),
     "blank lines between rows": (HEADER + "\n\na,b,c\n\n" + FILLER, 41, [(1, 4, "3 cells where the")]),
 }
@@ -93,7 +93,7 @@ def test_many_quotes_that_never_close_cost_no_more_than_reading_the_file_a_few_t
 
 def test_a_key_that_stands_twice_and_a_row_of_the_wrong_length_are_set_aside_in_json(read: Read) -> None:
     table = read("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "label": "y"}\n')
-    assert account(table) == [(2, 2, "The same key stands")]
+    assert account(table) == [(2, 2, "This object contains the")]
     table = read("a.json", '{"columns": ["text", "label"], "data": [["a", "x"], ["b"], ["c", "y", "z"]]}')
     assert [entry.record for entry in table.set_aside] == [2, 3]
 
