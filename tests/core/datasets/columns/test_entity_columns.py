@@ -1,4 +1,4 @@
-"""Named entities with one word a row, and the same entities in every form they come in."""
+"""Named entities with one word per row, and the same entities in every supported format."""
 
 import pytest
 from hypothesis import given, settings

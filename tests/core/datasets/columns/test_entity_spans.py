@@ -1,4 +1,4 @@
-"""Named entities as marked stretches of text, as every tool writes them."""
+"""Named entities as annotated spans, in the formats of all tools."""
 
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_white_space_at_the_edges_of_a_span_is_left_out_with_a_note_and_a_span_g
 
 @st.composite
 def texts_with_spans(draw: st.DrawFn) -> tuple[str, list[list[Any]]]:
-    """Any text and entities that begin and end where words do."""
+    """Any text with entities at word boundaries."""
     text = draw(st.text(min_size=1).filter(lambda value: bool(words(value))))
     found = words(text)
     spans, first = [], 0

@@ -1,4 +1,4 @@
-"""Offsets of entities that were counted in bytes or UTF-16 units."""
+"""Entity offsets in bytes or UTF-16 units."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A text longer than is taken: that record is set aside like any other that cannot be used, and the rest is imported."""
+"""Texts that are longer than allowed: the record is skipped like any other that cannot be used, and the rest is imported."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""From tables to a data set: plans, splits, checks and the account of every record."""
+"""From tables to a data set: plans, splits, validation and the import summary."""
 
 import hashlib
 import json
@@ -223,7 +223,7 @@ def test_what_the_checks_find_is_not_said_a_second_time_by_the_import() -> None:
     assert prepared.notes == []
 
 
-# --- the account --------------------------------------------------------------------------------------------------------------
+# --- the import summary -------------------------------------------------------------------------------------------------------
 
 
 def test_missing_cells_are_set_aside_with_column_record_and_line() -> None:

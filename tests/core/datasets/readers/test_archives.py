@@ -1,4 +1,4 @@
-"""Zip and gzip archives, folders of texts, and the limits that keep a hostile archive from doing harm."""
+"""Zip and gzip archives, folders of texts, and the limits against malicious archives."""
 
 import gzip
 import io
@@ -110,7 +110,7 @@ def test_archives_that_unpack_to_far_more_than_they_are_stop_early(read: Read) -
 
 
 def _locked(archive: bytes) -> bytes:
-    """The archive with the mark of encryption at its only member."""
+    """The archive with the encryption flag on its only member."""
     data = bytearray(archive)
     data[data.index(b"PK\x03\x04") + 6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
@@ -118,7 +118,7 @@ def _locked(archive: bytes) -> bytes:
 
 
 def test_a_file_packed_by_lzma_is_refused_be_it_whole_or_damaged(read: Read) -> None:
-    """It would say itself how much memory unpacking takes, and fails in a way of its own where it is damaged."""
+    """Its header sets the memory for unpacking, and a damaged file fails with other errors."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("rows.csv", "text,label\na,b\n" * 50)

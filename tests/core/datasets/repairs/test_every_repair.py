@@ -1,4 +1,4 @@
-"""What holds for every repair: it can be done twice, leaves other rows alone, keeps ids, and its account adds up."""
+"""Properties of every repair: it is idempotent, leaves other rows unchanged, keeps ids, and its counts are correct."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def faulty(task: str) -> pd.DataFrame:
-    """Ninety rows with every fault there is."""
+    """Ninety rows with all kinds of faults."""
     random = np.random.default_rng(3)
     texts = [" ".join(random.choice([f"word{i}" for i in range(90)], 12)) for _ in range(90)]
     texts[1], texts[2] = texts[0], f"{texts[0]} indeed"

@@ -1,4 +1,4 @@
-"""Splits by groups and along time, and what an import keeps beside the examples."""
+"""Splits by group and by time, and the extra columns that an import keeps."""
 
 from typing import Any
 

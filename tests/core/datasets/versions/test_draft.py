@@ -1,4 +1,4 @@
-"""Versions: what they keep, what they account for, and how they are compared."""
+"""Versions: what they store, their history, and how they are compared."""
 
 from pathlib import Path
 

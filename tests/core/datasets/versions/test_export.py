@@ -1,4 +1,4 @@
-"""Every export is read back equal; what a spreadsheet would run is guarded unless exactness is asked for."""
+"""Every export can be imported without loss; formulas are protected unless an exact export is requested."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def sentences(raw: bool) -> pd.DataFrame:
 
 
 def read_back(folder: Path, task: str, content: bytes, suffix: str) -> pd.DataFrame:
-    """The examples of a file, imported as it guesses itself."""
+    """The examples of a file, imported with the guessed plan."""
     if suffix == ".zip":
         tables = {}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -1,4 +1,4 @@
-"""What the chosen model makes of the texts: lengths and vocabulary, read with its own tokenizer."""
+"""Checks against the selected model: lengths and vocabulary, with its own tokenizer."""
 
 from dataclasses import dataclass
 from pathlib import Path

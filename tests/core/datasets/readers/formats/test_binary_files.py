@@ -1,4 +1,4 @@
-"""Workbooks of every kind, Parquet, Arrow and Feather, and the process of its own that reads them."""
+"""Workbooks of every kind, Parquet, Arrow and Feather, and the separate process that reads them."""
 
 import base64
 import gzip
@@ -179,7 +179,7 @@ def test_a_text_that_is_repeated_is_one_text() -> None:
     assert len(raw.columns[0][0] or "") == 100_000
 
 
-# --- what is written is read back -----------------------------------------------------------------------------------------------
+# --- round trips ----------------------------------------------------------------------------------------------------------------
 
 _CELLS = st.one_of(
     st.none(),

@@ -1,4 +1,4 @@
-"""Files that are broken the way people's files are: every record is a row or is set aside by record and line."""
+"""Files that are broken in typical ways: every record is a row or is skipped with its record and line number."""
 
 import errno
 import gzip
@@ -27,7 +27,7 @@ HEADER = "text,label\n"
 
 
 def account(table: Table) -> list[tuple[int, int | None, str]]:
-    """Record, line and the first words of the reason of everything set aside."""
+    """Record, line and the first words of the reason of every skipped record."""
     return [(entry.record, table.lines.get(entry.record), " ".join(entry.reason.split()[:4])) for entry in table.set_aside]
 
 
@@ -63,7 +63,7 @@ def test_a_broken_record_is_set_aside_with_its_line_and_the_others_are_kept(read
     assert account(table) == expected
     assert table.num_records == records == len(table.rows) + len(table.set_aside)
     assert "größer, number 39" in table.rows["text"].tolist(), "nothing after the broken record is lost"
-    assert all(entry.content for entry in table.set_aside), "what was set aside can be downloaded"
+    assert all(entry.content for entry in table.set_aside), "skipped records can be downloaded"
 
 
 def test_the_account_of_a_data_set_adds_up_and_every_record_set_aside_lies_beside_it(read: Read, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_words_that_mean_nothing_do_so_only_where_the_person_says_so(read: Read)
     assert any("2 cells" in note for note in table.notes)
 
 
-# --- both ways of parsing agree, and nothing is lost whatever the file looks like -----------------------------------------------
+# --- both parsers agree, and no record is lost in any file ----------------------------------------------------------------------
 
 _PIECES = st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "a", "b c", " ", "é", "7", ";"])
 
@@ -205,7 +205,7 @@ def test_a_path_is_never_taken_from_what_a_file_says_of_itself(tmp_path: Path) -
     assert read_table(tmp_path / "data", file_name="../../../etc/passwd.csv").file_name == "passwd.csv"
 
 
-# --- what a refusal says --------------------------------------------------------------------------------------------------------
+# --- error messages -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", ["{}\n{}\n", "{}\n1\n"])

@@ -1,4 +1,4 @@
-"""CSV and its relatives, as people and programs really write them."""
+"""CSV and similar formats, as people and programs write them in practice."""
 
 import csv
 import io

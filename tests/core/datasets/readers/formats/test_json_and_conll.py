@@ -1,4 +1,4 @@
-"""JSON, Parquet, Excel and CoNLL files, and files that are not what their names say."""
+"""JSON, Parquet, Excel and CoNLL files, and files with the wrong extension."""
 
 import io
 import json
@@ -311,7 +311,7 @@ def test_conll_with_one_column_is_refused_with_what_was_expected(read: Read) -> 
         read("a.conll", "Anna\ncame\n\nRome\n")
 
 
-# --- not what the name says ---------------------------------------------------------------------------------------------------
+# --- wrong extensions ---------------------------------------------------------------------------------------------------------
 
 
 def archive(*names: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Which encoding a file is in."""
+"""Detection of encodings."""
 
 import pytest
 from hypothesis import given, settings
