@@ -1,31 +1,31 @@
-"""Errors meant for the person in front of the screen.
+"""Errors with messages for users.
 
-Each message says what was found, what was expected and what to do next. Anything that is not a ``UserError`` is a fault of the
-program and is reported as such; a ``UserError`` is shown as it is, without a traceback.
+Each message states what was found, what was expected and what to do next. A ``UserError`` is shown unchanged, without a
+traceback; any other exception is an unexpected error and is reported as a bug.
 """
 
 from core.text_format import LONGEST_SHOWN
 
 
 class UserError(Exception):
-    """Something the person can put right; ``str(error)`` is the whole message to show."""
+    """An error that the user can fix; ``str(error)`` is the complete message to show."""
 
 
 class InputFileError(UserError):
-    """A file cannot be read as what it claims or seems to be."""
+    """A file cannot be read in its declared or detected format."""
 
 
 class DatasetError(UserError):
-    """The rows were read, but cannot become (or are not) a data set that can be trained on."""
+    """The rows were read, but cannot be used as a data set for training."""
 
 
 class ConfigError(UserError):
-    """A run config has an unknown key, a value out of range or an impossible combination.
+    """A run config has an unknown key, a value out of range or an invalid combination.
 
     Args:
         field: dotted name of the field, such as ``optimizer.learning_rate``.
         problem: what was found, what is allowed, and what to do next.
-        place: where it was said, such as ``line 12``, if that is known.
+        place: where it was given, such as ``line 12``, if known.
     """
 
     def __init__(self, field: str, problem: str, *, place: str = "") -> None:
@@ -37,12 +37,12 @@ class ConfigError(UserError):
 
 
 class ModelError(UserError):
-    """A model reference does not lead to a model that can be used here."""
+    """A model reference does not refer to a usable model."""
 
 
 class RunError(UserError):
-    """A run cannot do what was asked of it in its present state, or failed while it was at work."""
+    """The requested action is not possible in the run's current state, or the run failed."""
 
 
 class NotFoundError(UserError):
-    """Nothing in the workspace has this id or name."""
+    """The workspace has no object with this id or name."""

@@ -1,4 +1,4 @@
-"""What people may call data sets, runs and tags, and in which form their own names are compared."""
+"""Allowed names of data sets, runs and tags, and the normal form of user names for comparison."""
 
 from core.errors import UserError
 from core.files.normal_forms import normalize
@@ -8,33 +8,33 @@ _LONGEST_OF_A_PERSON = 320
 
 
 def clean_name(name: str, kind: type[UserError]) -> str:
-    """A name on one line, without control characters or outer space.
+    """A name on one line, without control characters or leading and trailing white space.
 
     Args:
-        name: as a person wrote it.
-        kind: the error to raise.
+        name: as entered by the user.
+        kind: the error class to raise.
 
     Raises:
         UserError: of that kind; the name is empty or too long.
     """
     cleaned = " ".join("".join(character if character.isprintable() else " " for character in name).split())
     if not cleaned:
-        raise kind("The name is empty. Give one or more visible characters.")
+        raise kind("The name is empty. Enter at least 1 visible character.")
     if len(cleaned) > LONGEST_NAME:
-        raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are kept. Choose a shorter one.")
+        raise kind(f"The name has {len(cleaned)} characters; at most {LONGEST_NAME} are allowed. Choose a shorter one.")
     return cleaned
 
 
 def folded_name(name: str) -> str | None:
-    """A person's name in the one form in which names are compared; None for what is no name or could be taken for another one.
+    """A user name in its normal form for comparison; ``None`` if it is not a valid name or could be confused with another one.
 
-    Some letters beyond ASCII become ASCII letters when they are made small or compatible: the Kelvin sign becomes k, a full-width
-    a becomes a. Whoever has such a name would be let in as somebody else, so it is nobody's.
+    Some non-ASCII letters become ASCII letters by lower-casing or compatibility normalization: the Kelvin sign becomes k, a
+    full-width a becomes a. Such a name could give access to another user's account, so it is refused.
     """
     name = name.strip()
     if not name or len(name) > _LONGEST_OF_A_PERSON or not name.isprintable():
         return None
-    for letter in name:  # before anything is normalized: NFC alone makes a K of the Kelvin sign
+    for letter in name:  # before any normalization: NFC alone turns the Kelvin sign into K
         if not letter.isascii() and _has_ascii(letter.lower() + normalize("NFKC", letter)):
             return None
     return normalize("NFC", name).lower()

@@ -1,16 +1,16 @@
-"""Telling whoever waits how far a long piece of work is."""
+"""Progress reporting of long operations."""
 
 from collections.abc import Callable
 
 Progress = Callable[[float, str], None]
-"""Called now and then with the share of the work that is done, from 0 to 1, and what is being done, in plain words."""
+"""Called occasionally with the completed fraction, from 0 to 1, and the current step as text."""
 
 
-def SILENT(share: float, doing: str) -> None:  # noqa: N802 - stands for a value: the listener that does not listen
-    """Tells nobody."""
+def SILENT(share: float, doing: str) -> None:  # noqa: N802 - used like a constant: a callback that does nothing
+    """Ignore the progress."""
     del share, doing
 
 
 def part_of(progress: Progress, begin: float, end: float) -> Progress:
-    """A listener for a part of the work, which tells the whole's listener where between ``begin`` and ``end`` it is."""
+    """A callback for one part of an operation, scaled to the range from ``begin`` to ``end`` of the whole."""
     return lambda share, doing: progress(begin + (end - begin) * min(1.0, max(0.0, share)), doing)

@@ -1,17 +1,17 @@
-"""Values as they may stand in a sentence for people: short, in quotation marks, counted, listed."""
+"""Formatting of values in messages: shortened, quoted, counted, listed."""
 
 from collections.abc import Iterable, Sequence
 
 LONGEST_SHOWN = 100
-"""Characters of a value that was given, at most."""
+"""Maximum length of a value in a message."""
 
 
 def shown(value: object, most: int = LONGEST_SHOWN) -> str:
-    """What a person or a file gave, as it may stand in a message: as Python writes it, and never longer than a line.
+    """A value from a user or a file for a message: its ``repr``, at most one line long.
 
     Args:
-        value: what was given; it may be of any length.
-        most: most characters to be kept.
+        value: the value, of any length.
+        most: maximum number of characters.
     """
     if isinstance(value, str):
         return repr(value if len(value) <= most else f"{value[: most - 1]}…")
@@ -20,12 +20,12 @@ def shown(value: object, most: int = LONGEST_SHOWN) -> str:
 
 
 def short(value: str, length: int = 40) -> str:
-    """A value in quotation marks, cut to a length that fits into a message."""
+    """A value in quotation marks, shortened to fit a message."""
     return repr(value if len(value) <= length else f"{value[: length - 1]}…")
 
 
 def quoted(values: Iterable[str], most: int = 12) -> str:
-    """Values in quotation marks, separated by commas; a long list is cut."""
+    """Values in quotation marks, separated by commas; a long list is shortened."""
     known = list(values)
     shown = ", ".join(short(value) for value in known[:most])
     return shown if len(known) <= most else f"{shown} and {len(known) - most} more"

@@ -1,8 +1,8 @@
-"""Cells of text files that no spreadsheet program runs as formulas.
+"""Protection against CSV injection: cells that no spreadsheet program runs as formulas.
 
-A program takes a file apart at the separator of its own language: one that expects semicolons sees ``"a","x;=cmd()"`` as the
-cells ``a,"x`` and ``=cmd()``, quotes or not, and one that does not expect a quote ends the row at a line end inside a cell. So a
-cell must be harmless at its start and after everything that could end one.
+A program splits a file at the separator of its own locale: one that expects semicolons reads ``"a","x;=cmd()"`` as the cells
+``a,"x`` and ``=cmd()``, with or without quotes, and one that does not expect a quote ends the row at a line break inside a cell.
+So a cell must be harmless at its start and after every character that could end a cell.
 
 Source: OWASP, "CSV Injection".
 """
@@ -13,17 +13,17 @@ from typing import Any
 from core.files.text_patterns import FORMULA_SIGN
 
 _ENDS = ";\t\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-"""What could end a cell or a row, beside the file's own separator, which the quotes keep."""
+"""Characters that could end a cell or a row, in addition to the file's own separator, which is quoted."""
 _LOST = ("\t", "\r", "\n", "\x00")
-"""What some programs drop from the start of a cell before they look what it is."""
+"""Characters that some programs strip from the start of a cell before they interpret it."""
 
 
 def guarded(cell: Any, *, separators: str = "") -> Any:
-    """A cell with an apostrophe before everything in it that could become a formula; what is no text stays as it is.
+    """A cell with an apostrophe before everything that could become a formula; values other than text stay unchanged.
 
     Args:
         cell: of a table.
-        separators: at which a program could take the file apart beside semicolons, tabs and line ends.
+        separators: further characters at which a program could split the file, in addition to semicolons, tabs and line breaks.
     """
     if not isinstance(cell, str):
         return cell
@@ -35,7 +35,7 @@ def guarded(cell: Any, *, separators: str = "") -> Any:
 
 
 def _formula_starts(cell: str, ends: str) -> Iterator[int]:
-    """Where a formula would start if a cell ended at any of these. Linear: no letter is looked back at for two starts."""
+    """Positions where a formula would start if a cell ended at any of these characters; linear in the length of the cell."""
     for match in FORMULA_SIGN.finditer(cell):
         place = match.start() - 1
         while place >= 0 and cell[place] not in ends and _is_skipped(cell[place]):
@@ -45,5 +45,5 @@ def _formula_starts(cell: str, ends: str) -> Iterator[int]:
 
 
 def _is_skipped(letter: str) -> bool:
-    """Whether a program may not count a letter as part of a cell: quotes, blanks and what is not seen."""
+    """Whether a program may ignore a character at the start of a cell: quotes, spaces and invisible characters."""
     return letter == '"' or letter.isspace() or not letter.isprintable()

@@ -1,4 +1,4 @@
-"""How a table is to become a data set: task, columns and splits, guessed first and then as the person wants them."""
+"""The plan of an import: task, columns and splits, first guessed and then changed by the user."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from core.tasks import TASKS, get_task
 
 @dataclass(frozen=True, kw_only=True)
 class ImportPlan:
-    """How a table becomes a data set; what the Data page lets a person change.
+    """How a table becomes a data set; the Data page lets the user change it.
 
     Attributes:
         task: name of the task.
         roles: role -> columns, as ``ColumnReading.ROLES`` declares them.
-        split_column: column of the main table that names the split of each row, if there is one.
-        group_column: column of the main table whose groups must not be in two splits, if there is one.
-        time_column: column of the main table with the moment of each row, where splits are made along time.
-        time_order: which of the numbers in a date is the day; one of ``times.ORDERS``.
-        fractions: shares of train, validation and test where splits have to be made.
-        seed: of the splits.
+        split_column: column of the main table with the split of each row, if there is one.
+        group_column: column of the main table whose groups must stay within one split, if there is one.
+        time_column: column of the main table with the date or time of each row, for a split by time.
+        time_order: which number of a date is the day; one of ``parse_dates.ORDERS``.
+        fractions: proportions of train, validation and test, if the splits have to be created.
+        seed: random seed of the splits.
     """
 
     task: str
@@ -36,16 +36,16 @@ class ImportPlan:
 
 
 def guess_task(rows: pd.DataFrame) -> str:
-    """Name of the task a table most looks like; the first task where none fits."""
+    """Name of the task that fits a table best; the first task if none fits."""
     return max(TASKS, key=lambda name: column_reading(TASKS[name]).recognises(rows))
 
 
 def guess_plan(table: Table, task: str | None = None) -> ImportPlan:
-    """A plan with the task, columns and split column that probably are meant.
+    """A plan with the guessed task, columns and split column.
 
     Args:
         table: the main table.
-        task: name of the task, where the person has chosen it.
+        task: name of the task, if the user has chosen it.
     """
     name = task or guess_task(table.rows)
     split_column = guess_split_column(table.rows)

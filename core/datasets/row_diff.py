@@ -1,4 +1,4 @@
-"""What differs between two states of a data set's rows, matched by ``id``: a repair's account, and the comparison of versions."""
+"""Differences between two states of a data set's rows, matched by ``id``: for repairs and for the comparison of versions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 MOST_SAMPLES = 200
-"""How many changed rows are kept to be looked at; all of them are counted."""
+"""Most changed rows that are kept as examples; all of them are counted."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class RowChange:
     Attributes:
         id: of the example.
         record: number in the file.
-        before: ``split``, ``text`` and targets as plain values; nothing for a row that is new.
-        after: the same; nothing for a row that is gone.
-        reason: why it is gone.
+        before: ``split``, ``text`` and targets as plain values; ``None`` for an added row.
+        after: the same; ``None`` for a removed row.
+        reason: why it was removed.
     """
 
     id: int
@@ -35,7 +35,7 @@ class Compared:
     """Ids of rows that differ, int64, ascending.
 
     Attributes:
-        added, removed: rows that are only in the later or the earlier state.
+        added, removed: rows that are only in the later or only in the earlier state.
         texts, answers, splits: rows in both that differ in this.
     """
 
@@ -47,21 +47,21 @@ class Compared:
 
     @property
     def changed(self) -> np.ndarray:
-        """Rows in both states that differ in anything."""
+        """Rows in both states that differ."""
         return np.unique(np.concatenate([self.texts, self.answers, self.splits]))
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs at all."""
+        """Whether there are no differences."""
         return not (len(self.added) or len(self.removed) or len(self.changed))
 
 
 def compare_rows(before: pd.DataFrame, after: pd.DataFrame, targets: Sequence[str]) -> Compared:
-    """Find what differs.
+    """Find the differences.
 
     Args:
         before, after: columns ``id, split, record, text`` and the targets; ids are unique within each.
-        targets: columns that hold the answers.
+        targets: the target columns.
     """
     old_ids, new_ids = before["id"].to_numpy(dtype=np.int64), after["id"].to_numpy(dtype=np.int64)
     common, old_places, new_places = np.intersect1d(old_ids, new_ids, assume_unique=True, return_indices=True)
@@ -75,7 +75,9 @@ def compare_rows(before: pd.DataFrame, after: pd.DataFrame, targets: Sequence[st
         return found
 
     texts, answers = differing(["text"]), differing(targets)
-    if "tags" in targets:  # an edited text has its words in other places, and more or fewer of them; its entities may be the same
+    if (
+        "tags" in targets
+    ):  # an edited text has different word offsets, and possibly another number of words; its entities may be the same
         edited = np.intersect1d(texts, answers, assume_unique=True)
         old_tags, new_tags = (rows.set_index("id")["tags"].loc[edited] for rows in (before, after))
         same = [_kinds(old) == _kinds(new) for old, new in zip(old_tags, new_tags, strict=True)]
@@ -102,7 +104,7 @@ def sample_changes(
     reasons: Mapping[int, str] | None = None,
     most: int = MOST_SAMPLES,
 ) -> tuple[RowChange, ...]:
-    """Some of the rows that differ: rows changed, removed and added take turns, so that none of them hides the others."""
+    """Some of the rows that differ: changed, removed and added rows in turn, so that all kinds are included."""
     kinds = [compared.changed.tolist(), compared.removed.tolist(), compared.added.tolist()]
     share = most // max(1, sum(bool(kind) for kind in kinds))
     room = most - sum(min(len(kind), share) for kind in kinds)
@@ -126,12 +128,12 @@ def _values(rows: pd.DataFrame, ids: Sequence[int], targets: Sequence[str]) -> d
 
 
 def plain(value: Any) -> Any:
-    """A cell as JSON knows it: lists instead of arrays."""
+    """A cell as a JSON value: lists instead of arrays."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _differ(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Where two columns of text, or of lists, differ."""
+    """A mask of the rows in which two columns of text, or of lists, differ."""
     if len(old) and (_is_list(old[0]) or _is_list(new[0])):
         return np.array([one is not other and list(one) != list(other) for one, other in zip(old, new, strict=True)], dtype=bool)
     found: np.ndarray = (old != new).astype(bool)

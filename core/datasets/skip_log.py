@@ -1,4 +1,4 @@
-"""Records that a reader skipped, as many as a file may have, at the cost of their bytes rather than of an object each."""
+"""Log of skipped records: stored compactly as bytes, since a file may have millions of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self, overload
@@ -17,12 +17,12 @@ SCHEMA = pyarrow.schema(
 )
 _CHUNK = 1000
 _LONGEST_CONTENT = 20_000
-"""Characters of a skipped record, or of a cell of it, that are kept; one that is never closed may be as long as the file."""
+"""Most characters of a skipped record, or of one of its cells, that are kept; an unclosed quote may span the whole file."""
 _UNSTORABLE = dict.fromkeys([0, *range(0xD800, 0xE000)], "\ufffd")
 
 
 class SkippedRecords(Sequence[SkippedRecord]):
-    """Skipped records in the order of the file, made into objects one by one where they are looked at.
+    """Skipped records in the order of the file; each becomes an object only when it is accessed.
 
     Args:
         table: columns of ``SCHEMA``.
@@ -35,7 +35,7 @@ class SkippedRecords(Sequence[SkippedRecord]):
 
     @classmethod
     def of(cls, entries: Iterable[SkippedRecord]) -> Self:
-        """The same records, in the order of their numbers; of equal numbers the one that came first stays first."""
+        """The same records, sorted by number (stable)."""
         if isinstance(entries, cls):
             return entries
         collecting = SkippedCollector()
@@ -77,14 +77,14 @@ class SkippedRecords(Sequence[SkippedRecord]):
 
 
 class SkippedCollector:
-    """Takes in skipped records one after the other, and holds them as bytes."""
+    """Collects skipped records one by one and stores them as bytes."""
 
     def __init__(self) -> None:
         self._batches: list[pyarrow.RecordBatch] = []
         self._waiting: list[tuple[int, str, str, str | None]] = []
 
     def append(self, entry: SkippedRecord) -> None:
-        """Take in a record; its content as far as it can be stored, and not endlessly long."""
+        """Add a record; its content is shortened and cleaned of characters that cannot be stored."""
         self._waiting.append((entry.record, entry.kind.value, entry.detail, _storable(entry.content)))
         if len(self._waiting) == _CHUNK:
             self._pack()
@@ -96,7 +96,7 @@ class SkippedCollector:
         return iter(SkippedRecords(self.table()))
 
     def table(self) -> pyarrow.Table:
-        """Everything that was taken in, with ``SCHEMA``, in that order."""
+        """All added records, with ``SCHEMA``, in the same order."""
         self._pack()
         return pyarrow.Table.from_batches(self._batches, SCHEMA)
 
@@ -109,14 +109,14 @@ class SkippedCollector:
 
 
 def shortened(content: str) -> str:
-    """As much of a record, or of a cell, as a person needs to recognise it."""
+    """The beginning of a record or cell, enough to recognise it."""
     if len(content) <= _LONGEST_CONTENT:
         return content
     return f"{content[:_LONGEST_CONTENT]}… ({len(content):,} characters in all)"
 
 
 def _storable(content: str | None) -> str | None:
-    """What stands in the file, for a person to recognise it: without what cannot be written down, and not endlessly long."""
+    """The content of the record in the file, shortened and without characters that cannot be stored."""
     if content is None:
         return None
     few = shortened(content)

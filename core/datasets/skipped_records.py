@@ -1,4 +1,4 @@
-"""Records that are not in a data set: where each stands in its file, why it was set aside, and what it holds."""
+"""Skipped records of a data set: their place in the file, the reason, and their content."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ COLUMNS = ("part", "file", "record", "line", "kind", "reason", "content")
 
 @dataclass(frozen=True, slots=True)
 class SkippedFileRecord(SkippedRecord):
-    """A record that is not in the data set, and where it stands.
+    """A skipped record and its place in the file.
 
     Attributes:
         part: ``main``, ``validation`` or ``test``: the table it was read from.
         file_name: of that table, for display.
-        line: line of the file (row of the sheet) where it begins, for formats that have lines.
+        line: line of the file (row of the sheet) where it begins, for formats with lines.
     """
 
     part: str = "main"
@@ -34,7 +34,7 @@ class SkippedFileRecord(SkippedRecord):
 
 
 def with_contents(entries: Sequence[SkippedFileRecord], tables: Mapping[str, Table]) -> list[SkippedFileRecord]:
-    """The entries, with the cells of those that did become a row of their table, as JSON by column; very long cells shortened."""
+    """The entries; those that are a row of their table get its cells as JSON by column, with very long cells shortened."""
     contents: dict[tuple[str, int], str] = {}
     for part, table in tables.items():
         records = pd.Index([entry.record for entry in entries if entry.part == part and entry.content is None])
@@ -50,7 +50,7 @@ def with_contents(entries: Sequence[SkippedFileRecord], tables: Mapping[str, Tab
 
 
 class LocatedRecords(SkippedRecords):
-    """Records that are not in a data set, each with its place, at the cost of their bytes.
+    """Skipped records with their places, stored compactly as bytes.
 
     Args:
         table: columns of ``schema``.
@@ -86,7 +86,7 @@ class LocatedRecords(SkippedRecords):
 
 
 def set_aside_rows(entries: Sequence[SkippedFileRecord]) -> pd.DataFrame:
-    """A row for each record set aside, with ``COLUMNS``; ``line`` may be missing."""
+    """A row for each skipped record, with ``COLUMNS``; ``line`` may be missing."""
     rows = LocatedRecords.of(entries).table
     sentences = pyarrow.array([Reason(kind).sentence for kind in rows["kind"].to_pylist()], pyarrow.large_string())
     told = {

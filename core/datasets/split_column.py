@@ -1,4 +1,4 @@
-"""Columns that say to which split a row belongs, in the words people use for train, validation and test."""
+"""Split columns: detects columns with the split of each row, and common names for train, validation and test."""
 
 import pandas as pd
 
@@ -16,12 +16,12 @@ _WORDS = {
 
 
 def split_of(cell: str | None) -> str | None:
-    """The split a cell names, or nothing."""
+    """The split that a cell names, or ``None``."""
     return _WORDS.get(cell.strip().casefold()) if cell is not None else None
 
 
 def guess_split_column(rows: pd.DataFrame) -> str | None:
-    """A column whose every value names a split, at least two different ones; one with a telling name first."""
+    """A column whose values all name a split, at least 2 different ones; preferably with a common name for split columns."""
     few = sample(rows)
     fitting = []
     for name in few.columns:

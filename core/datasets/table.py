@@ -1,4 +1,4 @@
-"""A table as it was read from a file, before anybody decided what its columns mean."""
+"""A table as read from a file, before its columns have roles."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from core.tasks.skip_reasons import SkippedRecord
 
 
 class RecordLines(Mapping[int, int]):
-    """Record number -> line of the file on which the record begins; four bytes a record.
+    """Record number -> line of the file on which the record begins; 4 bytes per record.
 
     Args:
         lines: lines of the records 1, 2, 3 …, each from 1; 0 for a record without one.
@@ -34,17 +34,17 @@ class RecordLines(Mapping[int, int]):
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Every cell as text, and how it was read.
+    """All cells as text, and how the file was read.
 
     Attributes:
-        rows: cells are ``str`` or ``None`` (dtype ``object``, or ``TextDtype`` where they lie in a mapped file); nested JSON
+        rows: cells are ``str`` or ``None`` (dtype ``object``, or ``TextDtype`` in a memory-mapped file); nested JSON
             values as JSON text. Index: record numbers from 1.
         file_name: name of the uploaded file, for display only.
-        format: one of ``formats.TITLES``.
-        reading: how it was read: encoding, delimiter, sheet … whatever applies to the format.
-        set_aside: records that could not be read; they are not in ``rows``.
-        notes: what was assumed or repaired, in plain sentences.
-        lines: record number -> line of the file (row of the sheet) where it begins, for formats that have lines.
+        format: one of ``file_types.TITLES``.
+        reading: how it was read: encoding, delimiter, sheet … as applicable to the format.
+        set_aside: skipped records that could not be read; they are not in ``rows``.
+        notes: assumptions and repairs, as full sentences.
+        lines: record number -> line of the file (row of the sheet) where it begins, for formats with lines.
     """
 
     rows: pd.DataFrame
@@ -57,5 +57,5 @@ class Table:
 
     @property
     def num_records(self) -> int:
-        """How many records the file has: those in ``rows`` and those set aside."""
+        """Number of records in the file: those in ``rows`` and the skipped ones."""
         return len(self.rows) + len(self.set_aside)

@@ -1,7 +1,7 @@
-"""Columns of text that lie in Arrow memory, perhaps in a mapped file, and become Python texts only where they are asked for.
+"""Text columns in Arrow memory, possibly memory-mapped; cells become Python strings only on access.
 
-A pandas column of Python texts takes some 60 bytes a cell beyond the text, in memory of the process itself. Here a cell takes its
-bytes, the system may let go of those that come from a file, and equal cells may share one text.
+A pandas column of Python strings takes some 60 bytes per cell in addition to the text, in the process's own memory. Here a cell
+takes only its bytes, the system can page out those from a file, and equal cells can share one text.
 """
 
 import builtins
@@ -15,7 +15,7 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 
 class TextDtype(ExtensionDtype):
-    """Cells that are ``str`` or ``None``; not registered with pandas, since no file is to be written that names it."""
+    """Cells that are ``str`` or ``None``; not registered with pandas, so that no file refers to it."""
 
     name = "tuneboard-text"
     type = str
@@ -56,7 +56,7 @@ class TextArray(ExtensionArray):
         if isinstance(item, int | np.integer):
             place = int(item) + (len(self) if item < 0 else 0)
             if not 0 <= place < len(self):
-                raise IndexError(f"There are {len(self)} cells, and none at {item}.")
+                raise IndexError(f"Index {item} is out of range for {len(self)} cells.")
             return self._cells[place].as_py()
         if isinstance(item, slice):
             begin, end, step = item.indices(len(self))
@@ -81,35 +81,35 @@ class TextArray(ExtensionArray):
         return np.fromiter((one == another for one, another in zip(self, others, strict=True)), dtype=bool, count=len(self))
 
     def __arrow_array__(self, type: pyarrow.DataType | None = None) -> pyarrow.ChunkedArray:  # noqa: A002 - Arrow's own name
-        """The cells for Arrow, without a copy where they are no dictionary and it asks for no other type."""
+        """The cells for Arrow, without a copy unless they are dictionary-encoded or another type is requested."""
         wanted = pyarrow.large_string() if type is None and pyarrow.types.is_dictionary(self._cells.type) else type
         return self._cells if wanted is None else self._cells.cast(wanted)
 
     @property
     def arrow(self) -> pyarrow.ChunkedArray:
-        """The cells as they lie, by number of their text where many are equal."""
+        """The cells as stored, possibly dictionary-encoded."""
         return self._cells
 
     def tolist(self) -> list[str | None]:
-        """All cells as Python texts; equal ones share one text where the column says that they are equal."""
+        """All cells as Python strings; cells of a dictionary share one string per entry."""
         return texts_of(self._cells)
 
     def isna(self) -> np.ndarray:
-        """Which cells hold nothing."""
+        """A mask of the missing cells."""
         return np.asarray(self._cells.is_null().to_numpy(), dtype=bool)
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> Self:
-        """The cells at these places; with ``allow_fill``, -1 gives a missing one. No other filling is known."""
+        """The cells at these positions; with ``allow_fill``, -1 gives a missing cell. Other fill values are not supported."""
         del fill_value
         places = np.asarray(indices, dtype="int64")
         if not allow_fill:
             places = np.where(places < 0, places + len(self), places)
         if len(places) and (places.max() >= len(self) or places.min() < -1 or (places.min() < 0 and not allow_fill)):
-            raise IndexError("A place is beyond the cells.")
+            raise IndexError("A position is out of range.")
         return type(self)(_chunked(self._cells.take(pyarrow.array(places, mask=places < 0))))
 
     def copy(self) -> Self:
-        """The same; cells are never changed."""
+        """The same array; cells are never changed."""
         return type(self)(self._cells)
 
     @classmethod
@@ -127,7 +127,7 @@ class TextArray(ExtensionArray):
 
 
 def as_plain(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows in types that all of pandas and every file knows: texts as ``str``, anything else as objects."""
+    """The rows in standard pandas types: texts as ``str``, everything else as objects."""
     columns = {place: _plain(rows.iloc[:, place]) for place in range(rows.shape[1])}
     plain = pd.DataFrame(columns, index=rows.index)
     plain.columns = rows.columns
@@ -135,7 +135,7 @@ def as_plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_texts(cells: Any) -> Any:
-    """Arrow texts as pandas' own column of texts, without a copy where they are ``large_string``."""
+    """Arrow texts as a pandas string column, without a copy if they are ``large_string``."""
     return pd.array(cells, dtype=pd.StringDtype("pyarrow", na_value=np.nan))
 
 
@@ -149,7 +149,7 @@ def _plain(cells: pd.Series) -> pd.Series:
 
 
 def texts_of(cells: pyarrow.ChunkedArray) -> list[str | None]:
-    """The cells as Python texts; those of a dictionary share one text for each of its entries."""
+    """The cells as Python strings; cells of a dictionary share one string per entry."""
     texts: list[str | None] = []
     known: tuple[Any, list[str | None]] = None, []
     for chunk in cells.chunks:

@@ -1,1 +1,1 @@
-"""From predictions to figures: pure functions on arrays, with typed results; no torch, no files, no tasks."""
+"""Metrics from predictions: pure functions on arrays, with typed results; no torch, no files, no tasks."""

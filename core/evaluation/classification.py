@@ -17,7 +17,7 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassificationResult:
-    """What one split says; ``accuracy_interval`` holds the true accuracy with about 95 % confidence."""
+    """The scores of one split; ``accuracy_interval`` is a 95% confidence interval of the accuracy."""
 
     num_examples: int
     loss: float

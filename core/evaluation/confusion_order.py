@@ -1,4 +1,4 @@
-"""The arithmetic of reading a confusion matrix: which order, which labels, which pairs. No drawing, no Streamlit."""
+"""Preparation of a confusion matrix for display: order, selection of labels, most confused pairs. No drawing, no Streamlit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Shares = Literal["counts", "rows", "columns"]
 
 @dataclass(frozen=True)
 class Pair:
-    """One wrong cell: ``count`` examples of ``gold`` were taken for ``predicted``, a ``share`` of all of ``gold``."""
+    """One off-diagonal cell: ``count`` examples of ``gold`` were predicted as ``predicted``, a ``share`` of all of ``gold``."""
 
     gold: str
     predicted: str
@@ -21,10 +21,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class ConfusionView:
-    """A square of counts with names; rows are gold, columns predicted.
+    """A square matrix of counts with names; rows are gold, columns predicted.
 
     Attributes:
-        rows, columns: names of each side; they differ for entities only, in the last one: a row of spurious, a column of missed.
+        rows, columns: names of each side; they differ only for entities: the last row is spurious, the last column missed.
         counts: ``(len(rows), len(columns))``.
     """
 
@@ -34,13 +34,13 @@ class ConfusionView:
 
     @property
     def errors(self) -> np.ndarray:
-        """The counts with the right answers on the diagonal taken out."""
+        """The counts without the correct predictions on the diagonal."""
         errors = self.counts.copy()
         np.fill_diagonal(errors, 0)
         return errors
 
     def shares(self, kind: Shares) -> np.ndarray:
-        """The counts themselves, or each as a share of its row or column; 0 where there is nothing to share."""
+        """The counts, or each as a share of its row or column; 0 if the sum is 0."""
         if kind == "counts":
             return self.counts.astype(float)
         totals = self.counts.sum(axis=1 if kind == "rows" else 0, keepdims=True).astype(float)
@@ -49,7 +49,7 @@ class ConfusionView:
         return shares
 
     def pairs(self, most: int = 50) -> list[Pair]:
-        """The wrong cells with most examples first; equal counts by share, then by name."""
+        """The off-diagonal cells in descending count; equal counts by share, then by name."""
         totals = self.counts.sum(axis=1)
         found = [
             Pair(self.rows[i], self.columns[j], int(self.counts[i, j]), float(self.counts[i, j] / totals[i]))
@@ -61,7 +61,7 @@ class ConfusionView:
         """The same counts with labels in another order.
 
         Args:
-            order: so that labels taken for each other are neighbours, by support, or by name.
+            order: by confusion (labels that are confused with each other are adjacent), by support, or by name.
             fixed_tail: how many labels at the end keep their place.
         """
         size = len(self.rows) - fixed_tail
@@ -74,7 +74,7 @@ class ConfusionView:
         return self._take([*positions, *range(size, len(self.rows))])
 
     def most_confused(self, most: int) -> "ConfusionView":
-        """Only the labels with most errors, whichever side they are on, in their present order."""
+        """Only the labels with most errors, as rows or columns, in their current order."""
         if most >= len(self.rows):
             return self
         weight = self.errors.sum(axis=0) + self.errors.sum(axis=1)
@@ -90,17 +90,17 @@ class ConfusionView:
 
 
 def _neighbours_first(errors: np.ndarray, support: np.ndarray) -> list[int]:
-    """Positions in an order that puts labels taken for each other side by side.
+    """Positions in an order in which labels that are confused with each other are adjacent.
 
-    Average-linkage merging: the two groups with the largest mean rate of confusion between them are joined, end to end so that
-    the most confused ends meet. Groups that nothing connects follow each other by their number of errors.
+    Average-linkage clustering: the two groups with the highest mean confusion rate between them are joined, end to end so that
+    the most confused ends meet. Groups without confusion between them are sorted by their number of errors.
     """
     total = np.maximum(support[:, None] + support[None, :], 1)
     rate = (errors + errors.T) / total
     groups = [[i] for i in range(len(support))]
     between = rate.astype(float).copy()
     np.fill_diagonal(between, 0.0)
-    # The nearest group of each is kept, since looking for the largest rate among all pairs again and again takes n * n * n steps.
+    # The nearest group of each group is cached, since searching all pairs after each merge takes n * n * n steps.
     nearest = between.argmax(axis=1) if len(groups) else np.zeros(0, dtype=int)
     best = between.max(axis=1, initial=0.0)
     while len(groups):

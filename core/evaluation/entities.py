@@ -1,7 +1,7 @@
-"""Scores of named entities: strict spans beside the classical table by tag.
+"""Scores of named entities: strict spans, and the classification report by tag.
 
-Tags are IOB2. An entity counts as found only if type, first and last word all agree. An ``I-X`` that continues nothing starts an
-entity, as in the CoNLL-2000 evaluation and in transformers' own aggregation.
+Tags are IOB2. An entity counts as found only if type, first and last word all match. An ``I-X`` without a preceding tag of its
+type starts an entity, as in the CoNLL-2000 evaluation and in transformers' own aggregation.
 Source: E. Tjong Kim Sang, F. De Meulder, Introduction to the CoNLL-2003 shared task, 2003 (strict entity scores).
 """
 
@@ -40,21 +40,21 @@ class TableOfScores:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenScores(TableOfScores):
-    """The classical table by tag, ``O`` included."""
+    """Scores by tag, ``O`` included."""
 
     accuracy: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorKinds:
-    """What became of the entities.
+    """Counts of correct and wrong entities by kind of error.
 
     Attributes:
-        correct: found exactly.
-        boundary: right type, overlapping, but other ends.
-        type: exactly these words, another type.
-        missed: gold entities that nothing accounts for.
-        spurious: predicted entities that nothing accounts for.
+        correct: exact matches.
+        boundary: correct type and overlapping, but wrong boundaries.
+        type: correct boundaries, wrong type.
+        missed: gold entities without a matching prediction.
+        spurious: predicted entities without a matching gold entity.
     """
 
     correct: int
@@ -66,7 +66,7 @@ class ErrorKinds:
 
 @dataclass(frozen=True, kw_only=True)
 class EntityResult:
-    """What one split says."""
+    """The scores of one split."""
 
     num_examples: int
     num_tokens: int
@@ -123,10 +123,10 @@ def score_entities(
 
 
 def match_spans(gold: Sequence[EntitySpan], predicted: Sequence[EntitySpan]) -> list[tuple[EntitySpan | None, EntitySpan | None]]:
-    """Pair every gold and every predicted entity of one example with at most one of the other side.
+    """Match every gold and every predicted entity of one example with at most one of the other side.
 
-    Exact pairs first, then same words with another type, then the same type with the largest overlap, then any largest overlap;
-    what is left stands alone, beside ``None``.
+    Exact matches first, then the same words with another type, then the same type with the largest overlap, then any largest
+    overlap; the others are paired with ``None``.
     """
     free_gold, free_predicted = set(gold), set(predicted)
     candidates = sorted((-_closeness(g, p), g, p) for g, p in _overlapping(free_gold, free_predicted))
@@ -142,7 +142,7 @@ def match_spans(gold: Sequence[EntitySpan], predicted: Sequence[EntitySpan]) -> 
 
 
 def _overlapping(gold: Iterable[EntitySpan], predicted: Iterable[EntitySpan]) -> Iterator[tuple[EntitySpan, EntitySpan]]:
-    """Every pair that shares a word, in one pass over both sides in order."""
+    """All pairs that share a word, in one pass over both sides."""
     ordered = sorted(predicted)
     begin, reach = 0, list(accumulate((span.end for span in ordered), max))
     for span in sorted(gold):
@@ -157,7 +157,7 @@ def _overlapping(gold: Iterable[EntitySpan], predicted: Iterable[EntitySpan]) ->
 
 
 def _closeness(gold: EntitySpan, predicted: EntitySpan) -> float:
-    """Order of preference for pairing two overlapping entities; the overlap only decides among equals."""
+    """Rank of a match of two overlapping entities; the overlap only breaks ties."""
     overlap = min(gold.end, predicted.end) - max(gold.start, predicted.start)
     same_words, same_type = (gold.start, gold.end) == (predicted.start, predicted.end), gold.type == predicted.type
     return 4.0 * same_words + 2.0 * same_type + overlap / (1 + max(gold.end, predicted.end) - min(gold.start, predicted.start))

@@ -8,12 +8,12 @@ from core.evaluation.classification import Confusion
 from core.evaluation.scores import Scores, averages, label_scores, ratio
 
 CURVE_THRESHOLDS = np.round(np.linspace(0.02, 0.98, 49), 2)
-"""Where the curves of precision and recall against the threshold are read off."""
+"""Thresholds at which the precision and recall curves are sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabelScores:
-    """One label: its scores, its 2x2 counts, the threshold it was decided at, and its average precision over all thresholds."""
+    """One label: its scores, its 2x2 counts, its decision threshold, and its average precision over all thresholds."""
 
     label: str
     precision: float
@@ -40,10 +40,11 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabelResult:
-    """What one split says.
+    """The scores of one split.
 
-    ``exact_match`` is the share of examples whose whole label set is right, ``hamming_loss`` the share of single label decisions
-    that are wrong. In ``confusion`` a row is a gold label that was missed, a column a label wrongly given to the same example.
+    ``exact_match`` is the share of examples whose complete label set is correct, ``hamming_loss`` the share of single label
+    decisions that are wrong. In ``confusion`` a row is a missed gold label, a column a wrongly predicted label of the same
+    example.
     """
 
     num_examples: int
@@ -111,10 +112,10 @@ def score_multi_label(
 
 
 def best_thresholds(gold: np.ndarray, probabilities: np.ndarray, *, prior_strength: float = 10.0) -> np.ndarray:
-    """The threshold for each label that gives the best F1, drawn towards the best common one where examples are few.
+    """The threshold for each label with the best F1, shrunk towards the best common threshold if examples are few.
 
-    A label with a handful of validation examples has no threshold of its own worth the name: its curve is mixed with that of all
-    labels together, which counts as ``prior_strength`` examples of it.
+    With only a few validation examples, the best threshold of a label is unreliable: its curve is mixed with that of all labels
+    together, which counts as ``prior_strength`` examples of the label.
 
     Args:
         gold: bool, ``(num_examples, num_labels)``.
@@ -129,7 +130,7 @@ def best_thresholds(gold: np.ndarray, probabilities: np.ndarray, *, prior_streng
     common = np.array(_micro_curve(gold, probabilities).f1)[:, None]
     support = gold.sum(axis=0)
     mixed = (per_label * support + common * prior_strength) / (support + prior_strength)
-    # Among equals the middle of the plateau generalises best, and 0.5 is as good a tie-breaker as any for an empty curve.
+    # Of equal scores, the middle of the plateau generalises best; 0.5 is the default for an empty curve.
     best = mixed >= mixed.max(axis=0) - 1e-12
     return np.array([_middle(CURVE_THRESHOLDS[best[:, i]]) for i in range(gold.shape[1])])
 
@@ -163,14 +164,14 @@ def _counts_by_threshold(gold: np.ndarray, probabilities: np.ndarray) -> tuple[n
 
 
 def _sample_scores(gold: np.ndarray, predicted: np.ndarray) -> Scores:
-    """Scores of each example's label set, averaged; an example with no label, rightly given none, counts as right."""
+    """Scores of each example's label set, averaged; an example without labels and without predictions counts as correct."""
     hits, given, wanted = (gold & predicted).sum(axis=1), predicted.sum(axis=1), gold.sum(axis=1)
     values = (_of_sets(hits, given, given + wanted), _of_sets(hits, wanted, given + wanted), sample_f1(gold, predicted))
     return Scores(*(float(value.mean()) if len(gold) else 0.0 for value in values))
 
 
 def sample_f1(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """F1 of each example's label set, ``(num_examples,)``; 1 where it rightly has none."""
+    """F1 of each example's label set, ``(num_examples,)``; 1 if both gold and predicted sets are empty."""
     hits, together = (gold & predicted).sum(axis=1), predicted.sum(axis=1) + gold.sum(axis=1)
     return _of_sets(2 * hits, together, together)
 
@@ -182,6 +183,6 @@ def _of_sets(numerator: np.ndarray, denominator: np.ndarray, num_labels: np.ndar
 def _average_precision(gold: np.ndarray, probabilities: np.ndarray) -> float:
     if not gold.any():
         return 0.0
-    from sklearn.metrics import average_precision_score  # here, because a page that only asks for titles should not wait for it
+    from sklearn.metrics import average_precision_score  # imported here, so that pages that only need titles load fast
 
     return float(average_precision_score(gold, probabilities))

@@ -1,10 +1,10 @@
-"""How far chance alone moves the difference of two scores: its standard error, paired, where both were measured on the same rows.
+"""The standard error of the difference of two scores: paired, since both were measured on the same rows.
 
-Two models that answer mostly alike differ in few rows, and only those rows say which one is better. Comparing each score with its
-own error forgets that, and takes nearly every difference for chance.
+Two similar models differ in few rows, and only these rows tell which model is better. Comparing each score with its own standard
+error ignores this, so nearly every difference looks like chance.
 
-A score that is a mean over rows, such as accuracy, has a formula; for rows that are right or wrong it is McNemar's. Scores
-that are made of counts, such as F1, are computed again and again on rows drawn with replacement, the same draw for both.
+A score that is a mean over rows, such as accuracy, has a closed formula; for rows that are right or wrong it is McNemar's. Scores
+from counts, such as F1, are bootstrapped, with the same samples for both models.
 Sources: Q. McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12 (1947).
 B. Efron, R. Tibshirani, An introduction to the bootstrap, 1993, chapters 6 and 10.
 """
@@ -29,10 +29,10 @@ NUM_DRAWS = 200
 """Bootstrap draws; enough for a standard error (Efron and Tibshirani, section 6.4)."""
 
 DRAWN_AT_ONCE = 2_000_000
-"""Numbers of all draws that are in memory together, 16 MiB of them."""
+"""Numbers of bootstrap draws in memory at a time, 16 MiB."""
 
 SEED = 20_260_101
-"""Of the draws: the same rows give the same error, so that a run that is resumed decides alike."""
+"""Seed of the draws: the same rows give the same error, so that a resumed run makes the same decisions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class RowValues:
     """A score that is a mean over rows.
 
     Attributes:
-        values: of each row, float32 ``(num_rows,)``; 1 and 0 where rows are right or wrong.
+        values: the value of each row, float32 ``(num_rows,)``; 1 or 0 if rows are right or wrong.
     """
 
     values: np.ndarray
@@ -52,10 +52,10 @@ class RowValues:
 
 @dataclass(frozen=True, kw_only=True)
 class RowCounts:
-    """A score that is made of counts of labels: what each row adds to them, without the zeros.
+    """A score from label counts: the contribution of each row, as a sparse matrix.
 
     Attributes:
-        summary: how the counts become the score.
+        summary: how the score is computed from the counts.
         num_rows: of the split.
         rows, labels: which row and label each entry belongs to, ``(num_entries,)``.
         hits, given, wanted: true positives, predicted positives and gold positives of each entry, ``(num_entries,)``.
@@ -71,11 +71,11 @@ class RowCounts:
 
     @classmethod
     def of(cls, summary: Summary, num_rows: int, **columns: Any) -> RowCounts:
-        """The same from columns that are anything like arrays of whole numbers, stored in as few bytes as they need."""
+        """Create it from array-like columns of whole numbers, stored in as few bytes as possible."""
         return cls(summary=summary, num_rows=num_rows, **{name: _narrow(np.asarray(column)) for name, column in columns.items()})
 
     def of_rows(self, chosen: np.ndarray) -> RowCounts:
-        """Those of some rows, numbered as they are chosen; none is chosen twice."""
+        """The selected rows, renumbered in their order; no row may be selected twice."""
         number = np.full(self.num_rows, -1)
         number[chosen] = np.arange(len(chosen))
         is_chosen = number[self.rows] >= 0
@@ -88,7 +88,7 @@ class RowCounts:
         return float(self.scores(np.ones((1, self.num_rows)))[0])
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
-        """The score for each of several draws.
+        """The score for each of several bootstrap draws.
 
         Args:
             weights: how often each row was drawn, ``(num_draws, num_rows)``.
@@ -107,14 +107,14 @@ class RowCounts:
 
 
 Outcomes = RowValues | RowCounts
-"""What the rows of a split came to, for one score."""
+"""The results of the rows of a split, for one score."""
 
 
 def standard_error(one: Outcomes, other: Outcomes) -> float:
     """Standard error of the difference of two scores on the same rows; infinite for fewer than two rows.
 
     Raises:
-        ValueError: they are not of the same score and the same number of rows.
+        ValueError: they are of different scores or have different numbers of rows.
     """
     if isinstance(one, RowValues) and isinstance(other, RowValues) and len(one.values) == len(other.values):
         difference = one.values.astype(np.float64) - other.values.astype(np.float64)
@@ -127,7 +127,7 @@ def standard_error(one: Outcomes, other: Outcomes) -> float:
         return math.inf
     first, sizes = _alike(one, other)
     one, other = one.of_rows(first), other.of_rows(first)
-    # Drawing rows and counting how many of each kind were drawn is drawing how many there are of each kind.
+    # Sampling rows and counting the kinds is the same as sampling the counts of the kinds (multinomial).
     generator, shares, differences = np.random.default_rng(SEED), sizes / sizes.sum(), []
     at_once = max(1, DRAWN_AT_ONCE // len(sizes))
     for start in range(0, NUM_DRAWS, at_once):
@@ -170,7 +170,7 @@ def of_indicators(gold: np.ndarray, predicted: np.ndarray, summary: Summary) -> 
 
 
 def of_entities(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], summary: Summary) -> RowCounts:
-    """Outcomes of strict entity scores; a row is a sentence, since its entities are found or missed together.
+    """Outcomes of strict entity scores; a row is a sentence, since its entities are not independent.
 
     Args:
         gold, predicted: IOB2 tags of every word, one sequence for each sentence.
@@ -189,7 +189,7 @@ def of_entities(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]
 
 
 def of_words(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> RowCounts:
-    """Outcomes of the share of words whose tag is right; a row is a sentence."""
+    """Outcomes of the share of words with the correct tag; a row is a sentence."""
     words = [len(tags) for tags in gold]
     hits = [sum(w == g for w, g in zip(*pair, strict=True)) for pair in zip(gold, predicted, strict=True)]
     rows = np.arange(len(words))
@@ -197,17 +197,17 @@ def of_words(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) 
 
 
 def as_plain(outcomes: Outcomes) -> dict[str, Any]:
-    """Outcomes as text, numbers and arrays, to be stored."""
+    """Outcomes as text, numbers and arrays, for storing."""
     return asdict(outcomes)
 
 
 def from_plain(plain: Mapping[str, Any]) -> Outcomes:
-    """What ``as_plain`` was given."""
+    """Restore outcomes from ``as_plain``."""
     return RowValues(**plain) if "values" in plain else RowCounts(**plain)
 
 
 def _summed_up(summary: Summary, hits: np.ndarray, given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The score from counts ``(num_draws, num_labels)``, as ``core.evaluation.scores.averages`` has it."""
+    """The score from counts ``(num_draws, num_labels)``, as in ``core.evaluation.scores.averages``."""
     if summary in {"macro_f1", "weighted_f1"}:
         f1 = ratio(2 * hits, given + wanted)
         if summary == "weighted_f1":
@@ -220,9 +220,9 @@ def _summed_up(summary: Summary, hits: np.ndarray, given: np.ndarray, wanted: np
 
 
 def _alike(one: RowCounts, other: RowCounts) -> tuple[np.ndarray, np.ndarray]:
-    """The kinds of rows there are, of which most splits have few: the first row of each kind, and how many rows are of it.
+    """Groups of equal rows, of which most splits have few: the first row of each group, and the size of each group.
 
-    Rows are of a kind if they add the same to the counts of both. They are compared by sums of 64-bit hashes of their entries.
+    Rows are equal if they contribute the same counts to both scores. They are compared by sums of 64-bit hashes of their entries.
     """
     hashes = np.zeros(one.num_rows, dtype=np.uint64)
     for place, outcomes in enumerate((one, other)):
@@ -235,7 +235,7 @@ def _alike(one: RowCounts, other: RowCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
-    """Whole numbers of 64 bits, each spread over all of them.
+    """64-bit hashes of whole numbers.
 
     Source: G. Steele, D. Lea, C. Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64).
     """
@@ -247,5 +247,5 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:
-    """The column in bytes where its numbers fit into them, else in four bytes each."""
+    """The column as bytes if its numbers fit, else as 4-byte numbers."""
     return column.astype(np.uint8 if column.max(initial=0) < 256 else np.int32)

@@ -1,7 +1,7 @@
-"""Precision, recall and F1 from counts, their averages and their intervals: pure arithmetic on numpy arrays.
+"""Precision, recall and F1 from counts, their averages and confidence intervals: pure functions on numpy arrays.
 
-Everything here works on counts of true positives, predicted positives and gold positives of each label, which every task can
-give; what counts as a hit is the task's business. A ratio without a denominator is 0, as scikit-learn has it.
+All functions work on counts of true positives, predicted positives and gold positives of each label, which every task provides;
+the task defines what counts as a hit. A ratio with a zero denominator is 0, as in scikit-learn.
 """
 
 import math
@@ -32,7 +32,7 @@ class LabelScores:
 
 @dataclass(frozen=True)
 class Averages:
-    """Three ways to sum up labels: each label equal, each decision equal, each label by its support."""
+    """Macro, micro and weighted averages: labels weighted equally, decisions weighted equally, labels weighted by support."""
 
     macro: Scores
     micro: Scores
@@ -40,7 +40,7 @@ class Averages:
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Element-wise quotient, 0 where the denominator is 0."""
+    """Element-wise quotient; 0 if the denominator is 0."""
     numerator, denominator = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     quotient = np.zeros_like(numerator)
     np.divide(numerator, denominator, out=quotient, where=denominator > 0)
@@ -65,7 +65,7 @@ def label_scores(labels: list[str], hits: np.ndarray, predicted: np.ndarray, gol
 def averages(hits: np.ndarray, predicted: np.ndarray, gold: np.ndarray) -> Averages:
     """Macro, micro and weighted averages over labels, from the counts ``label_scores`` takes.
 
-    A label that neither occurs nor is predicted says nothing and is left out of the macro average.
+    A label that neither occurs nor is predicted is left out of the macro average.
     """
     hits, predicted, gold = (np.asarray(counts, dtype=float) for counts in (hits, predicted, gold))
     seen = (predicted + gold) > 0
@@ -80,7 +80,7 @@ def averages(hits: np.ndarray, predicted: np.ndarray, gold: np.ndarray) -> Avera
 
 
 def wilson_interval(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Interval that holds the true share with about 95 % confidence, reliable for few trials too; (0, 1) for none.
+    """Wilson score interval with 95% confidence, also reliable for few trials; (0, 1) without trials.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
     """

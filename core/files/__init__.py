@@ -1,1 +1,1 @@
-"""Files and folders: how what must last is written, who may read it, and how it is deleted."""
+"""Files and folders: durable writes, permissions, and deletion."""

@@ -1,11 +1,11 @@
-"""The one way to write a file or folder that must last, through a kill or a power cut at any moment.
+"""Durable, atomic writes of files and folders, safe against a kill or a power cut at any moment.
 
-Whatever is written lies beside its place first, under a hidden name that ends in ``.part``. It is brought to the disk, then gets
-its name, then its folder is brought to the disk: a name that can be seen always leads to something whole, and what a function
-here has returned from is still there after a power cut. A rename alone does not promise that: many file systems write the name
-before the content. Source: Pillai et al., All file systems are not created equal, OSDI 2014.
+Everything is first written to a hidden temporary name that ends in ``.part``, in the same folder. It is synced to disk, then
+renamed, then its folder is synced: a visible name always refers to a complete file, and what a function here has written still
+exists after a power cut. A rename alone does not guarantee this, since many file systems write the name before the content.
+Source: Pillai et al., All file systems are not created equal, OSDI 2014.
 
-What is left of what was being written when the process was killed, ``core.files.parts`` can tell.
+``core.files.parts`` finds what a killed process left half written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.files.parts import PART, new_part, remove_part
 from core.files.private import close_to_others, file_mode, folder_mode, private
 
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EISDIR}
-"""How systems that cannot bring a folder to the disk say so (Windows, some network file systems)."""
+"""Errors of systems that cannot sync a folder (Windows, some network file systems)."""
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------
@@ -33,26 +33,26 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES, errno
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """Write a file under its name in one step: whole and on disk once the block is left, or not at all.
+    """Write a file atomically: complete and on disk when the block is left, or not at all.
 
     Yields:
-        where to write it; the file is there, empty.
+        the temporary path to write to; an empty file exists there.
 
     Raises:
-        OSError: it cannot be written. What lay under the name before is still there.
+        OSError: it cannot be written. The previous file still exists.
     """
-    with _part_of(path, is_folder=False) as aside:
-        yield aside
-        aside.chmod(file_mode(path.parent))  # some libraries put a new file in place of the one they were given
-        sync_file(aside)
-        os.replace(aside, path)  # noqa: PTH105  (one name for one act, throughout this module)
+    with _part_of(path, is_folder=False) as part:
+        yield part
+        part.chmod(file_mode(path.parent))  # some libraries replace the given file by a new one
+        sync_file(part)
+        os.replace(part, path)  # noqa: PTH105  (os.replace is used throughout this module)
     sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write bytes as ``written`` does."""
-    with written(path) as aside:
-        aside.write_bytes(content)
+    with written(path) as part:
+        part.write_bytes(content)
 
 
 def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
@@ -70,7 +70,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def open_to_append(path: Path, *, buffering: int = -1) -> IO[bytes]:
-    """Open a file that grows, such as a log, making it for this user alone. ``sync_file`` brings it to the disk."""
+    """Open a file that grows, such as a log, creating it for this user only. ``sync_file`` writes it to disk."""
     return open(path, "ab", buffering=buffering, opener=private)
 
 
@@ -79,22 +79,22 @@ def open_to_append(path: Path, *, buffering: int = -1) -> IO[bytes]:
 
 @contextlib.contextmanager
 def written_folder(folder: Path) -> Iterator[Path]:
-    """Write a whole folder under its name in one step: every file of it on disk once the block is left, or none.
+    """Write a folder atomically: all its files are on disk when the block is left, or none.
 
-    A folder that has the name already is moved out of the way once the new one is whole on the disk, and removed afterwards.
+    An existing folder of this name is renamed once the new one is complete on disk, and removed afterwards.
 
     Yields:
-        where to write its files; a folder that is there, empty.
+        the temporary folder to write to; it exists and is empty.
 
     Raises:
         OSError: it cannot be written.
     """
-    with _part_of(folder, is_folder=True) as aside:
-        yield aside
-        close_to_others(aside)
-        sync_tree(aside)
+    with _part_of(folder, is_folder=True) as part:
+        yield part
+        close_to_others(part)
+        sync_tree(part)
         before = _move_out_of_the_way(folder)
-        os.replace(aside, folder)  # noqa: PTH105
+        os.replace(part, folder)  # noqa: PTH105
     sync_folder(folder.parent)
     if before is not None:
         shutil.rmtree(before, ignore_errors=True)
@@ -102,24 +102,24 @@ def written_folder(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A folder for what is needed while the block lasts; what a kill leaves of it is swept as other parts are.
+    """A temporary folder for the duration of the block; what a kill leaves of it is removed like other parts.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
-    with _part_of(parent / "scratch", is_folder=True) as aside:
+    with _part_of(parent / "scratch", is_folder=True) as part:
         try:
-            yield aside
+            yield part
         finally:
-            remove_part(aside)
+            remove_part(part)
 
 
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
-    """Make a folder for this user alone, and those above it that are missing, so that it lasts.
+    """Create a folder for this user only, with its missing parents, durably.
 
     Raises:
-        FileExistsError: there is one already and ``exist_ok`` is not set.
-        OSError: it cannot be made.
+        FileExistsError: it exists already and ``exist_ok`` is not set.
+        OSError: it cannot be created.
     """
     if not folder.parent.is_dir():
         make_folder(folder.parent)
@@ -135,7 +135,7 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file or folder another name, so that it has it from now on; both must be on one file system.
+    """Move a file or folder durably; both paths must be on the same file system.
 
     Raises:
         OSError: it cannot be moved.
@@ -147,7 +147,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file, if it is there, so that it does not come back.
+    """Remove a file durably, if it exists.
 
     Raises:
         OSError: it cannot be removed.
@@ -156,14 +156,14 @@ def remove_file(path: Path) -> None:
     sync_folder(path.parent)
 
 
-# --- bringing to the disk ---------------------------------------------------------------------------------------------------
+# --- syncing to disk --------------------------------------------------------------------------------------------------------
 
 
 def sync_file(path: Path) -> None:
-    """Bring what a file holds to the disk.
+    """Sync the content of a file to disk.
 
     Raises:
-        OSError: the disk did not take it.
+        OSError: the sync failed.
     """
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
@@ -173,10 +173,10 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where the system can do that.
+    """Sync the entries of a folder to disk, if the system supports it.
 
     Raises:
-        OSError: the disk did not take them.
+        OSError: the sync failed.
     """
     if os.name == "nt":
         return
@@ -191,10 +191,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_tree(root: Path) -> None:
-    """Bring a folder with everything in it to the disk: files first, then the folders they lie in, innermost first.
+    """Sync a folder with all its contents to disk: files first, then folders, innermost first.
 
     Raises:
-        OSError: the disk did not take it.
+        OSError: the sync failed.
     """
     for folder, _, files in os.walk(root, topdown=False):
         for name in sorted(files):
@@ -203,7 +203,7 @@ def sync_tree(root: Path) -> None:
 
 
 def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # there, fsync leaves it in the disk's own memory
+    if sys.platform == "darwin":  # there, fsync does not flush the disk's own cache
         with contextlib.suppress(ImportError, OSError):
             import fcntl
 
@@ -212,20 +212,20 @@ def _sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-# --- how ----------------------------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _part_of(path: Path, *, is_folder: bool) -> Iterator[Path]:
-    """A part to write, which is gone when the block is left, by its new name or because it was removed."""
+    """A temporary part to write; when the block is left, it has been renamed or is removed."""
     if is_folder:
         make_folder(path.parent)
-    aside, lock = new_part(path, is_folder=is_folder)
+    part, lock = new_part(path, is_folder=is_folder)
     try:
-        yield aside
+        yield part
     except BaseException:
         with contextlib.suppress(OSError):
-            remove_part(aside)
+            remove_part(part)
         raise
     finally:
         if lock is not None:
@@ -233,7 +233,7 @@ def _part_of(path: Path, *, is_folder: bool) -> Iterator[Path]:
 
 
 def _move_out_of_the_way(folder: Path) -> Path | None:
-    """Hide the folder that has a name now; nothing if it is free, or the folder is empty, which a rename replaces."""
+    """Rename an existing folder to a hidden name; ``None`` if there is none, or it is empty and is removed."""
     with contextlib.suppress(OSError):
         folder.rmdir()
     if not folder.exists():

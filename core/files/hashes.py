@@ -1,4 +1,4 @@
-"""What files hold, in short: their sha256, by which damage is found."""
+"""SHA-256 hashes of files, for detecting damage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sha256_of(path: Path) -> str:
 def hashes_of(root: Path, paths: Iterable[Path]) -> dict[str, str]:
     """The sha256 of files, and of every visible file in folders, by their path below ``root`` with slashes.
 
-    What is not there is left out.
+    Missing files are left out.
 
     Raises:
         OSError: a file cannot be read.
@@ -36,14 +36,14 @@ def hashes_of(root: Path, paths: Iterable[Path]) -> dict[str, str]:
 
 
 def damage_in(root: Path, hashes: Mapping[str, str]) -> dict[str, str]:
-    """Which of these files are not what they were.
+    """Which of these files have changed.
 
     Args:
-        root: where they lie.
-        hashes: path below ``root`` -> its sha256; an empty one where it is not known.
+        root: their root folder.
+        hashes: path below ``root`` -> its sha256; empty if it is unknown.
 
     Returns:
-        path below ``root`` -> what is the matter: ``gone``, ``empty``, ``changed`` or ``unreadable``.
+        path below ``root`` -> the problem: ``gone``, ``empty``, ``changed`` or ``unreadable``.
     """
     found = {name: _damage(root / name, expected) for name, expected in hashes.items()}
     return {name: damage for name, damage in found.items() if damage}

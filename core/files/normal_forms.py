@@ -1,7 +1,7 @@
-"""Unicode normal forms in time that grows with the text.
+"""Unicode normalization in linear time.
 
-Python puts the combining marks after a letter in order by moving each past all others: 100,000 of them take most of a minute,
-and a cell may hold a million. Here no more than a thousand are looked at together.
+Python sorts the combining marks after a letter in quadratic time: 100,000 of them take most of a minute, and a cell may contain a
+million. Here at most a thousand characters are normalized at a time.
 
 Source: Unicode Standard Annex 15, section 13 (stream-safe text: no text of any language has more than 30 marks in a row).
 """
@@ -13,14 +13,14 @@ from typing import Literal
 from core.files.text_patterns import SURE_START
 
 LONGEST_PIECE = 1000
-"""Characters that are normalised together. What Python does with so many marks takes less than a millisecond."""
+"""Number of characters that are normalised at a time. So many marks take Python less than a millisecond."""
 
 
 def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
     """A text in a normal form.
 
-    It differs from ``unicodedata.normalize`` only where a thousand characters in a row could each belong to the one before: a
-    stack of marks as no language has it, or so many Korean letters written in parts without a space.
+    It differs from ``unicodedata.normalize`` only if a thousand consecutive characters could each combine with the one before: a
+    stack of marks that no language has, or so many decomposed Korean letters without a space.
     """
     if text.isascii():
         return text
@@ -30,7 +30,7 @@ def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Pieces that begin with a character which joins no other before it, as far as there is one."""
+    """Pieces that begin with a character that never combines with the one before, if there is one."""
     begin = 0
     while len(text) - begin > LONGEST_PIECE:
         window = text[begin : begin + LONGEST_PIECE + 1]

@@ -1,7 +1,7 @@
-"""Files and folders that are being written, and what a kill left of them.
+"""Temporary parts: files and folders that are being written, and leftovers of killed processes.
 
-Each lies beside the place it is to have, under a hidden name that ends in ``.part``. Whoever writes one holds a lock on it, which
-the system lets go of when the process ends, however it ends: so what is left can be told from what is under way.
+Each has a hidden name that ends in ``.part`` in the folder of its final path. The writing process holds a lock on it, which the
+system releases when the process ends for any reason; so leftovers can be distinguished from parts in use.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from core.files.private import file_mode, folder_mode
 PART = ".part"
 
 _ABANDONED_AFTER_S = 24 * 3600.0
-"""Where no lock can be had, a part that nobody has touched for so long is taken for abandoned."""
+"""If locks are not supported, a part that was not modified for so long counts as abandoned."""
 
 
 def sweep_parts(folder: Path) -> None:
-    """Remove what a kill left half written in a folder; what is being written now stays."""
+    """Remove abandoned parts in a folder; parts that are being written stay."""
     for part in parts_in(folder):
         with _if_abandoned(part) as abandoned:
             if abandoned:
@@ -31,7 +31,7 @@ def sweep_parts(folder: Path) -> None:
 
 
 def parts_in(folder: Path) -> list[Path]:
-    """What lies half written in a folder, be it left there or under way."""
+    """All parts in a folder, abandoned or in use."""
     try:
         return [path for path in folder.iterdir() if path.name.startswith(".") and path.name.endswith(PART)]
     except OSError:
@@ -39,7 +39,7 @@ def parts_in(folder: Path) -> list[Path]:
 
 
 def abandoned_parts(folder: Path) -> list[Path]:
-    """What a kill left half written in a folder."""
+    """Abandoned parts in a folder."""
     found = []
     for part in parts_in(folder):
         with _if_abandoned(part) as abandoned:
@@ -48,27 +48,27 @@ def abandoned_parts(folder: Path) -> list[Path]:
 
 
 def new_part(path: Path, *, is_folder: bool) -> tuple[Path, int | None]:
-    """An empty part for what is to lie at ``path``, and the lock that says it is being written, to be closed at the end."""
+    """An empty part for ``path``, and its lock, to be closed at the end."""
     while True:
-        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
         try:
-            _make_empty(aside, is_folder=is_folder)
+            _make_empty(part, is_folder=is_folder)
         except FileExistsError:
             continue
-        # Whoever sweeps may have taken it for abandoned before it was locked.
+        # Another process may have removed it as abandoned before it was locked.
         try:
-            aside.chmod((folder_mode if is_folder else file_mode)(path.parent))
-            lock = _lock(aside)
+            part.chmod((folder_mode if is_folder else file_mode)(path.parent))
+            lock = _lock(part)
         except (FileNotFoundError, BlockingIOError):
             continue
-        if lock is None or _is_same(aside, lock):
-            return aside, lock
+        if lock is None or _is_same(part, lock):
+            return part, lock
         os.close(lock)
 
 
 @contextlib.contextmanager
 def _if_abandoned(part: Path) -> Iterator[bool]:
-    """Whether nobody writes a part; while the block lasts, nobody can begin to."""
+    """Whether no process writes a part; none can start while the block lasts."""
     try:
         lock = _lock(part)
     except OSError:
@@ -84,10 +84,10 @@ def _if_abandoned(part: Path) -> Iterator[bool]:
 
 
 def _lock(path: Path) -> int | None:
-    """A lock on a file or folder, held for as long as it is open; nothing where the system has none.
+    """A lock on a file or folder, held for as long as it is open; ``None`` if the system does not support locks.
 
     Raises:
-        BlockingIOError: another process has it.
+        BlockingIOError: another process holds it.
         FileNotFoundError: there is no such file.
     """
     try:
@@ -106,11 +106,11 @@ def _lock(path: Path) -> int | None:
     return descriptor
 
 
-def _make_empty(aside: Path, *, is_folder: bool) -> None:
+def _make_empty(part: Path, *, is_folder: bool) -> None:
     if is_folder:
-        aside.mkdir(mode=folder_mode(aside.parent))
+        part.mkdir(mode=folder_mode(part.parent))
     else:
-        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, file_mode(aside.parent)))
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, file_mode(part.parent)))
 
 
 def _age_s(path: Path) -> float:
@@ -128,7 +128,7 @@ def _is_same(path: Path, descriptor: int) -> bool:
 
 
 def remove_part(path: Path) -> None:
-    """Remove a part, be it a file or a folder."""
+    """Remove a part, whether file or folder."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

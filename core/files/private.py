@@ -1,7 +1,7 @@
-"""Who may read what Tuneboard makes: this user alone, whatever the umask says.
+"""Permissions of files that Tuneboard creates: this user only, whatever the umask is.
 
-A folder that is deliberately shared with a group says so by its set-group-id bit together with write access for the group; what
-is made in it is then for that group too, and for nobody else. What exists already is never changed here.
+A folder is deliberately shared with a group if it has the set-group-id bit and write access for the group; what is created in it
+is then accessible to that group too, and to nobody else. Existing files are not changed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _SHARED_FILE_MODE = 0o660
 
 
 def folder_mode(parent: Path) -> int:
-    """The permissions of a folder made in ``parent``."""
+    """The permissions of a folder created in ``parent``."""
     return _SHARED_FOLDER_MODE if is_shared(parent) else FOLDER_MODE
 
 
 def file_mode(parent: Path) -> int:
-    """The permissions of a file made in ``parent``."""
+    """The permissions of a file created in ``parent``."""
     return _SHARED_FILE_MODE if is_shared(parent) else FILE_MODE
 
 
 def is_shared(folder: Path) -> bool:
-    """Whether a folder is meant for a group: set-group-id, and the group may write."""
+    """Whether a folder is shared with a group: set-group-id, and the group may write."""
     try:
         return folder.stat().st_mode & _SHARED == _SHARED
     except OSError:
@@ -38,7 +38,7 @@ def is_shared(folder: Path) -> bool:
 
 
 def private(path: str, flags: int) -> int:
-    """An ``opener`` for ``open``: a file that is made by it belongs to this user alone."""
+    """An ``opener`` for ``open`` that creates files for this user only."""
     mode = file_mode(Path(path).parent)
     if not flags & os.O_CREAT:
         return os.open(path, flags)
@@ -51,7 +51,7 @@ def private(path: str, flags: int) -> int:
 
 
 def close_to_others(root: Path) -> None:
-    """Give a folder that was just made, and everything in it, the permissions of what is made in its parent."""
+    """Set the permissions of a new folder and its contents to those for its parent."""
     root.chmod(folder_mode(root.parent))
     for folder, folders, files in os.walk(root):
         inner, leaf = folder_mode(Path(folder)), file_mode(Path(folder))
@@ -62,12 +62,12 @@ def close_to_others(root: Path) -> None:
 
 
 def open_to_others(root: Path) -> Iterator[Path]:
-    """Paths in a workspace, itself included, that accounts other than this one and its own group can reach and read.
+    """Paths in a workspace, itself included, that other accounts can read.
 
-    What lies in a folder that is closed cannot be reached, whatever its own permissions say. In a folder that is deliberately
-    shared, the group's access is not counted.
+    The contents of a folder without access cannot be reached, whatever their own permissions are. In a folder that is
+    deliberately shared, access by the group is not reported.
     """
-    if os.name != "posix":  # elsewhere the bits say nothing about who may read
+    if os.name != "posix":  # on other systems the mode bits do not control access
         return
     try:
         mode = root.stat().st_mode
@@ -83,12 +83,12 @@ def open_to_others(root: Path) -> Iterator[Path]:
             if _mode(path) & _others(shared):
                 yield path
             else:
-                folders.remove(name)  # what lies in it cannot be reached
+                folders.remove(name)  # its contents cannot be reached
         yield from (path for name in files if _mode(path := Path(folder) / name) & _others(shared))
 
 
 def close_workspace(root: Path) -> int:
-    """Take from others every access to what lies in a workspace, itself included; links are left alone.
+    """Remove all access of other accounts to a workspace and its contents; links are not changed.
 
     Returns:
         How many files and folders were changed.
@@ -106,7 +106,7 @@ def _others(shared: bool) -> int:
 
 
 def _mode(path: Path) -> int:
-    """Permissions of a path; 0 for a link, which has none of its own, and for what is gone."""
+    """Permissions of a path; 0 for a link, which has none of its own, and for a missing path."""
     try:
         found = path.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Paths that stay inside their root, folders with something in them, and folders that can be written to."""
+"""Paths that stay inside their root, non-empty folders, and writable folders."""
 
 import errno
 import tempfile
@@ -11,25 +11,25 @@ _LONGEST_NAME = 255
 
 
 def inside(root: Path, *parts: str) -> Path:
-    """The path of these parts below a root.
+    """Join parts to a path below a root.
 
     Raises:
-        NotFoundError: they lead to the root itself or out of it, by ``..``, an absolute path or a link.
+        NotFoundError: the path is the root itself or outside of it, by ``..``, an absolute path or a link.
     """
     root = root.resolve()
     try:
         path = root.joinpath(*parts).resolve()
-    except (OSError, ValueError, RuntimeError):  # a NUL byte, a name too long, a circle of links
+    except (OSError, ValueError, RuntimeError):  # a NUL byte, a name that is too long, a loop of links
         path = root
     if path == root or not path.is_relative_to(root) or len(path.name) > _LONGEST_NAME:
         raise NotFoundError(
-            f"{'/'.join(parts)[:80]!r} names nothing in this workspace. Choose it from a list, or check the link."
+            f"{'/'.join(parts)[:80]!r} does not exist in this workspace. Choose it from a list, or check the link."
         )
     return path
 
 
 def has_content(folder: Path) -> bool:
-    """Whether a folder is there and holds anything that is not hidden."""
+    """Whether a folder exists and contains anything that is not hidden."""
     try:
         return any(not entry.name.startswith(".") for entry in folder.iterdir())
     except OSError:
@@ -37,7 +37,7 @@ def has_content(folder: Path) -> bool:
 
 
 def expanded(path: str) -> Path:
-    """A path with the home folder in place of ``~``; as it was written where nobody has that home."""
+    """A path with ``~`` expanded to the home folder; unchanged if that user does not exist."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -45,7 +45,7 @@ def expanded(path: str) -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder; one that no folder can have, for its length or its letters, does not."""
+    """Whether a path is a folder; ``False`` for invalid paths."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -53,10 +53,10 @@ def is_folder(path: Path) -> bool:
 
 
 def make_folders(home: Path, *below: Path) -> None:
-    """Make the folders of a workspace where they are not there yet, and see that each can be written to.
+    """Create the missing folders of a workspace, and check that each is writable.
 
     Raises:
-        UserError: one cannot.
+        UserError: a folder is not writable.
     """
     try:
         for folder in (home, *below):
@@ -64,16 +64,16 @@ def make_folders(home: Path, *below: Path) -> None:
             check_writable(folder)
     except OSError as error:
         raise UserError(
-            f"The workspace {home} cannot be written to ({error.strerror}). "
+            f"The workspace {home} is not writable ({error.strerror}). "
             "Give this user write access, or set TUNEBOARD_HOME to another folder."
         ) from None
 
 
 def check_writable(folder: Path) -> None:
-    """Make sure that files can be made in a folder, now, by this process; whether there is room for them is another matter.
+    """Check that this process can create files in a folder; free disk space is not checked.
 
     Raises:
-        OSError: they cannot.
+        OSError: it cannot.
     """
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):

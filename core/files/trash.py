@@ -1,7 +1,7 @@
-"""Deleting folders so that no kill leaves one half deleted under its name: hide it first, then remove what it holds.
+"""Atomic deletion of folders: a folder is moved to the trash first, then its contents are removed.
 
-A hidden folder lies in ``.trash`` beside the place it had, on the same file system, under its name and the moment of its hiding.
-Nothing looks into the trash but what is here, so a folder that can be seen is always whole.
+A hidden folder is in ``.trash`` next to its original place, on the same file system, under its name and the time of its deletion.
+Only this module reads the trash, so a visible folder is always complete.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ TRASH = ".trash"
 
 
 def hide(folder: Path) -> Path | None:
-    """Take a folder out of sight in one step; it can be put back.
+    """Move a folder to the trash atomically; it can be restored.
 
     Returns:
-        where it lies now; nothing if there was no such folder.
+        its path in the trash; ``None`` if there was no such folder.
 
     Raises:
         OSError: it cannot be moved.
@@ -29,14 +29,14 @@ def hide(folder: Path) -> Path | None:
     hidden = trash / f"{folder.name}.{time.time_ns()}"
     while folder.is_dir():
         durable.make_folder(trash)
-        with contextlib.suppress(FileNotFoundError):  # whoever empties the trash has removed it, or the folder is gone
+        with contextlib.suppress(FileNotFoundError):  # the trash was emptied by another process, or the folder does not exist
             durable.move(folder, hidden)
             return hidden
     return None
 
 
 def put_back(hidden: Path) -> None:
-    """Give a hidden folder the place it had, unless something lies there now.
+    """Restore a hidden folder to its original place, unless something exists there now.
 
     Raises:
         OSError: it cannot be moved.
@@ -48,15 +48,15 @@ def put_back(hidden: Path) -> None:
 
 
 def place_of(hidden: Path) -> Path:
-    """Where a folder lay that ``hide`` has hidden."""
+    """The original path of a folder that ``hide`` moved."""
     return hidden.parent.parent / hidden.name.rpartition(".")[0]
 
 
 def remove_folder(folder: Path) -> None:
-    """Hide a folder, then remove what it holds; a rest that cannot be removed stays hidden.
+    """Hide a folder, then remove its contents; what cannot be removed stays hidden.
 
     Raises:
-        OSError: it cannot be hidden; it is as it was then.
+        OSError: it cannot be hidden; it is unchanged then.
     """
     hidden = hide(folder)
     if hidden is not None:
@@ -64,13 +64,13 @@ def remove_folder(folder: Path) -> None:
 
 
 def remove(hidden: Path) -> None:
-    """Remove a hidden folder for good, and the trash when nothing else is in it."""
+    """Remove a hidden folder permanently, and the trash when it is empty."""
     shutil.rmtree(hidden, ignore_errors=True)
     remove_if_empty(hidden.parent)
 
 
 def hidden_in(parent: Path) -> list[Path]:
-    """What lies in the trash of a folder."""
+    """The contents of a folder's trash."""
     try:
         return list((parent / TRASH).iterdir())
     except OSError:
@@ -78,7 +78,7 @@ def hidden_in(parent: Path) -> list[Path]:
 
 
 def remove_if_empty(trash: Path) -> None:
-    """Remove the trash itself where nothing is in it."""
+    """Remove the trash itself if it is empty."""
     if trash.name == TRASH:
-        with contextlib.suppress(OSError):  # others lie in it, or it is gone
+        with contextlib.suppress(OSError):  # it is not empty, or does not exist
             trash.rmdir()

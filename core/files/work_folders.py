@@ -1,4 +1,4 @@
-"""Folders for what is made on the way, below the workspace: each belongs to a process, and goes when that process is gone."""
+"""Temporary folders in the workspace: each belongs to a process, and is removed when that process has ended."""
 
 import shutil
 import tempfile
@@ -12,12 +12,12 @@ from core.files.text_patterns import WORK_FOLDER
 
 @contextmanager
 def work_folder(work: Path | None) -> Iterator[Path]:
-    """A new folder that only this user can look into; removed at the end.
+    """A new temporary folder that only this user can access; removed at the end.
 
-    A file in it that is mapped stays as long as the mapping, where the system lets go of the name before.
+    A memory-mapped file in it exists as long as the mapping, if the system allows removing its name before.
 
     Args:
-        work: where it is to lie; the system's own place for such folders if not given.
+        work: its parent folder; the system's temporary folder if not given.
     """
     if work is not None:
         durable.make_folder(work)
@@ -29,10 +29,10 @@ def work_folder(work: Path | None) -> Iterator[Path]:
 
 
 def sweep(work: Path) -> None:
-    """Remove what processes left behind that were killed in the middle of their work.
+    """Remove the temporary folders of processes that were killed.
 
     Args:
-        work: the folder of a workspace for work on the way; need not exist.
+        work: the folder for temporary folders of a workspace; need not exist.
     """
     try:
         entries = list(work.iterdir())
@@ -52,7 +52,7 @@ def _own_prefix() -> str:
 
 
 def _is_alive(pid: int, created_ms: int) -> bool:
-    """Whether the process that made a folder is still there; another may have its number by now."""
+    """Whether the process that created a folder is still running; another process may have its pid by now."""
     import psutil
 
     with suppress(psutil.Error, OverflowError):

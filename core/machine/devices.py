@@ -1,4 +1,4 @@
-"""What this machine can compute with, told without loading torch, so that a page or ``doctor`` can say it at once."""
+"""The hardware of this machine, detected without loading torch, so that pages and ``doctor`` can show it immediately."""
 
 import functools
 import os
@@ -13,15 +13,15 @@ from core.machine.platform_support import main_memory_mib, usable_cores
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The parts of a machine that decide how fast a run is.
+    """The hardware that determines the speed of a run.
 
     Attributes:
-        processor: its name as the system tells it.
-        cores: usable processor cores.
+        processor: name of the CPU as reported by the system.
+        cores: usable CPU cores.
         memory_mib: main memory.
-        gpu: name of the first GPU, or nothing.
-        gpu_memory_mib: its memory, where known.
-        precision: number format that ``automatic`` takes on the device that training takes by default.
+        gpu: name of the first GPU, or ``None``.
+        gpu_memory_mib: its memory, if known.
+        precision: precision that ``automatic`` selects on the default training device.
     """
 
     processor: str
@@ -33,27 +33,27 @@ class Machine:
 
     @property
     def native_bfloat16(self) -> bool:
-        """Whether the device that training takes by default multiplies bfloat16 matrices in hardware."""
+        """Whether the default training device has native bfloat16 matrix multiplication."""
         return self.precision == "bfloat16"
 
     @property
     def device(self) -> str:
-        """What ``automatic`` means here: ``cuda``, ``mps`` or ``cpu``."""
+        """The device that ``automatic`` selects: ``cuda``, ``mps`` or ``cpu``."""
         if self.gpu is None:
             return "cpu"
         return "mps" if platform.system() == "Darwin" else "cuda"
 
     @property
     def title(self) -> str:
-        """One line for people, such as "NVIDIA L4, 23 GiB" or "processor, 2 cores"."""
+        """One line for display, such as "NVIDIA L4, 23 GiB" or "CPU, 2 cores"."""
         if self.gpu is None:
-            return f"processor, {self.cores} core{'s' if self.cores != 1 else ''}"
+            return f"CPU, {self.cores} core{'s' if self.cores != 1 else ''}"
         return f"{self.gpu}, {self.gpu_memory_mib / 1024:.0f} GiB" if self.gpu_memory_mib else self.gpu
 
 
 @functools.cache
 def machine() -> Machine:
-    """This machine; looked at once per process."""
+    """This machine; detected once per process."""
     gpu, gpu_memory_mib, precision = _first_gpu()
     return Machine(
         processor=_processor_name(),
@@ -66,14 +66,14 @@ def machine() -> Machine:
 
 
 def _first_gpu() -> tuple[str | None, int | None, str]:
-    """Name, memory in MiB and number format of the first GPU; float32 where it does not tell what it can do."""
-    nothing = (None, None, "float32")
+    """Name, memory in MiB and precision of the first GPU; float32 if its capability is unknown."""
+    no_gpu = (None, None, "float32")
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return "Apple GPU", None, "float32"
     command = shutil.which("nvidia-smi")
     if command is None or os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}:
-        return nothing
-    # Drivers before 2022 do not know the last of these fields.
+        return no_gpu
+    # Drivers before 2022 do not support the last of these fields.
     for fields in (["name", "memory.total", "compute_cap"], ["name", "memory.total"]):
         query = [command, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
         try:
@@ -82,11 +82,11 @@ def _first_gpu() -> tuple[str | None, int | None, str]:
             return name.strip(), int(memory_mib), _precision_by(capability)
         except (OSError, subprocess.SubprocessError, ValueError, IndexError):
             continue
-    return nothing
+    return no_gpu
 
 
 def _precision_by(told: list[str]) -> str:
-    """Number format by what ``nvidia-smi`` tells of a GPU's capability, such as [" 8.6"]; nothing, or "[N/A]", is no promise."""
+    """Precision by the compute capability from ``nvidia-smi``, such as [" 8.6"]; float32 if it is missing or "[N/A]"."""
     try:
         major, minor = (int(part) for part in told[0].split("."))
     except (IndexError, ValueError):
@@ -95,7 +95,7 @@ def _precision_by(told: list[str]) -> str:
 
 
 def gpu_precision(capability: tuple[int, int]) -> str:
-    """Number format that ``automatic`` takes on an NVIDIA GPU: the one its tensor cores multiply.
+    """Precision that ``automatic`` selects on an NVIDIA GPU: the one that its tensor cores support.
 
     Args:
         capability: the GPU's compute capability, major and minor.
@@ -106,7 +106,7 @@ def gpu_precision(capability: tuple[int, int]) -> str:
 
 
 def cpu_precision() -> str:
-    """Number format that ``automatic`` takes on the CPU."""
+    """Precision that ``automatic`` selects on the CPU."""
     return "bfloat16" if processor_has_bfloat16() else "float32"
 
 
@@ -118,7 +118,7 @@ def _processor_name() -> str:
 
 
 def processor_has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware."""
+    """Whether the CPU has native bfloat16 matrix multiplication."""
     flags = {flag for line in _cpuinfo() if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()}
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
 

@@ -1,4 +1,4 @@
-"""Telling a full disk from every other error, whichever library met it."""
+"""Detects errors caused by a full disk, whichever library raised them."""
 
 import errno
 import os
@@ -7,18 +7,18 @@ from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EFBIG, *({errno.EDQUOT} if hasattr(errno, "EDQUOT") else set())}
 _WORDS = ("no space left", "disk quota exceeded", "file too large", "os error 28", "os error 27", "os error 122")
-"""How libraries that are not written in Python pass it on."""
+"""Error texts of native libraries for a full disk."""
 
 FULL_MIB = 1
-"""Less than this is as good as nothing: a line of figures fits, a checkpoint of any model does not."""
+"""Below this free space the disk counts as full: a line of metrics fits, a checkpoint does not."""
 
 
 def is_disk_full(error: BaseException, folder: Path) -> bool:
-    """Whether an error, or one that led to it, means that there was no room for what was to be written.
+    """Whether an error, or one of its causes, means that there was not enough disk space.
 
     Args:
         error: what was raised.
-        folder: where it was written to; where hardly anything is free, a failed write needs no other cause.
+        folder: where it was written to; if it has hardly any free space, a failed write counts as caused by a full disk.
     """
     seen: list[BaseException] = []
     cause: BaseException | None = error
@@ -35,7 +35,7 @@ def is_disk_full(error: BaseException, folder: Path) -> bool:
 
 
 def free_mib(folder: Path) -> int | None:
-    """Room left where a folder is, in MiB; nothing where that cannot be told."""
+    """Free disk space of a folder in MiB; ``None`` if unknown."""
     try:
         return shutil.disk_usage(folder).free // 2**20
     except OSError:
@@ -43,22 +43,24 @@ def free_mib(folder: Path) -> int | None:
 
 
 def storage_sentence(error: OSError) -> str | None:
-    """What a person is told where a file of the workspace could not be written; nothing for errors of another kind."""
+    """The message for a file of the workspace that could not be written; ``None`` for other errors."""
     if error.errno in _FULL:
-        return "There was no room on the disk to write a file, so this was not done. Make room and try again."
+        return (
+            "There is not enough disk space to write a file, so the action was not completed. Free up disk space and try again."
+        )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return (
-            f"A file could not be written or read ({os.strerror(error.errno)}), so this was not done. "
+            f"A file could not be written or read ({os.strerror(error.errno)}), so the action was not completed. "
             "Give this user write access to the workspace, or set TUNEBOARD_HOME to another folder."
         )
     return None
 
 
 def full_sentence(folder: Path) -> str:
-    """What a person is told."""
+    """The message for a run that stopped because of a full disk."""
     free = free_mib(folder)
-    left = "" if free is None else f" ({free:,} MiB are left where the workspace is)"
+    left = "" if free is None else f" ({free:,} MiB free in the workspace)"
     return (
-        f"There was no room to write the run's files{left}. Everything up to the last checkpoint is kept. "
-        "Make room on the disk, then resume."
+        f"There is not enough disk space to write the run's files{left}. Everything up to the last checkpoint is kept. "
+        "Free up disk space, then resume the run."
     )

@@ -1,4 +1,4 @@
-"""Main memory: how much there is, how much is left, and whether the system has killed for want of it. Loads no torch."""
+"""Main memory: total and available memory, and out-of-memory kills by the system. Does not load torch."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ VMSTAT = Path("/proc/vmstat")
 
 
 def available_mib(*, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
-    """Main memory that could be had without anything being pushed out, in MiB; the least of machine and control groups."""
+    """Memory available without swapping, in MiB; the minimum of machine and control groups."""
     found = [int(psutil.virtual_memory().available)]
     for folder in _groups(cgroups, own_cgroup):
         limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
         if limit is not None and used is not None:
-            # Pages of files that were only read are given back as soon as anybody needs them.
+            # The page cache is freed as soon as memory is needed.
             found.append(limit - used + (count_in(folder / "memory.stat", "inactive_file") or 0))
     return max(0, min(found)) // 2**20
 
 
 def total_mib(max_memory_mib: int = 0, *, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
-    """Main memory there is for a worker, in MiB: the least of machine, control groups and what a person allows.
+    """Total memory for a worker, in MiB: the minimum of machine, control groups and the user's limit.
 
     Args:
-        max_memory_mib: most that a worker may take; 0 leaves it to machine and groups.
-        cgroups, own_cgroup: where the system tells of groups.
+        max_memory_mib: memory limit of a worker; 0 for no limit besides machine and groups.
+        cgroups, own_cgroup: the system's files about control groups.
     """
     limits = [_number(folder / "memory.max") for folder in _groups(cgroups, own_cgroup)]
     found = [int(psutil.virtual_memory().total), *(limit for limit in limits if limit is not None)]
@@ -39,19 +39,19 @@ def total_mib(max_memory_mib: int = 0, *, cgroups: Path = CGROUPS, own_cgroup: P
 
 
 def left_mib(max_memory_mib: int = 0) -> int:
-    """Main memory this process may still take, in MiB.
+    """Memory that this process may still allocate, in MiB.
 
     Args:
-        max_memory_mib: most that it may take in all; 0 leaves it to machine and groups.
+        max_memory_mib: memory limit of the process; 0 for no limit besides machine and groups.
     """
     left = available_mib()
     return min(left, max(0, max_memory_mib - memory_in_use_mib())) if max_memory_mib else left
 
 
 def cap_own_memory(max_memory_mib: int) -> None:
-    """Let allocations of this process fail, where the system can do that, once it holds so much; 0 sets no cap.
+    """Set a memory limit above which allocations of this process fail, if the system supports it; 0 sets no limit.
 
-    What was asked for and never touched does not count, as it would for a limit on addresses.
+    Memory that was reserved but never used does not count, unlike with a limit on the address space.
     """
     try:
         import resource
@@ -60,23 +60,28 @@ def cap_own_memory(max_memory_mib: int) -> None:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         if limit and (hard == resource.RLIM_INFINITY or limit < hard):
             resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    except (ImportError, AttributeError, OSError, ValueError):  # not on this system: portions alone keep to it
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # not supported on this system: only the batch sizes keep to the limit
         return
 
 
 def group_folder(cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> Path | None:
-    """The folder of this process's control group; ``None`` where there is none."""
+    """The folder of this process's control group; ``None`` if there is none."""
     try:
         line = next(line for line in own_cgroup.read_text(encoding="utf-8").splitlines() if line.startswith("0::"))
     except (OSError, StopIteration):
         return None
     own = line.removeprefix("0::").strip().lstrip("/")
-    # Where both versions are in use, version 2 is in a folder of its own.
+    # If both versions are in use, version 2 is in a separate folder.
     return next((folder for folder in (cgroups / "unified" / own, cgroups / own) if folder.is_dir()), None)
 
 
 def count_in(path: Path, name: str) -> int | None:
-    """The number beside a name in one of the kernel's tables; ``None`` where it is not there."""
+    """The value of a name in one of the kernel's tables; ``None`` if it is missing."""
     try:
         pairs = (line.split() for line in path.read_text(encoding="ascii").splitlines())
         return next((int(pair[1]) for pair in pairs if pair[0] == name), None)
@@ -85,7 +90,7 @@ def count_in(path: Path, name: str) -> int | None:
 
 
 def _groups(cgroups: Path, own_cgroup: Path) -> Iterator[Path]:
-    """The own group and those around it."""
+    """The process's own control group and its parents."""
     folder = group_folder(cgroups, own_cgroup)
     while folder is not None and folder != cgroups.parent:
         yield folder
@@ -101,24 +106,24 @@ def _number(path: Path) -> int | None:
 
 @dataclass(frozen=True)
 class OomKills:
-    """How often the system has killed a process for want of memory, as counted since some moment in the past.
+    """Counters of out-of-memory kills by the system.
 
     Attributes:
-        machine: on the whole machine since it was started; nothing where the system does not count.
-        group: in this process's control group, which workers share; nothing where there is none.
+        machine: on the whole machine since boot; ``None`` if the system does not count.
+        group: in this process's control group, which workers share; ``None`` if there is none.
     """
 
     machine: int | None
     group: int | None
 
     def happened_since(self, before: OomKills) -> bool:
-        """Whether a process was killed for want of memory between two looks, as far as the system counts."""
+        """Whether a process was killed for lack of memory between two readings, as far as the system counts."""
         pairs = ((self.group, before.group), (self.machine, before.machine))
         return any(now is not None and then is not None and now > then for now, then in pairs)
 
 
 def oom_kills(*, vmstat: Path = VMSTAT, cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> OomKills:
-    """The counts now.
+    """The current counters.
 
     Source: Linux, Documentation/admin-guide/cgroup-v2.rst, ``memory.events``; ``/proc/vmstat``.
     """

@@ -1,7 +1,8 @@
-"""What a platform may lack, asked for where it is used, with what takes its place.
+"""Features that a platform may lack, with fallbacks.
 
-Linux has all of it, macOS most, Windows little: ``resource``, ``os.sysconf``, ``os.nice``, sessions, signals that can be heard.
-What is not there everywhere is used here, or asked for by its name first; ``tests/test_lacking_platform.py`` holds this.
+Linux has all of it, macOS most, Windows little: ``resource``, ``os.sysconf``, ``os.nice``, sessions, signal handling.
+Features that are not available everywhere are used here, or checked for by name first; ``tests/test_lacking_platform.py`` checks
+this.
 """
 
 import os
@@ -25,15 +26,15 @@ def main_memory_mib() -> int:
 
 
 def memory_in_use_mib() -> int:
-    """Main memory this process holds now, in MiB."""
+    """Memory that this process uses now, in MiB."""
     return int(psutil.Process().memory_info().rss) // 2**20
 
 
 def lower_priority(niceness: int) -> None:
-    """Let everything else on the machine go first.
+    """Lower the priority of this process.
 
     Args:
-        niceness: added to the process's own; where the system knows no such number, any above 0 means below normal.
+        niceness: added to the process's own; on systems without niceness, any value above 0 means below normal.
     """
     if hasattr(os, "nice"):
         os.nice(niceness)
@@ -42,17 +43,17 @@ def lower_priority(niceness: int) -> None:
 
 
 def on_its_own() -> dict[str, Any]:
-    """What ``subprocess.Popen`` is told so that a child outlives this process and its terminal."""
+    """Arguments of ``subprocess.Popen`` for a child that outlives this process and its terminal."""
     if hasattr(os, "setsid"):
         return {"start_new_session": True}
     return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)}
 
 
 def has_signals() -> bool:
-    """Whether a process can be sent a signal that it hears and may answer to. Elsewhere a signal ends it at once."""
+    """Whether processes can handle signals. On other platforms a signal ends the process at once."""
     return hasattr(signal, "SIGKILL")
 
 
 def counts_since_boot() -> bool:
-    """Whether the start of a process is told in seconds since the machine was started, which no change of the clock touches."""
+    """Whether process start times are relative to boot, so that clock changes do not affect them."""
     return sys.platform == "linux" and hasattr(os, "sysconf") and hasattr(time, "clock_gettime")

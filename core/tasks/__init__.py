@@ -1,4 +1,4 @@
-"""The tasks Tuneboard knows; everybody else in core asks one of these objects and never tests which it is."""
+"""All tasks; other code in core calls these objects and never checks which task it is."""
 
 from core.errors import NotFoundError
 from core.tasks.base import SPLITS, Encoded, Headline, Task
@@ -20,7 +20,7 @@ def get_task(name: str) -> Task:
     try:
         return TASKS[name]
     except KeyError:
-        raise NotFoundError(f"There is no task {shown(name)}. Choose one of {', '.join(TASKS)}.") from None
+        raise NotFoundError(f"Unknown task {shown(name)}. Choose one of {', '.join(TASKS)}.") from None
 
 
 __all__ = [

@@ -1,9 +1,8 @@
-"""What a task must be able to do, and the values that pass between a task and the rest of core.
+"""The interface of tasks, and the values that are passed between a task and the rest of core.
 
-A task owns everything that differs between single-label, multi-label and token classification: which columns it needs, how labels
-are read and encoded, the level of the model head, the loss, decoding and scoring. It knows nothing of files, pages, runs or
-the training loop. torch is imported inside the functions that compute with tensors, so that a page can ask a task for its titles
-and columns without loading it.
+A task contains everything that differs between single-label, multi-label and token classification: label encoding, the level of
+the model head, the loss, decoding and scoring. It does not depend on files, pages, runs or the training loop. torch is imported
+inside the functions that compute with tensors, so that pages can use titles and columns of a task without loading it.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 
 LOSS = "loss"
-"""Name of the loss among the figures of a validation; of all others, higher is better."""
+"""Name of the loss among the validation metrics; for all other metrics, higher is better."""
 
 Decision = Mapping[str, Any]
-"""How probabilities become predictions, as learned on the validation split; JSON-ready and saved with the model."""
+"""How probabilities become predictions, as tuned on the validation split; JSON-ready and saved with the model."""
 
 NO_DECISION: Decision = MappingProxyType({})
 
@@ -42,13 +41,13 @@ class Encoded:
     """The model inputs of one split; a long text may have several.
 
     Attributes:
-        input_ids: token ids of each input, special tokens included, not padded; lists are made flat.
-        targets: what each input should give, one entry each, as a list, an array or flat rows; empty where gold is not known.
+        input_ids: token ids of each input, special tokens included, not padded; lists are flattened.
+        targets: target of each input, as a list, an array or flat rows; empty if gold labels are unknown.
         example: position in the split of the example each input belongs to, shape ``(num_inputs,)``.
         num_examples: how many examples the split has.
-        num_cut: how many examples lost text because it did not fit.
-        vectors: what a frozen encoder made of the inputs, float32 ``(num_inputs, hidden_size)``, once that is known.
-        alignment: for each input, pairs of numbers that the task needs to bring outputs back to the example; lists are made flat.
+        num_cut: how many examples were truncated.
+        vectors: outputs of a frozen encoder, float32 ``(num_inputs, hidden_size)``, once they are computed.
+        alignment: for each input, pairs of numbers that the task needs to map outputs back to the example; lists are flattened.
     """
 
     input_ids: RaggedRows
@@ -64,51 +63,51 @@ class Encoded:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each input, ``(num_inputs,)``."""
+        """Number of tokens of each input, ``(num_inputs,)``."""
         return self.input_ids.lengths
 
     @property
     def num_inputs(self) -> int:
-        """How many rows the model will see."""
+        """Number of model inputs."""
         return len(self.input_ids)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """The one figure a task is judged by in lists of runs."""
+    """The main metric of a task in lists of runs."""
 
     key: str
     title: str
 
 
 class Task(ABC):
-    """One kind of problem. Instances hold no state; ``core.tasks.get_task`` hands them out."""
+    """A kind of problem. Instances have no state; ``core.tasks.get_task`` returns them."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     target_columns: ClassVar[tuple[str, ...]]
-    """Columns of ``examples`` beside ``text`` that hold what is to be learned."""
+    """Target columns of ``examples``."""
     head_level: ClassVar[Literal["text", "token"]]
-    """Whether the model gives one output a text or one a token."""
+    """Whether the model has one output per text or one per token."""
     exclusive_labels: ClassVar[bool]
-    """Whether every text has exactly one label, so that each label has typical texts; ``targets`` are label ids then."""
+    """Whether every text has exactly one label, so that labels have prototypes; ``targets`` are label ids then."""
     problem_type: ClassVar[str]
-    """What transformers calls the problem in a model's ``config.json``."""
+    """Name of the problem type in a model's ``config.json`` (transformers)."""
     headline: ClassVar[Headline]
-    """A key of ``flat_scores``; also what the best checkpoint is chosen by unless a run says otherwise."""
+    """A key of ``flat_scores``; also the default model selection metric."""
     unused_options: ClassVar[frozenset[str]]
-    """Fields of a run config that do nothing for this task, so that a form need not show them."""
+    """Fields of a run config that have no effect for this task, so that forms do not show them."""
     metric_names: ClassVar[tuple[str, ...]]
-    """Keys of ``flat_scores`` of which higher is better, so that a checkpoint can be chosen by them."""
+    """Keys of ``flat_scores`` for which higher is better, so that they can be the model selection metric."""
     live_metrics: ClassVar[Mapping[str, str]]
-    """Keys of ``flat_scores`` drawn while a run trains -> their titles."""
+    """Keys of ``flat_scores`` shown in live charts -> their titles."""
 
     # --- examples and their labels ------------------------------------------------------------------------------------------
 
     @property
     def selection_metrics(self) -> tuple[str, ...]:
-        """Validation figures a checkpoint can be chosen by: ``metric_names``, and the loss, of which lower is better."""
+        """Possible model selection metrics: ``metric_names``, and the loss, for which lower is better."""
         return (*self.metric_names, LOSS)
 
     @abstractmethod
@@ -121,15 +120,15 @@ class Task(ABC):
 
     @abstractmethod
     def row_labels(self, examples: pd.DataFrame) -> list[tuple[str, ...]]:
-        """The different labels of each example (for entities: the types that occur in it), sorted."""
+        """The distinct labels of each example (for entities: the types that occur in it), sorted."""
 
     def strata(self, examples: pd.DataFrame) -> LabelMatrix:
-        """What a split should keep in proportion: which example has which labels."""
+        """The labels of each example, for stratified splits."""
         return LabelMatrix.of(self.row_labels(examples), self.label_names(examples))
 
     @abstractmethod
     def check_trainable(self, examples: pd.DataFrame) -> None:
-        """Refuse examples no model can be trained on.
+        """Refuse examples that cannot be used for training.
 
         Args:
             examples: the training split.
@@ -153,15 +152,15 @@ class Task(ABC):
         """Turn examples into model inputs of at most ``max_length`` tokens."""
 
     reads_windows: ClassVar[bool] = False
-    """Whether a text longer than an input becomes several inputs and not one that is cut."""
+    """Whether a long text becomes several inputs instead of being truncated."""
 
     def num_inputs(self, num_tokens: int, max_length: int, num_special: int) -> int:
-        """How many inputs ``encode`` makes of a text.
+        """How many inputs ``encode`` creates from a text.
 
         Args:
             num_tokens: of the text alone.
             max_length: of an input, special tokens included.
-            num_special: tokens of every input that are not the text's.
+            num_special: number of special tokens in every input.
         """
         del num_tokens, max_length, num_special
         return 1
@@ -176,7 +175,7 @@ class Task(ABC):
 
     @abstractmethod
     def count_units(self, targets: torch.Tensor) -> int:
-        """How many answers a batch of targets asks for: texts, decisions or words."""
+        """Number of units in a batch of targets: texts, decisions or words."""
 
     @abstractmethod
     def starting_bias(self, encoded: Encoded, num_outputs: int) -> np.ndarray:
@@ -189,24 +188,24 @@ class Task(ABC):
 
     @abstractmethod
     def balanced_weights(self, encoded: Encoded, num_outputs: int, strength: float = 1.0) -> np.ndarray:
-        """What a mistake on each output must count so that rare and frequent labels weigh alike, ``(num_outputs,)``.
+        """Class weights that balance rare and frequent labels, ``(num_outputs,)``.
 
         Args:
             encoded: training inputs with targets.
             num_outputs: how many outputs the head has.
-            strength: 0.5 goes half the way, by square roots; 0 leaves every mistake to count 1.
+            strength: 1 for full balancing, 0.5 for square roots of the weights, 0 for equal weights.
         """
 
     @abstractmethod
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions = PLAIN
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Summed loss and the number of units it sums over, so that means over uneven batches stay exact.
+        """Summed loss and the number of units it sums over, so that means over unequal batches are exact.
 
         Args:
             logits: float32, ``(batch, num_outputs)`` or ``(batch, length, num_outputs)``.
-            targets: as ``collate_targets`` gave them.
-            options: how the loss departs from the plain one.
+            targets: from ``collate_targets``.
+            options: modifications of the plain loss.
         """
 
     @abstractmethod
@@ -222,28 +221,28 @@ class Task(ABC):
 
         Args:
             examples: the split.
-            encoded: its inputs, which the logits belong to.
+            encoded: its inputs, in the order of the logits.
             logits: one float32 array for each input, ``(num_outputs,)`` or ``(num_tokens, num_outputs)``.
             outputs: names of the model's outputs.
-            decision: what ``choose_decision`` gave, or nothing for the task's plain rule.
+            decision: the result of ``choose_decision``, or ``None`` for the task's default rule.
 
         Returns:
             ``num_examples`` rows with columns ``predicted`` and ``probabilities`` in the task's own form.
         """
 
     def output_shift(self, gold: pd.Series, encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str]) -> np.ndarray:
-        """What validation says should be added to the outputs for ever, ``(num_outputs,)``; most tasks leave them alone."""
+        """A permanent shift of the outputs, tuned on validation, ``(num_outputs,)``; most tasks have none."""
         del gold, encoded, logits
         return np.zeros(len(outputs))
 
     def choose_decision(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str]) -> Decision:
-        """What the validation split teaches about deciding, such as thresholds; saved with the model. Most tasks have nothing."""
+        """The decision rule tuned on the validation split, such as thresholds; saved with the model. Most tasks have none."""
         del gold, predictions, outputs
         return NO_DECISION
 
     @abstractmethod
     def gold(self, examples: pd.DataFrame) -> pd.Series:
-        """The right answer of each example, in the same form as ``predicted``."""
+        """The gold label of each example, in the same form as ``predicted``."""
 
     @abstractmethod
     def evaluate(
@@ -254,26 +253,26 @@ class Task(ABC):
         loss: float,
         decision: Decision = NO_DECISION,
     ) -> dict[str, Any]:
-        """Score a split; the value is what ``result.json`` holds under ``splits.<name>``."""
+        """Score a split; ``result.json`` stores the result under ``splits.<name>``."""
 
     @abstractmethod
     def flat_scores(self, result: Mapping[str, Any]) -> dict[str, float]:
-        """The scores of ``evaluate`` worth drawing or choosing by, under flat keys such as ``macro_f1``."""
+        """The scores of ``evaluate`` for charts and model selection, with flat keys such as ``macro_f1``."""
 
     @abstractmethod
     def outcomes(self, gold: pd.Series, predictions: pd.DataFrame, outputs: Sequence[str], metric: str) -> Outcomes:
-        """What the rows of a split came to for one of ``metric_names``, so that two sets of predictions can be compared."""
+        """The row results of a split for one of ``metric_names``, for comparing two sets of predictions."""
 
     @abstractmethod
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label in what ``evaluate`` gave."""
+        """``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each label in the result of ``evaluate``."""
 
     @abstractmethod
     def predicted_counts(self, predictions: pd.DataFrame) -> dict[str, int]:
         """How often each label (for entities: each type) was predicted; labels that never were are absent.
 
         Args:
-            predictions: as ``decode`` gave them.
+            predictions: from ``decode``.
         """
 
     @abstractmethod
@@ -284,4 +283,4 @@ class Task(ABC):
     def present(
         self, examples: pd.DataFrame, predictions: pd.DataFrame, outputs: Sequence[str], decision: Decision = NO_DECISION
     ) -> list[dict[str, Any]]:
-        """Predictions for texts without gold, one plain JSON-ready object each, as Predict shows and downloads them."""
+        """Predictions for texts without gold labels, one JSON-ready object each, as on the Predict page and in its downloads."""

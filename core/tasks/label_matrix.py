@@ -1,6 +1,6 @@
-"""Which labels the examples have, as pairs of example and label.
+"""The label matrix of the examples in sparse form: pairs of example and label.
 
-As a table of yes and no, the same would take a gigabyte for a million examples and a thousand labels.
+A dense matrix would take a gigabyte for a million examples and a thousand labels.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMatrix:
-    """What a split should keep in proportion.
+    """The labels of examples, for stratified splits.
 
     Attributes:
-        rows: position of an example, once for each of its labels; in ascending order, ``(num_pairs,)``.
-        labels: number of the label that this example has; in ascending order within an example, each once, ``(num_pairs,)``.
-        num_rows: how many examples there are, those without a label included.
-        num_labels: how many labels there are.
+        rows: position of the example of each pair; ascending, ``(num_pairs,)``.
+        labels: number of the label of each pair; ascending and unique within an example, ``(num_pairs,)``.
+        num_rows: number of examples, including those without a label.
+        num_labels: number of labels.
     """
 
     rows: np.ndarray
@@ -30,11 +30,11 @@ class LabelMatrix:
 
     @classmethod
     def of(cls, row_labels: Iterable[Iterable[str]], names: Sequence[str]) -> LabelMatrix:
-        """The strata of examples of which each may have several labels.
+        """The matrix of examples that may have several labels.
 
         Args:
             row_labels: the labels of each example.
-            names: every label there is, in the order of their numbers.
+            names: all labels, in the order of their numbers.
         """
         ids = {name: number for number, name in enumerate(names)}
         numbers = [sorted({ids[name] for name in labels}) for labels in row_labels]

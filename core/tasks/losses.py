@@ -1,6 +1,6 @@
-"""The two losses of classification, with what makes them fit uneven data: smoothing, label weights, focus, starting biases.
+"""The two classification losses, with options for imbalanced data: label smoothing, class weights, focal loss, initial biases.
 
-Without biases with which an untrained head predicts each label as often as it occurs, the first steps learn nothing but that some
+Initial biases let an untrained head predict each label as often as it occurs; without them, the first steps only learn that some
 labels are rare. Source: T.-Y. Lin et al., Focal loss for dense object detection, 2017, section 3.3 (the same, for one label).
 """
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import torch
 
 IGNORED = -100
-"""Target of an output that is not asked for."""
+"""Target of an output that does not count in the loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
-    """How a loss departs from the plain one.
+    """Modifications of the plain loss.
 
     Attributes:
-        label_smoothing: share of certainty that is given away.
-        label_weights: what a mistake on each output counts, float32 ``(num_outputs,)``, or nothing.
-        focal_gamma: how strongly what is already right is disregarded; 0 is not at all.
+        label_smoothing: share of the target probability that is distributed over the other labels.
+        label_weights: class weight of each output, float32 ``(num_outputs,)``, or ``None``.
+        focal_gamma: focusing parameter, which reduces the loss of easy examples; 0 disables it.
     """
 
     label_smoothing: float = 0.0
@@ -43,7 +43,7 @@ def softmax_loss(logits: torch.Tensor, targets: torch.Tensor, options: LossOptio
 
     Args:
         logits: ``(n, num_outputs)``.
-        targets: output ids, ``(n,)``; ``IGNORED`` where nothing is asked.
+        targets: output ids, ``(n,)``; ``IGNORED`` for outputs that do not count.
 
     Returns:
         Summed loss, and the number of targets it sums over.
@@ -66,7 +66,7 @@ def softmax_loss(logits: torch.Tensor, targets: torch.Tensor, options: LossOptio
 
 
 def sigmoid_loss(logits: torch.Tensor, targets: torch.Tensor, options: LossOptions) -> tuple[torch.Tensor, torch.Tensor]:
-    """Binary cross-entropy over independent outputs; label weights count for the positive side alone.
+    """Binary cross-entropy over independent outputs; class weights apply to positive targets only.
 
     Args:
         logits, targets: ``(n, num_outputs)``; targets are 0 or 1.
@@ -88,13 +88,13 @@ def sigmoid_loss(logits: torch.Tensor, targets: torch.Tensor, options: LossOptio
 
 
 def exclusive_weights(counts: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """Weights that make rare outputs count more; the mean over the data is 1, and outputs never seen count 1.
+    """Class weights by inverse frequency; their mean over the data is 1, and outputs that never occur get 1.
 
-    Whatever the strength, the mean stays 1: another one would be another learning rate.
+    The mean is 1 for every strength, since another mean would change the effective learning rate.
 
     Args:
-        counts: how often each output is the right one, ``(num_outputs,)``.
-        strength: 1 for every output to count alike in sum; it is the power to which the ratio of two weights is raised.
+        counts: how often each output is the gold label, ``(num_outputs,)``.
+        strength: exponent of the weights; 1 gives every output the same total weight.
     """
     counts = np.asarray(counts, dtype=float)
     weights = np.maximum(counts, 1) ** -strength
@@ -103,12 +103,12 @@ def exclusive_weights(counts: np.ndarray, strength: float = 1.0) -> np.ndarray:
 
 
 def positive_weights(counts: np.ndarray, num_examples: int, strength: float = 1.0) -> np.ndarray:
-    """Weights of the positive side of every output; 1 for outputs that are never yes, or never no.
+    """Weights of positive targets of every output; 1 for outputs that are never positive, or never negative.
 
     Args:
-        counts: how often each output is yes, ``(num_outputs,)``.
-        num_examples: how often each was asked.
-        strength: 1 for yes and no to count alike in sum; it is the power to which the weight is raised.
+        counts: how often each output is positive, ``(num_outputs,)``.
+        num_examples: number of examples.
+        strength: exponent of the weights; 1 gives positives and negatives the same total weight.
     """
     counts = np.asarray(counts, dtype=float)
     is_asked = (counts > 0) & (counts < num_examples)
@@ -116,21 +116,21 @@ def positive_weights(counts: np.ndarray, num_examples: int, strength: float = 1.
 
 
 def log_frequencies(counts: np.ndarray) -> np.ndarray:
-    """For a softmax over all outputs: the log of each one's share, as if each had been seen once more.
+    """Initial biases for a softmax over all outputs: the log of each output's frequency, with add-one smoothing.
 
     Args:
-        counts: how often each output is the right one, ``(num_outputs,)``.
+        counts: how often each output is the gold label, ``(num_outputs,)``.
     """
     smoothed = np.asarray(counts, dtype=float) + 1.0
     return np.asarray(np.log(smoothed / smoothed.sum()))
 
 
 def log_odds(counts: np.ndarray, num_examples: int) -> np.ndarray:
-    """For independent yes-or-no outputs: the log-odds of each, as if each answer had been seen once more.
+    """Initial biases for independent sigmoid outputs: the log-odds of each, with add-one smoothing.
 
     Args:
-        counts: how often each output is yes, ``(num_outputs,)``.
-        num_examples: how often each was asked.
+        counts: how often each output is positive, ``(num_outputs,)``.
+        num_examples: number of examples.
     """
     counts = np.asarray(counts, dtype=float)
     return np.asarray(np.log((counts + 1.0) / (num_examples - counts + 1.0)))

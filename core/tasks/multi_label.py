@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class MultiLabel(Task):
-    """Any number of labels a text: one yes-or-no decision a label, binary cross-entropy."""
+    """Any number of labels per text: one binary decision per label, binary cross-entropy."""
 
     name: ClassVar[str] = "multi_label"
     title: ClassVar[str] = "Several labels per text"
-    summary: ClassVar[str] = "A text may have several labels, or none, such as everything a review talks about."
+    summary: ClassVar[str] = "A text may have several labels, or none, such as all topics of a review."
     target_columns: ClassVar[tuple[str, ...]] = ("labels",)
     head_level: ClassVar[Literal["text", "token"]] = "text"
     exclusive_labels: ClassVar[bool] = False
@@ -56,7 +56,8 @@ class MultiLabel(Task):
         always = [label for label in labels if all(label in row for row in examples["labels"])]
         if len(always) == len(labels):
             raise DatasetError(
-                "Every row of the training split has every label, so nothing can be told apart. Add rows without some of them."
+                "Every row of the training split has every label, so the model cannot learn to distinguish them. Add rows "
+                "with fewer labels."
             )
 
     def output_labels(self, labels: Sequence[str]) -> list[str]:
@@ -171,7 +172,7 @@ class MultiLabel(Task):
 
 
 def _indicators(rows: pd.Series, names: Sequence[str]) -> np.ndarray:
-    """Which label each row has: bool, ``(num_rows, num_labels)``."""
+    """The labels of each row: bool, ``(num_rows, num_labels)``."""
     ids = {label: i for i, label in enumerate(names)}
     indicators = np.zeros((len(rows), len(names)), dtype=bool)
     for i, labels in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Rows of unequal length in one flat array: four bytes a number, where a list of Python numbers takes ten times as much."""
+"""Ragged arrays: rows of unequal length in one flat array, 4 bytes per number instead of about 40 in a Python list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class RaggedRows(Sequence[np.ndarray]):
-    """Whole numbers in rows of unequal length; reads like a list of arrays.
+    """Whole numbers in rows of unequal length; can be used like a list of arrays.
 
     Args:
         values: all rows one after the other, int32, ``(total,)`` or ``(total, width)``.
@@ -66,7 +66,7 @@ class RaggedRows(Sequence[np.ndarray]):
 
 
 class RaggedBuilder:
-    """Takes rows one by one.
+    """Builds a ragged array row by row.
 
     Args:
         width: numbers in each entry of a row.
@@ -87,7 +87,7 @@ class RaggedBuilder:
         self._bounds.append(len(self._values) // self._width)
 
     def built(self) -> RaggedRows:
-        """All rows; nothing may be added afterwards."""
+        """All rows; no row may be added afterwards."""
         values = np.frombuffer(self._values, dtype=np.int32) if self._values else np.zeros(0, dtype=np.int32)
         return RaggedRows(
             values if self._width == 1 else values.reshape(-1, self._width), np.frombuffer(self._bounds, dtype=np.int64)
@@ -95,5 +95,5 @@ class RaggedBuilder:
 
 
 def flat(rows: Any, *, width: int = 1) -> RaggedRows:
-    """Rows that may be lists as flat ones; those that are flat stay as they are."""
+    """Convert lists of rows to flat rows; flat rows stay unchanged."""
     return rows if isinstance(rows, RaggedRows) else RaggedRows.of(rows, width=width)

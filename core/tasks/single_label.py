@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SingleLabel(Task):
-    """One label a text: softmax over all labels, cross-entropy."""
+    """One label per text: softmax over all labels, cross-entropy."""
 
     name: ClassVar[str] = "single_label"
     title: ClassVar[str] = "One label per text"
@@ -58,7 +58,7 @@ class SingleLabel(Task):
         if len(labels) < 2:
             found = f"only one label, {labels[0]!r}" if labels else "no labels"
             raise DatasetError(
-                f"The training split has {found}; training needs at least 2 different ones. "
+                f"The training split has {found}; training needs at least 2 different labels. "
                 "Choose another label column, or add examples."
             )
 
@@ -135,7 +135,7 @@ class SingleLabel(Task):
         gold_ids, predicted_ids = (_ids(column, outputs) for column in (gold, predictions["predicted"]))
         if metric in {"macro_f1", "weighted_f1"}:
             return of_labels(gold_ids, predicted_ids, cast("Summary", metric))
-        return RowValues(values=(gold_ids == predicted_ids).astype(np.float32))  # of one label each, micro F1 is accuracy
+        return RowValues(values=(gold_ids == predicted_ids).astype(np.float32))  # with one label each, micro F1 is accuracy
 
     def label_rows(self, result: Mapping[str, Any]) -> list[dict[str, Any]]:
         return list(result["labels"])

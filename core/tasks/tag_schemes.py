@@ -1,9 +1,9 @@
-"""Tags of words, in every scheme people write them in, brought to IOB2.
+"""Tag schemes: converts word tags of common schemes to IOB2.
 
 A tag is ``O`` (no entity) or a mark and a type, such as ``B-PER``. What the marks mean differs: IOB2 begins every entity with B;
 IOB1 does so only where an entity follows another of the same type; BILOU and IOBES also mark the last word of an entity and
-entities of one word; some files name only the type. All of them say the same, so all become IOB2: the first word of an entity B,
-the others I.
+entities of one word; some files contain only the type. They are equivalent, so all are converted to IOB2: B for the first word of
+an entity, I for the others.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from core.files.text_patterns import NUMBER_OR_BLANK, TAG_MARK_FIRST, TAG_MARK_L
 
 OUTSIDE = "O"
 UNNAMED_TYPE = "ENTITY"
-"""The type of entities in files whose tags are a bare B, I and O."""
+"""The entity type for files whose tags are only B, I and O."""
 
 _FIRST, _INSIDE, _LAST, _SINGLE = frozenset("B"), frozenset("IM"), frozenset("LE"), frozenset("USW")
 _MARKS = "BIMLEUSW"
@@ -22,10 +22,10 @@ _MARKS = "BIMLEUSW"
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a file writes its tags.
+    """The tag scheme of a file.
 
     Attributes:
-        name: ``IOB2``, ``IOB1``, ``BILOU``, ``IOBES`` or ``IO`` (only the type is named, or only I).
+        name: ``IOB2``, ``IOB1``, ``BILOU``, ``IOBES`` or ``IO`` (only the type, or only I).
         form: ``mark first`` (B-PER), ``mark last`` (PER-B), ``mark only`` (B) or ``type only`` (PER).
     """
 
@@ -35,21 +35,21 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Normalised:
-    """Tags of one example in IOB2, and how many entities had a broken sequence of marks."""
+    """Tags of one example in IOB2, and how many entities had an invalid tag sequence."""
 
     tags: list[str]
     num_repaired: int
 
 
 def looks_like_tag(value: str) -> bool:
-    """Whether a value is written like a tag with its mark first, or ``O``."""
+    """Whether a value looks like a tag with its mark first, or ``O``."""
     return value == OUTSIDE or TAG_MARK_FIRST.fullmatch(value) is not None
 
 
 def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
-    """The scheme of a whole file, or nothing where its values are no tags.
+    """The scheme of a whole file, or ``None`` if its values are not tags.
 
-    Values that fit no scheme may be up to one in ten of the different ones; they are for the reader to report.
+    Up to 10% of the distinct values may fit no scheme; the reader reports them.
     """
     sequences = [list(tags) for tags in sequences]
     counts = Counter(tag for tags in sequences for tag in tags)
@@ -70,7 +70,7 @@ def recognise(sequences: Iterable[Sequence[str]]) -> Scheme | None:
 
 
 def split_tag(tag: str, form: str) -> tuple[str, str] | None:
-    """Mark and type of a tag, ``("O", "")`` for no entity, or nothing where it is no tag of this form."""
+    """Mark and type of a tag, ``("O", "")`` for no entity, or ``None`` if it is not a tag of this form."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
     if form == "mark first" and (match := TAG_MARK_FIRST.fullmatch(tag)):
@@ -85,14 +85,14 @@ def split_tag(tag: str, form: str) -> tuple[str, str] | None:
 
 
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> Normalised:
-    """Rewrite the tags of one example.
+    """Convert the tags of one example.
 
-    A broken sequence is repaired the way the CoNLL scorer reads it: an entity that does not begin with its beginning mark begins
-    where it is first seen, and one that lacks its last mark ends where it is last seen.
+    Invalid sequences are repaired as the CoNLL scorer reads them: an entity without its beginning mark begins at its first word,
+    and an entity without its last mark ends at its last word.
 
     Args:
-        tags: tags that ``split_tag`` knows.
-        scheme: what ``recognise`` found for the file.
+        tags: tags that ``split_tag`` accepts.
+        scheme: the scheme of the file from ``recognise``.
     """
     closes = scheme.name in ("BILOU", "IOBES")
     may_begin_inside = scheme.name in ("IOB1", "IO")
@@ -137,7 +137,7 @@ def _form(counts: Counter[str]) -> str | None:
 
 
 def _beginnings(sequences: Iterable[Sequence[str]], form: str) -> tuple[int, int]:
-    """How many entities begin with B, and how many with I, where no entity of the same type stands right before."""
+    """How many entities begin with B, and how many with I, if there is no entity of the same type directly before."""
     begun_by_b = begun_by_i = 0
     for tags in sequences:
         before = ""

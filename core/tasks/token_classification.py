@@ -1,4 +1,4 @@
-"""Token classification: named entities, one IOB2 tag a word."""
+"""Token classification: named entities, one IOB2 tag per word."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 OUTSIDE_SHIFTS = np.round(np.arange(-3.0, 1.01, 0.25), 2)
-"""Shifts of the score of ``O`` that are tried on validation."""
+"""Candidate shifts of the logit of ``O``, tuned on validation."""
 
 
 _SUMMARIES: dict[str, Summary] = {
@@ -34,15 +34,15 @@ _SUMMARIES: dict[str, Summary] = {
     "entity_precision": "precision",
     "entity_recall": "recall",
 }
-"""How the counts of entities become each score."""
+"""How each score is computed from the entity counts."""
 
 
 class TokenClassification(Task):
-    """One tag a word, learned and read off at the word's first sub-token."""
+    """One tag per word, trained and predicted at the word's first token."""
 
     name: ClassVar[str] = "token_classification"
     title: ClassVar[str] = "Named entities"
-    summary: ClassVar[str] = "Finds and names stretches of a text, such as people, companies, places and products."
+    summary: ClassVar[str] = "Finds and classifies spans of a text, such as people, companies, places and products."
     target_columns: ClassVar[tuple[str, ...]] = ("starts", "ends", "tags")
     head_level: ClassVar[Literal["text", "token"]] = "token"
     reads_windows: ClassVar[bool] = True
@@ -164,7 +164,7 @@ class TokenClassification(Task):
         decision: Decision = NO_DECISION,
     ) -> pd.DataFrame:
         del decision
-        # A word no token stands for (some control characters vanish in a tokenizer) is outside of every entity.
+        # A word without a token (tokenizers drop some control characters) is outside of every entity.
         tags = [["O"] * len(starts) for starts in examples["starts"]]
         confidences = [[1.0] * len(starts) for starts in examples["starts"]]
         for i, pairs, scores in zip(encoded.example, encoded.alignment, logits, strict=True):
@@ -181,11 +181,11 @@ class TokenClassification(Task):
         )
 
     def output_shift(self, gold: pd.Series, encoded: Encoded, logits: Sequence[np.ndarray], outputs: Sequence[str]) -> np.ndarray:
-        """How much less ready the model should be to call a word outside of every entity.
+        """A shift of the logit of ``O``, which makes the model predict more or fewer entities.
 
-        Most words are ``O``, so a model that is unsure says ``O`` and misses entities. The shift is the one that gives the best
-        entity F1 on validation; it is added to the weights, so that it holds wherever the model is opened. Where validation
-        prefers none, the outputs stay as they were trained.
+        Most words are ``O``, so an uncertain model predicts ``O`` and misses entities. The shift with the best entity F1 on
+        validation is added to the weights, so that it applies wherever the model is loaded. If no shift is better, the outputs
+        stay unchanged.
         """
         wanted = [set(spans_of(tags)) for tags in gold]
         scores = [self._entity_f1(wanted, encoded, logits, outputs, shift) for shift in OUTSIDE_SHIFTS]
@@ -201,7 +201,7 @@ class TokenClassification(Task):
         outputs: Sequence[str],
         shift: float,
     ) -> float:
-        """Strict entity F1 where ``shift`` is added to the score of ``O``."""
+        """Strict entity F1 with ``shift`` added to the logit of ``O``."""
         outside = list(outputs).index("O")
         tags: list[dict[int, str]] = [{} for _ in wanted]
         for i, pairs, scores in zip(encoded.example, encoded.alignment, logits, strict=True):
@@ -280,10 +280,10 @@ def _tag_counts(encoded: Encoded, num_outputs: int) -> np.ndarray:
 
 
 def middle_of_best(scores: Sequence[float], shifts: Sequence[float] | np.ndarray) -> int:
-    """Position of the shift to take: in the middle of the best scores that lie together nearest to no shift at all.
+    """Position of the best shift: the middle of the plateau of best scores that is closest to no shift.
 
-    Scores are smoothed over neighbours first, so that a lucky single value does not win. Where all are the same, nothing speaks
-    for a shift, and the one nearest to 0 is taken.
+    Scores are smoothed over neighbours first, so that a single outlier is not selected. If all scores are the same, the shift
+    closest to 0 is used.
 
     Args:
         scores: of each shift; higher is better.
@@ -295,7 +295,7 @@ def middle_of_best(scores: Sequence[float], shifts: Sequence[float] | np.ndarray
     best = _highest((padded[:-2] + padded[1:-1] + padded[2:]) / 3)
     if len(best) == len(plain):
         return int(distances.argmin())
-    best = best[_highest(plain[best])]  # at an edge, where a score is its own neighbour, the smoothed ones are too alike
+    best = best[_highest(plain[best])]  # at the edges, where a score is its own neighbour, smoothed scores are too similar
     plateaus = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
     plateau = min(plateaus, key=lambda places: distances[places].min())
     middles = plateau[(len(plateau) - 1) // 2 : len(plateau) // 2 + 1]
@@ -303,12 +303,12 @@ def middle_of_best(scores: Sequence[float], shifts: Sequence[float] | np.ndarray
 
 
 def _highest(scores: np.ndarray) -> np.ndarray:
-    """Positions of the highest score; equal scores may have added up to sums that differ in the last digit."""
+    """Positions of the highest score, with a tolerance for rounding errors."""
     return np.flatnonzero(np.isclose(scores, scores.max(), rtol=0, atol=1e-9))
 
 
 def as_iob2(tags: Sequence[str]) -> list[str]:
-    """The same entities written strictly: every entity starts with ``B-``."""
+    """The same entities in strict IOB2: every entity starts with ``B-``."""
     strict = ["O"] * len(tags)
     for span in spans_of(tags):
         strict[span.start : span.end] = [f"B-{span.type}"] + [f"I-{span.type}"] * (span.end - span.start - 1)
@@ -318,7 +318,7 @@ def as_iob2(tags: Sequence[str]) -> list[str]:
 def entities_of(
     text: str, starts: Sequence[int], ends: Sequence[int], tags: Sequence[str], confidences: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """Entities of one text with character offsets; an entity is as sure as its words are on average."""
+    """Entities of one text with character offsets; the probability of an entity is the mean over its words."""
     return [
         {
             "start": int(starts[span.start]),
@@ -343,7 +343,7 @@ def first_tokens(offsets: Sequence[tuple[int, int]], starts: Sequence[int], ends
     for position, (token_start, token_end) in enumerate(offsets):
         while word < len(starts) and ends[word] <= token_start:
             word += 1
-        # A token may reach over several words; each of them that has no token yet is answered for here.
+        # A token may cover several words; it is used for each of them that has no token yet.
         reached = word
         while reached < len(starts) and starts[reached] < token_end:
             if token_end > token_start:

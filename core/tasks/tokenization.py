@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 TEXTS_AT_ONCE = 5000
-"""Texts that are tokenized together: what a tokenizer says of a text takes kilobytes until it has been made flat."""
+"""Texts per tokenizer call: the tokenizer output of a text takes kilobytes until it is flattened."""
 
 IDS_ALONE = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-"""Keeps a tokenizer from making lists that nobody reads."""
+"""Keeps a tokenizer from creating unused lists."""
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text are that comes without tokens: annotated spans, and anything to predict.
+    """Word boundaries of a raw text: for annotated spans, and for prediction.
 
     A word is a run of letters and digits with their combining marks. A character of a script written without spaces (Chinese
     characters and Japanese kana) is a word of its own, and so is every other character that is not white space, so that a span
-    may begin or end at any sign of punctuation.
+    may begin or end at any punctuation character.
 
     Returns:
         Start and end (exclusive) of every word, in characters, in the order of the text; words never overlap.
@@ -40,7 +40,7 @@ def words(text: str) -> list[tuple[int, int]]:
 def encode_texts(
     texts: Sequence[str], targets: Sequence[Any] | np.ndarray, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> Encoded:
-    """One input a text; texts longer than ``max_length`` tokens lose their end, and are counted."""
+    """One input per text; texts longer than ``max_length`` tokens are truncated and counted."""
     input_ids = RaggedBuilder()
     num_cut = 0
     for some in in_parts(texts):
@@ -65,5 +65,5 @@ def in_parts(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def examples_of_texts(texts: Sequence[str]) -> pd.DataFrame:
-    """Examples that have nothing but their text."""
+    """Examples with only a text column."""
     return pd.DataFrame({"text": pd.Series(list(texts), dtype=object)})

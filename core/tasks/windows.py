@@ -1,7 +1,7 @@
-"""Cutting a text into overlapping windows of tokens so that every word has exactly one place where it is answered for.
+"""Splits a long text into overlapping windows of tokens (stride); every word is predicted in exactly one window.
 
-The word is answered for in the window that shows it the most context, so that nothing is judged at the edge of what the model
-sees unless the text itself ends there.
+This is the window with the most context around the word, so that no word is predicted at the edge of a window unless the text
+itself ends there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 WINDOW_OVERLAP = 0.25
-"""Share of a window that it has in common with the next one."""
+"""Overlap of consecutive windows, as a share of a window."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Window:
     end: int
 
     def context(self, position: int) -> int:
-        """How many tokens the window shows on the shorter side of a position; negative outside of it."""
+        """Number of context tokens on the shorter side of a position; negative outside of the window."""
         return min(position - self.start, self.end - 1 - position)
 
 
@@ -46,7 +46,7 @@ def windows(num_tokens: int, size: int, overlap: int) -> list[Window]:
 
 
 def num_windows(num_tokens: int, size: int, overlap: int) -> int:
-    """How many ``windows`` there are, without making them."""
+    """Number of ``windows``, without creating them."""
     return 1 + -(-max(0, num_tokens - size) // (size - overlap))
 
 
@@ -55,36 +55,36 @@ def window_shape(max_length: int, num_special: int) -> tuple[int, int]:
 
     Args:
         max_length: of an input, special tokens included.
-        num_special: tokens of every input that are not the text's.
+        num_special: number of special tokens in every input.
     """
     size = max(1, max_length - num_special)
     return size, min(int(size * WINDOW_OVERLAP), size - 1)
 
 
 def owner(position: int, candidates: list[Window]) -> int:
-    """Which window answers for the token at a position: the one that shows it the most context, the first among equals."""
+    """Index of the window that predicts the token at a position: the one with the most context; ties go to the first."""
     first = bisect_right(candidates, position, key=lambda window: window.end)
     last = bisect_right(candidates, position, key=lambda window: window.start)
-    # Windows follow each other, so those that hold the position are neighbours; without one, all may be asked.
+    # Windows are in order, so those that contain the position are adjacent; without any, all are candidates.
     holding = range(first, last) or range(len(candidates))
     return max(holding, key=lambda i: (candidates[i].context(position), -i))
 
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """What a tokenizer puts before and after a text."""
+    """The special tokens before and after a text."""
 
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """How many tokens of an input are not the text's."""
+        """Number of special tokens in an input."""
         return len(self.prefix) + len(self.suffix)
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
-        """Read off from how the tokenizer wraps a short text."""
+        """Determine the special tokens by tokenizing a short text."""
         wrapped = tokenizer("a")["input_ids"]
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         for i in range(len(wrapped) - len(bare) + 1):

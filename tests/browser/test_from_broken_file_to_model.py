@@ -43,7 +43,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     page.get_by_text("Mask personal data").first.click()
     _collect(visitor, "42 rows changed")
     visitor.choose("Rows")
-    expect(page.get_by_text("Drop repeated rows")).to_be_visible()
+    expect(page.get_by_text("Delete duplicate rows")).to_be_visible()
     _preview(visitor, "12 rows removed")
     expect(page.get_by_role("dialog").get_by_text("On top of 1 repair chosen before.")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="Make a new version").click()
@@ -58,7 +58,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     visitor.expect_title(f"{as_read.name} v3")
 
     visitor.tab("Versions")
-    for words in ("Version 3", "Version 2", "Version 1", "Drop repeated rows: 12 rows removed"):
+    for words in ("Version 3", "Version 2", "Version 1", "Delete duplicate rows: 12 rows removed"):
         expect(page.get_by_text(words).first).to_be_visible()
     newest = server.workspace.dataset_records()[0]
     repaired = server.workspace.dataset(newest.id)

@@ -33,7 +33,7 @@ def test_a_full_disk_under_a_page_is_said_with_what_to_do(open_page: OpenPage, m
     app = open_page("data")
 
     assert not app.exception
-    assert "There was no room on the disk" in words_on(app)
+    assert "There is not enough disk space" in words_on(app)
     assert "somebody" not in words_on(app)
 
 

@@ -151,7 +151,7 @@ def _check_the_truth(run_dir: RunDir, code: int, kind: Kind, at: int) -> bool:
     if state is RunState.SUCCEEDED:  # everything was there already, or what failed is a convenience
         assert run_dir.result() is not None, what
         return True
-    expected, said = (RunState.INTERRUPTED, "SIGKILL") if kind == "kill" else (RunState.FAILED, "no room")
+    expected, said = (RunState.INTERRUPTED, "SIGKILL") if kind == "kill" else (RunState.FAILED, "not enough disk space")
     assert state is expected, (what, message)
     assert said in message, (what, message)
     assert (code == -signal.SIGKILL) == (kind == "kill"), what
@@ -171,7 +171,7 @@ def test_a_disk_that_stays_full_keeps_what_was_there_and_the_cause(
     check_nothing_is_half(run_dir)
     state, message = ending_of(run_dir, code)
     assert state is RunState.FAILED
-    assert "no room" in message
+    assert "not enough disk space" in message
     check_that_it_carries_on(run_dir, colours, complete, f"full from write {at} on")
 
 
@@ -188,7 +188,7 @@ def test_a_file_that_may_not_grow_further_is_never_left_half_written(
     check_nothing_is_half(run_dir)
     state, message = ending_of(run_dir, code)
     assert state is RunState.FAILED
-    assert "no room" in message
+    assert "not enough disk space" in message
     check_that_it_carries_on(run_dir, colours, complete, f"limit {limit}")
 
 

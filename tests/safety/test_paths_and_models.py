@@ -25,7 +25,7 @@ def test_a_part_that_leads_out_of_its_root_names_nothing(tmp_path: Path, part: s
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
 
-    with pytest.raises(NotFoundError, match="names nothing"):
+    with pytest.raises(NotFoundError, match="does not exist in this workspace"):
         inside(root, part)
 
 

@@ -1,4 +1,4 @@
-"""What checks look at: the examples of a data set that is kept or about to be, with what several checks need of them."""
+"""The input of the checks: the examples of a saved or planned data set, with values that several checks share."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from core.evaluation.entities import EntitySpan, spans_of
 from core.tasks import SPLITS, Task
 
 MOST_COMPARED = 1_000_000
-"""Rows among which near duplicates are looked for; of more rows, a random part of this size."""
+"""Most rows searched for near duplicates; larger data sets are sampled at random down to this size."""
 
 
 class ReadingModel(Protocol):
-    """The model whose limits and vocabulary count; ``core.models.hub.ModelInfo`` is one."""
+    """The model whose length limit and vocabulary are checked; ``core.models.hub.ModelInfo`` is one."""
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Display name."""
 
     @property
     def folder(self) -> Path | None:
-        """Where its files are; nothing where it is not here yet."""
+        """Where its files are; ``None`` where it is not here yet."""
 
     @property
     def max_length(self) -> int:
@@ -40,17 +40,17 @@ class ReadingModel(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckInput:
-    """The examples and what is known of them.
+    """The examples and what is known about them.
 
     Attributes:
-        task: whose examples they are.
+        task: the task of the examples.
         examples: columns ``id, split, record, text`` and the task's targets.
-        account: what became of the records of the file.
-        num_mended: entities with broken tags that the import mended.
-        num_unlabelled: texts without an answer, kept beside the examples.
-        model: what lengths and vocabulary are judged for; nothing where none is chosen.
+        account: the import summary of the file's records.
+        num_mended: entities with broken tags that the import repaired.
+        num_unlabelled: texts without a label, stored next to the examples.
+        model: the model that lengths and vocabulary are checked against; ``None`` where none is chosen.
         is_part: whether these are a sample of the examples.
-        progress: is told the share of the present check that is done, from 0 to 1.
+        progress: called with the completed fraction, from 0 to 1.
     """
 
     task: Task
@@ -80,12 +80,12 @@ class CheckInput:
 
     @cached_property
     def row_labels(self) -> list[tuple[str, ...]]:
-        """The different labels of each example; for entities, their types."""
+        """The distinct labels of each example; for entities, their types."""
         return self.task.row_labels(self.examples)
 
     @cached_property
     def answers(self) -> list[Any]:
-        """The whole answer of each example in a form that can be compared and hashed."""
+        """The complete label of each example in a form that can be compared and hashed."""
         columns = [self.examples[name].tolist() for name in self.task.target_columns]
         return [tuple(map(_hashable, row)) for row in zip(*columns, strict=True)]
 
@@ -101,7 +101,7 @@ class CheckInput:
 
     @property
     def has_entities(self) -> bool:
-        """Whether what is learned are stretches of the text."""
+        """Whether the task labels spans of the text."""
         return self.task.head_level == "token"
 
     @cached_property
@@ -113,24 +113,24 @@ class CheckInput:
 
     @cached_property
     def word_starts(self) -> list[list[int]]:
-        """Where each word of each example begins, in characters; only where words are tagged."""
+        """Character offset of the start of each word of each example; only where words are tagged."""
         return [list(starts) for starts in self.examples["starts"]]
 
     @cached_property
     def word_ends(self) -> list[list[int]]:
-        """Where each word of each example ends."""
+        """Character offset of the end of each word of each example."""
         return [list(ends) for ends in self.examples["ends"]]
 
     def surface(self, position: int, entity: EntitySpan) -> str:
-        """The characters of an entity of the example at a position."""
+        """The text of an entity of the example at a position."""
         return self.texts[position][self.word_starts[position][entity.start] : self.word_ends[position][entity.end - 1]]
 
     def with_progress(self, progress: Callable[[float], None]) -> CheckInput:
-        """The same, reporting to somebody else."""
+        """The same input with another progress callback."""
         return replace(self, progress=progress)
 
     def sample(self, most: int) -> CheckInput:
-        """These examples, or a random part of them, the same each time, where there are more than ``most``; order is kept."""
+        """These examples, or a fixed random sample of ``most`` of them; the order is kept."""
         if len(self.examples) <= most:
             return self
         chosen = np.sort(np.random.default_rng(0).choice(len(self.examples), size=most, replace=False))
@@ -141,8 +141,8 @@ class CheckInput:
 
         Args:
             id_: of the example.
-            text: what is shown instead of its text.
-            detail: what to see in it.
+            text: shown instead of its text.
+            detail: what the finding is about in it.
         """
         row = self.examples.iloc[int(self._position_of[id_])]
         return FindingExample(
@@ -155,12 +155,12 @@ class CheckInput:
 
     @cached_property
     def near(self) -> CheckInput:
-        """The examples whose texts are compared with each other for near duplicates: all of them, up to a number."""
+        """The examples compared for near duplicates: all of them, or a sample of large data sets."""
         return self.sample(MOST_COMPARED)
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """Number of the group of nearly equal texts each example belongs to; ask it of ``near``."""
+        """Near-duplicate group number of each example; use it on ``near``."""
         return near_duplicate_groups(self.texts, self.progress)
 
     @cached_property
@@ -169,7 +169,7 @@ class CheckInput:
 
 
 Check = Callable[[CheckInput], list[Finding]]
-"""Looks at a check's input and says what is wrong, or gives an empty list."""
+"""Takes the input of a check and returns its findings, or an empty list."""
 
 
 def _hashable(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""What a check gives: findings with their severity, examples, effect on training, and the repairs that would help.
+"""The result of a check: findings with their severity, examples, effect on training, and the repairs that would help.
 
-Owns the shapes alone. Checks (the modules beside this one) look at a ``CheckInput`` and give findings; repairs
-(``core.datasets.repairs``) carry out what a finding offers; pages and command line show both. Nothing is changed here.
+Only the data types are defined here. Checks (the other modules of this package) turn a ``CheckInput`` into findings, repairs
+(``core.datasets.repairs``) carry out what a finding offers, and pages and command line show both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,18 +19,18 @@ JSON = dict[str, Any] | list[Any] | str | int | float | bool | None
 NO_ROWS: np.ndarray = np.zeros(0, dtype=np.int64)
 
 MOST_EXAMPLES = 5
-"""How many examples a finding carries; all of them are counted."""
+"""Most examples stored with a finding; ``count`` covers all of them."""
 
 
 class Severity(StrEnum):
-    """How much a finding matters to whoever wants to train."""
+    """How much a finding matters for training."""
 
     SERIOUS = "serious"
-    """Scores will mislead, or part of the data teaches something wrong."""
+    """Scores will be misleading, or part of the training data is wrong."""
     WARNING = "warning"
-    """Worth a look before training."""
+    """Should be reviewed before training."""
     NOTE = "note"
-    """Good to know."""
+    """For information."""
 
     @property
     def rank(self) -> int:
@@ -43,11 +43,11 @@ class FindingExample:
     """One row, label or record that a finding is about.
 
     Attributes:
-        id: of the example in the data set; nothing for what is no example, such as a label or a record set aside.
+        id: of the example in the data set; ``None`` for what is no example, such as a label or a skipped record.
         split: of the example.
         record: number in the file.
-        text: what is shown: the person's own text, raw, to be treated as data. Cut to a length that fits a line.
-        detail: what to see in it, such as its label or the other half of a pair; holds the person's own text, too.
+        text: the user's own raw text to show; treat it as untrusted data. Shortened to one line.
+        detail: what the finding is about in it, such as its label or the other half of a pair; may contain user text, too.
     """
 
     id: int | None = None
@@ -63,12 +63,12 @@ class FindingExample:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairOffer:
-    """A repair that would mend what was found.
+    """A repair that would fix what was found.
 
     Attributes:
         repair: its name in ``core.datasets.repairs.REPAIRS``.
-        title: what the button says, such as "Merge 2 spellings".
-        parameters: what the repair is to be given, JSON-ready.
+        title: the button's label, such as "Merge 2 spellings".
+        parameters: the parameters for the repair, JSON-ready.
     """
 
     repair: str
@@ -82,19 +82,19 @@ class RepairOffer:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is, or may be, wrong with a data set.
+    """One actual or possible problem of a data set.
 
     Attributes:
         check: name of the check, such as ``exact_duplicates``; stable, for machines.
         severity: how much it matters.
-        title: what was found, one plain sentence without a full stop.
+        title: what was found, one sentence without a full stop.
         count: how many there are …
         unit: … and of what, in the singular: ``row``, ``label``, ``text``.
-        effect: what it does to training or to the scores, in a sentence or two.
+        effect: its effect on training or on the scores, in one or two sentences.
         examples: a few of them.
-        rows: ids of the examples concerned, int64, ascending; empty where it is not about rows. Of the rows looked at, all.
+        rows: ids of all examples concerned among the rows examined, int64, ascending; empty if the finding is not about rows.
         offers: repairs that would help, the best first.
-        sampled: whether only a sample of the rows was looked at, so that there are probably more.
+        sampled: whether only a sample of the rows was examined, so that there are probably more.
     """
 
     check: str
@@ -131,10 +131,10 @@ class CheckReport:
     Attributes:
         findings: the most severe first.
         num_examples: rows of the data set.
-        num_examined: rows that were looked at; fewer than ``num_examples`` where the data is big.
-        model: title of the model that lengths and vocabulary were judged for; nothing where none was given.
-        unfinished: names of checks that could not be carried out.
-        account: what became of the records of the file; nothing where that is not known.
+        num_examined: rows that were examined; fewer than ``num_examples`` for large data sets.
+        model: title of the model that lengths and vocabulary were checked against; ``None`` where none was given.
+        unfinished: names of checks that failed to run.
+        account: the import summary of the file's records; ``None`` where that is not known.
     """
 
     findings: tuple[Finding, ...]
@@ -146,7 +146,7 @@ class CheckReport:
 
     @property
     def sampled(self) -> bool:
-        """Whether only a sample was looked at."""
+        """Whether only a sample was examined."""
         return self.num_examined < self.num_examples
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:

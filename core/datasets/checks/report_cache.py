@@ -1,6 +1,6 @@
-"""Reports that were made before: kept beside the data set they are about, one for each model, so that a page need not wait twice.
+"""Cache of check reports: stored next to their data set, one for each model, so that each report is computed only once.
 
-A data set never changes, so its report does not either, until the checks or the model do.
+A data set never changes, so its report stays valid until the checks or the model change.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ FOLDER = "findings"
 
 
 def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
-    """The report of a data set, made now if it was not before; see ``examine_dataset``."""
+    """The report of a data set, from the cache or computed now; see ``examine_dataset``."""
     found = kept_report(dataset, model)
     if found is None:
         found = examine_dataset(dataset, model, progress)
@@ -27,12 +27,12 @@ def report_of(dataset: Dataset, model: ReadingModel | None = None, progress: Pro
 
 
 def kept_report(dataset: Dataset, model: ReadingModel | None = None) -> CheckReport | None:
-    """The report that was made before, or nothing."""
+    """The report that was made before, or ``None``."""
     return _read(_path(dataset, model))
 
 
 def every_kept_report(dataset: Dataset) -> list[CheckReport]:
-    """All reports that were made of a data set, one for each model it was judged for."""
+    """All cached reports of a data set, one for each model it was checked against."""
     paths = sorted((dataset.folder / FOLDER).glob("*.json"))
     return [report for path in paths if (report := _read(path)) is not None]
 
@@ -45,15 +45,15 @@ def _read(path: Path) -> CheckReport | None:
 
 
 def _path(dataset: Dataset, model: ReadingModel | None) -> Path:
-    """A name that changes with whatever the report depends on."""
+    """A file name that changes with everything the report depends on."""
     read_by = "" if model is None else f"{model.title}|{model.folder}|{model.max_length}"
     depends = json.dumps([VERSION, dataset.content_hash, read_by], ensure_ascii=True)
     return dataset.folder / FOLDER / f"{hashlib.sha256(depends.encode()).hexdigest()[:24]}.json"
 
 
 def _keep(path: Path, report: CheckReport) -> None:
-    """Write a report in one step. Where that fails, the next reader makes it again."""
+    """Write a report atomically. If that fails, the next reader computes it again."""
     with contextlib.suppress(OSError):
-        if path.parent.parent.is_dir():  # the data set may have been deleted meanwhile, and must not come back
+        if path.parent.parent.is_dir():  # the data set may have been deleted meanwhile, and must not be recreated
             durable.make_folder(path.parent)
             durable.write_text(path, json.dumps(report.to_json(), ensure_ascii=False), errors="replace")

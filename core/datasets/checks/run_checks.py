@@ -1,4 +1,4 @@
-"""All checks, one after the other, on a data set that is kept or about to be."""
+"""Runs all checks, one after the other, on a saved or planned data set."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -30,63 +30,63 @@ from core.tasks import get_task
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
-"""Goes up with every change of what is found, so that reports of earlier versions are not taken for today's."""
+VERSION = 5
+"""Increased with every change of the findings or their texts, so that cached reports of earlier versions are not reused."""
 
 CHECKS: Mapping[str, tuple[Check, str]] = {
-    "text column": (not_text.check_text_column, "Looking at the text column"),
-    "records set aside": (missing.check_set_aside, "Counting what was set aside"),
-    "empty texts": (missing.check_empty_texts, "Looking for empty texts"),
-    "labels for missing values": (missing.check_placeholder_labels, "Looking at label names"),
+    "text column": (not_text.check_text_column, "Checking the text column"),
+    "records set aside": (missing.check_set_aside, "Counting skipped records"),
+    "empty texts": (missing.check_empty_texts, "Checking for empty texts"),
+    "labels for missing values": (missing.check_placeholder_labels, "Checking label names"),
     "rows without labels": (missing.check_rows_without_labels, "Counting rows without labels"),
     "label spellings": (spelling.check_label_spellings, "Comparing label names"),
     "rare labels": (balance.check_rare_labels, "Counting examples of each label"),
     "imbalance": (balance.check_imbalance, "Comparing label counts"),
     "labels of the splits": (balance.check_labels_of_splits, "Comparing the splits"),
     "shares of the splits": (balance.check_shares_of_splits, "Comparing the splits"),
-    "label pairs": (cooccurrence.check_label_pairs, "Looking at labels that come together"),
-    "broken tags": (tag_sequences.check_tags, "Looking at tags"),
-    "entity edges": (consistency.check_entity_edges, "Looking at the ends of entities"),
-    "entity consistency": (consistency.check_entity_consistency, "Comparing how names are tagged"),
-    "conflicting labels": (duplicates.check_conflicts, "Looking for contradictions"),
-    "exact duplicates": (duplicates.check_exact_duplicates, "Looking for repeated rows"),
-    "leakage": (leakage.check_leakage, "Comparing the splits text by text"),
-    "near duplicates": (duplicates.check_near_duplicates, "Comparing texts with each other"),
-    "label names in texts": (label_in_text.check_label_in_text, "Looking for labels in texts"),
-    "personal data": (personal_data.check_personal_data, "Looking for personal data"),
-    "damaged characters": (mojibake.check_damage, "Looking for damaged characters"),
-    "invisible characters": (characters.check_invisible_characters, "Looking for invisible characters"),
-    "full-width characters": (characters.check_full_width, "Looking for full-width letters"),
-    "markup": (markup.check_markup, "Looking for markup"),
-    "boilerplate": (markup.check_boilerplate, "Looking for common phrases"),
-    "scripts": (languages.check_scripts, "Telling scripts apart"),
-    "languages": (languages.check_languages, "Telling languages apart"),
-    "vocabulary": (vocabulary.check_vocabulary, "Reading the texts as the model does"),
-    "lengths": (lengths.check_lengths, "Measuring the texts as the model does"),
+    "label pairs": (cooccurrence.check_label_pairs, "Checking label co-occurrence"),
+    "broken tags": (tag_sequences.check_tags, "Checking entity tags"),
+    "entity edges": (consistency.check_entity_edges, "Checking entity boundaries"),
+    "entity consistency": (consistency.check_entity_consistency, "Checking entity consistency"),
+    "conflicting labels": (duplicates.check_conflicts, "Checking for conflicting labels"),
+    "exact duplicates": (duplicates.check_exact_duplicates, "Checking for duplicate rows"),
+    "leakage": (leakage.check_leakage, "Checking for leakage between splits"),
+    "near duplicates": (duplicates.check_near_duplicates, "Checking for near duplicates"),
+    "label names in texts": (label_in_text.check_label_in_text, "Checking for label names in texts"),
+    "personal data": (personal_data.check_personal_data, "Checking for personal data"),
+    "damaged characters": (mojibake.check_damage, "Checking for damaged characters"),
+    "invisible characters": (characters.check_invisible_characters, "Checking for invisible characters"),
+    "full-width characters": (characters.check_full_width, "Checking for full-width letters"),
+    "markup": (markup.check_markup, "Checking for markup"),
+    "boilerplate": (markup.check_boilerplate, "Checking for boilerplate"),
+    "scripts": (languages.check_scripts, "Detecting scripts"),
+    "languages": (languages.check_languages, "Detecting languages"),
+    "vocabulary": (vocabulary.check_vocabulary, "Checking the model's vocabulary"),
+    "lengths": (lengths.check_lengths, "Counting tokens"),
 }
-"""Name -> the check, and what to say while it works. Checks that do not fit the task find nothing."""
+"""Name -> the check and its progress message. Checks that do not apply to the task return no findings."""
 
 Progress = Callable[[float, str], None]
 
 
 def examine_dataset(dataset: Dataset, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
-    """Everything the checks find in a data set that is kept.
+    """Run all checks on a saved data set.
 
     Args:
-        dataset: what to look at.
-        model: what lengths and vocabulary are judged for; those two checks are left out without one.
-        progress: is told the share that is done, from 0 to 1, and what is being done.
+        dataset: the data set to check.
+        model: the model that lengths and vocabulary are checked against; without one, these two checks are skipped.
+        progress: called with the completed fraction, from 0 to 1, and what is being done.
     """
     return examine(material_of_dataset(dataset, model), progress)
 
 
 def examine_prepared(prepared: Prepared, model: ReadingModel | None = None, progress: Progress = lambda *_: None) -> CheckReport:
-    """Everything the checks find in what a file will become; see ``examine_dataset``."""
+    """Run all checks on a data set that is not saved yet; see ``examine_dataset``."""
     return examine(material_of_prepared(prepared, model), progress)
 
 
 def examine(check_input: CheckInput, progress: Progress = lambda *_: None) -> CheckReport:
-    """Run every check; one that fails is named in the report and leaves the others alone."""
+    """Run every check; a check that fails is named in the report and does not stop the others."""
     findings: list[Finding] = []
     unfinished: list[str] = []
     check_input = check_input.with_progress(lambda share: progress((number + share) / len(CHECKS), doing))
@@ -94,8 +94,8 @@ def examine(check_input: CheckInput, progress: Progress = lambda *_: None) -> Ch
         progress(number / len(CHECKS), doing)
         try:
             findings += check(check_input)
-        except Exception:  # whatever a strange table does to one check, the page and the other checks go on
-            logger.exception("The check %r could not be carried out. This is a fault of the program; please report it.", name)
+        except Exception:  # a check that fails on an unusual table must not stop the page or the other checks
+            logger.exception("The check %r failed with an unexpected error. Please report this as a bug.", name)
             unfinished.append(name)
     progress(1.0, "Done")
     return CheckReport(
@@ -109,16 +109,16 @@ def examine(check_input: CheckInput, progress: Progress = lambda *_: None) -> Ch
 
 
 def refused(problem: str, num_records: int) -> CheckReport:
-    """The report about a file that was read but cannot become a data set.
+    """The report on a file that was read but cannot become a data set.
 
     Args:
-        problem: what the import said.
+        problem: the error message of the import.
         num_records: how many records the file has.
     """
     finding = Finding(
         check="not_a_data_set",
         severity=Severity.SERIOUS,
-        title="This file cannot become a data set as it is",
+        title="This file cannot be imported as a data set",
         count=num_records,
         unit="record",
         effect=problem,
@@ -127,7 +127,7 @@ def refused(problem: str, num_records: int) -> CheckReport:
 
 
 def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> CheckInput:
-    """What the checks look at of a data set that is kept."""
+    """The input of the checks for a saved data set."""
     return CheckInput(
         task=get_task(dataset.task),
         examples=_in_order(dataset.examples()),
@@ -139,7 +139,7 @@ def material_of_dataset(dataset: Dataset, model: ReadingModel | None = None) -> 
 
 
 def material_of_prepared(prepared: Prepared, model: ReadingModel | None = None) -> CheckInput:
-    """What the checks look at of a data set that is about to be kept."""
+    """The input of the checks for a data set that is not saved yet."""
     return CheckInput(
         task=get_task(prepared.task),
         examples=_in_order(as_plain(prepared.examples)),

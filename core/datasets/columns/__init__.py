@@ -1,4 +1,4 @@
-"""From a table to examples: which columns play which role for each task, and how their cells are read."""
+"""From a table to examples: which columns have which role for each task, and how their cells are read."""
 
 from core.datasets.columns import multi_label, single_label, token_classification
 from core.datasets.columns.column_reading import ColumnReading, ReadExamples, Role, Roles

@@ -1,4 +1,4 @@
-"""How single cells are cleaned and checked, the same way for every task."""
+"""Cleaning and checking of single cells, the same for every task."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,10 +13,10 @@ from core.text_format import quoted, short
 
 
 def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) -> None:
-    """Refuse roles that name columns the table has not, or leave out what the task needs.
+    """Refuse roles with columns that the table does not have, and missing required roles.
 
     Raises:
-        DatasetError: names the column or role, and the columns there are.
+        DatasetError: names the column or role, and the columns of the table.
     """
     known = [str(name) for name in rows.columns]
     there = f"The file has {quoted(known)}." if known else "The file has no columns."
@@ -26,10 +26,10 @@ def require_columns(rows: pd.DataFrame, roles: Roles, declared: Sequence[Role]) 
     for role in declared:
         chosen = roles.get(role.name, ())
         if role.required and not chosen:
-            raise DatasetError(f"No column is chosen for {role.title!r}. {there} Choose one of them.")
+            raise DatasetError(f"No column is selected for {role.title!r}. {there} Choose one of them.")
         if len(chosen) > 1 and not role.many:
             raise DatasetError(
-                f"{len(chosen)} columns are chosen for {role.title!r}; it takes one. Choose one of {quoted(chosen)}."
+                f"{len(chosen)} columns are selected for {role.title!r}; exactly one is expected. Choose one of {quoted(chosen)}."
             )
 
 
@@ -40,17 +40,17 @@ def column(rows: pd.DataFrame, name: str) -> list[str | None]:
 
 
 def strip(cell: str | None) -> str | None:
-    """A cell without white space at its edges; nothing where nothing else was in it."""
+    """A cell without leading and trailing white space; ``None`` if it is empty then."""
     return (cell.strip() or None) if cell is not None else None
 
 
 def num_changed(before: Iterable[str | None], after: Iterable[str | None]) -> int:
-    """How many cells that still hold something became different."""
+    """How many non-empty cells were changed."""
     return sum(new is not None and old != new for old, new in zip(before, after, strict=True))
 
 
 def parse_nested(cell: str) -> Any:
-    """The list or mapping that a cell holds as JSON text, or nothing where it holds none."""
+    """The list or mapping that a cell contains as JSON text, or ``None``."""
     if cell.lstrip()[:1] not in ("[", "{"):
         return None
     try:
@@ -61,7 +61,7 @@ def parse_nested(cell: str) -> Any:
 
 
 def is_storable(cell: str, value: Any) -> bool:
-    """Whether no text inside a nested value holds a NUL or half a character, which only an escape in its cell can smuggle in."""
+    """Whether no text inside a nested value contains a NUL or a lone surrogate, which JSON escapes can introduce."""
     if "\\" not in cell:
         return True
     left = [value]

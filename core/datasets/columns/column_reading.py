@@ -1,4 +1,4 @@
-"""What the way from a table to examples must be able to do for a task, and what it gives."""
+"""The interface between tables and tasks: how examples are read from a table, and the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ import pandas as pd
 from core.tasks.skip_reasons import SkippedRecord
 
 Roles = Mapping[str, tuple[str, ...]]
-"""Role name -> names of the columns that play it; a role that nobody plays is absent."""
+"""Role name -> names of its columns; roles without columns are absent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A part that a column of an uploaded table can play."""
+    """A role that a column of an uploaded table can have."""
 
     name: str
     title: str
@@ -25,13 +25,13 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadExamples:
-    """What a task made of a table.
+    """The examples read from a table.
 
     Attributes:
         examples: columns ``record`` (int, record number in the file, from 1), ``text`` (str) and the task's target columns.
-        set_aside: records that are not in ``examples``. Every record of the table is in exactly one of the two.
-        notes: what was repaired or assumed, in plain sentences, such as "Tags were IOB1 and were rewritten as IOB2".
-        num_mended: entities whose tags were broken and were mended.
+        set_aside: skipped records. Every record of the table is in exactly one of ``examples`` and ``set_aside``.
+        notes: repairs and assumptions as full sentences, such as "The tags were IOB1 and were converted to IOB2."
+        num_mended: entities with broken tags that were repaired.
     """
 
     examples: pd.DataFrame
@@ -41,7 +41,7 @@ class ReadExamples:
 
 
 class ColumnReading(Protocol):
-    """The way from a table to examples, for one task.
+    """Reads examples from a table, for one task.
 
     Tables have every cell as ``str`` or ``None``, nested values as JSON text, and record numbers from 1 as their index.
     """
@@ -49,14 +49,14 @@ class ColumnReading(Protocol):
     ROLES: tuple[Role, ...]
 
     def recognises(self, rows: pd.DataFrame) -> float:
-        """How much a table looks like this task's, from 0 (cannot be) to 1 (can be nothing else)."""
+        """How well a table fits this task, from 0 (impossible) to 1 (certain)."""
 
     def guess_roles(self, rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        """Columns that probably play each role, from names and content; roles that nothing fits are absent."""
+        """The probable columns of each role, guessed from names and content; roles without a fitting column are absent."""
 
     def read(self, rows: pd.DataFrame, roles: Roles) -> ReadExamples:
         """Build examples.
 
         Raises:
-            DatasetError: the columns chosen cannot be read this way at all.
+            DatasetError: the selected columns cannot be read for this task.
         """

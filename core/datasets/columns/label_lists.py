@@ -1,4 +1,4 @@
-"""Several labels written into one cell: a JSON list, a Python list, or names with a separator between them."""
+"""Several labels in one cell: a JSON list, a Python list, or names with a separator."""
 
 import ast
 from collections import Counter
@@ -9,12 +9,12 @@ from core.datasets.columns.cells import is_storable, parse_nested
 from core.files.text_patterns import QUOTATION_OR_BRACKET, QUOTED
 
 SEPARATORS = ("|", ";", ",", "；", "，", "、", "\n")
-"""The signs that least belong inside a name come first."""
+"""The characters that are least common inside names come first."""
 
 TRUE_WORDS = frozenset({"1", "1.0", "true", "yes", "y", "t"})
 FALSE_WORDS = frozenset({"0", "0.0", "false", "no", "n", "f"})
 MARK_WORDS = frozenset({"x", "✓", "✔", "√"})
-"""What people type into a sheet to tick a box; there an empty cell means no."""
+"""What people type into a sheet to check a box; an empty cell then means no."""
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 _LONGEST_LITERAL = 100_000
@@ -27,7 +27,7 @@ def looks_like_list(cell: str) -> bool:
 
 
 def parse_list(cell: str) -> list[str] | None:
-    """The labels in a cell written as a list, or nothing where it holds something else, such as lists within the list.
+    """The labels in a cell written as a list, or ``None`` if it contains something else, such as nested lists.
 
     JSON and Python notation are read; so are lists as NumPy prints them (``['a' 'b']``), which Python itself would silently join
     to one name, and names without quotation marks (``[a, b]``). A mapping such as ``{"a": 1, "b": 0}`` gives the names whose
@@ -43,7 +43,7 @@ def parse_list(cell: str) -> list[str] | None:
 
 
 def parse_value(cell: str) -> Any:
-    """The list or mapping a cell holds in JSON or Python notation, or nothing where it holds neither."""
+    """The list or mapping in a cell in JSON or Python notation, or ``None``."""
     value = parse_nested(cell)
     if value is None:
         value = _parse_python(cell.strip())
@@ -51,14 +51,14 @@ def parse_value(cell: str) -> Any:
 
 
 def word_of(value: Any) -> str | None:
-    """A scalar as the text a person wrote; nothing for lists, mappings and null."""
+    """A scalar as text; ``None`` for lists, mappings and null."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else None
 
 
 def find_separator(cells: Iterable[str]) -> str | None:
-    """The separator between names: the least usual sign inside a name that stands in a good share of the cells, or nothing."""
+    """The separator between names: the least common character inside names that occurs in many cells, or ``None``."""
     found: Counter[str] = Counter()
     for cell in cells:
         found.update(separator for separator in SEPARATORS if separator in cell)
@@ -67,15 +67,15 @@ def find_separator(cells: Iterable[str]) -> str | None:
 
 
 def split_names(cell: str, separator: str | None) -> list[str]:
-    """The names between separators, without white space around them; empty ones are left out."""
+    """The names between separators, stripped; empty ones are dropped."""
     parts = cell.split(separator) if separator is not None else [cell]
     return [part.strip() for part in parts if part.strip()]
 
 
 def is_combined(cells: Iterable[str]) -> bool:
-    """Whether a column combines names with a separator: what stands between separators occurs in other combinations too.
+    """Whether a column combines names with a separator: the parts also occur in other combinations.
 
-    So ``Drama|Comedy`` beside ``Comedy`` and ``Drama|War`` counts, and ``Bed, bath`` as one category of many does not.
+    So ``Drama|Comedy`` with ``Comedy`` and ``Drama|War`` in other rows counts; ``Bed, bath`` as a category of its own does not.
     """
     distinct = {cell.strip() for cell in cells if cell.strip()}
     separator = find_separator(distinct)
@@ -102,13 +102,13 @@ def _parse_python(cell: str) -> Any:
     if not isinstance(value, set) and all(isinstance(name, str) for name in names) and len(strings) > len(names):
         try:
             return [ast.literal_eval(string) for string in strings]
-        except (ValueError, SyntaxError):  # quotation marks in a comment within the list
+        except (ValueError, SyntaxError):  # quotes in a comment within the list
             return names
     return sorted(names, key=str) if isinstance(value, set) else names
 
 
 def _parse_loose(cell: str) -> Any:
-    """Names between brackets without quotation marks; anything with quotes or further brackets is no such thing."""
+    """Unquoted names between brackets; ``None`` for anything with quotes or nested brackets."""
     inner = cell[1:-1]
     if QUOTATION_OR_BRACKET.search(inner):
         return None

@@ -1,4 +1,4 @@
-"""Which column is probably the text and which the label, from the names people give columns and from what the cells look like."""
+"""Guesses which column is the text and which the label, from common column names and from the cells."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from core.files.text_patterns import CJK, COLUMN_JOINTS, NEW_WORD_IN_NAME
 
 
 def name_set(names: str) -> frozenset[str]:
-    """Column names written with commas between them, as ``plain_name`` gives them."""
+    """A set of comma-separated column names, normalized by ``plain_name``."""
     return frozenset(name.strip() for name in names.split(","))
 
 
@@ -39,20 +39,20 @@ SPLIT_NAMES = name_set(
 
 _SAMPLE = 1000
 LONGEST_NAME = 200
-"""Characters of a column name that are looked at; longer ones are no names."""
+"""Most characters of a column name that are compared."""
 
 
 def plain_name(name: str) -> str:
-    """A column name without capitals, edges and the ways of joining words: ``Review_Text`` and ``review text`` are one.
+    """A normalized column name: ``Review_Text`` and ``review text`` are the same.
 
-    Of a very long name only the beginning counts.
+    Of a very long name only the beginning is used.
     """
     apart = NEW_WORD_IN_NAME.sub(r"\1 \2", name[:LONGEST_NAME])
     return COLUMN_JOINTS.sub(" ", apart).strip().casefold()
 
 
 def without_number(plain: str) -> str:
-    """What ``plain_name`` gives, without digits and spaces at its end: ``label 2`` and ``label`` are one."""
+    """The result of ``plain_name`` without trailing digits and spaces: ``label 2`` and ``label`` are the same."""
     end = len(plain)
     while end and (plain[end - 1].isdecimal() or plain[end - 1].isspace()):
         end -= 1
@@ -60,7 +60,7 @@ def without_number(plain: str) -> str:
 
 
 def name_score(name: str, known: Collection[str]) -> float:
-    """How well a column name fits a set of names: 1 for the name itself, less for a name that holds it."""
+    """How well a column name matches a set of names: 1 for an exact match, less for a name that contains one."""
     plain = plain_name(name)
     if plain in known:
         return 1.0
@@ -72,13 +72,13 @@ def name_score(name: str, known: Collection[str]) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What the cells of a column look like, from a sample spread over the whole table.
+    """Statistics of a column's cells, from a sample spread over the whole table.
 
     Attributes:
         num_filled: cells of the sample that are not missing.
         distinct: distinct values as a share of ``num_filled``.
         length: mean number of characters.
-        words: mean number of words, a run of three Chinese or Japanese characters counted as about one.
+        words: mean number of words; three Chinese or Japanese characters in a row count as about one.
         numeric: share of cells that are numbers.
         nested: share of cells that hold a JSON list or object.
     """
@@ -92,12 +92,12 @@ class Content:
 
 
 def sample(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows spread evenly over the table, so that a file sorted by label does not deceive."""
+    """Rows spread evenly over the table, since a file may be sorted by label."""
     return rows.iloc[:: max(1, len(rows) // _SAMPLE)]
 
 
 def content(cells: Sequence[str | None]) -> Content:
-    """Look at a column's cells."""
+    """The statistics of a column's cells."""
     filled = [cell for cell in cells if cell is not None and cell.strip()]
     num = max(1, len(filled))
     return Content(
@@ -117,7 +117,7 @@ def contents(rows: pd.DataFrame) -> dict[str, Content]:
 
 
 def text_score(name: str, seen: Content) -> float:
-    """How much a column looks like running text; 0 or less means it does not."""
+    """How much a column looks like natural-language text; 0 or less means it does not."""
     if seen.num_filled == 0 or seen.numeric > 0.9 or seen.nested > 0.9 or name_score(name, ID_NAMES) == 1.0:
         return -1.0
     prose = min(1.0, seen.words / 6) + 0.5 * min(1.0, seen.length / 60) + 0.5 * seen.distinct
@@ -125,7 +125,7 @@ def text_score(name: str, seen: Content) -> float:
 
 
 def label_score(name: str, seen: Content) -> float:
-    """How much a column looks like one label a row; 0 or less means it does not."""
+    """How much a column looks like one label per row; 0 or less means it does not."""
     if seen.num_filled == 0 or name_score(name, ID_NAMES) == 1.0 or name_score(name, SPLIT_NAMES) == 1.0:
         return -1.0
     few = 1.0 - seen.distinct if seen.num_filled >= 10 else 0.5
@@ -135,7 +135,7 @@ def label_score(name: str, seen: Content) -> float:
 
 
 def guess_text_column(rows: pd.DataFrame, *, besides: Collection[str] = ()) -> str | None:
-    """The column that most looks like running text, or nothing where none does."""
+    """The column that looks most like natural-language text, or ``None``."""
     scores = {name: text_score(name, seen) for name, seen in contents(rows).items() if name not in besides}
     best = max(scores, key=lambda name: scores[name], default=None)
     return best if best is not None and scores[best] > 0 else None

@@ -1,4 +1,4 @@
-"""What offsets into a text count: characters, as they should, or the bytes or UTF-16 units of the program that wrote them."""
+"""The unit of span offsets: characters, or the UTF-8 bytes or UTF-16 code units of the program that wrote them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from core.tasks.tokenization import words
 CHARACTERS, BYTES, UTF16 = "characters", "UTF-8 bytes", "UTF-16 units"
 
 _FEWEST_WITNESSES = 3
-"""Spans that must speak for another unit before a whole file is read so."""
+"""Minimum number of spans that must indicate another unit before it is used for the whole file."""
 _MOST_WITNESSES = 5000
-"""More are not asked; they would all say the same."""
+"""Most spans that are examined."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The unit of a file's offsets, and how many spans of those that can tell fit it."""
+    """The unit of a file's offsets, and how many of the conclusive spans fit it."""
 
     unit: str
     num_fitting: int
@@ -24,7 +24,7 @@ class Verdict:
 
 
 def unit_of(records: Iterable[tuple[str, Sequence[TextSpan]]]) -> Verdict:
-    """Find the unit from spans with other than plain letters before their end; without evidence it is characters."""
+    """Detect the unit from spans with non-ASCII characters before their end; without evidence it is characters."""
     telling = 0
     fitting = {CHARACTERS: 0, BYTES: 0, UTF16: 0}
     for text, spans in records:
@@ -49,7 +49,7 @@ def unit_of(records: Iterable[tuple[str, Sequence[TextSpan]]]) -> Verdict:
 
 
 def to_characters(text: str, spans: Sequence[TextSpan], unit: str) -> list[TextSpan | None]:
-    """The spans in characters; nothing for those that begin or end inside a character."""
+    """The spans with offsets in characters; ``None`` for those that begin or end inside a character."""
     if unit == CHARACTERS or text.isascii():
         return list(spans)
     places = _places(text, unit)
@@ -57,7 +57,7 @@ def to_characters(text: str, spans: Sequence[TextSpan], unit: str) -> list[TextS
 
 
 def better_unit(text: str, span: TextSpan) -> tuple[str, TextSpan] | None:
-    """Another unit in which a span that does not fit would fit, and the span read so: a hint for the person, no more."""
+    """Another unit in which an invalid span would be valid, and the converted span; only used as a hint in messages."""
     borders = words(text)
     starts, ends = {start for start, _ in borders}, {end for _, end in borders}
     for unit in (BYTES, UTF16):
@@ -68,7 +68,7 @@ def better_unit(text: str, span: TextSpan) -> tuple[str, TextSpan] | None:
 
 
 def _places(text: str, unit: str) -> dict[int, int]:
-    """Offset in the unit -> offset in characters, for every border between characters."""
+    """Offset in the unit -> offset in characters, for every character boundary."""
     places = {0: 0}
     position = 0
     for place, character in enumerate(text, start=1):
@@ -90,7 +90,7 @@ def _fits(span: TextSpan, text: str, starts: set[int], ends: set[int]) -> bool:
 
 
 def _says(span: TextSpan, text: str) -> bool:
-    """Whether what stands at a span is what the file says of it, if it does."""
+    """Whether the text at a span equals the span's text in the file; ``True`` if the file has none."""
     if span.text is None:
         return True
     return len(span.text) == span.end - span.start and text[span.start : span.end] == span.text

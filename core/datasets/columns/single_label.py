@@ -1,4 +1,4 @@
-"""One label a row: a text column and a label column."""
+"""One label per row: a text column and a label column."""
 
 import pandas as pd
 
@@ -10,16 +10,16 @@ from core.tasks.skip_reasons import SkippedRecord, kind_of_gap
 from core.text_format import counted, quoted
 
 ROLES: tuple[Role, ...] = (
-    Role(name="text", title="Text column", help="The text that is to be classified."),
-    Role(name="label", title="Label column", help="The one label of each text."),
+    Role(name="text", title="Text column", help="The text to classify."),
+    Role(name="label", title="Label column", help="The label of each text."),
 )
 
 _FEW_ROWS = 10
-"""Below this many rows the share of distinct labels says nothing."""
+"""Minimum number of rows for which the share of distinct labels is meaningful."""
 
 
 def recognises(rows: pd.DataFrame) -> float:
-    """How much a table looks like one text and one label a row; see ``Task.recognises``."""
+    """How well a table fits one text and one label per row; see ``ColumnReading.recognises``."""
     roles = guess_roles(rows)
     if "text" not in roles:
         return 0.0
@@ -33,11 +33,11 @@ def recognises(rows: pd.DataFrame) -> float:
 
 
 def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The pair of columns that together fit best as text and label; see ``Task.guess_roles``."""
+    """The pair of columns that fits best as text and label; see ``ColumnReading.guess_roles``."""
     seen = contents(rows)
     text_fits = {name: fit for name in seen if (fit := text_score(name, seen[name])) > 0}
     label_fits = {name: fit for name in seen if (fit := label_score(name, seen[name])) > 0}
-    # A label is the best there is or, where that one is the text, the second best; so not every pair has to be looked at.
+    # The label is the best candidate or, if that is the text, the second best; so not every pair has to be compared.
     best_labels = sorted(label_fits, key=lambda name: -label_fits[name])[:2]
     pairs = [(text, label) for text in text_fits for label in best_labels if label != text]
     if pairs:
@@ -48,15 +48,15 @@ def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-    """Build examples with a ``label``; see ``Task.read``.
+    """Build examples with a ``label``; see ``ColumnReading.read``.
 
     Raises:
-        DatasetError: a column is not there, or the label column holds lists, ids or free text.
+        DatasetError: a column is missing, or the label column contains lists, ids or free text.
     """
     require_columns(rows, roles, ROLES)
     text_name, label_name = roles["text"][0], roles["label"][0]
     if text_name == label_name:
-        raise DatasetError(f"Column {text_name!r} is chosen as text and as label. Choose two different columns.")
+        raise DatasetError(f"Column {text_name!r} is selected for both text and label. Choose two different columns.")
     raw_texts, raw_labels = column(rows, text_name), column(rows, label_name)
     texts, labels = [strip(cell) for cell in raw_texts], [strip(cell) for cell in raw_labels]
 
@@ -65,7 +65,7 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
     set_aside = []
     for record, text, label in everything[lacking].itertuples(index=False):
         missing = [name for name, cell in ((text_name, text), (label_name, label)) if not isinstance(cell, str)]
-        set_aside.append(SkippedRecord(int(record), kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
+        set_aside.append(SkippedRecord(int(record), kind_of_gap(text_name in missing), f"No value in column {quoted(missing)}."))
     examples = everything[~lacking].reset_index(drop=True) if set_aside else everything
     notes = []
     for name, before, after in ((text_name, raw_texts, texts), (label_name, raw_labels, labels)):
@@ -75,21 +75,21 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
 
 
 def _check_labels(name: str, labels: pd.Series) -> list[str]:
-    """Notes about a label column that is odd; refuses one that cannot be a label.
+    """Notes about an unusual label column; refuses a column that cannot contain labels.
 
     Raises:
-        DatasetError: nearly every row has a label of its own.
+        DatasetError: nearly every row has a different label.
     """
     num_rows, distinct = len(labels), labels.nunique()
     if num_rows >= _FEW_ROWS and distinct > 0.9 * num_rows:
         raise DatasetError(
-            f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text; "
-            "a label must occur several times to be learned. Choose another label column."
+            f"Column {name!r} has {distinct:,} different values in {num_rows:,} rows, so it is probably an id or free text. "
+            "The model can only learn labels that occur several times. Choose another label column."
         )
     notes = []
     if num_rows >= _FEW_ROWS and distinct > 0.5 * num_rows:
         notes.append(
-            f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than two examples a label on "
-            "average, which is little to learn from."
+            f"Column {name!r} has {distinct:,} different labels in {num_rows:,} rows: fewer than 2 examples per label on "
+            "average, which is very little to learn from."
         )
     return notes

@@ -1,4 +1,4 @@
-"""From spans to one IOB2 tag a word, with every span that does not fit reported and none moved."""
+"""Aligns spans with words as IOB2 tags; spans that do not fit are reported and never moved."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ from core.tasks.tokenization import words
 from core.text_format import counted, short
 
 _MOST_PROBLEMS_SHOWN = 5
-"""Only these say in which unit a span would fit, for which all of the text has to be read."""
+"""Most problems per record with a hint about the offset unit, since each hint reads the whole text."""
 _MORE_THAN_SHOWN = 100
-"""Characters, of which ``short`` shows fewer."""
+"""Characters passed to ``short``, which shows fewer."""
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Words of a text with their tags, or what is wrong with its spans.
+    """Words of a text with their tags, or the problems of its spans.
 
     Attributes:
-        starts, ends: where each word begins and ends, in characters.
-        tags: IOB2, one a word; empty where there are problems.
+        starts, ends: start and end of each word, in characters.
+        tags: IOB2, one per word; empty if there are problems.
         problems: one sentence for each span that does not fit.
-        num_trimmed: spans whose white space at the edges was left out; they cover the same words as before.
-        num_overlaps: spans that share a word with one before them; each is among the problems.
+        num_trimmed: spans that were trimmed of white space; they cover the same words as before.
+        num_overlaps: spans that share a word with an earlier one; each is among the problems.
     """
 
     starts: list[int]
@@ -40,7 +40,7 @@ def align(text: str, spans: Sequence[TextSpan]) -> Aligned:
     """Tag the words of a text.
 
     Args:
-        text: as in the file, nothing removed.
+        text: exactly as in the file.
         spans: offsets in characters.
     """
     marked = _MarkedText(text)
@@ -58,7 +58,7 @@ def align(text: str, spans: Sequence[TextSpan]) -> Aligned:
         if first is None or last is None:
             problems.append(marked.between_words(span, with_hint=with_hint))
             continue
-        place = bisect_left(taken, first, key=lambda one: one[1])  # the first that ends no earlier
+        place = bisect_left(taken, first, key=lambda one: one[1])  # the first one that does not end earlier
         if place < len(taken) and taken[place][0] <= last:
             problems.append(f"Spans {taken[place][2]} and {span} overlap; a word can have only one tag.")
             num_overlaps += 1
@@ -70,23 +70,23 @@ def align(text: str, spans: Sequence[TextSpan]) -> Aligned:
 
 
 def _place(borders: Sequence[int], border: int) -> int | None:
-    """Where a border stands among the sorted borders of the words, or nothing where it is none of them."""
+    """Position of a border among the sorted word borders, or ``None`` if it is not a word border."""
     place = bisect_left(borders, border)
     return place if place < len(borders) and borders[place] == border else None
 
 
 def in_words(problems: Sequence[str]) -> str:
-    """All problems of a record in one line; a very long list is cut and counted."""
+    """All problems of a record in one line; a very long list is shortened and counted."""
     shown = " ".join(problems[:_MOST_PROBLEMS_SHOWN])
     more = len(problems) - _MOST_PROBLEMS_SHOWN
     return shown if more <= 0 else f"{shown} And {counted(more, 'more span does', 'more spans do')} not fit."
 
 
 class _MarkedText:
-    """A text with its words, asked about one span after the other; no answer looks at the whole text again.
+    """A text with its words, for checking many spans without reading the whole text each time.
 
     Attributes:
-        starts, ends: where each word begins and ends, in characters.
+        starts, ends: start and end of each word, in characters.
     """
 
     def __init__(self, text: str) -> None:
@@ -95,36 +95,36 @@ class _MarkedText:
         self.starts, self.ends = [start for start, _ in borders], [end for _, end in borders]
 
     def impossible(self, span: TextSpan, *, with_hint: bool) -> str | None:
-        """Why no stretch of the text can be meant, if so."""
+        """Why a span is invalid, or ``None``."""
         text = self._text
         if span.start >= span.end or span.start < 0:
-            return f"Span {span} is empty or runs backwards."
+            return f"Span {span} is empty or its end is before its start."
         if span.end > len(text):
             hint = self._hint(span) if with_hint else ""
-            return f"Span {span} runs past the text, which has {counted(len(text), 'character')}.{hint}"
+            return f"Span {span} ends beyond the text, which has {counted(len(text), 'character')}.{hint}"
         first, last = self._touched(span)
         if first > last:  # every character but white space belongs to a word
-            return f"Span {span} covers nothing but white space."
+            return f"Span {span} contains only white space."
         if span.text is not None and (len(span.text) != span.end - span.start or span.text != text[span.start : span.end]):
             there = self._shown(span.start, span.end)
             hint = self._hint(span) if with_hint else ""
-            return f"Span {span} is said to be {short(span.text)}, but the text there is {there}.{hint}"
+            return f"Span {span} should be {short(span.text)} according to the file, but the text there is {there}.{hint}"
         return None
 
     def without_edges(self, span: TextSpan) -> TextSpan:
-        """The span without the white space at its ends."""
+        """The span without leading and trailing white space."""
         first, last = self._touched(span)
         start, end = max(span.start, self.starts[first]), min(span.end, self.ends[last])
         return span if (start, end) == (span.start, span.end) else replace(span, start=start, end=end)
 
     def between_words(self, span: TextSpan, *, with_hint: bool) -> str:
-        """What is said of a span that begins or ends inside a word."""
+        """The message for a span that begins or ends inside a word."""
         first, last = self._touched(span)
         start, end = self.starts[first], self.ends[last]
         hint = self._hint(span) if with_hint else ""
         return (
             f"Span {span} is {self._shown(span.start, span.end)}, which begins or ends inside a word; "
-            f"the whole words are {self._shown(start, end)} at {start}–{end}.{hint}"
+            f"the complete words are {self._shown(start, end)} at {start}–{end}.{hint}"
         )
 
     def _touched(self, span: TextSpan) -> tuple[int, int]:
@@ -132,7 +132,7 @@ class _MarkedText:
         return bisect_right(self.ends, span.start), bisect_left(self.starts, span.end) - 1
 
     def _shown(self, start: int, end: int) -> str:
-        """A stretch of the text for a message, without a copy of all of it."""
+        """A part of the text for a message, without copying all of it."""
         return short(self._text[start : min(end, start + _MORE_THAN_SHOWN)])
 
     def _hint(self, span: TextSpan) -> str:
@@ -140,4 +140,4 @@ class _MarkedText:
         if found is None:
             return ""
         unit, moved = found
-        return f" Counted in {unit} it would be {self._shown(moved.start, moved.end)}."
+        return f" If the offsets count {unit}, it is {self._shown(moved.start, moved.end)}."

@@ -1,4 +1,4 @@
-"""Texts with marked stretches: a column of text and one of spans become examples."""
+"""Texts with annotated spans: reads examples from a text column and a spans column."""
 
 from collections import Counter
 
@@ -19,17 +19,17 @@ SPAN_NAMES = name_set(
     エンティティ, 개체"""
 )
 _GUESSES = name_set("prediction, predictions, suggestion, suggestions, predicted")
-"""Columns of what a model proposed; people's own answers come first."""
+"""Columns with model predictions; human annotations have priority."""
 
 
 def holds_spans(cells: list[str | None]) -> bool:
-    """Whether most cells that are filled hold spans, and not all of them empty lists."""
+    """Whether most non-empty cells contain spans, and not all of them empty lists."""
     filled = [cell for cell in cells if cell is not None and cell.strip()]
     return any(cell.strip() != "[]" for cell in filled) and sum(map(is_annotation, filled)) > 0.5 * len(filled)
 
 
 def guess_span_roles(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Columns of text and spans, where a sample of a table has both."""
+    """The text and spans columns, if a sample of the table has both."""
     fitting = [str(name) for name in few.columns if holds_spans(few[name].tolist())]
     spans = max(fitting, key=lambda name: name_score(name, SPAN_NAMES) - 2 * name_score(name, _GUESSES), default=None)
     if spans is None:
@@ -39,28 +39,30 @@ def guess_span_roles(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> ReadExamples:
-    """Build examples; a record with a span that does not fit is set aside with all its problems.
+    """Build examples; a record with an invalid span is skipped with all its problems.
 
     Raises:
-        DatasetError: the column holds no spans at all.
+        DatasetError: the column contains no spans.
     """
     set_aside: list[SkippedRecord] = []
     read: list[tuple[int, str, Annotated]] = []
     for record, text, cell in zip(rows.index.tolist(), column(rows, text_name), column(rows, spans_name), strict=True):
         missing = [name for name, value in ((text_name, text), (spans_name, cell)) if value is None or not value.strip()]
         if missing or text is None or cell is None:
-            set_aside.append(SkippedRecord(record, kind_of_gap(text_name in missing), f"Nothing in column {quoted(missing)}."))
+            set_aside.append(SkippedRecord(record, kind_of_gap(text_name in missing), f"No value in column {quoted(missing)}."))
             continue
         annotated = read_spans(cell)
         if annotated is None:
-            set_aside.append(SkippedRecord(record, Reason.NO_SPANS, f"Column {spans_name!r} holds no annotation of this text."))
+            set_aside.append(
+                SkippedRecord(record, Reason.NO_SPANS, f"Column {spans_name!r} contains no annotation of this text.")
+            )
         elif annotated.problems:
             set_aside.append(SkippedRecord(record, Reason.BROKEN_SPAN, in_words(annotated.problems)))
         else:
             read.append((record, text, annotated))
     if not read and set_aside:
         most, _ = Counter(entry.reason for entry in set_aside).most_common(1)[0]
-        raise DatasetError(f"Column {spans_name!r} holds no spans that can be read: {most} Choose another column.")
+        raise DatasetError(f"Column {spans_name!r} contains no readable spans: {most} Choose another column.")
 
     in_answers = any(annotated.num_answers for _, _, annotated in read)
     verdict = unit_of((text, annotated.spans) for _, text, annotated in read)
@@ -68,7 +70,7 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
     for record, text, annotated in read:
         spans = annotated.spans
         if in_answers and not annotated.num_answers and not spans:
-            set_aside.append(SkippedRecord(record, Reason.NO_LABEL, "Nobody has annotated this text."))
+            set_aside.append(SkippedRecord(record, Reason.NO_LABEL, "This text was not annotated."))
             continue
         in_characters = to_characters(text, spans, verdict.unit)
         if inside := [span for span, moved in zip(spans, in_characters, strict=True) if moved is None]:
@@ -87,9 +89,9 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
         examples.append((record, text, aligned.starts, aligned.ends, aligned.tags))
     notes = _unit_notes(verdict, converted)
     if trimmed:
-        notes.append(f"White space at the edges of spans belongs to no entity and was left out ({listed(trimmed)}).")
+        notes.append(f"Leading and trailing white space of spans was removed ({listed(trimmed)}).")
     if num_answered_twice := sum(annotated.num_answers > 1 for _, _, annotated in read):
-        notes.append(f"{counted(num_answered_twice, 'record')} with more than one answer; the first was used.")
+        notes.append(f"{counted(num_answered_twice, 'record')} with more than one annotation; the first was used.")
     table = pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"])
     return ReadExamples(examples=table, set_aside=set_aside, notes=notes)
 
@@ -98,6 +100,6 @@ def _unit_notes(verdict: Verdict, converted: list[int]) -> list[str]:
     if verdict.unit == CHARACTERS or not converted:
         return []
     return [
-        f"Offsets evidently count {verdict.unit} instead of characters: {verdict.num_fitting} of the {verdict.num_telling} spans "
-        f"that can tell fit only so. They were converted ({listed(converted)}); look at them before you save."
+        f"The span offsets count {verdict.unit} instead of characters: {verdict.num_fitting} of the {verdict.num_telling} spans "
+        f"with non-ASCII text only fit this way. They were converted ({listed(converted)}); check them before you save."
     ]

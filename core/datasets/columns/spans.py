@@ -1,7 +1,7 @@
-"""Marked stretches of text, in the ways annotation tools write them down.
+"""Annotated spans, in the formats of annotation tools.
 
-Read are lists of ``[start, end, label]`` (spaCy, doccano) or ``[label, start, end]`` (Argilla 1), lists of objects with a
-start, an end and a label under one of their many names, and the answers that Label Studio and Argilla 2 wrap around such lists.
+Supported are lists of ``[start, end, label]`` (spaCy, doccano) or ``[label, start, end]`` (Argilla 1), lists of objects with a
+start, an end and a label under various names, and the annotations that Label Studio and Argilla 2 wrap around such lists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _UNUSED_STATES = frozenset({"discarded", "draft", "pending"})
 
 @dataclass(frozen=True)
 class TextSpan:
-    """A marked stretch as the file gives it; ``text`` is what the file says stands there, if it says so."""
+    """A span as in the file; ``text`` is the span's text according to the file, if given."""
 
     start: int
     end: int
@@ -38,9 +38,9 @@ class Annotated:
 
     Attributes:
         spans: in the order of the file.
-        num_answers: how many people (or models) marked the record, where the file tells their answers apart, else 0; the first
-            answer counts.
-        problems: what is no span, one sentence each.
+        num_answers: how many people (or models) annotated the record, if the file separates their annotations, else 0; the first
+            annotation is used.
+        problems: items that are no spans, one sentence each.
     """
 
     spans: list[TextSpan]
@@ -49,7 +49,7 @@ class Annotated:
 
 
 def read_spans(cell: str) -> Annotated | None:
-    """The spans of a cell; nothing where it holds no annotation at all, such as a list of discarded answers."""
+    """The spans of a cell; ``None`` if it contains no annotation at all, such as a list of discarded annotations."""
     value = parse_value(cell)
     try:
         return _annotation(value) if isinstance(value, list | tuple | dict) else None
@@ -58,7 +58,7 @@ def read_spans(cell: str) -> Annotated | None:
 
 
 def is_annotation(cell: str) -> bool:
-    """Whether a cell holds spans, or the empty list of a text without any."""
+    """Whether a cell contains spans, or the empty list of a text without any."""
     found = read_spans(cell)
     return found is not None and not found.problems
 
@@ -78,7 +78,7 @@ def _from_mapping(value: Mapping[str, Any]) -> Annotated | None:
     start, end, label = (_first(value, names) for names in (_STARTS, _ENDS, _LABELS))
     if isinstance(start, list) and isinstance(end, list) and isinstance(label, list):
         if not len(start) == len(end) == len(label):
-            return Annotated([], problems=("Starts, ends and labels of the spans are not equally many.",))
+            return Annotated([], problems=("The lists of starts, ends and labels of the spans have different lengths.",))
         return _from_items(list(zip(start, end, label, strict=True)))
     if start is not None:
         return _from_items([value])
@@ -94,7 +94,7 @@ def _from_items(items: Sequence[Any]) -> Annotated:
             continue
         found = _spans_of(item)
         if found is None:
-            problems.append(f"{short(str(item), 60)} is no span with a start, an end and a label.")
+            problems.append(f"{short(str(item), 60)} is not a span with a start, an end and a label.")
         else:
             spans += found
     return Annotated(spans, problems=tuple(problems))
@@ -127,7 +127,7 @@ def _span(start: Any, end: Any, label: Any, text: str | None) -> list[TextSpan] 
 
 
 def _is_answer(item: Any) -> bool:
-    """What one person said about a record: Label Studio's ``result``, Argilla's ``value``, or a bare list of objects."""
+    """One person's annotation of a record: Label Studio's ``result``, Argilla's ``value``, or a bare list of objects."""
     if isinstance(item, dict):
         return any(isinstance(item.get(key), list) or _is_columns(item.get(key)) for key in ("result", "value"))
     return isinstance(item, list) and (not item or all(isinstance(inner, dict) for inner in item))
@@ -144,7 +144,7 @@ def _is_used(answer: Any) -> bool:
 
 
 def _says_something_else(item: Any) -> bool:
-    """Relations, choices and ratings, which Label Studio lists among the spans."""
+    """Whether an item is a relation, choice or rating, which Label Studio lists among the spans."""
     if not isinstance(item, dict) or "type" not in item or _first(item, _STARTS) is not None:
         return False
     value = item.get("value")

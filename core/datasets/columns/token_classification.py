@@ -1,4 +1,4 @@
-"""Words with tags, or text with marked stretches: the ways in which named entities are written down."""
+"""Named entities, in both formats: words with tags, or text with annotated spans."""
 
 import pandas as pd
 
@@ -17,19 +17,19 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="text",
         title="Text column",
-        help="The text, where entities are marked as stretches of it.",
+        help="The text, if entities are annotated as spans.",
         required=False,
     ),
     Role(
         name="spans",
         title="Spans column",
-        help="The marked stretches of each text: start, end and label, as spaCy, doccano, Label Studio or Argilla write them.",
+        help="The annotated spans of each text: start, end and label, as exported by spaCy, doccano, Label Studio or Argilla.",
         required=False,
     ),
     Role(
         name="tokens",
         title="Words column",
-        help="The words of each text as a list, or one word a row.",
+        help="The words of each text as a list, or one word per row.",
         required=False,
     ),
     Role(
@@ -41,13 +41,13 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="sentence",
         title="Sentence column",
-        help="Only for tables with one word a row: what tells which sentence the word belongs to.",
+        help="Only for tables with one word per row: the id of the sentence the word belongs to.",
         required=False,
     ),
     Role(
         name="tag_names",
-        title="Names of the tags",
-        help="Only where tags are numbers: a column that lists their names.",
+        title="Tag names",
+        help="Only if tags are numbers: a column that lists their names.",
         required=False,
     ),
 )
@@ -66,7 +66,7 @@ TAG_NAMES_NAMES = name_set("tag names, label names, ner tag names, ner tags name
 
 
 def recognises(rows: pd.DataFrame) -> float:
-    """How much a table looks like words with tags or text with spans; see ``Task.recognises``."""
+    """How well a table fits words with tags or text with spans; see ``ColumnReading.recognises``."""
     roles = guess_roles(rows)
     if "spans" in roles:
         return 0.97
@@ -77,16 +77,16 @@ def recognises(rows: pd.DataFrame) -> float:
 
 
 def guess_roles(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Columns of words and tags, or of text and spans; see ``Task.guess_roles``."""
+    """Columns of words and tags, or of text and spans; see ``ColumnReading.guess_roles``."""
     few = sample(rows)
     return _guess_lists(few) or guess_span_roles(few) or _guess_rows(few)
 
 
 def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
-    """Build examples with ``starts``, ``ends`` and ``tags``; see ``Task.read``.
+    """Build examples with ``starts``, ``ends`` and ``tags``; see ``ColumnReading.read``.
 
     Raises:
-        DatasetError: a column is missing, or the tags follow no scheme.
+        DatasetError: a column is missing, or the tag scheme is unknown.
     """
     require_columns(rows, roles, ROLES)
     text, spans, tokens, tags, sentence, names = (roles[role.name][0] if roles.get(role.name) else None for role in ROLES)
@@ -96,7 +96,7 @@ def read(rows: pd.DataFrame, roles: Roles) -> ReadExamples:
         tokens, tags = text, spans
     if tokens is None or tags is None:
         raise DatasetError(
-            "Named entities need a column of words and one of tags, or a column of text and one of spans. "
+            "Named entities need a words column and a tags column, or a text column and a spans column. "
             f"The file has {quoted(map(str, rows.columns))}; choose two of them."
         )
     found = read_lists(rows, tokens, tags, names) if sentence is None else read_rows(rows, tokens, tags, sentence)
@@ -112,7 +112,7 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
     if scheme is None and found.sentences:
         seen = {tag for sentence in found.sentences for tag in sentence.tags}
         raise DatasetError(
-            f"Column {tags_name!r} holds {quoted(sorted(seen), 6)}, which follow no tag scheme known here. Expected O and tags "
+            f"Column {tags_name!r} contains {quoted(sorted(seen), 6)}, which match no known tag scheme. Expected O and tags "
             "such as B-PER and I-PER (IOB1, IOB2, BILOU or IOBES). Choose another tags column."
         )
     examples: list[tuple[int, str, list[int], list[int], list[str]]] = []
@@ -126,7 +126,7 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
                 SkippedRecord(
                     sentence.record,
                     Reason.UNKNOWN_TAG,
-                    f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is no {scheme.name} tag.",
+                    f"Word {odd[0][0]} has the tag {odd[0][1]!r}, which is not valid in the {scheme.name} scheme.",
                 )
             )
             continue
@@ -151,7 +151,7 @@ def _examples(found: Sentences, tags_name: str) -> ReadExamples:
 
 
 def join(words: list[str]) -> tuple[str, list[int], list[int]]:
-    """The words with one space between them, and where each begins and ends in that text."""
+    """The words joined by single spaces, and the start and end of each in that text."""
     starts, ends, position = [], [], 0
     for word in words:
         starts.append(position)
@@ -164,13 +164,13 @@ def join(words: list[str]) -> tuple[str, list[int], list[int]]:
 def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list[str]:
     notes = []
     if scheme.name == "IO":
-        notes.append("Tags name types without saying where an entity begins; neighbouring words of one type became one entity.")
+        notes.append("The tags do not mark where an entity begins; consecutive words of one type became one entity.")
     elif (scheme.name, scheme.form) != ("IOB2", "mark first"):
-        notes.append(f"Tags were {scheme.name} and were rewritten as IOB2.")
+        notes.append(f"The tags were {scheme.name} and were converted to IOB2.")
     if num_repaired:
         notes.append(
-            f"{counted(num_repaired, 'entity', 'entities')} did not begin or end as {scheme.name} demands and became "
-            f"whole entities where they stand ({listed(records)})."
+            f"{counted(num_repaired, 'entity', 'entities')} with invalid {scheme.name} tag sequences "
+            f"{'was' if num_repaired == 1 else 'were'} repaired ({listed(records)})."
         )
     return notes
 
@@ -179,7 +179,7 @@ def _scheme_notes(scheme: Scheme, num_repaired: int, records: list[int]) -> list
 
 
 def _guess_lists(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Two columns of lists of the same lengths, one of them tags."""
+    """Two columns of lists with the same lengths, one of them tags."""
     lists = {str(name): [items(cell) if cell else None for cell in few[name]] for name in few.columns}
     lists = {name: cells for name, cells in lists.items() if _are_lists(few[name].tolist(), cells)}
     names = [str(name) for name in few.columns if name_score(str(name), TAG_NAMES_NAMES) == 1.0]
@@ -203,7 +203,7 @@ def _guess_lists(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def _guess_rows(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """A table with one word a row: a column of single words, one of tags, and usually one of sentence ids."""
+    """A table with one word per row: a column of single words, one of tags, and usually one of sentence ids."""
     cells = {str(name): [cell.strip() for cell in few[name] if cell and cell.strip()] for name in few.columns}
     tags = [name for name, column_cells in cells.items() if _are_tags([column_cells])]
     if not tags:
@@ -220,7 +220,7 @@ def _guess_rows(few: pd.DataFrame) -> dict[str, tuple[str, ...]]:
 
 
 def _are_lists(cells: list[str | None], found: list[list[str] | None]) -> bool:
-    """Whether cells hold several items each, rather than one word a row."""
+    """Whether cells contain several items each, rather than one word per row."""
     return any(
         item is not None and (len(item) > 1 or looks_like_list(cell or "")) for cell, item in zip(cells, found, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Words with one tag each: lists of both in every record, or a table with one word a row."""
+"""Words with one tag each: lists of both in every record, or a table with one word per row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from core.text_format import counted, quoted
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words and tags of one example, as the file writes them."""
+    """Words and tags of one example, as in the file."""
 
     record: int
     words: list[str]
@@ -24,7 +24,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Sentences:
-    """What was read, and what was not; ``set_aside`` has one entry for every record that is in no sentence."""
+    """The sentences, and the skipped records: ``set_aside`` has one entry for every record that is in no sentence."""
 
     sentences: list[Sentence]
     set_aside: list[SkippedRecord]
@@ -32,7 +32,7 @@ class Sentences:
 
 
 def items(cell: str) -> list[str] | None:
-    """The words or tags of a cell: a list in JSON or Python notation, or else what stands between spaces."""
+    """The words or tags of a cell: a list in JSON or Python notation, or text split at spaces."""
     if not looks_like_list(cell):
         return cell.split()
     value = parse_value(cell)
@@ -43,13 +43,13 @@ def items(cell: str) -> list[str] | None:
 
 
 def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name: str | None) -> Sentences:
-    """Records that hold all words and all tags of a sentence.
+    """Read records that contain all words and all tags of a sentence.
 
     Args:
         rows: the table.
         tokens_name: column with the words.
         tags_name: column with the tags, or their numbers.
-        names_name: column that says what the numbers mean, if there is one.
+        names_name: column with the names of the numbers, if there is one.
     """
     names = _tag_names(column(rows, names_name)) if names_name is not None else {}
     sentences, set_aside = [], []
@@ -61,13 +61,13 @@ def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name:
         ]
         if missing or tokens_cell is None or tags_cell is None:
             set_aside.append(
-                SkippedRecord(record, kind_of_gap(not items(tokens_cell or "")), f"Nothing in column {quoted(missing)}.")
+                SkippedRecord(record, kind_of_gap(not items(tokens_cell or "")), f"No value in column {quoted(missing)}.")
             )
             continue
         words, tags = items(tokens_cell), items(tags_cell)
         if words is None or tags is None:
             odd = tokens_name if words is None else tags_name
-            set_aside.append(SkippedRecord(record, Reason.NO_LIST, f"Column {odd!r} holds no plain list."))
+            set_aside.append(SkippedRecord(record, Reason.NO_LIST, f"Column {odd!r} does not contain a flat list."))
         elif problem := _problem(words, tags):
             set_aside.append(SkippedRecord(record, *problem))
         else:
@@ -77,7 +77,7 @@ def read_lists(rows: pd.DataFrame, tokens_name: str, tags_name: str, names_name:
 
 
 def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_name: str) -> Sentences:
-    """A table with one word a row; rows with the same sentence id one after the other, or with none, go on with the sentence."""
+    """Read a table with one word per row; consecutive rows with the same sentence id, or without one, form a sentence."""
     sentences: list[Sentence] = []
     set_aside: list[SkippedRecord] = []
     broken: dict[int, str] = {}
@@ -92,13 +92,13 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
             sentences.append(Sentence(record, [], []))
             members.append([])
         if current is None:
-            detail = f"Nothing in column {quoted([sentence_name])}, and no sentence before it."
+            detail = f"No value in column {quoted([sentence_name])}, and no sentence before it."
             set_aside.append(SkippedRecord(record, Reason.NO_SENTENCE, detail))
             continue
         members[-1].append(record)
         if word_cell is None or not word_cell.strip() or tag_cell is None or not tag_cell.strip():
             missing = tokens_name if word_cell is None or not word_cell.strip() else tags_name
-            broken.setdefault(len(members) - 1, f"Record {record} of the sentence has nothing in column {missing!r}.")
+            broken.setdefault(len(members) - 1, f"Record {record} of the sentence has no value in column {missing!r}.")
             continue
         sentences[-1].words.append(word_cell.strip())
         sentences[-1].tags.append(tag_cell.strip())
@@ -106,7 +106,7 @@ def read_rows(rows: pd.DataFrame, tokens_name: str, tags_name: str, sentence_nam
         set_aside += [SkippedRecord(record, Reason.WORD_OR_TAG_MISSING, detail) for record in members[place]]
     _refuse_numbers(tags_name, sentences)
     kept = [sentence for place, sentence in enumerate(sentences) if place not in broken]
-    notes = [f"{counted(len(rows), 'row')} with one word each form {counted(len(sentences), 'sentence')}."]
+    notes = [f"{counted(len(rows), 'row')} with one word each were combined into {counted(len(sentences), 'sentence')}."]
     return Sentences(kept, set_aside, notes)
 
 
@@ -121,7 +121,7 @@ def _problem(words: Sequence[str], tags: Sequence[str]) -> tuple[Reason, str] | 
 
 
 def _tag_names(cells: Sequence[str | None]) -> dict[str, str]:
-    """Number of a tag -> its name, from the first cell that holds a list of names or a mapping between the two."""
+    """Number of a tag -> its name, from the first cell with a list of names or a mapping between the two."""
     for cell in cells:
         value = parse_nested(cell) if cell is not None else None
         if isinstance(value, list):
@@ -141,6 +141,6 @@ def _refuse_numbers(name: str, sentences: Sequence[Sentence]) -> None:
     seen = {tag for sentence in sentences for tag in sentence.tags}
     if seen and all(tag.isdecimal() for tag in seen):
         raise DatasetError(
-            f"Column {name!r} holds the numbers {quoted(sorted(seen, key=int), 5)} instead of tags, and nothing says what they "
-            'mean. Add a column that lists the names, such as ["O", "B-PER", "I-PER"], or write the names themselves.'
+            f"Column {name!r} contains the numbers {quoted(sorted(seen, key=int), 5)} instead of tags, and their names are not "
+            'given. Add a column that lists the names, such as ["O", "B-PER", "I-PER"], or write the names themselves.'
         )

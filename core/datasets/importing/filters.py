@@ -1,4 +1,4 @@
-"""Rows that a data set does not take: those without an answer, kept as a pool, and texts that are too long."""
+"""Rows that do not become examples: unlabelled texts, which are kept as a pool, and texts that are too long."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,15 +12,15 @@ from core.tasks.skip_reasons import Reason, SkippedRecord
 
 
 def unlabelled_rows(table: Table, roles: Roles, set_aside: Sequence[SkippedRecord]) -> pd.DataFrame:
-    """The pool of one table.
+    """The unlabelled texts of one table.
 
     Args:
         table: as it was read.
-        roles: which columns hold texts (or words) and answers.
-        set_aside: the records that cannot be used.
+        roles: which columns contain texts (or words) and labels.
+        set_aside: the skipped records.
 
     Returns:
-        ``record`` and ``text`` of every record set aside for nothing but the want of an answer.
+        ``record`` and ``text`` of every record that was skipped only because it has no label.
     """
     texts = roles.get("text") or roles.get("tokens")
     records = [entry.record for entry in set_aside if entry.kind is Reason.NO_LABEL]
@@ -36,12 +36,12 @@ def _text(cell: str, *, as_words: bool) -> str:
 
 
 def without_long_texts(read: ReadExamples, unlabelled: pd.DataFrame, max_characters: int) -> tuple[ReadExamples, pd.DataFrame]:
-    """The same without texts that are too long, which are set aside instead.
+    """The same without texts that are too long, which are skipped instead.
 
     Args:
-        read: what a task made of a table.
-        unlabelled: the pool of that table, ``record`` and ``text``; its records are among those set aside for want of a label.
-        max_characters: longest text that is taken.
+        read: the examples read from a table.
+        unlabelled: the unlabelled texts of that table, ``record`` and ``text``; their records are among the skipped ones.
+        max_characters: maximum length of a text.
     """
     examples = read.examples
     in_examples = examples["text"].str.len() > max_characters
@@ -61,6 +61,6 @@ def without_long_texts(read: ReadExamples, unlabelled: pd.DataFrame, max_charact
 
 def _too_long(found: int, most: int) -> str:
     return (
-        f"The text has {found:,} characters; at most {most:,} are taken. "
-        "Shorten or divide it, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
+        f"The text has {found:,} characters; at most {most:,} are allowed. "
+        "Shorten or split it, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
     )

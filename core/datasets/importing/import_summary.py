@@ -1,7 +1,7 @@
-"""The account of an import: how many records the files had, how many became part of the data set, and why the others did not.
+"""The import summary: how many records the files had, how many became examples, and why the others were skipped.
 
-It is exact for all records and adds up: records read = records kept + records set aside, these by kind of reason. It is kept in
-``dataset.json`` with a few of the records set aside as examples; all of them lie in a file of their own.
+It covers all records and adds up: records read = records kept + records skipped, the latter by reason. It is stored in
+``dataset.json`` with a few skipped records as examples; all skipped records are in a file of their own.
 """
 
 from collections import Counter
@@ -13,19 +13,19 @@ from core.datasets.skipped_records import SkippedFileRecord
 from core.tasks.skip_reasons import Reason
 
 MOST_EXAMPLES = 200
-"""How many of the records set aside are told with the account."""
+"""How many skipped records the summary contains as examples."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One record that was set aside.
+    """One skipped record.
 
     Attributes:
         part: ``main``, ``validation`` or ``test``: the table it was read from.
         record: its number there, from 1.
-        line: line of the file where it begins, where that is known.
-        kind: of its reason.
-        reason: why, in a sentence or two.
+        line: line of the file where it begins, if known.
+        kind: the skip reason.
+        reason: the explanation, in one or two sentences.
     """
 
     part: str
@@ -37,12 +37,12 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSummary:
-    """What became of every record.
+    """Counts of kept and skipped records.
 
     Attributes:
         kept: how many are in the data set.
-        by_kind: kind of reason -> how many were set aside for it, the most frequent first.
-        examples: some of those set aside, of every kind, in the order of the files.
+        by_kind: skip reason -> number of records, the most frequent first.
+        examples: some of the skipped records, of every reason, in the order of the files.
     """
 
     kept: int = 0
@@ -51,7 +51,7 @@ class ImportSummary:
 
     @property
     def num_set_aside(self) -> int:
-        """How many records were set aside."""
+        """How many records were skipped."""
         return sum(self.by_kind.values())
 
     @property
@@ -60,7 +60,7 @@ class ImportSummary:
         return self.kept + self.num_set_aside
 
     def of(self, kind: Reason) -> tuple[Example, ...]:
-        """The examples of one kind."""
+        """The examples of one reason."""
         return tuple(example for example in self.examples if example.kind is kind)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def take_account(set_aside: Sequence[SkippedFileRecord], num_records: int) -> Im
     """Count.
 
     Args:
-        set_aside: every record set aside, each once.
+        set_aside: every skipped record, each once.
         num_records: how many were read.
     """
     by_kind = Counter(entry.kind for entry in set_aside)
@@ -99,7 +99,7 @@ def take_account(set_aside: Sequence[SkippedFileRecord], num_records: int) -> Im
 
 
 def examples_to_json(account: ImportSummary) -> list[dict[str, Any]]:
-    """The examples of an account as ``dataset.json`` holds them."""
+    """The examples of a summary as ``dataset.json`` stores them."""
     return [
         {"part": one.part, "record": one.record, "line": one.line, "kind": str(one.kind), "reason": one.reason}
         for one in account.examples
@@ -107,10 +107,10 @@ def examples_to_json(account: ImportSummary) -> list[dict[str, Any]]:
 
 
 def account_of(source: Mapping[str, Any]) -> ImportSummary:
-    """The account that is kept with a data set.
+    """The import summary that is stored with a data set.
 
-    Data sets of earlier versions have a total, the first of the reasons in words, and the number of texts without a label; what
-    they do not tell apart is counted as ``Reason.UNTOLD``.
+    Data sets of earlier versions store a total, the first reasons as text, and the number of unlabelled texts; the remaining
+    records are counted as ``Reason.UNTOLD``.
 
     Args:
         source: ``Dataset.source``.
@@ -132,7 +132,7 @@ def account_of(source: Mapping[str, Any]) -> ImportSummary:
 
 
 def account_from_json(raw: Mapping[str, Any]) -> ImportSummary:
-    """The account that ``ImportSummary.to_json`` wrote, without examples.
+    """The summary that ``ImportSummary.to_json`` wrote, without examples.
 
     Raises:
         KeyError, TypeError, ValueError: it was written by another version.
@@ -141,7 +141,7 @@ def account_from_json(raw: Mapping[str, Any]) -> ImportSummary:
 
 
 def _kind(value: object) -> Reason:
-    """A kind by its name; of one that this version does not know, that nothing is told."""
+    """A reason by its name; ``Reason.UNTOLD`` for a name that this version does not know."""
     try:
         return Reason(str(value))
     except ValueError:

@@ -1,6 +1,6 @@
-"""From tables and column roles to a data set: reading by the task, splits, checks, the account of every record.
+"""From tables and column roles to a data set: reading, splits, validation and the import summary.
 
-Knows nothing of which task it serves; everything that differs is asked of the ``Task``.
+It is independent of the task; everything task-specific is delegated to ``Task``.
 """
 
 import dataclasses
@@ -34,14 +34,14 @@ __all__ = ["ImportPlan", "Prepared", "SkippedFileRecord", "guess_plan", "guess_t
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A data set that is ready to be written; see ``Dataset`` for the fields of the same name.
+    """A data set that is ready to be saved; see ``Dataset`` for the fields of the same name.
 
     Attributes:
         examples: columns ``id, split, record, text`` and the task's targets.
-        set_aside: every record that was read but is not used.
-        account: what became of every record, by number.
-        unlabelled: ``record`` and ``text`` of those set aside that only lack an answer.
-        extra: further columns of the file, ids of the examples as index.
+        set_aside: every skipped record.
+        account: the import summary.
+        unlabelled: ``record`` and ``text`` of the records that were skipped only because they have no label.
+        extra: extra columns of the file, indexed by example id.
     """
 
     task: str
@@ -67,18 +67,18 @@ def prepare(
     max_labels: int = Settings.max_labels,
     progress: Progress = SILENT,
 ) -> Prepared:
-    """Make a data set of one table, or of a main table with separate validation or test tables.
+    """Create a data set from one table, or from a main table with separate validation or test tables.
 
     Args:
         tables: ``main`` and, where there are any, ``validation`` and ``test``.
         plan: task, columns and splits.
-        max_rows: most rows a data set may have.
-        max_text_characters: longest text a row may have; one that is longer is set aside.
-        max_labels: most labels a data set may have.
-        progress: told how far it is.
+        max_rows: maximum number of rows.
+        max_text_characters: maximum length of a text; rows with longer texts are skipped.
+        max_labels: maximum number of labels.
+        progress: called with the completed fraction and the current step.
 
     Raises:
-        DatasetError: what was read cannot be trained on.
+        DatasetError: the examples cannot be used for training.
     """
     task = get_task(plan.task)
     check_fractions(plan.fractions)
@@ -99,9 +99,9 @@ def prepare(
     filled = [part for part in parts if not part.empty]
     examples = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0].reset_index(drop=True)
 
-    progress(0.3, "Making the splits")
+    progress(0.3, "Creating the splits")
     split = assign_splits(examples, tables, plan, task)
-    progress(0.8, "Looking for what is odd")
+    progress(0.8, "Checking the examples")
     set_aside += [_located(entry, "main", tables["main"]) for entry in split.set_aside]
     notes += split.notes
     examples["split"] = pd.Series(split.names, dtype=object)
@@ -110,15 +110,13 @@ def prepare(
     examples, unknown = without_unknown_labels(examples, task)
     set_aside += [_located(entry, part, tables[part]) for part, entry in unknown]
     if unknown:
-        notes.append(
-            f"{counted(len(unknown), 'record')} of validation or test set aside: training has no example of a label there."
-        )
+        notes.append(f"{counted(len(unknown), 'record')} of validation or test skipped: training has no example of the label.")
 
     set_aside = with_contents(sorted(set_aside, key=lambda entry: (list(tables).index(entry.part), entry.record)), tables)
     pool = pd.concat(unlabelled, ignore_index=True)
     if len(pool):
         notes.append(
-            f"{counted(len(pool), 'record')} with a text but no label: kept beside the data set, for Predict and labelling."
+            f"{counted(len(pool), 'record')} with a text but no label: stored with the data set, for Predict and labelling."
         )
     prepared = dataclasses.replace(
         _describe(examples, task, set_aside, notes),
@@ -134,11 +132,11 @@ def prepare(
 
 
 def write(prepared: Prepared, folder: Path) -> Dataset:
-    """Write a data set; the name of the folder becomes its id.
+    """Save a data set; the name of the folder becomes its id.
 
     Args:
-        prepared: what ``prepare`` gave.
-        folder: where it is to lie; must not exist, or be empty.
+        prepared: the result of ``prepare``.
+        folder: the target folder; must not exist, or be empty.
     """
     targets = list(get_task(prepared.task).target_columns)
     examples = as_plain(prepared.examples)
@@ -180,7 +178,7 @@ def _describe(examples: pd.DataFrame, task: Task, set_aside: list[SkippedFileRec
     examples = examples.reset_index(drop=True)
     examples.insert(0, "id", np.arange(len(examples)))
     columns = ["id", "split", "record", "text", *task.target_columns]
-    answers = examples[["split", *task.target_columns]]  # without the texts, which would be copied
+    answers = examples[["split", *task.target_columns]]  # without the texts, to avoid copying them
     by_split = {name: answers[answers["split"] == name] for name in SPLITS}
     label_counts = {name: task.label_counts(rows) for name, rows in by_split.items()}
     return Prepared(
@@ -195,7 +193,7 @@ def _describe(examples: pd.DataFrame, task: Task, set_aside: list[SkippedFileRec
 
 
 def _further_columns(examples: pd.DataFrame, tables: Mapping[str, Table], plan: ImportPlan) -> pd.DataFrame:
-    """What the file says of the examples beside their texts and answers, ids of the examples as index."""
+    """The extra columns of the file, indexed by example id."""
     used = {name for names in plan.roles.values() for name in names} | {plan.split_column}
     ids = pd.Series(np.arange(len(examples)), index=examples.index)
     if len(tables) == 1:
@@ -235,10 +233,10 @@ def _nothing_left(set_aside: list[SkippedFileRecord]) -> str:
 
 
 def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -> dict[str, Any]:
-    """The files, how they were read, and what became of every record; ``records`` is always ``kept`` + ``set_aside``."""
+    """The files, how they were read, and the import summary; ``records`` is always ``kept`` + ``set_aside``."""
     files = []
     for part, table in tables.items():
-        aside = sum(entry.part == part for entry in prepared.set_aside)
+        skipped = sum(entry.part == part for entry in prepared.set_aside)
         files.append(
             {
                 "part": part,
@@ -246,8 +244,8 @@ def _origin(tables: Mapping[str, Table], plan: ImportPlan, prepared: Prepared) -
                 "format": table.format,
                 "reading": table.reading,
                 "records": table.num_records,
-                "kept": table.num_records - aside,
-                "set_aside": aside,
+                "kept": table.num_records - skipped,
+                "set_aside": skipped,
             }
         )
     return {

@@ -1,6 +1,6 @@
-"""What ``importing.prepare`` gives, made in a process of its own where a table is large, and looked at in mapped files.
+"""``importing.prepare`` in a separate process for large tables; the result is memory-mapped.
 
-Millions of short texts are little in a file and much as Python objects; here they never become any in the process that asks.
+Millions of short texts are small in a file but large as Python objects; here the calling process never creates these objects.
 """
 
 import json
@@ -25,8 +25,8 @@ from core.progress import SILENT, Progress
 
 _SMALL = 4 * 2**20
 _FEW_ROWS = 50_000
-"""Bytes and rows of the tables up to which the process that asks does it itself, since starting another takes longer. A row costs
-some hundred bytes on the way, however short it is."""
+"""Largest tables, in bytes and rows, that are prepared in the calling process, since starting another one takes longer. A row
+takes some hundred bytes of temporary memory, however short it is."""
 _FRAMES = ("examples", "unlabelled", "extra")
 _PLAIN = ("task", "labels", "num_examples", "label_counts", "notes", "splitting", "source")
 
@@ -39,18 +39,18 @@ def prepare_elsewhere(
     work: Path | None = None,
     progress: Progress = SILENT,
 ) -> Prepared:
-    """The same as ``importing.prepare``, at little cost for the process that asks.
+    """The same as ``importing.prepare``, with little memory in the calling process.
 
     Args:
         tables: see ``prepare``.
         plan: see ``prepare``.
-        limits: what ``prepare`` is told of limits.
-        work: see ``reading.read_table``.
-        progress: told how far it is.
+        limits: the limits for ``prepare``.
+        work: see ``read_table``.
+        progress: called with the completed fraction and the current step.
 
     Raises:
-        DatasetError: what was read cannot be trained on.
-        InputFileError: it takes more memory or time than allowed.
+        DatasetError: the examples cannot be used for training.
+        InputFileError: the import takes more memory or time than allowed.
     """
     num_rows = sum(table.num_records for table in tables.values())
     if num_rows <= _FEW_ROWS and sum(map(size_of_table, tables.values())) <= _SMALL:
@@ -65,7 +65,7 @@ def prepare_elsewhere(
 
 
 def prepare_here(asked: Mapping[str, Any], folder: Path, progress: Progress) -> None:
-    """What the other process does."""
+    """Runs in the other process."""
     tables = {part: open_table(folder / part) for part in asked["parts"]}
     roles = {role: tuple(columns) for role, columns in asked["plan"]["roles"].items()}
     plan = ImportPlan(**{**asked["plan"], "roles": roles, "fractions": tuple(asked["plan"]["fractions"])})
@@ -73,10 +73,10 @@ def prepare_here(asked: Mapping[str, Any], folder: Path, progress: Progress) -> 
 
 
 def save_prepared(prepared: Prepared, folder: Path) -> None:
-    """Write it where another process can open it.
+    """Write the prepared data set where another process can open it.
 
     Raises:
-        OSError: there is no room.
+        OSError: there is not enough disk space.
     """
     told: dict[str, Any] = {name: getattr(prepared, name) for name in _PLAIN}
     told["account"] = {**prepared.account.to_json(), "set_aside_reasons": examples_to_json(prepared.account)}
@@ -87,7 +87,7 @@ def save_prepared(prepared: Prepared, folder: Path) -> None:
 
 
 def open_prepared(folder: Path) -> Prepared:
-    """What was saved in a folder; its rows stay in the files, which may be removed where the system allows it."""
+    """Open what was saved in a folder; its rows stay in the files, which may be removed if the system allows it."""
     told = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     plain: dict[str, Any] = {name: told[name] for name in _PLAIN}
     frames: dict[str, Any] = {name: _open_frame(told[name], folder / f"{name}.arrow") for name in _FRAMES}
@@ -100,7 +100,7 @@ def open_prepared(folder: Path) -> Prepared:
 
 
 def _save_frame(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """Write the columns; how they are to be opened."""
+    """Write the columns; returns how they are to be opened."""
     arrays, kinds = [], []
     for place in range(rows.shape[1]):
         cells = rows.iloc[:, place]
@@ -118,7 +118,7 @@ def _save_frame(rows: pd.DataFrame, path: Path) -> dict[str, Any]:
 
 
 def _as_arrow(cells: pd.Series) -> tuple[Any, str]:
-    """A column for Arrow, and what it is to become: ``text``, ``cells`` or ``numbers``."""
+    """A column for Arrow, and its kind: ``text``, ``cells`` or ``numbers``."""
     if isinstance(cells.array, TextArray):
         return cells.array.arrow, "cells"
     if isinstance(cells.dtype, pd.StringDtype):

@@ -1,8 +1,8 @@
-"""The process that does one piece of work on a file: ``python -m core.datasets.importing.sandbox_main FOLDER``.
+"""The sandboxed process that runs one task on a file: ``python -m core.datasets.importing.sandbox_main FOLDER``.
 
-The folder holds ``task.json``; the answer is ``found.json``, beside what the task made unless it was refused. On the standard
-output stands how far it is. It ends when the standard input does, which the process that started it holds open, so that it does
-not outlive it.
+The folder contains ``task.json``; the answer is ``found.json``, with the output files of the task next to it unless it was
+refused. The progress is written to standard output. The process ends when its standard input is closed, so that it does not
+outlive the process that started it.
 """
 
 import json
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 _ORPHANED = 3
-"""Exit status of a process whose parent is gone."""
+"""Exit status of a process whose parent has ended."""
 
 
 def main(folder: Path) -> None:
-    """Do what ``task.json`` asks for."""
+    """Run the task in ``task.json``."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = json.loads((folder / "task.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = {}
@@ -34,10 +34,10 @@ def main(folder: Path) -> None:
     except UserError as error:
         found = {"refused": str(error), "kind": type(error).__name__}
     except MemoryError:
-        sys.exit("MemoryError")  # the process that asked says what that means
+        sys.exit("MemoryError")  # the calling process turns this into a message
     except OSError as error:
         found = {"refused": _no_room(error)}
-    except BaseException as error:  # noqa: BLE001 - some readers raise what is no Exception; whoever waits is to be told
+    except BaseException as error:  # noqa: BLE001 - some readers raise what is no Exception; the caller must be told
         found = {"failed": traceback.format_exc()[-4000:], "kind": type(error).__name__}
     part = folder / "found.part"
     part.write_text(json.dumps(found), encoding="utf-8")
@@ -58,7 +58,7 @@ def _read() -> Callable[[Mapping[str, Any], Path], None]:
 
 
 def _prepare() -> Callable[[Mapping[str, Any], Path], None]:
-    """Make of tables what they will be as a data set."""
+    """Prepare a data set from tables."""
     from core.datasets.importing.prepare_sandboxed import prepare_here
 
     return lambda asked, folder: prepare_here(asked, folder, _tell)
@@ -68,7 +68,7 @@ TASKS: dict[str, Callable[[], Callable[[Mapping[str, Any], Path], None]]] = {
     "read": _read,
     "prepare": _prepare,
 }
-"""Name of a task -> what imports everything it needs and gives what does it; the ceilings hold from then on."""
+"""Name of a task -> a function that imports everything it needs and returns the task; the limits are set after the import."""
 
 
 def _tell(share: float, doing: str) -> None:
@@ -79,12 +79,12 @@ def _tell(share: float, doing: str) -> None:
 def _no_room(error: OSError) -> str:
     return (
         f"The file cannot be read: {error.strerror or type(error).__name__}, on the disk of the workspace. "
-        "Make room there, or ask whoever looks after this machine."
+        "Free up disk space there, or ask the administrator of this machine."
     )
 
 
 def _end_with_parent() -> None:
-    """End at once when the standard input does."""
+    """End at once when standard input is closed."""
     with suppress(OSError, ValueError):
         while os.read(sys.stdin.fileno(), 1024):
             pass
@@ -92,7 +92,7 @@ def _end_with_parent() -> None:
 
 
 def _set_ceilings(memory_mib: int, time_s: float) -> None:
-    """Ask the system to refuse memory beyond the ceiling, and to end what computes too long; not every system can."""
+    """Set the system's limits for memory and CPU time, if the platform has them."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 

@@ -1,4 +1,4 @@
-"""How many bytes tables and prepared data sets hold, reckoned from a sample where they hold Python objects."""
+"""The size of tables and prepared data sets in bytes, estimated from a sample for Python objects."""
 
 import sys
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ _SAMPLE = 500
 
 
 def size_of_table(table: Table) -> int:
-    """Bytes of its cells and skipped records, those in mapped files included."""
+    """Bytes of the table's cells and skipped records, memory-mapped files included."""
     return size_of_rows(table.rows) + _size_of_entries(table.set_aside)
 
 
 def size_of_prepared(prepared: "Prepared") -> int:
-    """Bytes of its examples, of the columns and texts kept beside them, and of the records it leaves out."""
+    """Bytes of the data set's examples, extra columns, unlabelled texts and skipped records."""
     rows = sum(map(size_of_rows, (prepared.examples, prepared.unlabelled, prepared.extra)))
     return rows + _size_of_entries(prepared.set_aside)
 
@@ -50,7 +50,7 @@ def _size_of_entries(entries: Any) -> int:
 
 
 def _size_of(value: Any) -> int:
-    """Bytes of a value and what it holds."""
+    """Bytes of a value and its contents."""
     if isinstance(value, str):
         return sys.getsizeof(value)
     if isinstance(value, list | tuple):

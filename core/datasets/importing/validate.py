@@ -1,4 +1,4 @@
-"""What is refused, set aside or remarked upon once every example has its split."""
+"""Validation of the examples after splitting: what is refused, skipped or noted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +11,15 @@ from core.text_format import counted, quoted
 
 
 def check_num_rows(parts: Sequence[pd.DataFrame], max_rows: int) -> None:
-    """Refuse more rows than this workspace takes.
+    """Refuse more rows than this workspace allows.
 
     Raises:
-        DatasetError: says how many there are and what can be done.
+        DatasetError: states how many there are and what can be done.
     """
     num_rows = sum(len(part) for part in parts)
     if num_rows > max_rows:
         raise DatasetError(
-            f"There are {num_rows:,} rows; at most {max_rows:,} are taken. "
+            f"There are {num_rows:,} rows; at most {max_rows:,} are allowed. "
             "Import a part of the file, or raise TUNEBOARD_MAX_ROWS."
         )
 
@@ -27,40 +27,40 @@ def check_num_rows(parts: Sequence[pd.DataFrame], max_rows: int) -> None:
 def check_examples(
     examples: pd.DataFrame, labels: Sequence[str], num_examples: Mapping[str, int], task: Task, max_labels: int
 ) -> None:
-    """Refuse what cannot be trained on.
+    """Refuse examples that cannot be used for training.
 
     Args:
         examples: all splits.
         labels: those of training.
         num_examples: rows of each split.
-        task: whose examples they are.
-        max_labels: most labels a data set may have.
+        task: the task of the examples.
+        max_labels: maximum number of labels.
 
     Raises:
-        DatasetError: says why and what would help.
+        DatasetError: states why and what would help.
     """
     task.check_trainable(examples.loc[examples["split"] == "train", list(task.target_columns)])
     if len(labels) > max_labels:
         raise DatasetError(
-            f"There are {len(labels):,} different labels; at most {max_labels:,} are allowed. The label column may hold ids or "
-            "free text: choose another one, or raise TUNEBOARD_MAX_LABELS."
+            f"There are {len(labels):,} different labels; at most {max_labels:,} are allowed. The label column may contain "
+            "ids or free text: choose another one, or raise TUNEBOARD_MAX_LABELS."
         )
     for name, number in num_examples.items():
         if not number:
             raise DatasetError(
                 f"The {name} split has no examples: {counted(len(examples), 'usable row')} with "
                 f"{counted(examples['text'].nunique(), 'different text')} cannot fill all three splits. "
-                "Add examples, or give the splits other shares."
+                "Add examples, or change the split proportions."
             )
 
 
 def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, list[tuple[str, SkippedRecord]]]:
-    """Examples without those of validation and test whose labels training never saw, and (table, record) of the latter.
+    """Remove examples of validation and test whose labels do not occur in training; also returns (table, record) of the removed.
 
     Raises:
         DatasetError: a split has no example left.
     """
-    answers = examples[["split", "record", "part", *task.target_columns]]  # without the texts, which would be copied
+    answers = examples[["split", "record", "part", *task.target_columns]]  # without the texts, to avoid copying them
     known = set(task.label_names(answers[answers["split"] == "train"]))
     unknown: list[tuple[str, SkippedRecord]] = []
     dropped: list[int] = []
@@ -70,7 +70,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
         if found and len(found) == len(rows):
             labels = sorted(set(task.label_names(rows)) - known)
             raise DatasetError(
-                f"Every row of the {name} split has labels that training never saw ({quoted(labels, 5)}). "
+                f"Every row of the {name} split has labels that do not occur in training ({quoted(labels, 5)}). "
                 "Check that both files use the same label names."
             )
         for index in found:
@@ -83,7 +83,7 @@ def without_unknown_labels(examples: pd.DataFrame, task: Task) -> tuple[pd.DataF
 
 
 def _rows_with_other_labels(rows: pd.DataFrame, known: set[str], task: Task) -> list[int]:
-    """Index of every row with a label outside ``known``, found by halving, since such rows are few."""
+    """Index of every row with a label outside ``known``, found by bisection, since such rows are few."""
     if rows.empty or set(task.label_names(rows)) <= known:
         return []
     if len(rows) == 1:

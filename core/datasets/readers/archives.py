@@ -1,6 +1,6 @@
-"""Zip and gzip archives: which file inside is meant, and its bytes, never more of them than allowed.
+"""Zip and gzip archives: selects the file inside and unpacks it within the size limits.
 
-Nothing is ever written to disk under a name from an archive: members are read into memory, and their names are for display.
+No file is ever written to disk under a name from an archive: members are read into memory, and their names are for display.
 """
 
 import gzip
@@ -18,14 +18,14 @@ from core.errors import InputFileError
 
 MOST_MEMBERS = 200_000
 _GROWTH_ALLOWED = 10
-"""How many times the upload limit an archive may take unpacked."""
+"""Maximum unpacked size of an archive, as a multiple of the upload limit."""
 _RATIO_ALLOWED = 250
-"""How many times its size an archive may unpack to; text shrinks to a tenth or so, a file made to fill the memory far more."""
+"""Maximum compression ratio; text compresses to about a tenth, a zip bomb far more."""
 _SMALL = 16 * 2**20
-"""Below this many bytes unpacked, the ratio does not matter."""
+"""Unpacked size in bytes up to which the ratio is not checked."""
 _PIECE = 2**20
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-"""How files in archives may be packed. What says LZMA names the memory that unpacking takes, up to 4 GB, whatever it holds."""
+"""Accepted compression methods. LZMA is excluded: its header can demand up to 4 GB of memory, whatever the file contains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,12 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Unpacked:
-    """What an archive holds.
+    """The contents of an archive.
 
     Attributes:
         members: names of the files that can be read as tables, of which ``chosen`` is one.
-        chosen: the table that is meant, where there is any.
-        texts: text files in folders, where there is no table.
+        chosen: the selected table, if there is any.
+        texts: text files in folders, if there is no table.
     """
 
     members: list[str]
@@ -67,16 +67,16 @@ def unpack_gzip(data: bytes, *, file_name: str, limits: ReadingLimits) -> Member
 
 
 def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, limits: ReadingLimits) -> Unpacked:
-    """The table in a zip archive: the one asked for, else one that is called train, else the first; or its folders of texts.
+    """The table in a zip archive: the requested one, else one that is named train, else the first; or its folders of texts.
 
     Args:
         data: the archive.
         file_name: for display.
-        chosen: name of the member that is meant, if the person said so.
-        limits: what a file may hold.
+        chosen: name of the requested member, if given.
+        limits: the limits for a file.
 
     Raises:
-        InputFileError: the archive is damaged, locked, unsafe, unpacks to too much, or holds nothing that can be read.
+        InputFileError: the archive is damaged, encrypted, unsafe, unpacks to too much, or contains no readable file.
     """
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -92,8 +92,8 @@ def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, limits: Readi
             readable = tables or texts
             names = [entry.filename for entry in readable]
             if not readable:
-                held = ", ".join(shown(entry.filename) for entry in entries[:5]) or "nothing"
-                raise InputFileError(f"{shown(file_name)} holds {held}, and no table of texts. Readable are {READABLE}.")
+                held = ", ".join(shown(entry.filename) for entry in entries[:5]) or "no files"
+                raise InputFileError(f"{shown(file_name)} contains {held}, but no table of texts. Supported formats: {READABLE}.")
             wanted = next((entry for entry in readable if entry.filename == chosen), None) or min(
                 readable, key=lambda entry: "train" not in PurePosixPath(entry.filename).name.lower()
             )
@@ -106,7 +106,7 @@ def unpack_zip(data: bytes, *, file_name: str, chosen: str | None, limits: Readi
 
 
 class _Budget:
-    """How many bytes may still be unpacked."""
+    """Counts the bytes that may still be unpacked."""
 
     def __init__(self, file_name: str, packed: int, limits: ReadingLimits) -> None:
         self._file_name = file_name
@@ -116,7 +116,7 @@ class _Budget:
         self._spent = 0
 
     def spend(self, size: int) -> None:
-        """Count bytes before or as they are unpacked.
+        """Count bytes before or while they are unpacked.
 
         Raises:
             BeyondLimitsError: they are too many.
@@ -124,36 +124,36 @@ class _Budget:
         self._spent += size
         if self._spent > self._most:
             raise BeyondLimitsError(
-                f"{shown(self._file_name)} unpacks to more than {self._most / 2**20:,.0f} MiB, which is too much. "
+                f"{shown(self._file_name)} unpacks to more than {self._most / 2**20:,.0f} MiB, which is more than allowed. "
                 "Unpack it yourself and choose a smaller file."
             )
 
 
 def _plain_files(archive: zipfile.ZipFile, file_name: str) -> list[zipfile.ZipInfo]:
-    """Files that a person put there, by name; not folders, links or what operating systems leave behind.
+    """The archive's files by name, without folders, links and files that operating systems create.
 
     Raises:
-        InputFileError: there are too many, one is locked, or a name leads out of the archive.
+        InputFileError: there are too many, one is encrypted, or a path points outside the archive.
     """
     entries = archive.infolist()
     if len(entries) > MOST_MEMBERS:
-        raise InputFileError(f"{shown(file_name)} holds {len(entries):,} files; at most {MOST_MEMBERS:,} can be read.")
+        raise InputFileError(f"{shown(file_name)} contains {len(entries):,} files; at most {MOST_MEMBERS:,} can be read.")
     kept: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
         path = PurePosixPath(entry.filename)
         if path.is_absolute() or ".." in path.parts:
             raise InputFileError(
-                f"{shown(file_name)} holds a file whose name leads out of the archive, as harmful archives have. "
-                "Pack the files again, or choose them one by one."
+                f"{shown(file_name)} contains a file whose path points outside the archive, as in malicious archives. "
+                "Create the archive again, or upload the files one by one."
             )
         is_link = stat.S_ISLNK(entry.external_attr >> 16)
         if entry.is_dir() or is_link or any(part.startswith((".", "__MACOSX")) for part in path.parts):
             continue
         if entry.flag_bits & 1:
-            raise InputFileError(f"{shown(file_name)} is protected by a password. Unpack it yourself and choose the file inside.")
+            raise InputFileError(f"{shown(file_name)} is password-protected. Unpack it yourself and choose the file inside.")
         if entry.compress_type not in _PACKINGS:
             raise InputFileError(
-                f"{shown(file_name)} is packed in a way that is not read here. Unpack it yourself and choose the file inside."
+                f"{shown(file_name)} uses an unsupported compression method. Unpack it yourself and choose the file inside."
             )
         kept[entry.filename] = entry
     return [kept[name] for name in sorted(kept)]
@@ -165,7 +165,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, budget: _Budget) -> 
 
 
 def _read_all(file: IO[bytes] | gzip.GzipFile, budget: _Budget) -> bytes:
-    unpacked = BytesIO()  # whose value is no copy
+    unpacked = BytesIO()  # getvalue() does not copy
     while piece := file.read(_PIECE):
         budget.spend(len(piece))
         unpacked.write(piece)

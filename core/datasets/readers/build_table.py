@@ -1,4 +1,4 @@
-"""The last step of every reader: named columns and cells of text become a ``Table``."""
+"""The last step of every reader: creates a ``Table`` from named columns and text cells."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ from core.tasks.skip_reasons import Reason, SkippedRecord
 from core.text_format import short
 
 _LONGEST_NAME = 200
-"""Characters of a column name; a longer one is no name but a text that stands where names are expected."""
+"""Maximum length of a column name; longer ones are texts in the place of a header."""
 _CHUNK = 10_000
 
 
 def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
-    """Distinct names for the columns, and notes about those that had none or shared one.
+    """Unique names for the columns, and notes about missing and duplicate names.
 
     Raises:
-        InputFileError: there are more columns than any table of texts has.
+        InputFileError: there are too many columns.
     """
     check_num_columns(len(raw))
     names: list[str] = []
@@ -50,11 +50,10 @@ def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
         taken.add(distinct)
     notes = []
     if unnamed:
-        notes.append(f"Columns without a name are called {listed_names(unnamed)}{' …' if len(unnamed) > 5 else ''}.")
+        notes.append(f"Columns without a name were named {listed_names(unnamed)}{' …' if len(unnamed) > 5 else ''}.")
     if doubled:
         notes.append(
-            f"Columns with the same name were told apart as {', '.join(map(short, doubled[:5]))}"
-            f"{' …' if len(doubled) > 5 else ''}."
+            f"Columns with the same name were renamed to {', '.join(map(short, doubled[:5]))}{' …' if len(doubled) > 5 else ''}."
         )
     if cut:
         notes.append(f"Column names of more than {_LONGEST_NAME} characters were shortened: {', '.join(map(short, cut[:5]))}.")
@@ -62,7 +61,7 @@ def column_names(raw: Sequence[str | None]) -> tuple[list[str], list[str]]:
 
 
 def listed_names(names: Sequence[str]) -> str:
-    """The first few column names for a message, each cut to a length that fits there."""
+    """The first few column names for a message, each shortened."""
     return ", ".join(name if len(name) <= 40 else f"{name[:39]}…" for name in names[:5])
 
 
@@ -78,17 +77,17 @@ def build_table(
     notes: Sequence[str] = (),
     lines: Mapping[int, int] | None = None,
 ) -> Table:
-    """A ``Table`` of the records, leaving out those with characters that cannot be stored.
+    """A ``Table`` of the records, without those with characters that cannot be stored.
 
     Args:
-        names: distinct column names.
+        names: unique column names.
         columns: the cells of each column; empty text counts as missing.
         records: record number of each row, ascending.
         file_name: for display.
         file_format: see ``Table.format``.
         reading: see ``Table``.
         set_aside: records the reader could not read.
-        notes: what the reader repaired or assumed.
+        notes: repairs and assumptions of the reader.
         lines: see ``Table``.
     """
     problems = _problems(names, columns)
@@ -119,14 +118,14 @@ def _unstorable_rows(
 
 
 def _as_objects(column: Sequence[str | None]) -> np.ndarray:
-    """Cells as an array, empty ones as nothing."""
+    """Cells as an array, empty ones as ``None``."""
     cells = np.empty(len(column), dtype=object)
     cells[:] = [cell or None for cell in column]
     return cells
 
 
 def _index(records: Sequence[int]) -> pd.Index:
-    """The record numbers, without storing them where none is left out."""
+    """The record numbers; a range if none is missing."""
     if len(records) and records[-1] == records[0] + len(records) - 1:
         return pd.RangeIndex(records[0], records[-1] + 1)
     index: pd.Index = pd.Index(np.asarray(records, dtype="int64"))
@@ -134,11 +133,11 @@ def _index(records: Sequence[int]) -> pd.Index:
 
 
 def with_missing(table: Table, words: Sequence[str]) -> Table:
-    """The table with cells that hold nothing but one of the words, such as ``NA``, counted as missing.
+    """The table with cells that consist of a missing-value marker, such as ``NA``, treated as missing.
 
     Args:
         table: as it was read.
-        words: what means a missing cell in this file, by the word of the person who knows it; capitals matter.
+        words: the user's missing-value markers for this file; case-sensitive.
     """
     empty = frozenset(word.strip() for word in words if word.strip())
     if not empty:
@@ -157,7 +156,7 @@ def with_missing(table: Table, words: Sequence[str]) -> Table:
 
 
 def _problems(names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> dict[int, tuple[Reason, str]]:
-    """Place of a row -> why a cell of it cannot be stored."""
+    """Position of a row -> why one of its cells cannot be stored."""
     problems: dict[int, tuple[Reason, str]] = {}
     for name, column in zip(names, columns, strict=True):
         for begin in range(0, len(column), _CHUNK):
@@ -181,12 +180,12 @@ def _is_storable(text: str) -> bool:
 
 def _unstorable(name: str, cell: str) -> tuple[Reason, str]:
     if "\x00" in cell:
-        return Reason.NUL_CHARACTER, f"Column {name!r} holds a NUL character, a sign of a damaged file."
+        return Reason.NUL_CHARACTER, f"Column {name!r} contains a NUL character, which indicates a damaged file."
     found = LONE_SURROGATE.search(cell)
     assert found is not None
     if "\udc00" <= found[0] <= "\udcff":
-        return Reason.WRONG_BYTES, f"Column {name!r} holds bytes that are not valid in the file's encoding."
-    detail = f"Column {name!r} holds half a character (the lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
+        return Reason.WRONG_BYTES, f"Column {name!r} contains bytes that are not valid in the file's encoding."
+    detail = f"Column {name!r} contains an incomplete character (lone surrogate U+{ord(found[0]):04X}), which cannot be stored."
     return Reason.HALF_CHARACTER, detail
 
 

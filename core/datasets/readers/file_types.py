@@ -1,4 +1,4 @@
-"""What a file really is, from its first bytes, and whether its name tells the truth."""
+"""Detects the type of a file from its first bytes, and whether its extension matches."""
 
 import zipfile
 from io import BytesIO
@@ -13,7 +13,7 @@ SUFFIXES = {
     ".conllu": "conll", ".conll03": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll", ".bmes": "conll",
     ".zip": "zip", ".gz": "gzip",
 }  # fmt: skip
-"""Ending of a file name -> what should be inside; ``text`` may be any of the formats written as text."""
+"""File extension -> expected format; ``text`` may be any of the text formats."""
 
 TITLES = {
     "csv": "a table of text (CSV or TSV)",
@@ -58,37 +58,37 @@ _FOREIGN = (
 )
 _TAR = (257, b"ustar")
 OFTEN_TEXT = ".xls"
-"""The one ending of a binary format that many programs give to a table of text, so that a spreadsheet opens it."""
+"""The extension of a binary format that many programs give to text tables, so that a spreadsheet program opens them."""
 
 
 def binary_format(data: bytes, file_name: str) -> str | None:
-    """``parquet``, ``arrow``, ``excel``, ``zip`` or ``gzip`` where the bytes say so, nothing where they may be text.
+    """``parquet``, ``arrow``, ``excel``, ``zip`` or ``gzip`` by the first bytes; ``None`` if it may be a text file.
 
     Raises:
-        InputFileError: the bytes are of a kind that holds no table, or not what the name of the file says.
+        InputFileError: the type cannot contain a table, or does not match the file extension.
     """
     named = SUFFIXES.get(suffix_of(file_name))
     found = _signature(data, file_name)
     if found is None and named in _ENDINGS and suffix_of(file_name) != OFTEN_TEXT:
         raise InputFileError(
-            f"{shown(file_name)} is named like {TITLES[named]}, but its content is not one. It may be damaged or misnamed; "
-            "export it again, or give it the right ending."
+            f"{shown(file_name)} has the extension of {TITLES[named]}, but its content is not one. It may be damaged or "
+            "misnamed; export it again, or rename it with the correct extension."
         )
     if found is not None and named is not None and named != found:
         raise InputFileError(
-            f"{shown(file_name)} is named like {TITLES.get(named, 'a text file')}, but holds {TITLES[found]}. "
-            f"Rename it to end in {_ENDINGS[found]}, or save it in the format its name says."
+            f"{shown(file_name)} has the extension of {TITLES.get(named, 'a text file')}, but contains {TITLES[found]}. "
+            f"Rename it to end in {_ENDINGS[found]}, or save it in the format of its extension."
         )
     return found
 
 
 def suffix_of(file_name: str) -> str:
-    """The ending of a file name in small letters, such as ``.csv``."""
+    """The extension of a file name in lower case, such as ``.csv``."""
     return PurePath(file_name).suffix.lower()
 
 
 def shown(file_name: str) -> str:
-    """A file name for a message, cut where it is very long."""
+    """A file name for a message, shortened if it is very long."""
     name = PurePath(file_name).name
     return repr(name if len(name) <= 80 else f"{name[:79]}…")
 
@@ -124,5 +124,5 @@ def _zip_content(data: bytes, file_name: str) -> str:
 
 
 def _foreign(file_name: str, title: str) -> InputFileError:
-    remedy = "Unpack it and choose the file inside." if "archive" in title else f"Readable are {READABLE}."
+    remedy = "Unpack it and choose the file inside." if "archive" in title else f"Supported formats: {READABLE}."
     return InputFileError(f"{shown(file_name)} is {title}, not a table of texts. {remedy}")

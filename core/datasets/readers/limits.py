@@ -1,4 +1,4 @@
-"""How much a file may hold, asked while it is read, so that no reader collects what will be refused anyway."""
+"""Size limits for files, checked while reading, so that no reader loads data that will be refused."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -8,27 +8,27 @@ from core.errors import InputFileError
 
 MOST_COLUMNS = 2000
 MOST_CELLS = 50_000_000
-"""Rows times columns of a table: every cell takes memory, also an empty one that stands nowhere in the file."""
+"""Maximum number of cells (rows times columns): every cell takes memory, even an empty one that is not in the file."""
 IN_PROCESS_BYTES = 2**18
-"""Size of a file up to which the process that asks tries to read it by itself, since starting another takes longer."""
+"""Largest file that is read in the calling process, since starting another process takes longer."""
 MOST_TEXT_MIB = 512
-"""Characters of all cells together, in millions of two to the twentieth; a cell that is repeated counts each time."""
+"""Maximum number of characters of all cells together, in units of 2^20; repeated cells count each time."""
 
 
 class BeyondLimitsError(InputFileError):
-    """A file holds more than may be read in this process; one with other limits may still read it."""
+    """A file exceeds the limits of this process; a process with other limits may still read it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingLimits:
-    """What one file may hold.
+    """Size limits for one file.
 
     Attributes:
         max_mib: size of the file in MiB.
-        max_rows: records, skipped ones included; no limit where it is ``None``.
+        max_rows: records, skipped ones included; ``None`` for no limit.
         max_cells: records times columns.
-        max_unpacked: bytes an archive may unpack to, where that is less than its size allows it.
-        may_unpack: whether workbooks, Parquet and Arrow files may be opened, whose readers no limit of ours binds.
+        max_unpacked: maximum unpacked bytes of an archive, if lower than the general limit.
+        may_unpack: whether workbooks, Parquet and Arrow files may be opened; their readers do not enforce these limits.
     """
 
     max_mib: int = Settings.max_upload_mib
@@ -38,11 +38,11 @@ class ReadingLimits:
     may_unpack: bool = True
 
     def in_process(self) -> Self:
-        """The same for the process that asks: so little that it takes neither memory nor time to speak of."""
+        """Lower limits for the calling process, so that reading takes little memory and time."""
         return replace(self, max_cells=500_000, max_unpacked=2**19, may_unpack=False)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, to be given to the class again."""
+        """As plain values, for passing to the class again."""
         return asdict(self)
 
     def check_rows(self, found: int) -> None:
@@ -56,19 +56,19 @@ class ReadingLimits:
         """
         if self.max_rows is not None and found > self.max_rows:
             raise InputFileError(
-                f"The file has more than {self.max_rows:,} rows, and at most so many are taken. "
+                f"The file has more than {self.max_rows:,} rows, which is the maximum. "
                 "Import a part of the file, or raise TUNEBOARD_MAX_ROWS."
             )
 
     def check_cells(self, rows: int, columns: int) -> None:
-        """Refuse a table with more cells than allowed before memory is taken for them.
+        """Refuse a table with more cells than allowed before memory is allocated for them.
 
         Raises:
             BeyondLimitsError: they are too many.
         """
         if rows * columns > self.max_cells:
             raise BeyondLimitsError(
-                f"The file has {columns:,} columns in {rows:,} rows or more: over {self.max_cells:,} cells, which is too much. "
+                f"The file has {columns:,} columns in {rows:,} rows or more: more than the maximum of {self.max_cells:,} cells. "
                 "Remove the columns that are not needed, or import a part of the file."
             )
 
@@ -77,10 +77,12 @@ DEFAULT_LIMITS = ReadingLimits()
 
 
 def check_num_columns(found: int) -> None:
-    """Refuse a table with more columns than any table of texts has.
+    """Refuse a table with too many columns.
 
     Raises:
-        InputFileError: says how many there are.
+        InputFileError: states how many there are.
     """
     if found > MOST_COLUMNS:
-        raise InputFileError(f"The file has {found:,} columns; at most {MOST_COLUMNS:,} can be read. Remove those not needed.")
+        raise InputFileError(
+            f"The file has {found:,} columns; at most {MOST_COLUMNS:,} can be read. Remove the columns that are not needed."
+        )

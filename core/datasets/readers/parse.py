@@ -1,10 +1,10 @@
-"""From the bytes of a file to a ``Table``: finds out what the file is and hands it to the reader of that format.
+"""From the bytes of a file to a ``Table``: detects the format and calls its reader.
 
-Every cell is read as text, so that ``1``, ``1.0``, ``NA`` and ``None`` stay what they are. What cannot be read is skipped by
-record with a reason; nothing is shifted, joined or dropped in silence.
+Every cell is read as text, so that ``1``, ``1.0``, ``NA`` and ``None`` stay unchanged. Records that cannot be read are skipped
+with a reason; cells are never shifted, joined or dropped silently.
 
-What a file takes of memory and time is not known beforehand, so all but the smallest are parsed in a process of its own; see
-``reading`` and ``isolation``.
+The memory and time a file needs is not known in advance, so all but the smallest are parsed in a separate process; see
+``read_table`` and ``sandbox``.
 """
 
 import json
@@ -36,7 +36,7 @@ _HEAD_CHARACTERS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class FileToRead:
-    """A file, and what was said about how to read it; see ``reading.read_table``."""
+    """A file, and the options for reading it; see ``read_table``."""
 
     path: Path
     name: str
@@ -51,13 +51,13 @@ class FileToRead:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
-        """What ``to_json`` gave."""
+        """Restore the result of ``to_json``."""
         return cls(**{**raw, "path": Path(raw["path"]), "missing": tuple(raw["missing"])})
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """The bytes of one table and what was said about how to read them."""
+    """The bytes of one table and the options for reading them."""
 
     data: bytes
     name: str
@@ -72,13 +72,13 @@ def parse_file(file: FileToRead, limits: ReadingLimits, progress: Progress = SIL
     """Read a file in this process.
 
     Args:
-        file: which one, and how.
-        limits: what it may hold.
-        progress: told how far it is.
+        file: the file and its options.
+        limits: its size limits.
+        progress: called with the completed fraction and the current step.
 
     Raises:
-        InputFileError: the file is missing, empty, damaged, not what its name says, or holds more than the limits allow.
-        MemoryError: there is not enough of it.
+        InputFileError: the file is missing, empty, damaged, not of the type of its extension, or exceeds the limits.
+        MemoryError: there is not enough memory.
     """
     source = _Source(
         data=_content(file.path, file.name),
@@ -95,40 +95,40 @@ def parse_file(file: FileToRead, limits: ReadingLimits, progress: Progress = SIL
 
 
 def check_file(path: Path, name: str, max_mib: int) -> int:
-    """Refuse what cannot be a file of labelled text before a byte of it is read.
+    """Refuse what cannot be a file of labelled texts before reading it.
 
     Returns:
         Its size in bytes.
 
     Raises:
-        InputFileError: it is missing, locked, no plain file, or too large.
+        InputFileError: it is missing, locked, not a regular file, or too large.
     """
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise InputFileError(f"There is no file {shown(name)}. Check the path.") from None
+        raise InputFileError(f"File {shown(name)} does not exist. Check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         raise _cannot_be_opened(name, error) from None
     if stat.S_ISDIR(found.st_mode):
-        raise InputFileError(f"{shown(name)} cannot be opened: Is a directory.")
+        raise InputFileError(f"{shown(name)} cannot be opened: it is a folder. Choose a file.")
     if not stat.S_ISREG(found.st_mode):
-        raise InputFileError(f"{shown(name)} is no file but a pipe or a device. Save what it holds to a file, and choose that.")
+        raise InputFileError(f"{shown(name)} is not a regular file, but a pipe or device. Save its content to a file first.")
     if found.st_size > max_mib * 2**20:
         raise InputFileError(
-            f"{shown(name)} has {found.st_size / 2**20:,.0f} MiB; at most {max_mib:,} are accepted. "
+            f"{shown(name)} has {found.st_size / 2**20:,.0f} MiB; at most {max_mib:,} MiB are allowed. "
             "Split it, remove columns that are not needed, or raise TUNEBOARD_MAX_UPLOAD_MIB."
         )
     return found.st_size
 
 
 def _refuse_other_sheet(table: Table, sheet: str | None) -> None:
-    """Refuse a file without the part that was asked for, rather than give another part of it."""
+    """Refuse a file without the requested sheet or member, instead of reading another one."""
     found = table.reading.get("member"), table.reading.get("sheet")
     if sheet is None or sheet in found:
         return
     parts = ", ".join(map(shown, (table.reading.get("members") or [])[:10]))
-    there = f"it has {parts}. Choose one of them." if parts else "nor any other. Leave it out, or choose another file."
-    raise InputFileError(f"{shown(table.file_name)} has no sheet or file {shown(sheet)}; {there}".replace("; nor", ", nor"))
+    there = f"It has {parts}. Choose one of them." if parts else "Leave the sheet option out, or choose another file."
+    raise InputFileError(f"{shown(table.file_name)} has no sheet or file {shown(sheet)}. {there}")
 
 
 def _read(source: _Source, *, in_archive: bool = False) -> Table:
@@ -161,14 +161,14 @@ def _read_zip(source: _Source) -> Table:
     table = _read(replace(source, data=member.data, name=Path(member.name).name, sheet=sheet), in_archive=True)
     notes = list(table.notes)
     if len(unpacked.members) > 1 and source.sheet != member.name:
-        notes.append(f"The archive holds {len(unpacked.members)} files that can be read; {short(member.name)} was.")
+        notes.append(f"The archive contains {len(unpacked.members)} readable files; {short(member.name)} was read.")
     reading = {**table.reading, "archive": "zip", "member": member.name, "members": unpacked.members}
     return replace(table, file_name=source.name, reading=reading, notes=notes)
 
 
 def _read_binary(source: _Source, kind: str) -> Table:
     if not source.limits.may_unpack:
-        raise BeyondLimitsError(f"{shown(source.name)} is a file that unpacks, which is not read here.")
+        raise BeyondLimitsError(f"{shown(source.name)} is a compressed format, which is not read in this process.")
     source.progress(0.1, "Unpacking the file")
     if kind == "excel":
         from core.datasets.readers.formats.excel import read_sheet
@@ -178,7 +178,7 @@ def _read_binary(source: _Source, kind: str) -> Table:
         from core.datasets.readers.formats.arrow_tables import read_arrow
 
         raw = read_arrow(source.data, file_name=source.name, kind=kind, limits=source.limits)
-    source.progress(0.6, "Looking at the rows")
+    source.progress(0.6, "Checking the rows")
     if kind == "excel":
         raw = without_titles(raw)
     names, notes = column_names(raw.names)
@@ -214,19 +214,22 @@ def _read_text(source: _Source) -> Table:
     else:
         table = read_json_lines(decoded, progress=source.progress, **options)
     if table.rows.empty:
-        raise InputFileError(f"No record of {shown(name)} can be used; the first: {table.set_aside[0].reason}")
+        raise InputFileError(f"No record of {shown(name)} can be used. The first error: {table.set_aside[0].reason}")
     if suffix_of(name) == OFTEN_TEXT:
-        table = replace(table, notes=["Named like an Excel workbook, but a table of text; it was read as such.", *table.notes])
+        table = replace(
+            table,
+            notes=["The file has the extension of an Excel workbook, but is a text table; it was read as one.", *table.notes],
+        )
     return _with_remarks(table)
 
 
 def _with_remarks(table: Table) -> Table:
-    """The table with a word on an encoding that was guessed."""
+    """The table with a note if the encoding was guessed."""
     reading: Mapping[str, Any] = table.reading
     if reading["encoding_certain"]:
         return table
     guessed = encoding_title(reading["encoding"])
-    remark = f"The encoding was guessed: {guessed}. Look whether all letters are right; otherwise choose another."
+    remark = f"The encoding was guessed: {guessed}. Check that all letters are correct; otherwise choose another encoding."
     return replace(table, notes=[*table.notes, remark])
 
 
@@ -234,7 +237,7 @@ def _content(path: Path, name: str) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputFileError(f"There is no file {shown(name)}. Check the path.") from None
+        raise InputFileError(f"File {shown(name)} does not exist. Check the path.") from None
     except OSError as error:
         raise _cannot_be_opened(name, error) from None
     _refuse_empty(data, name)
@@ -252,16 +255,16 @@ def _refuse_empty(data: bytes, name: str) -> None:
 
 
 def _refuse_binary(few: str, name: str) -> None:
-    """Refuse what is no text: more than one character in a hundred is a control character."""
+    """Refuse binary content: more than 1% of the characters are control characters."""
     if len(few) - len(few.translate(_CONTROL_CHARACTERS)) > 0.01 * len(few) + 10:
         raise InputFileError(
-            f"{shown(name)} is not a text file: it holds control characters throughout. "
-            "It may be damaged, or a binary file with the wrong ending."
+            f"{shown(name)} is not a text file: it contains many control characters. "
+            "It may be damaged, or a binary file with the wrong extension."
         )
 
 
 def _text_format(decoded: Decoded, head: str, name: str) -> str:
-    """The format of a text file by its name, checked against its content; by its content alone where the name does not tell."""
+    """The format of a text file by its extension, checked against its content; by its content alone for other extensions."""
     named = SUFFIXES.get(suffix_of(name), "text")
     start = head.lstrip()[:1]
     if named in ("json", "jsonl", "conll"):
@@ -269,7 +272,7 @@ def _text_format(decoded: Decoded, head: str, name: str) -> str:
     if start in ("{", "[") and _is_json(decoded, head):
         if named == "csv":
             raise InputFileError(
-                f"{shown(name)} is named like a table of text, but holds JSON. Rename it to end in .json or .jsonl."
+                f"{shown(name)} has the extension of a text table, but contains JSON. Rename it to end in .json or .jsonl."
             )
         return "json" if start == "[" else "jsonl"
     return "conll" if suffix_of(name) != ".csv" and looks_like_conll(head) else "csv"

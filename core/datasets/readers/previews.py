@@ -1,5 +1,4 @@
-"""What a file would be if it were read otherwise, from its beginning: in other encodings, with other delimiters, with words that
-mean a missing cell."""
+"""Previews of a file with other reading options, from its beginning: other encodings, other delimiters, missing-value markers."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from core.errors import InputFileError
 from core.files.text_patterns import BEYOND_ASCII, LONE_SURROGATE, MEANINGLESS
 
 LOOKED_AT = 2 * 2**20
-"""How many bytes of a file are enough to look at."""
+"""Number of bytes at the beginning of a file that are used."""
 
 _EXCERPT = 50
 _MOST_ROWS = 200
@@ -28,7 +27,7 @@ _MISSING_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class EncodingAlternative:
-    """An encoding the file can be read in, and some of its text in it."""
+    """An encoding in which the file can be read, and an excerpt of the result."""
 
     encoding: str
     title: str
@@ -37,7 +36,7 @@ class EncodingAlternative:
 
 @dataclass(frozen=True)
 class DelimiterAlternative:
-    """A delimiter, and what the first rows become with it.
+    """A delimiter, and the first rows read with it.
 
     Attributes:
         delimiter: one character.
@@ -53,7 +52,7 @@ class DelimiterAlternative:
 
 
 def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
-    """Encodings the beginning of a file can be read in, the likeliest first; one for each different text."""
+    """Encodings in which the beginning of a file can be read, the most likely first; one for each different result."""
     if beginning.isascii():
         return []
     found: dict[str, EncodingAlternative] = {}
@@ -77,11 +76,11 @@ def encoding_alternatives(beginning: bytes) -> list[EncodingAlternative]:
 
 
 def delimiter_alternatives(beginning: bytes, encoding: str) -> list[DelimiterAlternative]:
-    """What each of the usual delimiters makes of the first rows.
+    """The first rows read with each of the common delimiters.
 
     Args:
         beginning: of the file.
-        encoding: it is read in.
+        encoding: the encoding of the file.
 
     Raises:
         InputFileError: the encoding does not fit.
@@ -101,7 +100,7 @@ def delimiter_alternatives(beginning: bytes, encoding: str) -> list[DelimiterAlt
 
 
 def missing_candidates(table: Table) -> dict[str, int]:
-    """Words that often mean a missing cell -> how many cells of the first rows hold just that."""
+    """Common missing-value markers -> how many cells of the first rows consist of them."""
     counts: Counter[str] = Counter()
     few = table.rows.head(_MOST_CELLS)
     for place in range(few.shape[1]):

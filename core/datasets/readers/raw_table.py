@@ -1,6 +1,6 @@
-"""What a reader of a binary format finds, before names are made distinct and cells are checked.
+"""The result of a reader of a binary format, before column names are made unique and cells are checked.
 
-Imports nothing heavy: it is used in a process of its own, which is started for one file.
+Heavy imports are avoided, since a separate process is started for each file.
 """
 
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ class RawTable:
     """Columns of text cells.
 
     Attributes:
-        names: as they stand in the file, perhaps missing or doubled.
+        names: as in the file, possibly missing or duplicated.
         columns: the cells of each, ``str`` or ``None``.
-        lines: row of the sheet for each record, for formats that have rows with numbers.
+        lines: row of the sheet for each record, for formats with row numbers.
         reading: how it was read, such as the sheet.
-        notes: what was assumed, in plain sentences.
+        notes: assumptions, as full sentences.
     """
 
     names: list[str | None]

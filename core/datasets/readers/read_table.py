@@ -1,7 +1,7 @@
-"""From a file to a ``Table``: the one way in, for pages and the command line.
+"""From a file to a ``Table``: the entry point for pages and the command line.
 
-What a file does to the process that parses it cannot be known beforehand, so it is parsed in a process of its own (see
-``isolation``), and what it holds is looked at in a mapped file. Only what is too small to do harm is parsed here.
+A file can crash or exhaust the process that parses it, so it is parsed in a separate process (see ``sandbox``), and the result is
+memory-mapped. Only files that are too small to do harm are parsed in the calling process.
 """
 
 from collections.abc import Sequence
@@ -30,25 +30,27 @@ def read_table(
     work: Path | None = None,
     progress: Progress = SILENT,
 ) -> Table:
-    """Read a file of labelled text.
+    """Read a file of labelled texts.
 
     Args:
-        path: where the file lies.
-        file_name: what the person calls it, where ``path`` is only a temporary name.
-        encoding: of a text file; found if not given.
-        delimiter: of a CSV file; found if not given.
-        sheet: of a workbook, the first with content if not given; or the file that is meant in an archive of several.
-        missing: words that mean an empty cell in this file, such as ``NA``; without them they are text like any other.
-        max_mib: largest file that is accepted.
-        max_rows: most records that are read, skipped ones included; any number where it is ``None``.
-        work: folder of the workspace for what is made on the way (``Settings.work_folder``); the system's own if not given.
-        progress: told how far it is.
+        path: path of the file.
+        file_name: the user's name of the file, if ``path`` is only a temporary name.
+        encoding: of a text file; detected if not given.
+        delimiter: of a CSV file; detected if not given.
+        sheet: of a workbook, the first with content if not given; or the file to read from an archive with several files.
+        missing: missing-value markers of this file, such as ``NA``; all other cells are text.
+        max_mib: maximum size of the file.
+        max_rows: maximum number of records, skipped ones included; ``None`` for no limit.
+        work: folder of the workspace for temporary files (``Settings.work_folder``); the system's own if not given.
+        progress: called with the completed fraction and the current step.
 
     Raises:
-        InputFileError: the file is missing, too large, empty, damaged or not what its name says; or it takes more memory or
-            time to read than allowed.
+        InputFileError: the file is missing, too large, empty, damaged or not of the type of its extension; or reading it takes
+            more memory or time than allowed.
     """
-    name = Path(file_name or path.name).name.encode("utf-8", "replace").decode()  # a name of other bytes can be shown, too
+    name = (
+        Path(file_name or path.name).name.encode("utf-8", "replace").decode()
+    )  # undecodable bytes are replaced, so that the name can be shown
     progress(0.0, "Opening the file")
     size = check_file(path, name, max_mib)
     file = FileToRead(path=path.resolve(), name=name, encoding=encoding, delimiter=delimiter, sheet=sheet, missing=tuple(missing))
@@ -61,7 +63,7 @@ def read_table(
 
 
 def _read_here(file: FileToRead, limits: ReadingLimits, progress: Progress) -> Table | None:
-    """The table, unless it holds more than may be read in this process."""
+    """The table; ``None`` if it exceeds the limits of this process."""
     try:
         return parse_file(file, limits.in_process(), progress)
     except BeyondLimitsError:

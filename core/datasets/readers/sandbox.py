@@ -1,7 +1,7 @@
-"""Work on a file in a process of its own, with a ceiling on memory and time.
+"""Sandbox: work on a file in a separate process, with limits for memory and time.
 
-A file of a few bytes can unpack to any size, and much of what reads files is not written in Python, so that no check beforehand
-is a promise. What such a file does to its own process leaves ours as it was.
+A file of a few bytes can unpack to any size, and many readers are native code, so checks in advance are not sufficient. A crash
+of the sandboxed process does not affect the calling process.
 """
 
 import json
@@ -26,14 +26,14 @@ from core.progress import SILENT, Progress
 MEMORY_MIB = 3072
 TIME_S = 300.0
 MOST_AT_ONCE = 2
-"""Processes of this kind that one process has at work; whoever comes then waits."""
+"""Maximum number of sandboxed processes at a time; further requests wait."""
 TASK, FOUND, STDERR = "task.json", "found.json", "stderr.txt"
 
 _COMMAND = (sys.executable, "-m", "core.datasets.importing.sandbox_main")
 _POLL_S = 0.05
 _LONGEST_STDERR = 4000
 _PROGRAM_MIB = 250
-"""What Python takes with pandas and Arrow."""
+"""Memory of Python with pandas and Arrow."""
 _THREADS_AND_MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -41,9 +41,9 @@ _THREADS_AND_MEMORY = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-"""Keeps the process from reserving address space it does not use, since its ceiling counts what is reserved."""
+"""Keeps the process from reserving address space it does not use, since its limit counts reserved memory."""
 _OUT_OF_MEMORY = ("memory allocation of", "bad_alloc", "MemoryError", "Cannot allocate memory", "malloc")
-"""What is written to the error stream by parts that end the process when they get no memory."""
+"""Messages on standard error of libraries that abort the process when memory runs out."""
 
 _log = logging.getLogger(__name__)
 _turns = threading.BoundedSemaphore(MOST_AT_ONCE)
@@ -59,16 +59,16 @@ def run_isolated(
     time_s: float = TIME_S,
     progress: Progress = SILENT,
 ) -> None:
-    """Let a process of its own do one task of ``isolated``; what it makes lies in the folder afterwards.
+    """Run one task of ``sandbox_main`` in a separate process; its output files are in the folder afterwards.
 
     Args:
         task: name of the task.
-        asked: what the task is told, as plain values.
-        folder: an empty one, for the task, what comes of it, and what is needed on the way.
+        asked: arguments of the task, as plain values.
+        folder: an empty folder for the task, its output and temporary files.
         subject: name of the file, for messages.
-        memory_mib: what the process may take beyond the program itself.
-        time_s: how long it may take; also how long it may wait for its turn.
-        progress: told how far it is.
+        memory_mib: memory limit, not counting the program itself.
+        time_s: time limit; also the longest waiting time for a free slot.
+        progress: called with the completed fraction and the current step.
 
     Raises:
         InputFileError: the file cannot be read, or takes more memory or time than allowed.
@@ -83,7 +83,7 @@ def run_isolated(
         found: dict[str, Any] = json.loads((folder / FOUND).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputFileError(
-            f"{_shown(subject)} {ended}, so it was given up. Save it as CSV, or split it into smaller files."
+            f"{_shown(subject)} {ended}, so reading was stopped. Save it as CSV, or split it into smaller files."
         ) from None
     if "refused" in found:
         raise (DatasetError if found.get("kind") == "DatasetError" else InputFileError)(found["refused"])
@@ -97,7 +97,7 @@ def run_isolated(
 
 @contextmanager
 def _turn(time_s: float, progress: Progress) -> Iterator[None]:
-    """One of the few places of processes at work."""
+    """One of the slots for sandboxed processes."""
     if not _turns.acquire(blocking=False):
         progress(0.0, "Waiting for other files to be read")
         if not _turns.acquire(timeout=max(time_s, _POLL_S)):
@@ -109,14 +109,14 @@ def _turn(time_s: float, progress: Progress) -> Iterator[None]:
 
 
 def _run(folder: Path, memory_mib: int, time_s: float, progress: Progress) -> str:
-    """Let the process come to its end, or end it; what became of it where it did not answer."""
+    """Run the process until it ends or exceeds its limits; returns the reason if it gives no result."""
     deadline = time.monotonic() + time_s
     with (folder / STDERR).open("wb") as stderr:
         process = subprocess.Popen(
             [*_COMMAND, str(folder)],
             cwd=PROJECT_ROOT,
             env=_environment(os.environ),
-            stdin=subprocess.PIPE,  # which closes when this process ends, however it ends; then the other one ends, too
+            stdin=subprocess.PIPE,  # closed when this process ends for any reason; then the other one ends, too
             stdout=subprocess.PIPE,
             stderr=stderr,
         )
@@ -132,7 +132,7 @@ def _run(folder: Path, memory_mib: int, time_s: float, progress: Progress) -> st
             told.pass_on(progress)
             if time.monotonic() > deadline:
                 return _too_long(time_s)
-            if _extra_mib(process.pid) > memory_mib:  # where the system knows no ceiling, ours is enforced from here
+            if _extra_mib(process.pid) > memory_mib:  # enforced from here if the system has no memory limits
                 return too_much
     finally:
         if process.poll() is None:
@@ -145,7 +145,7 @@ def _run(folder: Path, memory_mib: int, time_s: float, progress: Progress) -> st
 
 
 def _in_words(status: int, stderr: Path, too_much: str, time_s: float) -> str:
-    """What became of a process that has ended, by its exit status and what it wrote at its end."""
+    """Why a process failed, by its exit status and the end of its standard error."""
     if status == 0:
         return "cannot be read"
     if status == -getattr(signal, "SIGXCPU", 0):
@@ -164,16 +164,16 @@ def _too_long(time_s: float) -> str:
 
 
 def _extra_mib(pid: int) -> float:
-    """Memory of a process beyond that of a program which has read nothing yet."""
+    """Memory of a process in addition to that of the program itself."""
     with suppress(psutil.Error):
         return float(psutil.Process(pid).memory_info().rss) / 2**20 - _PROGRAM_MIB
     return 0.0
 
 
 class _Told:
-    """How far the process is, as its last line of output says: a share and what is being done.
+    """The progress of the process from its last line of output: a fraction and the current step.
 
-    Read in a thread of its own, since a pipe cannot be waited for with a limit everywhere.
+    Read in a thread, since not every platform can wait for a pipe with a timeout.
     """
 
     def __init__(self, pipe: IO[bytes]) -> None:
@@ -183,7 +183,7 @@ class _Told:
         self._thread.start()
 
     def pass_on(self, progress: Progress) -> None:
-        """Tell the listener what is new."""
+        """Report new progress to the callback."""
         last = self._last
         if last is not None and last != self._passed:
             self._passed = last
@@ -194,7 +194,7 @@ class _Told:
         self._thread.join(timeout_s)
 
     def _listen(self, pipe: IO[bytes]) -> None:
-        with suppress(OSError, ValueError):  # the pipe was closed beneath
+        with suppress(OSError, ValueError):  # the pipe was closed meanwhile
             for line in pipe:
                 share, _, doing = line.decode("utf-8", "replace").strip().partition(" ")
                 with suppress(ValueError):
@@ -206,6 +206,6 @@ def _shown(subject: str) -> str:
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process without what a reader of files has no use for."""
+    """The environment of this process without variables that a file reader does not need."""
     kept = {name: value for name, value in environ.items() if not name.startswith("TUNEBOARD_")}
     return {**kept, **_THREADS_AND_MEMORY}

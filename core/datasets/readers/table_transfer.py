@@ -1,7 +1,7 @@
-"""A table on its way from the process that read it to the one that asked: Arrow files, mapped there rather than loaded.
+"""Transfers a table from the sandboxed process to the calling process as memory-mapped Arrow files.
 
-The cells lie in ``rows.arrow``, one column a column of the table, equal cells once where many are equal; the lines on which
-records begin in ``lines.arrow``; skipped records in ``skipped.arrow``; everything else in ``table.json``.
+``rows.arrow`` contains the cells by column, dictionary-encoded if many are equal; ``lines.arrow`` the lines on which records
+begin; ``skipped.arrow`` the skipped records; ``table.json`` everything else.
 """
 
 import json
@@ -29,8 +29,8 @@ def save_table(table: Table, folder: Path) -> None:
     """Write a table where another process can open it.
 
     Raises:
-        InputFileError: its texts are more than may be handed over.
-        OSError: there is no room.
+        InputFileError: its texts are larger than may be transferred.
+        OSError: there is not enough disk space.
     """
     room = MOST_TEXT_MIB * 2**20
     columns = []
@@ -40,7 +40,7 @@ def save_table(table: Table, folder: Path) -> None:
         if room < 0:
             raise InputFileError(
                 f"The texts of the file have more than {MOST_TEXT_MIB:,} million characters together, repeated ones included, "
-                "which is too much. Remove the columns that are not needed, or import a part of the file."
+                "which is more than allowed. Remove the columns that are not needed, or import a part of the file."
             )
         columns.append(packed(cells))
     write_arrow(folder / _ROWS, pyarrow.table(columns, names=[str(place) for place in range(len(columns))]))
@@ -63,7 +63,7 @@ def save_table(table: Table, folder: Path) -> None:
 
 
 def open_table(folder: Path) -> Table:
-    """The table that was saved in a folder. Its cells stay in the files, which may be removed where the system allows it."""
+    """The table that was saved in a folder. Its cells stay in the files, which may be removed if the system allows it."""
     told = json.loads((folder / _TABLE).read_text(encoding="utf-8"))
     cells = mapped(folder / _ROWS)
     records = told["records"]
@@ -84,7 +84,7 @@ def open_table(folder: Path) -> Table:
 
 
 def packed(cells: Sequence[str | None]) -> pyarrow.Array:
-    """The cells for Arrow: by number of their text, unless most are different."""
+    """The cells for Arrow: dictionary-encoded, unless most are distinct."""
     numbers: dict[str, int] = {}
     codes = array("i")
     for place, text in enumerate(cells):
@@ -104,6 +104,6 @@ def write_arrow(path: Path, table: pyarrow.Table) -> None:
 
 
 def mapped(path: Path) -> pyarrow.Table:
-    """The table in a file, whose cells stay there."""
+    """Open the memory-mapped table in a file."""
     with pyarrow.memory_map(str(path)) as source:
         return pyarrow.ipc.open_file(source).read_all()

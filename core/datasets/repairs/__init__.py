@@ -1,7 +1,7 @@
-"""Ways of repairing a data set: each changes a copy of the rows and says by comparison what it changed.
+"""Repairs of a data set: each changes a copy of the rows; the changes are counted by comparison.
 
-One module for each kind: texts, labels, rows, splits, entities, single answers. A new repair is a function from a ``RepairInput``
-to an ``Outcome`` and a ``Repair`` in the module's ``REPAIRS``; pages and command line find it there.
+One module for each kind: texts, labels, rows, splits, entities, corrections of single rows. A new repair is a function from a
+``RepairInput`` to an ``Outcome`` and a ``Repair`` in the module's ``REPAIRS``; pages and command line find it there.
 """
 
 from core.datasets.repairs.available import REPAIRS, get_repair

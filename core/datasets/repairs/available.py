@@ -1,4 +1,4 @@
-"""Every repair there is, by name."""
+"""All repairs, by name."""
 
 from core.datasets.repairs import corrections, entities, labels, rows, splits, texts
 from core.datasets.repairs.repair import Repair
@@ -19,4 +19,4 @@ def get_repair(name: str) -> Repair:
     try:
         return REPAIRS[name]
     except KeyError:
-        raise DatasetError(f"There is no repair {short(name)}. There are {', '.join(sorted(REPAIRS))}.") from None
+        raise DatasetError(f"Unknown repair {short(name)}. Available repairs: {', '.join(sorted(REPAIRS))}.") from None

@@ -1,4 +1,4 @@
-"""Answers of single rows, put right by a person."""
+"""Manual corrections of the labels of single rows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from core.datasets.row_diff import plain
 from core.errors import DatasetError
 from core.text_format import counted, short
 
-_NO_TARGET = "A correction needs, beside the id of its row, {}."
+_NO_TARGET = "A correction needs the id of its row and {}."
 
 
 def _correct_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
@@ -29,7 +29,7 @@ def _correct_labels(repair_input: RepairInput, parameters: Parameters) -> Outcom
         new = _ANSWERS[column](correction, old)
         cells[place] = cells[place] if new == old else new
     examples[column] = pd.Series(cells, index=examples.index, dtype=object)
-    notes = (f"Not there any more: {counted(absent, 'row')} of those corrected.",) if absent else ()
+    notes = (f"{counted(absent, 'corrected row')} no longer in the data set: skipped.",) if absent else ()
     return Outcome(examples=examples, notes=notes)
 
 
@@ -52,14 +52,16 @@ def _tags(correction: Mapping[str, Any], old: list[str]) -> list[str]:
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise DatasetError(_NO_TARGET.format('a list of "tags"'))
     if len(tags) != len(old):
-        raise DatasetError(f"A correction has {counted(len(tags), 'tag')} for {counted(len(old), 'word')}; each word needs one.")
+        raise DatasetError(
+            f"A correction has {counted(len(tags), 'tag')} for {counted(len(old), 'word')}; each word needs exactly one."
+        )
     before = "O"
     for tag in tags:
         mark, _, kind = tag.partition("-")
         if tag != "O" and (mark not in ("B", "I") or not kind.strip()):
-            raise DatasetError(f"{short(tag)} is no tag. Expected O, or B- or I- and the name of a type.")
+            raise DatasetError(f"{short(tag)} is not a valid tag. Expected O, or B- or I- and the name of a type.")
         if mark == "I" and before not in (f"B-{kind}", f"I-{kind}"):
-            raise DatasetError(f"The tag {short(tag)} continues an entity that nobody began. Begin it with {short(f'B-{kind}')}.")
+            raise DatasetError(f"The tag {short(tag)} has no preceding B- tag. Begin the entity with {short(f'B-{kind}')}.")
         before = tag
     return list(tags)
 
@@ -69,14 +71,14 @@ _ANSWERS: dict[str, Callable[[Mapping[str, Any], Any], str | list[str]]] = {"lab
 REPAIRS = (
     Repair(
         name="correct_labels",
-        title="Correct answers of single rows",
-        help="Rows get the answers a person gave them.",
+        title="Correct labels of single rows",
+        help="Replaces the labels of rows with manual corrections.",
         run=_correct_labels,
         parameters=(
             Parameter(
                 name="corrections",
-                title="Corrected answers",
-                help="For each row its id and label (or labels, or tags).",
+                title="Corrected labels",
+                help="The id of each row and its label (or labels, or tags).",
                 kind="corrections",
                 required=True,
             ),

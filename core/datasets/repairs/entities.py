@@ -1,4 +1,4 @@
-"""Repairs of entities: broken tag sequences, and entities that begin or end with a sign of punctuation."""
+"""Repairs of entities: broken tag sequences, and entities that begin or end with punctuation."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ def _fix_tags(repair_input: RepairInput, parameters: Parameters) -> Outcome:
         if trims:
             words = [text[start:end] for start, end in zip(starts, ends, strict=True)]
             found = [trimmed for one in found if (trimmed := _trimmed(one, words)) is not None]
-        mended = tags_of(found, len(tags))
-        cells.append(cell if mended == tags else mended)
+        repaired = tags_of(found, len(tags))
+        cells.append(cell if repaired == tags else repaired)
     return Outcome(examples=repair_input.examples.assign(tags=pd.Series(cells, index=repair_input.examples.index, dtype=object)))
 
 
 def _trimmed(entity: tuple[int, int, str], words: list[str]) -> tuple[int, int, str] | None:
-    """The entity without loose punctuation at its ends; nothing where it has nothing else. Brackets that pair up stay."""
+    """The entity without unpaired punctuation at its ends; ``None`` if it is only punctuation. Paired brackets stay."""
     first, last, kind = entity
     own = words[first : last + 1]
     brackets, begin, end = _Brackets(own), 0, len(own) - 1
@@ -48,7 +48,7 @@ _IN_PAIRS = frozenset("".join(_PAIRS))
 
 
 class _Brackets:
-    """In which words of an entity brackets and quotation marks stand, found in one look at its words."""
+    """The words of an entity with brackets and quotation marks, found in one pass over its words."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
@@ -58,7 +58,7 @@ class _Brackets:
                 self._places.setdefault(sign, []).append(place)
 
     def close(self, first: int, last: int) -> bool:
-        """Whether one at an end of these words has its partner inside, as in ``Georgia ( US )``."""
+        """Whether a bracket or quotation mark at an end of these words has its partner inside, as in ``Georgia ( US )``."""
         return any(
             (self._words[first] == opening or self._words[last] == closing)
             and self._is_inside(opening, first, last)
@@ -75,15 +75,15 @@ class _Brackets:
 REPAIRS = (
     Repair(
         name="fix_tags",
-        title="Mend entities",
-        help="Tags that continue an entity nobody began begin one; commas, quotation marks and the like at the ends of entities "
-        "no longer belong to them.",
+        title="Fix entity tags",
+        help="An I- tag without a preceding B- tag becomes a B- tag. Commas, quotation marks and other punctuation at the ends "
+        "of entities are excluded from them.",
         run=_fix_tags,
         parameters=(
             Parameter(
                 name="trim",
-                title="Leave punctuation at the ends out",
-                help="An entity of nothing but punctuation is no entity.",
+                title="Trim punctuation",
+                help="Excludes punctuation at the ends of entities. Entities that are only punctuation are removed.",
                 kind="switch",
                 default=True,
             ),

@@ -1,4 +1,4 @@
-"""Repairs of labels as a whole: merging, dropping, and taking some for missing."""
+"""Repairs of labels: merging, deleting, and treating some as missing."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from core.text_format import counted, quoted, short
 
 
 def merged_name(label: str, mapping: Mapping[str, str]) -> str:
-    """Where a label ends when every step of the mapping is followed.
+    """The final name of a label after following every step of the mapping.
 
     Raises:
-        DatasetError: the steps go round in a circle.
+        DatasetError: the mapping contains a cycle.
     """
     seen = {label: None}
     while (following := mapping.get(label, label)) != label:
         if following in seen:
-            raise DatasetError(f"Labels {quoted(seen)} are merged in a circle. Choose one name that stays.")
+            raise DatasetError(f"The new names of labels {quoted(seen)} form a cycle. Choose one name that is kept.")
         seen[following] = None
         label = following
     return label
@@ -27,16 +27,16 @@ def merged_name(label: str, mapping: Mapping[str, str]) -> str:
 def _merge_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     mapping: Mapping[str, str] = parameters["mapping"]
     if empty := [old for old, new in mapping.items() if not new.strip()]:
-        raise DatasetError(f"Label {short(empty[0])} would get an empty name. Give it one, or drop it.")
+        raise DatasetError(f"Label {short(empty[0])} would get an empty name. Enter a name, or delete the label.")
     known = _known(repair_input)
     absent = [old for old in mapping if old not in known]
-    notes = (f"{counted(len(absent), 'label')} to merge did not occur: {quoted(absent, 5)}.",) if absent else ()
+    notes = (f"{counted(len(absent), 'label')} to merge not found: {quoted(absent, 5)}.",) if absent else ()
     final = {label: merged_name(label, mapping).strip() for label in known}
     return Outcome(examples=relabelled(repair_input.examples, lambda label: final[label]), notes=notes)
 
 
 def _drop_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
-    return _without_labels(repair_input, frozenset(parameters["labels"]), "Its label {} was dropped.")
+    return _without_labels(repair_input, frozenset(parameters["labels"]), "Its label {} was deleted.")
 
 
 def _drop_rare_labels(repair_input: RepairInput, parameters: Parameters) -> Outcome:
@@ -56,23 +56,23 @@ def _drop_rare_labels(repair_input: RepairInput, parameters: Parameters) -> Outc
 def _unlabel(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     labels = frozenset(parameters["labels"])
     if "label" in repair_input.examples:
-        outcome = _without_labels(repair_input, labels, "Its label {} means that nobody has labelled it.")
+        outcome = _without_labels(repair_input, labels, "Its label {} means that the row is unlabelled.")
         return Outcome(examples=outcome.examples, removed=outcome.removed, pooled=frozenset(outcome.removed))
     found = [not row or bool(labels & set(row)) for row in repair_input.task.row_labels(repair_input.examples)]
-    reason = "It has no label." if not labels else "Its labels mean that nobody has labelled it."
+    reason = "It has no label." if not labels else "Its labels mean that the row is unlabelled."
     removed = dict.fromkeys(repair_input.examples.loc[found, "id"].tolist(), reason)
     return Outcome(examples=without(repair_input.examples, removed), removed=removed, pooled=frozenset(removed))
 
 
 def _without_labels(repair_input: RepairInput, labels: frozenset[str], reason: str) -> Outcome:
-    """Rows that lose every label they had are taken out, since they would become examples of texts to which none applies.
+    """Remove labels. Rows that lose all their labels are deleted, since they would become negative examples.
 
-    Other rows lose the labels and stay, and so does a text with tagged words: its other words are still what they were.
+    Other rows stay without the labels, and so do texts with tagged words, since their other words are still correctly tagged.
 
     Args:
         repair_input: the rows.
-        labels: what goes.
-        reason: why a row goes, with a place for the label.
+        labels: the labels to remove.
+        reason: why a row is deleted, with a placeholder for the label.
     """
     examples = relabelled(repair_input.examples, lambda label: None if label in labels else label)
     if "tags" in examples:
@@ -87,7 +87,7 @@ def _without_labels(repair_input: RepairInput, labels: frozenset[str], reason: s
 
 
 def _known(repair_input: RepairInput) -> Counter[str]:
-    """Every label there is, and in how many rows it occurs."""
+    """Every label and the number of rows in which it occurs."""
     return Counter(label for row in repair_input.task.row_labels(repair_input.examples) for label in row)
 
 
@@ -95,7 +95,7 @@ REPAIRS = (
     Repair(
         name="merge_labels",
         title="Merge or rename labels",
-        help="Labels that mean the same get one name.",
+        help="Gives labels with the same meaning one name.",
         run=_merge_labels,
         parameters=(
             Parameter(
@@ -109,29 +109,29 @@ REPAIRS = (
     ),
     Repair(
         name="drop_labels",
-        title="Drop labels",
-        help="Rows that have no other label go. Where a row has others, or tagged words, it stays and loses only these.",
+        title="Delete labels",
+        help="Deletes rows without other labels. Rows with other labels, or with tagged words, stay and lose only these labels.",
         run=_drop_labels,
-        parameters=(Parameter(name="labels", title="Labels to drop", help="Names of labels.", kind="labels", required=True),),
+        parameters=(Parameter(name="labels", title="Labels to delete", help="Names of labels.", kind="labels", required=True),),
     ),
     Repair(
         name="drop_rare_labels",
-        title="Drop or pool rare labels",
-        help="A label with a handful of examples can neither be learned nor measured.",
+        title="Delete or merge rare labels",
+        help="A label with only a few examples can neither be learned nor evaluated.",
         run=_drop_rare_labels,
         parameters=(
             Parameter(
                 name="minimum",
-                title="Fewest examples",
-                help="Labels that occur in fewer rows are dropped; all splits count.",
+                title="Minimum number of examples",
+                help="Labels that occur in fewer rows are deleted; all splits are counted.",
                 kind="number",
                 default=5,
                 minimum=1,
             ),
             Parameter(
                 name="into",
-                title="Instead of dropping, call them all",
-                help="One name for all rare labels, such as other. Empty: rows whose only label is rare go.",
+                title="Merge into label",
+                help="One name for all rare labels, such as other. If empty, rows whose only label is rare are deleted.",
                 kind="text",
                 default="",
             ),
@@ -139,9 +139,9 @@ REPAIRS = (
     ),
     Repair(
         name="unlabel",
-        title="Set unlabelled rows aside",
-        help="Rows whose label only says that nobody has labelled them (NA, none, unknown) move to the pool of unlabelled texts. "
-        "Where rows may have several labels, those without any move too.",
+        title="Move unlabelled rows to the pool",
+        help="Rows whose label only means that they are unlabelled (NA, none, unknown) move to the pool of unlabelled texts. "
+        "In data sets with several labels per text, rows without any label move too.",
         run=_unlabel,
         parameters=(
             Parameter(

@@ -1,7 +1,7 @@
-"""What a repair is, what it is given and what it gives back.
+"""The interface of repairs: definition, parameters, input and result.
 
-Owns the shapes, and the count of what a repair did, which is taken by comparing the rows before and after: no repair reports its
-own figures. Repairs change copies; nothing here writes a file. They keep the ``id`` of every row and the order of rows.
+The changes of a repair are counted by comparing the rows before and after; repairs do not report their own numbers. Repairs
+change copies and write no files. They keep the ``id`` of every row and the order of rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,24 +18,24 @@ from core.text_format import quoted, short
 Kind = Literal[
     "choice", "choices", "switch", "number", "label", "labels", "mapping", "texts", "text", "column", "ids", "corrections"
 ]
-"""What values a parameter takes: one of its choices, several of them, yes or no, a whole number, one label of the data set or
-several, old label -> new label, pieces of text, one text, a further column of the file, ids of examples, or corrected answers."""
+"""Type of a parameter: one of its choices, several of them, a boolean, a whole number, one label of the data set or several,
+old label -> new label, pieces of text, one text, an extra column of the file, ids of examples, or corrected labels."""
 
 Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A choice that a repair leaves to the person.
+    """A parameter of a repair that the user can set.
 
     Attributes:
         name: as in JSON and on the command line.
         title: on screen.
-        help: what it does, in a sentence.
-        kind: what values it takes.
-        default: value where none is given; a parameter without one has to be given.
-        choices: value -> words for it, for ``choice`` and ``choices``.
-        minimum: smallest number.
+        help: its effect, in one sentence.
+        kind: its type.
+        default: value if none is given; parameters without a default are required.
+        choices: value -> display text, for ``choice`` and ``choices``.
+        minimum: smallest allowed number.
     """
 
     name: str
@@ -50,13 +50,13 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairInput:
-    """What a repair works on.
+    """The input of a repair.
 
     Attributes:
         examples: columns ``id, split, record, text`` and the targets; index from 0.
-        task: whose examples they are.
-        extra: further columns of the file, ids as index.
-        splitting: how the splits were made.
+        task: the task of the examples.
+        extra: extra columns of the file, ids as index.
+        splitting: how the splits were created.
     """
 
     examples: pd.DataFrame
@@ -66,20 +66,20 @@ class RepairInput:
 
     @property
     def targets(self) -> list[str]:
-        """Columns that hold the answers."""
+        """The target columns."""
         return list(self.task.target_columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What the function of a repair gives.
+    """The result of a repair function.
 
     Attributes:
         examples: the rows that stay, in their order.
-        removed: id of each row taken out -> why, in a sentence.
-        pooled: those of them whose text stays, in the pool of unlabelled texts.
-        notes: what is worth knowing, in plain sentences.
-        splitting: how the splits are made now, where the repair made them.
+        removed: id of each deleted row -> the reason, as a sentence.
+        pooled: deleted rows whose text moves to the pool of unlabelled texts.
+        notes: remarks, as full sentences.
+        splitting: how the splits are created now, if the repair changed them.
     """
 
     examples: pd.DataFrame
@@ -91,12 +91,12 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class RepairResult(Outcome):
-    """An outcome with its account.
+    """An outcome with its change counts.
 
     Attributes:
-        num_changed: rows that stay and differ in text, answer or split.
-        num_removed: rows taken out.
-        changes: some of the rows changed or removed, before and after.
+        num_changed: rows that stay and differ in text, label or split.
+        num_removed: deleted rows.
+        changes: some of the changed or deleted rows, before and after.
     """
 
     num_changed: int
@@ -106,17 +106,17 @@ class RepairResult(Outcome):
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """One way of mending a data set.
+    """A repair of a data set.
 
     Attributes:
         name: for machines.
-        title: on screen, as something to do.
-        help: what it does and when it helps, in a sentence or two.
-        run: what does it.
-        parameters: what the person may choose.
-        text: what it does to any single text, where it works text by text; the pool of unlabelled texts is treated alike.
-        cell: what it does to a cell of a further column, where those need it too.
-        tasks: names of the tasks it makes sense for; all of them if empty.
+        title: display title, as an action.
+        help: what it does and when it helps, in one or two sentences.
+        run: the function that does it.
+        parameters: the parameters that the user can set.
+        text: its effect on a single text, if it works text by text; also applied to the pool of unlabelled texts.
+        cell: its effect on a cell of an extra column, if those need it too.
+        tasks: names of the tasks it applies to; all tasks if empty.
     """
 
     name: str
@@ -132,11 +132,11 @@ class Repair:
         """The parameters with defaults for those not given.
 
         Raises:
-            DatasetError: one is unknown, missing or not of its kind; says which, and what is expected.
+            DatasetError: a parameter is unknown, missing or of the wrong type; states which, and what is expected.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         if unknown := [name for name in parameters if name not in known]:
-            there = f"It takes {quoted(known)}." if known else "It takes none."
+            there = f"Its parameters: {quoted(known)}." if known else "It has no parameters."
             raise DatasetError(f"Repair {self.name!r} has no parameter {short(str(unknown[0]))}. {there}")
         complete = {}
         for name, parameter in known.items():
@@ -159,27 +159,27 @@ class Repair:
         extra: pd.DataFrame | None = None,
         splitting: Mapping[str, Any] | None = None,
     ) -> RepairResult:
-        """Carry the repair out on a copy of the rows.
+        """Apply the repair to a copy of the rows.
 
         Args:
             examples: columns ``id, split, record, text`` and the targets.
-            task: whose examples they are.
+            task: the task of the examples.
             parameters: see ``parameters``.
-            extra: further columns of the file, ids as index.
-            splitting: how the splits were made.
+            extra: extra columns of the file, ids as index.
+            splitting: how the splits were created.
 
         Raises:
-            DatasetError: the parameters are wrong, or the repair cannot be carried out on these rows.
+            DatasetError: the parameters are invalid, or the repair cannot be applied to these rows.
         """
         if self.tasks and task.name not in self.tasks:
-            raise DatasetError(f"Repair {self.name!r} does nothing for {task.title.lower()}. Choose another one.")
+            raise DatasetError(f"Repair {self.name!r} is not available for the task {task.title!r}. Choose another repair.")
         before = examples.reset_index(drop=True)
         repair_input = RepairInput(
             examples=before, task=task, extra=extra if extra is not None else pd.DataFrame(), splitting=splitting or {}
         )
         outcome = self.run(repair_input, self.complete(parameters))
         compared = compare_rows(before, outcome.examples, repair_input.targets)
-        assert set(compared.removed.tolist()) == set(outcome.removed), "every row taken out has a reason"
+        assert set(compared.removed.tolist()) == set(outcome.removed), "every deleted row has a reason"
         assert not len(compared.added), "a repair adds no rows"
         return RepairResult(
             **{name: getattr(outcome, name) for name in ("removed", "pooled", "notes", "splitting")},
@@ -191,31 +191,31 @@ class Repair:
 
 
 def _problem(parameter: Parameter, value: Any) -> str:
-    """What is wrong with a value, or nothing."""
+    """The problem of a value, or an empty string."""
     kind = parameter.kind
     if kind == "choice" and value not in parameter.choices:
         return f"is {short(str(value))}; expected one of {quoted(parameter.choices)}."
     if kind in ("choices", "labels", "texts"):
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            return "must be a list of texts."
+            return "must be a list of strings."
         if kind == "choices" and (odd := [item for item in value if item not in parameter.choices]):
-            return f"holds {short(odd[0])}; expected some of {quoted(parameter.choices)}."
+            return f"contains {short(odd[0])}; allowed are {quoted(parameter.choices)}."
     if kind == "switch" and not isinstance(value, bool):
         return "must be true or false."
     if kind == "number" and (isinstance(value, bool) or not isinstance(value, int) or value < parameter.minimum):
-        return f"is {short(str(value))}; expected a whole number from {parameter.minimum}."
+        return f"is {short(str(value))}; expected a whole number of at least {parameter.minimum}."
     if kind in ("label", "text", "column") and not isinstance(value, str):
-        return "must be a text."
+        return "must be a string."
     if kind == "mapping" and not (
         isinstance(value, Mapping) and all(isinstance(item, str) for pair in value.items() for item in pair)
     ):
-        return 'must say the old and the new name of each label, such as {"Billing": "billing"}.'
+        return 'must map the old name of each label to its new name, such as {"Billing": "billing"}.'
     if kind == "ids" and not (isinstance(value, list | tuple) and all(_is_id(item) for item in value)):
-        return "must be a list of the ids of examples."
+        return "must be a list of example ids."
     if kind == "corrections" and not (
         isinstance(value, list | tuple) and all(isinstance(item, Mapping) and _is_id(item.get("id")) for item in value)
     ):
-        return 'must be a list of corrected answers, each with the "id" of an example.'
+        return 'must be a list of corrections, each with the "id" of an example.'
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Repairs that take rows out: chosen ones, repeated ones, and those that contradict each other."""
+"""Repairs that delete rows: selected rows, duplicates, and rows with conflicting labels."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
@@ -11,29 +11,31 @@ from core.datasets.repairs.targets import answer_keys
 from core.text_format import counted, listed
 
 _KEPT_FIRST = {"test": 0, "validation": 1, "train": 2}
-"""Of equal rows in several splits, the one in the test stays, so that scores stay comparable and training sees no test text."""
+"""Of duplicates in several splits, the one in test is kept, so that scores stay comparable and no test text is in training."""
 
 _MATCH = Parameter(
     name="match",
-    title="Which texts are the same",
-    help="Alike also ignores capitals, punctuation, white space and long numbers.",
+    title="Compare texts",
+    help="Normalized comparison ignores case, punctuation, white space and long numbers.",
     kind="choice",
     default="exact",
-    choices={"exact": "Exactly equal", "alike": "Alike"},
+    choices={"exact": "Exact", "alike": "Normalized"},
 )
 
 
 def text_keys(texts: Sequence[str], match: str) -> list[str]:
-    """A value for each text that is equal for texts taken to be the same."""
+    """A key for each text; texts that count as equal have the same key."""
     return list(texts) if match == "exact" else [canonical(text) or text for text in texts]
 
 
 def _drop_rows(repair_input: RepairInput, parameters: Parameters) -> Outcome:
-    reason = str(parameters["reason"]).strip() or "Taken out by hand."
+    reason = str(parameters["reason"]).strip() or "Deleted manually."
     wanted = set(parameters["ids"])
     found = repair_input.examples["id"][repair_input.examples["id"].isin(wanted)].tolist()
     notes = (
-        (f"Not there any more: {counted(len(wanted) - len(found), 'row')} of those chosen.",) if len(found) < len(wanted) else ()
+        (f"{counted(len(wanted) - len(found), 'selected row')} no longer in the data set: skipped.",)
+        if len(found) < len(wanted)
+        else ()
     )
     removed = dict.fromkeys(found, reason)
     return Outcome(examples=without(repair_input.examples, removed), removed=removed, notes=notes)
@@ -50,14 +52,14 @@ def _drop_duplicates(repair_input: RepairInput, parameters: Parameters) -> Outco
     first = ordered.drop_duplicates("_group").set_index("_group")
     kept = first.loc[repeated["_group"]]
     removed = {
-        int(id_): f"The same text and answer as in {listed([int(record)])} ({split})."
+        int(id_): f"Duplicate of {listed([int(record)])} ({split})."
         for id_, record, split in zip(repeated["id"], kept["record"], kept["split"], strict=True)
     }
     return Outcome(examples=without(examples, removed), removed=removed)
 
 
 def _loose_answers(examples: pd.DataFrame, match: str) -> list[Hashable]:
-    """Answers to compare by; offsets of words cannot agree where texts differ in spacing."""
+    """Labels to compare; word offsets are left out of a normalized comparison, since they differ with the spacing."""
     if match == "exact" or "tags" not in examples:
         return answer_keys(examples)
     return [tuple(tags) for tags in examples["tags"]]
@@ -81,51 +83,49 @@ def _resolve_conflicts(repair_input: RepairInput, parameters: Parameters) -> Out
         if keep == "none" or (keep == "majority" and is_tie):
             num_ties += keep == "majority"
             removed |= dict.fromkeys(
-                (id_ for id_, _ in rows), "The same text has other answers in other rows, and none prevails."
+                (id_ for id_, _ in rows), "The same text has conflicting labels in other rows, without a majority."
             )
         else:
             why = "the first row" if keep == "first" else "most rows"
             removed |= dict.fromkeys(
-                (id_ for id_, answer in rows if answer != right), f"The same text has another answer in {why} with it."
+                (id_ for id_, answer in rows if answer != right), f"The same text has another label in {why} with it."
             )
-    notes = (
-        (f"{counted(num_ties, 'text')} with as many rows for one answer as for another: all their rows go.",) if num_ties else ()
-    )
+    notes = (f"{counted(num_ties, 'text')} without a majority label: all their rows were deleted.",) if num_ties else ()
     return Outcome(examples=without(examples, removed), removed=dict(sorted(removed.items())), notes=notes)
 
 
 REPAIRS = (
     Repair(
         name="drop_rows",
-        title="Take rows out",
-        help="The chosen rows go.",
+        title="Delete rows",
+        help="Deletes the selected rows.",
         run=_drop_rows,
         parameters=(
             Parameter(name="ids", title="Rows", help="Ids of examples.", kind="ids", required=True),
-            Parameter(name="reason", title="Why", help="Kept with the version.", kind="text", default=""),
+            Parameter(name="reason", title="Reason", help="Stored with the version.", kind="text", default=""),
         ),
     ),
     Repair(
         name="drop_duplicates",
-        title="Drop repeated rows",
-        help="Of rows with the same text and the same answer one stays: the one in the test, else in validation, else the first. "
-        "So the test keeps its texts and training does not see them.",
+        title="Delete duplicate rows",
+        help="Of rows with the same text and label, one is kept: the one in test, else in validation, else the first. "
+        "This way the test split keeps its texts, and they do not occur in training.",
         run=_drop_duplicates,
         parameters=(_MATCH,),
     ),
     Repair(
         name="resolve_conflicts",
-        title="Settle contradictions",
-        help="Where one text has different answers in different rows, the rows that are probably wrong go.",
+        title="Resolve conflicting labels",
+        help="If a text has different labels in different rows, the rows that are probably wrong are deleted.",
         run=_resolve_conflicts,
         parameters=(
             Parameter(
                 name="keep",
-                title="Which answer stays",
-                help="Where as many rows say one thing as another, none of them prevails and all go.",
+                title="Label to keep",
+                help="If there is no majority, all rows of the text are deleted.",
                 kind="choice",
                 default="majority",
-                choices={"majority": "That of most rows", "first": "That of the first row", "none": "None of them"},
+                choices={"majority": "Most frequent label", "first": "Label of the first row", "none": "None (delete all rows)"},
             ),
             _MATCH,
         ),

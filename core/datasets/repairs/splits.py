@@ -1,7 +1,7 @@
-"""Repairs of splits: texts alike in one split, no group in two, along time, or drawn anew.
+"""Repairs of splits: near duplicates into one split, split by group, split by time, or re-split.
 
-Rows stay what they are and change sides. Where the test changes, scores measured on it before and after cannot be compared, which
-every version says of itself.
+Rows keep their content and change splits. If the test split changes, scores before and after cannot be compared; every version
+records this.
 """
 
 from collections import Counter, defaultdict
@@ -23,16 +23,21 @@ from core.text_format import counted, quoted, shown
 _SEED = Parameter(name="seed", title="Seed", help="The same seed gives the same splits.", kind="number", default=0)
 _SHARES = (
     Parameter(
-        name="validation", title="Validation %", help="Share of the validation split.", kind="number", default=10, minimum=1
+        name="validation",
+        title="Validation %",
+        help="Percentage of rows in the validation split.",
+        kind="number",
+        default=10,
+        minimum=1,
     ),
-    Parameter(name="test", title="Test %", help="Share of the test split.", kind="number", default=10, minimum=1),
+    Parameter(name="test", title="Test %", help="Percentage of rows in the test split.", kind="number", default=10, minimum=1),
 )
 
 
 def _fractions(parameters: Parameters) -> tuple[float, float, float]:
     validation, test = int(parameters["validation"]), int(parameters["test"])
     if validation + test > 90:
-        raise DatasetError(f"Validation and test would get {validation + test} % of the rows; leave at least 10 % for training.")
+        raise DatasetError(f"Validation and test would get {validation + test}% of the rows; leave at least 10% for training.")
     return (100 - validation - test) / 100, validation / 100, test / 100
 
 
@@ -57,9 +62,9 @@ def _group_duplicates(repair_input: RepairInput, parameters: Parameters) -> Outc
         return Outcome(examples=_with_splits(examples, names.tolist()), splitting={**description, "grouped": "duplicates"})
     straddling = _straddling(examples["split"].tolist(), groups.tolist())
     if not straddling:
-        return Outcome(examples=examples, notes=("No text stands in two splits.",))
+        return Outcome(examples=examples, notes=("No text is in more than one split.",))
     together = _brought_together(repair_input, straddling)
-    note = f"{counted(len(straddling), 'group')} of texts alike stood in more than one split."
+    note = f"{counted(len(straddling), 'group')} of near-duplicate texts in more than one split."
     return Outcome(
         examples=_with_splits(examples, together), notes=(note,), splitting={**repair_input.splitting, "grouped": "duplicates"}
     )
@@ -72,7 +77,7 @@ def _present_fractions(examples: pd.DataFrame) -> tuple[float, float, float]:
 
 
 def _straddling(splits: Sequence[str], groups: Sequence[int]) -> dict[int, list[int]]:
-    """Groups with rows in more than one split -> places of their rows."""
+    """Groups with rows in more than one split -> positions of their rows."""
     members: dict[int, list[int]] = defaultdict(list)
     for place, group in enumerate(groups):
         members[group].append(place)
@@ -80,11 +85,11 @@ def _straddling(splits: Sequence[str], groups: Sequence[int]) -> dict[int, list[
 
 
 def _brought_together(repair_input: RepairInput, straddling: dict[int, list[int]]) -> list[str]:
-    """Splits in which every group is whole: each goes where one of its rows is, to the split that lacks most of its labels."""
+    """New splits with undivided groups: each moves to a split of one of its rows, the one that needs most of its labels."""
     splits = repair_input.examples["split"].tolist()
     labels = repair_input.task.row_labels(repair_input.examples)
     wanted: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-    # Each split lacks what it had of each label in these groups; the name "" stands for a row as such.
+    # Each split needs as many of each label as it had in these groups; the name "" counts rows.
     for places in straddling.values():
         for place in places:
             wanted[splits[place]].update((*labels[place], ""))
@@ -110,9 +115,9 @@ def _brought_together(repair_input: RepairInput, straddling: dict[int, list[int]
 def _cells(repair_input: RepairInput, column: str) -> list[str | None]:
     known = [str(name) for name in repair_input.extra.columns]
     if column not in known:
-        there = f"Kept with this data set: {quoted(known)}." if known else "No further columns were kept with this data set."
+        there = f"Its extra columns: {quoted(known)}." if known else "This data set has no extra columns."
         raise DatasetError(
-            f"There is no column {shown(column)} to split by. {there} Columns that hold texts or labels do not count."
+            f"This data set has no extra column {shown(column)} to split by. {there} Text and label columns cannot be used."
         )
     cells: list[str | None] = repair_input.extra[column].reindex(repair_input.examples["id"]).astype(object).tolist()
     return [cell if isinstance(cell, str) else None for cell in cells]
@@ -153,66 +158,66 @@ def _split_anew(repair_input: RepairInput, parameters: Parameters) -> Outcome:
 REPAIRS = (
     Repair(
         name="group_duplicates_into_one_split",
-        title="Keep texts alike in one split",
-        help="A text that stands in training and in the test makes scores look better than they are. Here each group of texts "
-        "alike goes into one split.",
+        title="Move near-duplicates into one split",
+        help="Texts that are in both training and test inflate the scores. This moves each group of near-duplicate texts into "
+        "one split.",
         run=_group_duplicates,
         parameters=(
             Parameter(
                 name="near",
-                title="Also texts that are nearly the same",
-                help="Texts that share four fifths of their character sequences; otherwise only those alike but for capitals, "
-                "punctuation, white space and long numbers.",
+                title="Include near duplicates",
+                help="Texts that share at least 80% of their character n-grams. If off, only texts that differ in case, "
+                "punctuation, white space or long numbers.",
                 kind="switch",
                 default=True,
             ),
             Parameter(
                 name="how",
-                title="How",
-                help="Moving leaves all other rows where they are; drawing anew mixes everything, in the same shares.",
+                title="Method",
+                help="Moving leaves all other rows in their splits. Re-splitting reassigns all rows, with the same proportions.",
                 kind="choice",
                 default="move",
-                choices={"move": "Move only these groups", "redraw": "Draw all splits anew"},
+                choices={"move": "Move only these groups", "redraw": "Re-split all rows"},
             ),
             _SEED,
         ),
     ),
     Repair(
         name="split_by_group",
-        title="Split by groups",
-        help="No group (customer, author, conversation) is in two splits, so that the test tells how good the model is on groups "
-        "it has never seen.",
+        title="Split by group",
+        help="Keeps each group (customer, author, conversation) in one split, so that the test measures performance on groups "
+        "that are not in training.",
         run=_split_by_group,
         parameters=(
-            Parameter(name="column", title="Group column", help="A further column of the file.", kind="column", required=True),
+            Parameter(name="column", title="Group column", help="An extra column of the file.", kind="column", required=True),
             *_SHARES,
             _SEED,
         ),
     ),
     Repair(
         name="split_by_time",
-        title="Split along time",
-        help="Training gets the oldest rows and the test the newest, as it will be when the model is used.",
+        title="Split by time",
+        help="Training gets the oldest rows and test the newest, as in production use of the model.",
         run=_split_by_time,
         parameters=(
             Parameter(
-                name="column", title="Time column", help="A further column with dates or times.", kind="column", required=True
+                name="column", title="Time column", help="An extra column with dates or times.", kind="column", required=True
             ),
             Parameter(
                 name="order",
                 title="Dates such as 3/4/2024",
-                help="Which number is the day.",
+                help="Whether the day or the month comes first.",
                 kind="choice",
                 default="auto",
-                choices=dict(zip(ORDERS, ("Find out", "Day first", "Month first"), strict=True)),
+                choices=dict(zip(ORDERS, ("Auto-detect", "Day first", "Month first"), strict=True)),
             ),
             *_SHARES,
         ),
     ),
     Repair(
         name="split_anew",
-        title="Draw the splits anew",
-        help="Train, validation and test are drawn again from all rows, every label in its share, equal texts together.",
+        title="Re-split",
+        help="Creates new train, validation and test splits from all rows, stratified by label; equal texts stay together.",
         run=_split_anew,
         parameters=(*_SHARES, _SEED),
     ),

@@ -1,4 +1,4 @@
-"""A repair with its parameters, as people write it, and what became of it, as a version keeps it."""
+"""A repair step: a repair with its parameters as written by the user, and its result as stored in a version."""
 
 import json
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from core.errors import DatasetError
 from core.text_format import counted, short
 
 _MOST_KEPT = 500
-"""Longest list of ids kept in a version's account; of a longer one its length is kept."""
+"""Longest list of ids stored in a version's history; of a longer list only the length is stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RepairStep:
-    """A repair that is to be made."""
+    """A repair to apply, with its parameters."""
 
     repair: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        """The repair and what was chosen for it, in one line."""
+        """The repair and its chosen parameters, in one line."""
         repair = get_repair(self.repair)
         chosen = [
             _in_words(parameter, self.parameters[parameter.name])
@@ -35,7 +35,7 @@ class RepairStep:
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone:
-    """A repair that was made, with its account."""
+    """An applied repair, with its change counts."""
 
     repair: str
     title: str
@@ -46,20 +46,20 @@ class StepDone:
 
     @property
     def line(self) -> str:
-        """What was done, with its count, in one line."""
+        """What was done, with counts, in one line."""
         counts = [
             counted(number, "row") + done
             for number, done in ((self.num_changed, " changed"), (self.num_removed, " removed"))
             if number
         ]
-        return f"{self.title}: {', '.join(counts) or 'nothing to change'}"
+        return f"{self.title}: {', '.join(counts) or 'no changes'}"
 
 
 def parse_step(written: str) -> RepairStep:
     """A repair as it is written on the command line.
 
-    Written is the name alone, or the name, a colon and the parameters: ``drop_rare_labels:minimum=5;into=other``, or as a JSON
-    object: ``merge_labels:{"mapping": {"Billing": "billing"}}``. Items of a list are parted by commas, names of a mapping by
+    The format is the name alone, or the name, a colon and the parameters: ``drop_rare_labels:minimum=5;into=other``, or a JSON
+    object: ``merge_labels:{"mapping": {"Billing": "billing"}}``. Items of a list are separated by commas, names of a mapping by
     ``->``: ``merge_labels:mapping=Billing->billing,BILLING->billing``.
 
     Raises:
@@ -72,7 +72,7 @@ def parse_step(written: str) -> RepairStep:
         try:
             raw = json.loads(rest)
         except ValueError:
-            raise DatasetError(f"The parameters of repair {repair.name!r} are no JSON object: {short(rest, 80)}.") from None
+            raise DatasetError(f"The parameters of repair {repair.name!r} are not a JSON object: {short(rest, 80)}.") from None
     elif rest.strip():
         known = {parameter.name: parameter for parameter in repair.parameters}
         for pair in rest.split(";"):
@@ -105,7 +105,7 @@ def _value(parameter: Parameter, written: str) -> Any:
 
 
 def kept_parameters(repair: Repair, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as a version keeps them: complete, but of very long lists only the length."""
+    """The parameters as stored in a version: complete, except for very long lists, of which only the length is stored."""
     complete = repair.complete(parameters)
     return {
         name: f"{len(value):,} entries" if isinstance(value, list | tuple | dict) and len(value) > _MOST_KEPT else value
@@ -117,7 +117,7 @@ def _in_words(parameter: Parameter, value: Any) -> str:
     if parameter.kind == "choice":
         return parameter.choices.get(value, str(value)).lower()
     if parameter.kind == "switch":
-        return parameter.title.lower() if value else f"not: {parameter.title.lower()}"
+        return parameter.title.lower() if value else f"{parameter.title.lower()}: off"
     if parameter.kind == "mapping":
         shown = [f"{short(old, 30)} → {short(new, 30)}" for old, new in list(value.items())[:3]]
         return ", ".join(shown) + (f" and {len(value) - 3} more" if len(value) > 3 else "")

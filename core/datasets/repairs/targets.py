@@ -1,4 +1,4 @@
-"""The answers of examples in any form: one label, several, or tags of words. The one place here that tells them apart."""
+"""The targets of examples in any form: one label, several labels, or word tags. Other repair modules do not distinguish them."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -9,13 +9,13 @@ from core.datasets.row_diff import plain
 from core.tasks.tag_schemes import OUTSIDE
 
 Rename = Callable[[str], str | None]
-"""Old name of a label -> its new name, or nothing where it is taken off."""
+"""Old name of a label -> its new name, or ``None`` to remove it."""
 
 
 def relabelled(examples: pd.DataFrame, rename: Rename) -> pd.DataFrame:
-    """The rows with other labels; rows whose answer stays the same keep it untouched.
+    """The rows with renamed or removed labels; unchanged cells stay the same objects.
 
-    A row of one label whose label is taken off has ``None`` for it, and is for the caller to take out.
+    A single-label row whose label is removed gets ``None``; the caller must delete it.
     """
     examples = examples.copy()
     if "label" in examples:
@@ -30,7 +30,7 @@ def relabelled(examples: pd.DataFrame, rename: Rename) -> pd.DataFrame:
 
 
 def answer_keys(examples: pd.DataFrame) -> list[Hashable]:
-    """A value for each row that is equal for equal answers to equal texts."""
+    """A key for each row; rows with equal targets have the same key."""
     if "label" in examples:
         return examples["label"].tolist()
     if "labels" in examples:
@@ -42,7 +42,7 @@ def answer_keys(examples: pd.DataFrame) -> list[Hashable]:
 
 
 def answers_in_words(examples: pd.DataFrame) -> list[str]:
-    """Each row's answer as one line of text: the label, labels separated by bars, or entities with their types."""
+    """Each row's target as one line of text: the label, labels separated by vertical bars, or entities with their types."""
     if "label" in examples:
         return examples["label"].map(str).tolist()
     if "labels" in examples:
@@ -78,7 +78,7 @@ def tags_of(found: list[tuple[int, int, str]], num_words: int) -> list[str]:
 
 
 def _each(column: pd.Series, change: Callable[[list[str]], list[str]]) -> pd.Series:
-    """Every cell changed; a cell that comes out as it went in stays the same object."""
+    """Apply a change to every cell; unchanged cells stay the same objects."""
     cells = []
     for cell in column:
         old = plain(cell)

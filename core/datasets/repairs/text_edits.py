@@ -1,8 +1,8 @@
-"""Changes inside of texts that leave every answer where it belongs.
+"""Edits of texts that keep the word tags aligned.
 
-A repair says which stretches of a text become what; here the text is rewritten, and where words carry tags, words and tags move
-with it. Rows come in two layouts, and stay in theirs: words joined by single spaces (files of words and tags), and raw text whose
-words are those of ``core.tasks.tokenization.words`` (files of marked stretches).
+A repair lists edits of character spans; here the text is rewritten, and the offsets of tagged words are updated. Rows have one of
+two layouts, and keep it: words joined by single spaces (files with words and tags), and raw text whose words are those of
+``core.tasks.tokenization.words`` (files with annotated spans).
 """
 
 from bisect import bisect_left, bisect_right
@@ -29,11 +29,11 @@ class Edit(NamedTuple):
 
 
 FindEdits = Callable[[str], list[Edit]]
-"""The edits of a text, in order and apart; none where it stays as it is."""
+"""The edits of a text, in order and without overlaps; empty if it stays unchanged."""
 
 
 class _Word(NamedTuple):
-    """A word after the edits: where it stands, and which entity it belongs to (number and type), if any."""
+    """A word after the edits: its offsets, and its entity (number and type), if any."""
 
     start: int
     end: int
@@ -50,14 +50,14 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
 
 
 def edit_texts(examples: pd.DataFrame, find: FindEdits, *, layout: Layout | None) -> pd.DataFrame:
-    """The rows with edited texts, without white space at their edges; rows without an edit stay as they are.
+    """The rows with edited texts, without leading and trailing white space; rows without an edit stay unchanged.
 
-    A row may be left with an empty text or without words, which is for the caller to take out.
+    A row may be left with an empty text or without words; the caller must delete it.
 
     Args:
         examples: any rows of a data set.
-        find: what is changed in a text.
-        layout: of the data set, where words carry tags.
+        find: returns the edits of a text.
+        layout: layout of the data set, if words are tagged.
     """
     edited: dict[int, tuple[str, list[int], list[int], list[str]]] = {}
     texts = examples["text"].tolist()
@@ -80,7 +80,7 @@ def edit_texts(examples: pd.DataFrame, find: FindEdits, *, layout: Layout | None
 
 
 def layout_of(examples: pd.DataFrame) -> Layout:
-    """How the words of a data set stand in its texts; ``free`` where rows differ or follow neither way."""
+    """The layout of the words in a data set's texts; ``free`` if rows differ or match neither layout."""
     columns = [examples[name].tolist() for name in ("text", "starts", "ends")]
     rows = [(text, list(map(int, starts)), list(map(int, ends))) for text, starts, ends in zip(*columns, strict=True)]
     if all(_is_joined(*row) for row in rows):
@@ -99,11 +99,11 @@ def _edited_words(
 ) -> tuple[str, list[int], list[int], list[str]]:
     new_text = apply_edits(text, edits)
     kept = _moved_words(new_text, starts, ends, tags, edits)
-    stretches = _stretches(kept)
+    spans = _entities(kept)
     if layout == "joined":
         pieces = [new_text[word.start : word.end] for word in kept]
         new_text, new_starts, new_ends = join(pieces)
-        return new_text, new_starts, new_ends, tags_of(stretches, len(kept))
+        return new_text, new_starts, new_ends, tags_of(spans, len(kept))
     cut = len(new_text) - len(new_text.lstrip())
     stripped = new_text.strip()
     if layout == "free":
@@ -111,11 +111,11 @@ def _edited_words(
             stripped,
             [word.start - cut for word in kept],
             [word.end - cut for word in kept],
-            tags_of(stretches, len(kept)),
+            tags_of(spans, len(kept)),
         )
     places = words_of(stripped)
     found: list[tuple[int, int, str]] = []
-    for first, last, kind in stretches:
+    for first, last, kind in spans:
         start, end = kept[first].start - cut, kept[last].end - cut
         first_inside = bisect_right(places, start, key=lambda place: place[1])
         last_inside = bisect_left(places, end, key=lambda place: place[0]) - 1
@@ -125,7 +125,7 @@ def _edited_words(
 
 
 def _moved_words(new_text: str, starts: list[int], ends: list[int], tags: list[str], edits: Sequence[Edit]) -> list[_Word]:
-    """The words where they stand in the new text; those an edit runs through become one, those it swallows are gone."""
+    """The words with their offsets in the new text; words joined by an edit become one, deleted words are dropped."""
     entity_of: dict[int, tuple[int, str]] = {}
     for number, (first, last, kind) in enumerate(entities(tags)):
         entity_of.update(dict.fromkeys(range(first, last + 1), (number, kind)))
@@ -142,7 +142,7 @@ def _moved_words(new_text: str, starts: list[int], ends: list[int], tags: list[s
 
 
 def _clusters(starts: list[int], ends: list[int], edits: Sequence[Edit]) -> Iterable[list[int]]:
-    """Words that stay apart alone, words that one edit touches together."""
+    """Groups of words: words touched by the same edit form one group, others are alone."""
     cluster: list[int] = []
     place = 0
     for word, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -160,7 +160,7 @@ def _clusters(starts: list[int], ends: list[int], edits: Sequence[Edit]) -> Iter
 
 
 class _Moved:
-    """Where a place of the old text is in the new one."""
+    """Maps positions of the old text to the new text."""
 
     def __init__(self, edits: Sequence[Edit]) -> None:
         self._edits = edits
@@ -169,15 +169,15 @@ class _Moved:
         self._shift_before = [0, *accumulate(longer)]
 
     def start(self, position: int) -> int:
-        """For the first character of a word; inside an edit, where its replacement begins."""
+        """Position of the first character of a word; inside an edit, the start of its replacement."""
         return self._shifted(position, at_end=False)
 
     def end(self, position: int) -> int:
-        """For the end of a word; inside an edit, where its replacement ends."""
+        """Position of the end of a word; inside an edit, the end of its replacement."""
         return self._shifted(position, at_end=True)
 
     def _shifted(self, position: int, *, at_end: bool) -> int:
-        number = bisect_left(self._starts, position)  # of the edits that begin before it; the last of them may hold it
+        number = bisect_left(self._starts, position)  # of the edits that begin before it; the last one may contain it
         if number:
             edit = self._edits[number - 1]
             if edit.end > position or (edit.end == position and at_end):
@@ -185,8 +185,8 @@ class _Moved:
         return position + self._shift_before[number]
 
 
-def _stretches(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:
-    """First word, last word and type of every entity among the words that are left."""
+def _entities(kept: Sequence[_Word]) -> list[tuple[int, int, str]]:
+    """First word, last word and type of every entity among the remaining words."""
     found: list[tuple[int, int, str]] = []
     before: tuple[int, str] | None = None
     for place, word in enumerate(kept):

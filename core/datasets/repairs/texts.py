@@ -1,4 +1,4 @@
-"""Repairs of what stands in the texts: white space, ways of writing characters, markup, boilerplate, personal data."""
+"""Repairs of text content: white space, character normalization, markup, boilerplate, personal data."""
 
 import html
 from collections.abc import Callable
@@ -27,17 +27,17 @@ from core.files.text_patterns import (
     markup_blocks,
 )
 
-_NOTHING_LEFT = "Nothing of its text is left."
+_NOTHING_LEFT = "The text is empty after the repair."
 
 MASKS = {"email": "[EMAIL]", "phone": "[PHONE]", "iban": "[IBAN]", "card": "[CARD]"}
-"""What stands in a text where personal data of each kind stood."""
+"""Mask for each kind of personal data."""
 
 
 # --- what each does to one text ---------------------------------------------------------------------------------------------
 
 
 def white_space_edits(text: str, *, join_lines: bool = False) -> list[Edit]:
-    """Single spaces instead of runs and of exotic spaces, at most one empty line, nothing invisible, nothing at the edges."""
+    """Single spaces for runs and unusual spaces, at most one empty line, no invisible characters, no outer white space."""
     if not UNTIDY.search(text) and not (join_lines and "\n" in text):
         return []
     found = []
@@ -52,7 +52,7 @@ def white_space_edits(text: str, *, join_lines: bool = False) -> list[Edit]:
 
 
 def markup_edits(text: str) -> list[Edit]:
-    """HTML without its tags and comments; its entities as the characters they stand for."""
+    """HTML without tags and comments, with character references decoded."""
     if "<" not in text and "&" not in text:
         return []
     blocks = [Edit(start, end, " ") for start, end in markup_blocks(text)]
@@ -85,11 +85,11 @@ def _character_edits(text: str, form: Literal["NFC", "NFKC"]) -> list[Edit]:
 
 @dataclass(frozen=True)
 class _TextRepair:
-    """A repair that works text by text, on examples and on any other text alike.
+    """A repair that works text by text, on examples and on other texts.
 
     Attributes:
-        edits: parameters -> what is changed in a text.
-        tidies: whether white space is tidied in the texts it changed, because it leaves gaps.
+        edits: parameters -> a function that returns the edits of a text.
+        tidies: whether white space is cleaned up in the changed texts, because the edits leave gaps.
     """
 
     edits: Callable[[Parameters], FindEdits]
@@ -128,7 +128,7 @@ class _TextRepair:
 
 
 _MOST_ROUNDS = 3
-"""How often a changed text is looked at again: taking something out can bring together what is to go as well."""
+"""Maximum number of passes over a text: a deletion can create another match."""
 
 _WHITE_SPACE = _TextRepair(lambda parameters: partial(white_space_edits, join_lines=bool(parameters["join_lines"])))
 _CHARACTERS = _TextRepair(lambda parameters: partial(_character_edits, form=parameters["form"]))
@@ -139,7 +139,7 @@ _MASKS_OF = _TextRepair(lambda parameters: partial(mask_edits, kinds=frozenset(p
 def _phrases(parameters: Parameters) -> FindEdits:
     phrases = sorted({phrase.strip() for phrase in parameters["phrases"] if phrase.strip()}, key=len, reverse=True)
     if not phrases:
-        raise DatasetError("No phrase is given that should be cut out. Write at least one.")
+        raise DatasetError("There are no phrases to remove. Enter at least 1.")
     pattern = any_phrase(phrases)
     return lambda text: [Edit(*match.span(), "") for match in pattern.finditer(text)]
 
@@ -157,22 +157,22 @@ def _strip_whitespace(repair_input: RepairInput, parameters: Parameters) -> Outc
 
 
 def _mask_personal_data(repair_input: RepairInput, parameters: Parameters) -> Outcome:
-    note = "Names and addresses of people are not looked for; look at the rows before you pass them on."
+    note = "Names and addresses of people are not detected; check the rows before you share them."
     return replace(_MASKS_OF.rows(repair_input, parameters), notes=(note,))
 
 
 REPAIRS = (
     Repair(
         name="strip_whitespace",
-        title="Tidy white space",
-        help="Runs of spaces, tabs and exotic spaces become one space, invisible characters go, in texts and in labels. "
-        "Labels that differed in nothing else become one.",
+        title="Clean up white space",
+        help="Replaces runs of spaces, tabs and unusual spaces by one space and removes invisible characters, in texts and in "
+        "labels. Labels that differ only in this are merged.",
         run=_strip_whitespace,
         parameters=(
             Parameter(
                 name="join_lines",
-                title="Put each text on one line",
-                help="Line ends become spaces as well; otherwise they stay.",
+                title="Remove line breaks",
+                help="Line breaks become spaces as well; otherwise they stay.",
                 kind="switch",
                 default=False,
             ),
@@ -181,18 +181,19 @@ REPAIRS = (
     ),
     Repair(
         name="normalise_characters",
-        title="Write characters one way",
-        help="The same letter can be stored in several ways (é in one piece or two; full-width Ａ beside A), which a model takes "
-        "for different letters.",
+        title="Normalize characters",
+        help="The same letter can be stored in several ways (é as one or two code points; full-width Ａ and regular A), which a "
+        "model treats as different letters. This applies Unicode normalization.",
         run=_CHARACTERS.rows,
         parameters=(
             Parameter(
                 name="form",
-                title="How",
-                help="The careful form changes nothing that can be seen; the plain one also folds full-width forms.",
+                title="Normalization form",
+                help="NFC does not change how the text looks; NFKC also replaces full-width forms and other compatibility "
+                "characters.",
                 kind="choice",
                 default="NFC",
-                choices={"NFC": "Carefully (NFC)", "NFKC": "Plain letters and digits (NFKC)"},
+                choices={"NFC": "Same appearance (NFC)", "NFKC": "Regular letters and digits (NFKC)"},
             ),
         ),
         text=_CHARACTERS.text,
@@ -200,20 +201,20 @@ REPAIRS = (
     Repair(
         name="remove_markup",
         title="Remove markup",
-        help="HTML tags and comments go, and codes that stand for a character become it. The text between the tags stays.",
+        help="Removes HTML tags and comments and decodes character references. The text between the tags stays.",
         run=_MARKUP.rows,
         text=_MARKUP.text,
     ),
     Repair(
         name="cut_boilerplate",
-        title="Cut boilerplate out",
-        help="Phrases that stand in many texts and say nothing about the label, such as signatures and disclaimers, are cut out.",
+        title="Remove boilerplate",
+        help="Removes phrases that occur in many texts and are unrelated to the label, such as signatures and disclaimers.",
         run=_BOILERPLATE.rows,
         parameters=(
             Parameter(
                 name="phrases",
-                title="Phrases to cut, one a line",
-                help="Each is cut wherever it stands, however its words are spaced.",
+                title="Phrases to remove, one per line",
+                help="Each phrase is removed wherever it occurs, with any spacing between its words.",
                 kind="texts",
                 required=True,
             ),
@@ -224,12 +225,12 @@ REPAIRS = (
         name="mask_personal_data",
         title="Mask personal data",
         help="E-mail addresses, phone numbers, bank accounts and card numbers become [EMAIL], [PHONE], [IBAN] and [CARD], "
-        "also in the unlabelled rows and in the further columns of the file.",
+        "also in the unlabelled rows and in the extra columns of the file.",
         run=_mask_personal_data,
         parameters=(
             Parameter(
                 name="kinds",
-                title="What to mask",
+                title="Data to mask",
                 help="Kinds of personal data.",
                 kind="choices",
                 default=list(KINDS),

@@ -1,4 +1,4 @@
-"""Which example goes where: by a column that says so, by groups, along time, by the files it came in, or by a stratified draw."""
+"""Assigns examples to splits: by a split column, by group, by time, by separate files, or by a stratified random split."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from core.text_format import counted, quoted, short
 
 @dataclass(kw_only=True)
 class Assigned:
-    """The split of every example, nothing for those set aside, and how it came about."""
+    """The split of every example, ``None`` for skipped ones, and how the splits were created."""
 
     names: list[str | None]
     description: dict[str, Any]
@@ -29,7 +29,7 @@ class Assigned:
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
-    """Refuse shares that do not describe three splits.
+    """Refuse proportions that are not valid for three splits.
 
     Raises:
         DatasetError: they are not three positive numbers that sum to 1.
@@ -40,20 +40,22 @@ def check_fractions(fractions: Sequence[float]) -> None:
         or abs(sum(fractions) - 1) > 1e-6
     ):
         shown = ", ".join(f"{share:g}" for share in fractions)
-        raise DatasetError(f"The shares of train, validation and test are {shown}; expected three numbers above 0 that sum to 1.")
+        raise DatasetError(
+            f"The proportions of train, validation and test are {shown}; expected 3 numbers above 0 that sum to 1."
+        )
 
 
 def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: ImportPlan, task: Task) -> Assigned:
     """Decide the split of every example.
 
     Args:
-        examples: with a column ``part`` that says which table they came from.
+        examples: with a column ``part`` with the table they came from.
         tables: see ``importing.prepare``.
         plan: split column, fractions and seed.
-        task: what tells the labels to keep in proportion.
+        task: gives the labels for stratification.
 
     Raises:
-        DatasetError: the column that makes the splits is not there, does not say what it should, or stands beside another way.
+        DatasetError: the column for the splits is missing, has invalid values, or is combined with another method.
     """
     in_main = (examples["part"] == "main").to_numpy()
     given = {name for name in ("validation", "test") if name in tables}
@@ -66,7 +68,7 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
         names = [str(part) for part in examples["part"].where(~in_main, "train")]
     assigned = Assigned(names=names, description={"method": "files" if given else "stratified"})
     if plan.split_column is not None:
-        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since separate files give them.")
+        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since there are separate files.")
     _draw_missing(assigned, examples, plan, task)
     return assigned
 
@@ -74,17 +76,19 @@ def assign_splits(examples: pd.DataFrame, tables: Mapping[str, Table], plan: Imp
 def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task) -> Assigned:
     name = plan.split_column
     if name not in table.rows.columns:
-        raise DatasetError(f"There is no column {name!r} to split by. Choose another split column, or let the splits be made.")
+        raise DatasetError(
+            f"There is no column {name!r} to split by. Choose another split column, or create the splits automatically."
+        )
     cells = table.rows.loc[examples["record"], name].tolist()
     assigned = Assigned(names=[split_of(cell) for cell in cells], description={"method": "column", "column": name})
     for record, cell, split in zip(examples["record"], cells, assigned.names, strict=True):
         if split is None:
-            found = short(cell) if cell else "nothing"
-            detail = f"Column {name!r} holds {found}; expected train, validation or test."
+            found = short(cell) if cell else "no value"
+            detail = f"Column {name!r} contains {found}; expected train, validation or test."
             assigned.set_aside.append(SkippedRecord(int(record), Reason.NO_SPLIT, detail))
     if "train" not in assigned.names:
-        seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "nothing"
-        raise DatasetError(f"Column {name!r} names no training rows; it holds {seen}. Expected train, validation and test.")
+        seen = ", ".join(sorted({short(cell) for cell in cells if cell})[:6]) or "no values"
+        raise DatasetError(f"Column {name!r} has no training rows; it contains {seen}. Expected train, validation and test.")
     _draw_missing(assigned, examples, plan, task)
     return assigned
 
@@ -92,8 +96,8 @@ def _by_column(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Tas
 def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, task: Task, given: set[str]) -> Assigned:
     chosen = [name for name in (plan.group_column, plan.time_column) if name is not None]
     if len(chosen) > 1 or given:
-        beside = "a group column and a time column" if len(chosen) > 1 else "separate files"
-        raise DatasetError(f"Column {chosen[0]!r} cannot make the splits where {beside} do. Choose one way to make them.")
+        beside = f"column {chosen[1]!r}" if len(chosen) > 1 else "separate files"
+        raise DatasetError(f"Column {chosen[0]!r} cannot be used for splits together with {beside}. Choose one method.")
     name = chosen[0]
     if name not in table.rows.columns:
         raise DatasetError(f"There is no column {name!r} to split by. Choose one of {quoted(map(str, table.rows.columns))}.")
@@ -113,12 +117,12 @@ def _by_group_or_time(examples: pd.DataFrame, table: Table, plan: ImportPlan, ta
         notes=list(found.notes),
     )
     if plan.split_column is not None:
-        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since column {name!r} makes them.")
+        assigned.notes.append(f"Column {plan.split_column!r} was not used for splits, since column {name!r} is used.")
     return assigned
 
 
 def _draw_missing(assigned: Assigned, examples: pd.DataFrame, plan: ImportPlan, task: Task) -> None:
-    """Draw the splits that nobody gave from the training rows, in place."""
+    """Create the missing splits from the training rows, in place."""
     missing = [name for name in SPLITS[1:] if name not in assigned.names]
     if not missing:
         return
@@ -133,6 +137,6 @@ def _draw_missing(assigned: Assigned, examples: pd.DataFrame, plan: ImportPlan, 
     assigned.description |= {"seed": plan.seed, "fractions": [round(share, 6) for share in fractions], "drawn": missing}
     if len(missing) == 1:
         assigned.notes.append(
-            f"No {missing[0]} split was given, so {counted(assigned.names.count(missing[0]), 'training row')} became one, "
-            "with every label in its share."
+            f"There was no {missing[0]} split, so {counted(assigned.names.count(missing[0]), 'training row')} were moved into "
+            "one, stratified by label."
         )

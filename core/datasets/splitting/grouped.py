@@ -1,6 +1,6 @@
-"""Splits by what a column says: whole groups on one side, or the oldest rows for training and the newest for the test.
+"""Splits by a column: whole groups in one split, or the oldest rows in training and the newest in test.
 
-Both answer a question a random draw cannot: how good the model will be on customers, authors or months it has never seen.
+Both measure what a random split cannot: the performance on customers, authors or months that are not in training.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from core.tasks.label_matrix import LabelMatrix
 from core.text_format import counted, short
 
 _MOST_UNREADABLE = 0.05
-"""Share of filled cells that may be no date; above it the column is taken for something else."""
+"""Maximum share of non-empty cells that are not dates; above it the column is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnSplits:
-    """The split of every row, nothing for rows that cannot be placed.
+    """The split of every row, ``None`` for rows that cannot be assigned.
 
     Attributes:
-        names: one for each row.
-        description: what the data set says of how it was split.
-        problems: place of a row that cannot be placed -> why.
-        notes: what is worth knowing, in plain sentences.
+        names: one split for each row.
+        description: how the splits were created, as stored with the data set.
+        problems: position of a row that cannot be assigned -> the reason.
+        notes: remarks, as full sentences.
     """
 
     names: list[str | None]
@@ -40,16 +40,16 @@ class ColumnSplits:
 def split_by_group(
     cells: Sequence[str | None], strata: LabelMatrix, fractions: Sequence[float], seed: int, *, column: str
 ) -> ColumnSplits:
-    """Splits in which no group is in two, with sizes and labels as near to their shares as whole groups allow.
+    """Split by group: no group is in two splits; sizes and labels are as close to their proportions as whole groups allow.
 
-    Groups are dealt out in descending size, each to the split where it brings the shares of its labels and of all rows nearest to
-    what they should be.
+    Groups are assigned in descending size, each to the split where it brings the proportions of its labels and of all rows
+    closest to their targets.
 
     Args:
-        cells: the group of each row; a row without one is a group of its own.
-        strata: which labels each row has.
-        fractions: shares of train, validation and test.
-        seed: decides between groups of equal size.
+        cells: the group of each row; a row without one is its own group.
+        strata: the labels of each row.
+        fractions: proportions of train, validation and test.
+        seed: decides the order of groups of equal size.
         column: name of the column, for messages.
 
     Raises:
@@ -60,8 +60,8 @@ def split_by_group(
     num_groups = int(group_of.max()) + 1 if keys else 0
     if num_groups < len(SPLITS):
         raise DatasetError(
-            f"Column {column!r} has {counted(num_groups, 'group')}; three splits without a shared group need at least 3. "
-            "Choose a column with more groups, or let the splits be drawn."
+            f"Column {column!r} has {counted(num_groups, 'group')}; a split by group needs at least 3. "
+            "Choose a column with more groups, or use random splits."
         )
     sizes = np.bincount(group_of, minlength=num_groups)
     place = _deal_out(_label_counts(strata, group_of, num_groups), sizes, fractions, np.random.default_rng(seed))
@@ -75,36 +75,40 @@ def split_by_group(
     }
     notes = [f"No group of column {column!r} is in two splits; there are {counted(num_groups, 'group')}."]
     if missing := sum(key.startswith("\x00") for key in keys):
-        notes.append(f"{counted(missing, 'row')} with nothing in column {column!r}: each was taken as a group of its own.")
+        notes.append(f"{counted(missing, 'row')} with no value in column {column!r}: each is its own group.")
     if int(sizes.max()) > max(fractions) * len(keys):
         largest = keys[int(np.argmax(group_of == int(sizes.argmax())))]
-        notes.append(f"The group {short(largest)} alone has {counted(int(sizes.max()), 'row')}, so the splits miss their shares.")
+        notes.append(
+            f"The group {short(largest)} alone has {counted(int(sizes.max()), 'row')}, so the split sizes differ from the plan."
+        )
     return ColumnSplits(names=names, description=description, notes=notes)
 
 
 def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, column: str, order: str = "auto") -> ColumnSplits:
-    """Splits along time: training has the oldest rows, then validation, and the test the newest. Equal moments stay together.
+    """Split by time: training has the oldest rows, then validation, and test the newest. Equal times stay together.
 
     Args:
-        cells: the moment of each row, as text.
-        fractions: shares of train, validation and test.
+        cells: the date or time of each row, as text.
+        fractions: proportions of train, validation and test.
         column: name of the column, for messages.
-        order: one of ``times.ORDERS``.
+        order: one of ``parse_dates.ORDERS``.
 
     Raises:
-        DatasetError: more than a few cells are no times, or the rows share fewer moments than there are splits.
+        DatasetError: more than a few cells are not dates or times, or there are fewer different times than splits.
     """
     moments = parse_times(cells, order=order, column=column)
     problems = {}
     for place, (cell, moment) in enumerate(zip(cells, moments, strict=True)):
         if moment is None:
             empty = cell is None or not cell.strip()
-            held = "nothing" if empty or cell is None else short(cell)
-            problems[place] = f"Column {column!r} holds {held}; expected a date or time to split by."
+            held = "no value" if empty or cell is None else short(cell)
+            problems[place] = f"Column {column!r} contains {held}; expected a date or time to split by."
     odd = [cell for cell, moment in zip(cells, moments, strict=True) if moment is None and cell is not None and cell.strip()]
     filled = sum(cell is not None and bool(cell.strip()) for cell in cells)
     if len(odd) > _MOST_UNREADABLE * filled or not filled:
-        raise DatasetError(unreadable(column, dict.fromkeys(odd)) if odd else f"Column {column!r} is empty. Choose another.")
+        raise DatasetError(
+            unreadable(column, dict.fromkeys(odd)) if odd else f"Column {column!r} is empty. Choose another column."
+        )
     known = [moment for moment in moments if moment is not None]
     cuts = _cuts(sorted(known), fractions, column)
     names = [None if moment is None else SPLITS[sum(moment >= cut for cut in cuts)] for moment in moments]
@@ -123,12 +127,12 @@ def split_by_time(cells: Sequence[str | None], fractions: Sequence[float], *, co
         f"and the test with {_day(periods['test'][1])}, by column {column!r}."
     ]
     if odd:
-        notes.append(f"{counted(len(odd), 'row')} without a readable date in column {column!r} were left out.")
+        notes.append(f"{counted(len(odd), 'row')} skipped: no readable date in column {column!r}.")
     return ColumnSplits(names=names, description=description, problems=problems, notes=notes)
 
 
 def _label_counts(strata: LabelMatrix, group_of: np.ndarray, num_groups: int) -> list[dict[int, int]]:
-    """For each group, how many of its rows have each label."""
+    """The label counts of each group."""
     counts: list[dict[int, int]] = [{} for _ in range(num_groups)]
     for group, label in zip(group_of[strata.rows].tolist(), strata.labels.tolist(), strict=True):
         counts[group][label] = counts[group].get(label, 0) + 1
@@ -172,12 +176,12 @@ def _deal_out(
 
 
 def _cuts(moments: Sequence[datetime], fractions: Sequence[float], column: str) -> tuple[datetime, datetime]:
-    """First moment of validation and of test: where the shares would end, moved to the next change of moment."""
+    """First time of validation and of test: where the proportions are reached, moved to the next different time."""
     distinct = sorted(set(moments))
     if len(distinct) < len(SPLITS):
         raise DatasetError(
-            f"Column {column!r} names {counted(len(distinct), 'moment')}; three splits along time need at least 3. "
-            "Choose another column, or let the splits be drawn."
+            f"Column {column!r} has {counted(len(distinct), 'different time')}; a split by time needs at least 3. "
+            "Choose another column, or use random splits."
         )
     number = len(moments)
     place_of = {moment: place for place, moment in enumerate(distinct)}

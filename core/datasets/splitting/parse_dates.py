@@ -1,8 +1,8 @@
-"""Moments in time out of cells of text, in the ways people and programs write them.
+"""Parses dates and times in common formats from text cells.
 
-Read are ISO 8601 with or without a time and zone, dates with the day or the month first, names of months in English, Chinese and
-Japanese dates, the dates of e-mails, seconds or milliseconds since 1970, and the day numbers Excel leaves behind. A moment
-without a zone counts as UTC. Whether 3/4/2024 is in March or April is decided for a whole column, never for a single cell.
+Supported are ISO 8601 with or without a time and zone, dates with the day or the month first, English month names, Chinese and
+Japanese dates, the dates of e-mails, seconds or milliseconds since 1970, and Excel's day numbers. Without a time zone, UTC is
+assumed. Whether 3/4/2024 is in March or April is decided for a whole column, never for a single cell.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,10 +14,10 @@ from core.files.text_patterns import COMPACT_DATE, NAMED_MONTH, NUMBER, TIME_OF_
 from core.text_format import quoted, short
 
 ORDERS = ("auto", "day first", "month first")
-"""How numbers such as 3/4/2024 are read."""
+"""How dates such as 3/4/2024 are read."""
 
 _LONGEST = 100
-"""Characters of a cell that may name a moment; a longer one is a text."""
+"""Maximum length of a cell with a date or time; a longer one is a text."""
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EXCEL_DAY_ZERO = datetime(1899, 12, 30, tzinfo=UTC)
 _EXCEL_DAYS = (20_000, 80_000)
@@ -27,15 +27,15 @@ _SECONDS = (1e8, 1e10)
 
 
 def parse_times(cells: Iterable[str | None], *, order: str = "auto", column: str = "") -> list[datetime | None]:
-    """The moment each cell names, nothing where it is empty or names none.
+    """The date or time of each cell, ``None`` if it is empty or not a date.
 
     Args:
         cells: of one column.
-        order: one of ``ORDERS``; found from the column by itself if ``auto``.
+        order: one of ``ORDERS``; detected from the column if ``auto``.
         column: its name, for the message.
 
     Raises:
-        DatasetError: the column has dates such as 3/4/2024, and nothing in it tells which number is the day.
+        DatasetError: the column has dates such as 3/4/2024, and it is unclear which number is the day.
     """
     known = list(cells)
     day_first = _day_first(known, order, column)
@@ -62,11 +62,11 @@ def _day_first(cells: list[str | None], order: str, column: str) -> bool:
     if len(evidence) == 1:
         return evidence.pop()
     if open_cell is None or (dotted and not evidence):
-        return dotted  # with points between the numbers, everybody writes the day first
+        return dotted  # dates with points always have the day first
     found = "both orders of day and month" if evidence else f"dates such as {short(open_cell)}"
     raise DatasetError(
-        f"Column {column!r} holds {found}, and nothing tells which number is the day. "
-        "Say whether the day or the month comes first, or write the dates as 2024-04-03."
+        f"Column {column!r} contains {found}, so it is unclear which number is the day. "
+        "Choose whether the day or the month comes first, or write the dates as 2024-04-03."
     )
 
 
@@ -116,7 +116,7 @@ def _year_last(cell: str, day_first: bool) -> datetime | None:
 
 
 def _year_last_parts(cell: str) -> tuple[int, str, int, str, str | None] | None:
-    """First number, sign, second number, year and time; the same sign stands between all numbers of a date."""
+    """First number, separator, second number, year and time; the same separator is between all numbers of a date."""
     match = YEAR_LAST.fullmatch(cell) if len(cell) <= _LONGEST else None
     if match is None or match[2] != match[4]:
         return None
@@ -166,8 +166,8 @@ def _full_year(year: str) -> int:
 
 
 def unreadable(column: str, cells: Iterable[str]) -> str:
-    """Why a column cannot be read as times, in words."""
+    """The message for a column that cannot be read as dates or times."""
     return (
-        f"Column {column!r} holds {quoted(cells, 3)}, which cannot be read as a date or time. Expected dates such as 2024-04-03, "
+        f"Column {column!r} contains {quoted(cells, 3)}, which is not a date or time. Expected dates such as 2024-04-03, "
         "03.04.2024 or 3 Apr 2024, with or without a time. Choose another column, or correct these cells."
     )

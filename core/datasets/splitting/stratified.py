@@ -1,7 +1,7 @@
-"""Dividing examples into train, validation and test so that every label keeps its share in each.
+"""Stratified splits: divides examples into train, validation and test so that every label keeps its proportion in each.
 
-The method is iterative stratification: the label with the fewest examples left is dealt out first, each of its examples to the
-split that lacks most of that label. It treats one label a text, several labels and entity types alike.
+The method is iterative stratification: the label with the fewest remaining examples is assigned first, each of its examples to
+the split that needs most of that label. It works the same for one label per text, several labels and entity types.
 
 Source: Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011.
 """
@@ -14,11 +14,11 @@ from core.tasks.base import SPLITS
 from core.tasks.label_matrix import LabelMatrix
 
 _FIRST_IN_NEED = (0, 2, 1)
-"""Splits in the order in which a rare label reaches them: train learns it, test measures it, validation comes last."""
+"""Splits in the order in which they get a rare label: train, then test, then validation."""
 _BY_PREFERENCE = _FIRST_IN_NEED
-"""The same order decides between splits that need an example equally."""
+"""The same order breaks ties between splits."""
 _DONE = 2**62
-"""Stands for the number of examples left of a label that was dealt out."""
+"""Number of remaining examples of a label that is already assigned."""
 
 
 def stratified_split(
@@ -27,13 +27,13 @@ def stratified_split(
     """Assign every example to a split.
 
     A label with one example goes to train, with two to train and test, with three or more to all splits with a fraction above
-    zero, wherever the other labels of its examples allow.
+    zero, if the other labels of its examples allow it.
 
     Args:
-        strata: which labels each example has; those without any are spread evenly.
-        fractions: shares of train, validation and test; they sum to 1.
+        strata: the labels of each example; examples without labels are distributed evenly.
+        fractions: proportions of train, validation and test; they sum to 1.
         seed: the same seed and rows give the same splits.
-        groups: examples with the same number stay together, ``(num_examples,)``; each on its own if not given.
+        groups: examples with the same number stay together, ``(num_examples,)``; by default each is its own group.
 
     Returns:
         Names of the splits, ``(num_examples,)``, dtype object.
@@ -74,19 +74,19 @@ def stratified_split(
 
 
 def _numbered(groups: np.ndarray) -> np.ndarray:
-    """The groups by numbers from 0 without a gap, in ascending order."""
+    """The groups renumbered consecutively from 0, in ascending order."""
     if groups.size and groups.min() == 0 and groups.max() < groups.size and np.bincount(groups).all():
         return groups
     return np.unique(groups, return_inverse=True)[1]
 
 
 class _Labels:
-    """Which groups have which labels, as flat arrays, since a million groups with an object each take seconds.
+    """The labels of each group, as flat arrays, since a million objects would take seconds.
 
     Args:
         strata: labels of the examples.
         group_of: group of each example.
-        rank: place of each group in the random order.
+        rank: position of each group in the random order.
         order: the groups in this order.
 
     Attributes:
@@ -98,7 +98,7 @@ class _Labels:
         pairs = np.sort(group_of[strata.rows] * max(1, self._num_labels) + strata.labels)
         pairs = pairs[np.diff(pairs, prepend=-1) != 0]
         self.group, self.label = np.divmod(pairs, max(1, self._num_labels))
-        """Every group with each of its labels, in ascending order."""
+        """All pairs of group and label, in ascending order."""
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(self.group, minlength=num_groups))])
         by_label = np.sort(self.label * num_groups + rank[self.group])
         ends = np.cumsum(np.bincount(self.label, minlength=self._num_labels))
@@ -127,18 +127,18 @@ class _Labels:
 def _deal_out(
     sizes: np.ndarray, lacking: list[int], room: list[float], fractions: Sequence[float], open_splits: Sequence[int]
 ) -> np.ndarray:
-    """The split of each group that has a certain label; takes their sizes from the room, in place.
+    """The split of each group with a certain label; subtracts their sizes from ``room``, in place.
 
     Args:
         sizes: of the groups.
-        lacking: how many groups with the label each split lacks.
-        room: how many examples each split still takes.
-        fractions: shares of the splits.
-        open_splits: those with a share.
+        lacking: how many more groups with the label each split needs.
+        room: how many more examples each split needs.
+        fractions: proportions of the splits.
+        open_splits: splits with a fraction above zero.
     """
     first = _neediest(lacking, room, fractions, open_splits)
     lead = lacking[first] - max((lacking[split] for split in open_splits if split != first), default=-len(sizes))
-    # Until its lead is used up, every group goes to the split that lacks most.
+    # While one split needs more than the others, every group goes to it.
     splits = [first] * min(lead, len(sizes))
     lacking[first] -= len(splits)
     room[first] -= int(sizes[: len(splits)].sum())
@@ -151,7 +151,7 @@ def _deal_out(
 
 
 def _quota(count: int, fractions: Sequence[float], random: np.random.Generator) -> list[int]:
-    """How many of a label's examples each split should get: its share, but at least one where there are enough."""
+    """How many of a label's examples each split should get: its proportion, but at least 1 if there are enough."""
     exact = [fraction * count for fraction in fractions]
     quota = [int(share) for share in exact]
     by_remainder = sorted(range(3), key=lambda split: (quota[split] - exact[split], random.random()))
@@ -166,7 +166,7 @@ def _quota(count: int, fractions: Sequence[float], random: np.random.Generator) 
 
 
 def _neediest(wanted: Sequence[int], room: Sequence[float], fractions: Sequence[float], open_splits: Sequence[int]) -> int:
-    """The split that lacks most of a label; among equals the one with most room for its size, then the first of those open."""
+    """The split that needs most of a label; ties go to the one with the most relative room, then to the first one."""
     best, most, widest = open_splits[0], wanted[open_splits[0]], room[open_splits[0]] / fractions[open_splits[0]]
     for split in open_splits[1:]:
         lacking = wanted[split]
@@ -179,7 +179,7 @@ def _neediest(wanted: Sequence[int], room: Sequence[float], fractions: Sequence[
 
 
 def _bring_missing_labels(place: np.ndarray, labels: _Labels, fractions: Sequence[float]) -> None:
-    """Move single groups so that a label absent from a split gets there, without taking the last one where it matters more."""
+    """Move single groups so that a split gets a missing label, without taking the last one from a more important split."""
     counts = labels.counts(np.arange(len(place)), place)
     for needed, split in enumerate(_FIRST_IN_NEED, start=1):
         matters_more = _FIRST_IN_NEED[:needed]
@@ -196,7 +196,7 @@ def _bring_missing_labels(place: np.ndarray, labels: _Labels, fractions: Sequenc
 
 
 def _fill_empty_splits(place: np.ndarray, labels: _Labels, fractions: Sequence[float], order: np.ndarray) -> None:
-    """Give a split that should have examples but got none one from training that training can spare, so that small files work."""
+    """Move an example from training to a split that should have examples but got none, so that small files work."""
     for split in _FIRST_IN_NEED[1:]:
         if fractions[split] <= 0 or (place == split).any():
             continue

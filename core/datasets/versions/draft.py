@@ -1,7 +1,7 @@
-"""Versions of a data set: what repairs would make of it, the new data set they become, and how two versions differ.
+"""Versions of a data set: drafts of repairs, saving a draft as a new version, and the comparison of versions.
 
-A version is a data set of its own. It names its parent and keeps the account of every change since the import, so its history
-can be read even when the data sets before it are gone.
+A version is a separate data set. It names its parent and stores every change since the import, so its history can be read even
+after earlier versions were deleted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,21 +25,21 @@ from core.tasks import SPLITS, Task, get_task
 from core.text_format import counted
 
 _UNKNOWN_LABEL = "No training example has its label."
-_LEFT_OUT = "Rows of validation and test left out whose label training does not have"
+_LEFT_OUT = "Delete rows of validation and test whose label is not in training"
 _REMOVED_COLUMNS = ["id", "split", "record", "text", "answer", "reason"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A version that is not written yet.
+    """A version that is not saved yet.
 
     Attributes:
-        parent: the data set it starts from.
+        parent: the data set it is based on.
         examples: its rows, ids as in the parent.
         labels, num_examples, label_counts, splitting, notes: see ``Dataset``.
         unlabelled, extra, removed: see ``Dataset``.
-        steps: every repair with its account.
-        compared: what differs from the parent.
+        steps: every repair with its change counts.
+        compared: the differences from the parent.
         changes: some of the rows that differ.
         content_hash, test_hash: see ``Dataset``.
     """
@@ -62,29 +62,29 @@ class Draft:
 
     @property
     def changes_test(self) -> bool:
-        """Whether its test differs from the parent's, so that scores cannot be compared."""
+        """Whether its test split differs from the parent's, so that scores cannot be compared."""
         return self.test_hash != self.parent.test_hash
 
     @property
     def changes_anything(self) -> bool:
         """Whether it differs from its parent at all."""
-        return not self.compared.is_same or self._changes_beside
+        return not self.compared.is_same or self._other_changes
 
     @property
-    def _changes_beside(self) -> bool:
+    def _other_changes(self) -> bool:
         before = self.parent.unlabelled(), self.parent.extra()
         after = self.unlabelled, self.extra
         return not all(old.equals(new) or (not old.size and not new.size) for old, new in zip(before, after, strict=True))
 
     @property
     def line(self) -> str:
-        """What was done, in one line."""
+        """The applied repairs, in one line."""
         return "; ".join(step.line for step in self.steps)
 
 
 @dataclass(kw_only=True)
 class _State:
-    """Rows on their way through the repairs."""
+    """The rows while the repairs are applied."""
 
     task: Task
     examples: pd.DataFrame
@@ -95,7 +95,7 @@ class _State:
     done: list[StepDone] = field(default_factory=list)
 
     def take(self, step: RepairStep) -> None:
-        """Carry one repair out."""
+        """Apply one repair."""
         repair = get_repair(step.repair)
         result = repair.apply(self.examples, self.task, step.parameters, extra=self.extra, splitting=self.splitting)
         self._set_aside(result.removed)
@@ -116,7 +116,7 @@ class _State:
         )
 
     def leave_unknown_labels_out(self) -> None:
-        """Take out the rows of validation and test whose labels training lost."""
+        """Delete the rows of validation and test whose labels no longer occur in training."""
         kept, _ = without_unknown_labels(self.examples.assign(part="main"), self.task)
         gone = self.examples.loc[~self.examples["id"].isin(kept["id"]), "id"].tolist()
         if not gone:
@@ -139,24 +139,24 @@ class _State:
             self.unlabelled = pd.concat([self.unlabelled, pooled[["record", "text"]]], ignore_index=True)
 
     def _treat_alike(self, repair: Repair, parameters: Parameters) -> list[str]:
-        """Do to the pool and the further columns what was done to the texts."""
+        """Apply a text repair to the pool of unlabelled texts and the extra columns as well."""
         notes = []
         if repair.text is not None and len(self.unlabelled):
             texts = self.unlabelled["text"].map(repair.text(parameters))
             if num_changed := int((texts != self.unlabelled["text"]).sum()):
-                notes.append(f"{counted(num_changed, 'unlabelled row')} changed alike.")
+                notes.append(f"{counted(num_changed, 'unlabelled row')} also changed.")
             self.unlabelled = self.unlabelled.assign(text=texts)[texts != ""].reset_index(drop=True)
         if repair.cell is not None and len(self.extra.columns):
             changed = self.extra.apply(lambda column: _distinct(column, repair.cell, parameters))
             odd = [str(name) for name in changed if not changed[name].equals(self.extra[name])]
             if odd:
-                notes.append(f"Cells of {counted(len(odd), 'further column')} changed alike.")
+                notes.append(f"Cells of {counted(len(odd), 'extra column')} also changed.")
             self.extra = changed
         return notes
 
 
 def _distinct(column: pd.Series, cell: Callable[[Parameters], Callable[[str], str]] | None, parameters: Parameters) -> pd.Series:
-    """Each cell changed; where that would make different cells equal, a number keeps them apart, so that groups stay groups."""
+    """Apply a change to each cell; a number is appended if different cells would become equal, so that groups stay separate."""
     assert cell is not None
     change = cell(parameters)
     seen: dict[str, str] = {}
@@ -171,15 +171,15 @@ def _distinct(column: pd.Series, cell: Callable[[Parameters], Callable[[str], st
 
 
 def draft_version(dataset: Dataset, steps: Sequence[RepairStep], *, max_labels: int = Settings.max_labels) -> Draft:
-    """What repairs would make of a data set; nothing is written.
+    """Apply repairs to a data set without saving the result.
 
     Args:
-        dataset: where to start from.
-        steps: repairs, carried out one after the other.
-        max_labels: most labels a data set may have.
+        dataset: the data set to repair.
+        steps: repairs, applied one after the other.
+        max_labels: maximum number of labels.
 
     Raises:
-        DatasetError: a repair cannot be carried out, or what is left cannot be trained on.
+        DatasetError: a repair cannot be applied, or the remaining rows cannot be used for training.
     """
     task = get_task(dataset.task)
     before = dataset.examples()
@@ -193,7 +193,7 @@ def draft_version(dataset: Dataset, steps: Sequence[RepairStep], *, max_labels: 
     for step in steps:
         state.take(step)
         if state.examples.empty:
-            raise DatasetError(f"{step.title}: no row would be left. Choose other rows or another repair.")
+            raise DatasetError(f"{step.title}: no rows would remain. Choose other rows or another repair.")
     state.leave_unknown_labels_out()
 
     examples = state.examples
@@ -228,18 +228,18 @@ def draft_version(dataset: Dataset, steps: Sequence[RepairStep], *, max_labels: 
 
 
 def write_version(draft: Draft, folder: Path, *, version: int) -> Dataset:
-    """Write a draft as a data set; the name of the folder becomes its id.
+    """Save a draft as a data set; the name of the folder becomes its id.
 
     Args:
-        draft: what ``draft_version`` gave.
-        folder: where it is to lie; must not exist, or be empty.
+        draft: the result of ``draft_version``.
+        folder: the target folder; must not exist, or be empty.
         version: its number within the family.
 
     Raises:
-        DatasetError: the repairs change nothing.
+        DatasetError: the repairs make no changes.
     """
     if not draft.changes_anything:
-        raise DatasetError("These repairs change nothing in this data set, so there is no new version. Choose others.")
+        raise DatasetError("These repairs make no changes to this data set, so no new version was created. Choose other repairs.")
     parent, now = draft.parent, datetime.now(UTC).isoformat(timespec="seconds")
     change = {
         "version": version,
@@ -280,13 +280,13 @@ def write_version(draft: Draft, folder: Path, *, version: int) -> Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How one data set differs from another of its family.
+    """The differences between two versions of a data set.
 
     Attributes:
         compared: ids of the rows that differ.
         changes: some of them.
-        same_test: whether scores on both can be compared.
-        num_unlabelled: rows of the pool, before and after.
+        same_test: whether their scores can be compared.
+        num_unlabelled: rows in the pool of unlabelled texts, before and after.
     """
 
     compared: Compared
@@ -296,14 +296,15 @@ class Comparison:
 
 
 def compare_versions(old: Dataset, new: Dataset) -> Comparison:
-    """Match the rows of two versions and say what differs.
+    """Match the rows of two versions and compare them.
 
     Raises:
-        DatasetError: they do not go back to the same import.
+        DatasetError: they do not come from the same import.
     """
     if old.family_id != new.family_id:
         raise DatasetError(
-            "These data sets do not come from the same import, so their rows cannot be matched. Choose versions of one."
+            "These data sets do not come from the same import, so their rows cannot be matched. Choose versions of the same "
+            "data set."
         )
     targets = list(get_task(new.task).target_columns)
     before, after = old.examples(), new.examples()

@@ -1,11 +1,11 @@
-"""A data set as a file that can be read back, here or by any other program.
+"""Exports a data set as a file that can be imported again, here or by other programs.
 
-A file made with ``exact`` gives, read again with its split column, the same texts, answers and splits. Without it, cells of CSV
-and TSV files that a spreadsheet would run as formulas get an apostrophe in front; an Excel workbook needs none, since its cells
-say themselves that they are text.
+A file written with ``exact`` and imported with its split column gives the same texts, labels and splits. Without ``exact``, cells
+of CSV and TSV files that a spreadsheet program would run as formulas get an apostrophe in front; Excel workbooks do not need it,
+since their cells are marked as text.
 
-Entities are written as words and tags where the texts are words joined by spaces, and as text and spans where they are not, so
-that no space is lost.
+Entities are written as words and tags if the texts are words joined by single spaces, and otherwise as text and spans, so that
+white space is preserved.
 """
 
 import csv
@@ -33,16 +33,16 @@ _MOST_SHEET_ROWS, _LONGEST_SHEET_CELL = 1_048_575, 32_767
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFormat:
-    """A kind of file.
+    """An export format.
 
     Attributes:
         name: for the command line.
-        title: on screen.
-        suffix: of the file's name.
+        title: display title.
+        suffix: file extension.
         mime: its media type.
-        write: the rows -> the file; the switch guards formulas.
-        has_formulas: whether a spreadsheet would run cells of such a file.
-        tasks: names of the tasks it can hold; all of them if empty.
+        write: the rows -> the file; the flag enables formula protection.
+        has_formulas: whether a spreadsheet program would run cells of such a file as formulas.
+        tasks: names of the tasks it supports; all tasks if empty.
     """
 
     name: str
@@ -55,21 +55,21 @@ class ExportFormat:
 
 
 def export(dataset: Dataset, format_name: str, *, exact: bool = True, with_columns: bool = False) -> bytes:
-    """The file.
+    """Export a data set.
 
     Args:
-        dataset: what is written: every row with its split.
+        dataset: the data set; every row is written with its split.
         format_name: one of ``FORMATS``.
-        exact: whether every cell is written as it is; otherwise those that look like formulas are guarded.
-        with_columns: whether the further columns of the imported file come along.
+        exact: whether every cell is written unchanged; otherwise cells that look like formulas are protected.
+        with_columns: whether to include the extra columns of the imported file.
 
     Raises:
-        DatasetError: there is no such format, or it cannot hold these rows.
+        DatasetError: the format does not exist, or does not support these rows.
     """
     chosen = FORMATS.get(format_name)
     if chosen is None or (chosen.tasks and dataset.task not in chosen.tasks):
         fitting = [name for name, one in FORMATS.items() if not one.tasks or dataset.task in one.tasks]
-        raise DatasetError(f"This data set cannot be written as {shown(format_name)}. Choose one of {', '.join(fitting)}.")
+        raise DatasetError(f"This data set cannot be exported as {shown(format_name)}. Choose one of {', '.join(fitting)}.")
     rows = export_rows(dataset.examples())
     if with_columns and not chosen.tasks:
         rows = _with_further_columns(rows, dataset)
@@ -77,7 +77,7 @@ def export(dataset: Dataset, format_name: str, *, exact: bool = True, with_colum
 
 
 def export_rows(examples: pd.DataFrame) -> pd.DataFrame:
-    """Rows as they are written: ``id``, text (or words), answer, and ``split``; lists stay lists."""
+    """Rows as they are written: ``id``, text (or words), label, and ``split``; lists stay lists."""
     if "tags" not in examples:
         answer = "label" if "label" in examples else "labels"
         values = examples[answer].map(plain)
@@ -117,7 +117,7 @@ def _with_further_columns(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 
 def _as_text(cell: Any) -> str:
-    """A cell of a table of text; lists become JSON."""
+    """A cell of a text table; lists become JSON."""
     if cell is None:
         return ""
     return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
@@ -175,13 +175,15 @@ def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
 
     del guard
     if len(rows) > _MOST_SHEET_ROWS:
-        raise DatasetError(f"An Excel sheet holds {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet.")
+        raise DatasetError(
+            f"An Excel sheet can have at most {_MOST_SHEET_ROWS:,} rows; there are {len(rows):,}. Choose CSV or Parquet."
+        )
     table = [[_as_text(cell) for cell in row] for row in rows.itertuples(index=False)]
     unfit = sum(any(len(cell) > _LONGEST_SHEET_CELL or NOT_IN_A_SHEET.search(cell) for cell in row) for row in table)
     if unfit:
         raise DatasetError(
-            f"Excel cannot hold {counted(unfit, 'row')} as they are: cells of more than {_LONGEST_SHEET_CELL:,} characters, or "
-            "with control characters. Choose CSV, JSON Lines or Parquet."
+            f"Excel does not support the content of {counted(unfit, 'row')}: cells of more than {_LONGEST_SHEET_CELL:,} "
+            "characters, or with control characters. Choose CSV, JSON Lines or Parquet."
         )
     book = Workbook(write_only=True)
     sheet = book.create_sheet("examples")
@@ -198,12 +200,12 @@ def _excel(rows: pd.DataFrame, guard: bool) -> bytes:
 
 
 def _conll_files(rows: pd.DataFrame, guard: bool) -> bytes:
-    """A zip with a file for each split, a word and its tag on each line, parted by a tab."""
+    """A zip archive with a file for each split, a word and its tag on each line, separated by a tab."""
     del guard
     if "tokens" not in rows:
         raise DatasetError(
-            "Words of this data set are not all parted by single spaces, which CoNLL columns cannot say. Choose CSV, JSON "
-            "Lines or Parquet; they keep the texts as they are."
+            "Not all words of this data set are separated by single spaces, which the CoNLL format requires. Choose CSV, JSON "
+            "Lines or Parquet; they keep the texts unchanged."
         )
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -217,14 +219,14 @@ def conll_text(rows: pd.DataFrame) -> str:
     """Sentences with a word and its tag on each line, and an empty line between them.
 
     Raises:
-        DatasetError: a word holds a tab or a line end, or is one that CoNLL files keep for themselves.
+        DatasetError: a word contains a tab or a line break, or is reserved in CoNLL files.
     """
     sentences = []
     for words, tags in zip(rows["tokens"], rows["tags"], strict=True):
         odd = [word for word in words if TAB_OR_LINE_END.search(word) or word == "-DOCSTART-" or not word.strip(" ")]
         if odd:
             raise DatasetError(
-                "A word with a tab, a line end or a meaning of its own cannot stand in CoNLL columns. Choose JSON Lines."
+                "CoNLL files cannot contain a word with a tab or line break, an empty word, or -DOCSTART-. Choose JSON Lines."
             )
         sentences.append("".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)))
     return "\n".join(sentences)

@@ -1,4 +1,4 @@
-"""Where two texts differ, word by word, with the invisible made visible: what a before-and-after view draws."""
+"""Word-by-word diff of two texts, with invisible characters made visible, for before-and-after views."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,23 +9,23 @@ from core.files.text_patterns import WORD_SPACE_OR_SIGN
 
 _LONGEST_COMPARED = 6000
 _MOST_WORK = 20_000_000
-"""Steps of the comparison, about a second."""
+"""Maximum number of comparison steps, about a second."""
 _CONTEXT = 60
 
 _VISIBLE = {" ": "␣", "\t": "⇥", "\n": "⏎", "\r": "␍", "\u00a0": "⍽", "\u3000": "⍽", "\u200b": "◦", "\ufeff": "◦", "\u00ad": "◦"}
 
 
 class Piece(NamedTuple):
-    """A stretch of text that stayed, went or came."""
+    """A piece of text that is unchanged, removed or added."""
 
     kind: Literal["same", "removed", "added"]
     text: str
 
 
 def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Piece]:
-    """The pieces of two texts in order; long stretches that stayed are cut to what stands around a difference.
+    """The pieces of two texts in order; long unchanged pieces are shortened to the context of a difference.
 
-    Texts of more than a few thousand characters are compared at their beginnings only.
+    Of texts with more than a few thousand characters, only the beginnings are compared.
     """
     old = WORD_SPACE_OR_SIGN.findall(before[:_LONGEST_COMPARED])
     new = WORD_SPACE_OR_SIGN.findall(after[:_LONGEST_COMPARED])
@@ -42,10 +42,10 @@ def differences(before: str, after: str, *, context: int = _CONTEXT) -> list[Pie
 
 
 def _operations(old: list[str], new: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    """How one list becomes the other, as ``SequenceMatcher.get_opcodes`` says it.
+    """The edit operations between two lists, as from ``SequenceMatcher.get_opcodes``.
 
-    Two texts that repeat a few words in another order would take it minutes: there, all that stands between their first and their
-    last difference is told as one.
+    For two texts that repeat a few words in another order, it would take minutes; then everything between the first and the last
+    difference is one operation.
     """
     shorter = min(len(old), len(new))
     begin = next((place for place in range(shorter) if old[place] != new[place]), shorter)
@@ -65,21 +65,21 @@ def _operations(old: list[str], new: list[str]) -> Iterator[tuple[str, int, int,
 
 
 def _work(old: list[str], new: list[str]) -> int:
-    """Steps that ``SequenceMatcher`` takes at most; in long lists it leaves out what makes up more than a hundredth."""
+    """Upper bound of the steps of ``SequenceMatcher``; in long lists it ignores items that make up more than 1%."""
     counts = Counter(new)
     popular = len(new) // 100 + 1 if len(new) >= 200 else len(new)
     return sum(number for piece in old if (number := counts[piece]) <= popular) * min(len(old), len(new))
 
 
 def visible(text: str) -> str:
-    """A changed stretch in which white space that stands alone, at an edge or in a run can be seen."""
+    """A changed piece with visible white space where it is alone, at an edge or in a run."""
     if not text.strip():
         return "".join(_VISIBLE.get(character, "⍽") for character in text)
     return "".join(_VISIBLE.get(character, character) if character not in " \n" else character for character in text)
 
 
 def _cut(pieces: Sequence[Piece], context: int) -> list[Piece]:
-    """Unchanged stretches, shortened in the middle, or at the side that touches no difference."""
+    """Unchanged pieces, shortened in the middle, or at the side that is not next to a difference."""
     cut = []
     for place, piece in enumerate(pieces):
         text = piece.text

@@ -1,4 +1,4 @@
-"""Files for the readers, written where each test can see what is in them."""
+"""Files for the readers, written in each test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def read(tmp_path: Path) -> Read:
 
 
 def _hand_over(table: Table, folder: Path) -> None:
-    """Whatever is read comes out the same where it comes from another process, as larger files do."""
+    """Reading in a separate process, as for larger files, gives the same result."""
     save_table(table, folder)
     other = open_table(folder)
     assert other.rows.index.equals(table.rows.index)

@@ -1,4 +1,4 @@
-"""Rows with faults planted in them, for the tests of repairs and versions."""
+"""Rows with planted faults, for the tests of repairs and versions."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ SINGLE, MULTI, ENTITIES = "single_label", "multi_label", "token_classification"
 
 
 def rows_of(task: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Examples of rows with ``text`` (or ``words``), the answer and, where it matters, ``split``; ids and records count up."""
+    """Examples from rows with ``text`` (or ``words``), the label and optionally ``split``; ids and records count up."""
     made = []
     for number, row in enumerate(rows):
         values = {"id": number, "split": row.get("split", SPLITS[0]), "record": number + 1}
@@ -32,7 +32,7 @@ def rows_of(task: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def spread(task: str, answers: list[Any], *, number: int = 60, text: str = "text number {} of the file") -> pd.DataFrame:
-    """Plain rows in all three splits, 4:1:1, answers in turn."""
+    """Normal rows in all three splits, 4:1:1, with the labels in turn."""
     column = get_task(task).target_columns[0]
     splits = ("train", "train", "train", "train", "validation", "test")
     return rows_of(
@@ -45,7 +45,7 @@ def spread(task: str, answers: list[Any], *, number: int = 60, text: str = "text
 
 
 def kept(folder: Path, task: str, examples: pd.DataFrame, **beside: pd.DataFrame) -> Dataset:
-    """The rows as a data set on disk, as an import would have written it."""
+    """The rows as a data set on disk, as after an import."""
     targets = list(get_task(task).target_columns)
     by_split = {split: examples[examples["split"] == split] for split in SPLITS}
     extra = beside.get("extra")

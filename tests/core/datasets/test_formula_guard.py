@@ -1,4 +1,4 @@
-"""Cells of guarded CSV and TSV files are no formulas, whichever separator a spreadsheet program takes them apart at."""
+"""Cells of protected CSV and TSV files are no formulas, whichever separator a spreadsheet program uses."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ ATTACKS = [f"{before}{start}cmd|'/C calc'!A0;y" for before in BEFORE for start i
 
 
 def cells(text: str, delimiter: str) -> list[str]:
-    """What a spreadsheet makes of a file, read as leniently as they do; what it skips at the start of a cell is gone."""
+    """The cells as a spreadsheet program reads them, without the characters it ignores at the start of a cell."""
     csv.field_size_limit(10_000_000)
     rows = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=delimiter)
     unquoted = [part for line in text.replace("\x00", "").splitlines() for part in line.split(delimiter) if delimiter != ","]

@@ -66,7 +66,7 @@ def test_a_perfect_matrix_has_no_pairs_and_still_an_order() -> None:
 
 
 def joined_step_by_step(errors: np.ndarray, support: np.ndarray) -> list[int]:
-    """The same order, with the largest rate looked for among all pairs at every step."""
+    """The same order, with a search for the largest rate among all pairs at every step."""
     rate = (errors + errors.T) / np.maximum(support[:, None] + support[None, :], 1)
     groups, between = [[i] for i in range(len(support))], rate.copy()
     np.fill_diagonal(between, 0.0)

@@ -70,7 +70,7 @@ def test_threshold_of_a_frequent_label_follows_its_own_curve() -> None:
     gold[:100, 0] = True
     gold[:100, 1] = True
     probabilities = np.where(gold, 0.9, 0.1).astype(float)
-    probabilities[:100, 0] = 0.3  # always right, never sure
+    probabilities[:100, 0] = 0.3  # always right, but with low probability
 
     thresholds = best_thresholds(gold, probabilities)
 
@@ -84,7 +84,7 @@ def test_threshold_of_a_rare_label_stays_near_the_common_one() -> None:
     gold[:150, 0] = True
     gold[0, 1] = True
     probabilities = np.clip(np.where(gold, 0.8, 0.2) + random.normal(0, 0.1, gold.shape), 0, 1)
-    probabilities[0, 1] = 0.05  # its one example would ask for a threshold that lets everything in
+    probabilities[0, 1] = 0.05  # its only example alone would give a threshold that accepts everything
 
     assert best_thresholds(gold, probabilities)[1] > 0.2
 

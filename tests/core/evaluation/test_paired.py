@@ -113,7 +113,7 @@ def test_rows_that_are_answered_alike_leave_nothing_to_chance_and_one_row_leaves
 
 
 def drawn_one_by_one(one: RowCounts, other: RowCounts) -> float:
-    """The bootstrap as textbooks have it, row by row."""
+    """The textbook bootstrap, row by row."""
     generator = np.random.default_rng(SEED)
     draws = generator.integers(0, one.num_rows, (5 * NUM_DRAWS, one.num_rows))
     times = np.stack([np.bincount(drawn, minlength=one.num_rows) for drawn in draws])
@@ -131,7 +131,7 @@ def test_drawing_kinds_of_rows_is_drawing_rows(summary: Any) -> None:
 
 @pytest.mark.parametrize("summary", ["macro_f1", "micro_f1"])
 def test_the_error_is_how_far_differences_are_apart_between_splits(summary: Any) -> None:
-    """Two models of known quality are measured on 300 splits: the spread of the differences is what one split foretells."""
+    """Two models of known quality on 300 splits: the spread of the differences matches the estimate from one split."""
     generator = np.random.default_rng(5)
 
     def split() -> tuple[Outcomes, Outcomes]:

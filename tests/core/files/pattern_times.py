@@ -1,4 +1,4 @@
-"""Runs patterns against hostile texts and prints, as JSON, those whose time does not grow in proportion to the text.
+"""Runs patterns against hostile texts and prints, as JSON, those that do not run in linear time.
 
 Started as a process of its own, since a pattern that backtracks cannot be stopped from another thread. Only CPU time of this
 process counts, so that a busy machine changes nothing.
@@ -20,23 +20,23 @@ from core.files import text_patterns
 from core.files.text_patterns import Anywhere, Beginning, Whole
 
 LENGTH = 10_000
-"""Characters of a hostile text: a pattern that is tried anew from each of them takes 50 million steps."""
+"""Characters of a hostile text: a pattern that is retried from each of them takes 50 million steps."""
 LETTER_SECONDS = 1e-6
-"""CPU time for each character below which nothing grows with the square, which would be many times as much at this length."""
+"""CPU time per character below which a pattern is not quadratic, which would take many times as long at this length."""
 MOST_SECONDS = 0.5
-"""For one text; far above what any sound pattern takes."""
+"""Time limit for one text; far above what a linear pattern takes."""
 MOST_GROWTH = 3.0
-"""Times as much CPU time for a text of twice the length: 2 where the time is in proportion, 4 where it grows with the square."""
+"""Ratio of CPU times for a text of twice the length: 2 for linear time, 4 for quadratic time."""
 REPEATS = 2
 TRIES = 4
-"""Times a suspicion is looked at again: a busy machine slows one measurement down, a pattern that backtracks all of them."""
+"""Repetitions of a suspicious measurement: a busy machine slows down single ones, a backtracking pattern slows down all."""
 
 SAMPLES = ("0", "a", " ", "\n", "-", "<", "&", "?", "\\", "é", "中", "\u0301")
 ENDS = ("", "!", "\n")
 
 
 def built() -> dict[str, Any]:
-    """Every pattern there is, also of those that are made from what a person chooses."""
+    """All patterns, including those that are built from user input."""
     found = {name: value for name, value in vars(text_patterns).items() if isinstance(value, Anywhere | Whole | Beginning)}
     found |= {f"_BLOCK_ENDS[{kind!r}]": value for kind, value in text_patterns._BLOCK_ENDS.items()}
     found["any_word()"] = text_patterns.any_word()
@@ -46,16 +46,16 @@ def built() -> dict[str, Any]:
 
 
 def uses(pattern: Any) -> list[Callable[[Any], object]]:
-    """Every way in which a pattern can be asked."""
+    """All methods of a pattern."""
     if isinstance(pattern, Whole):
         return [pattern.fullmatch]
     if isinstance(pattern, Beginning):
         return [pattern.match]
-    return [lambda text: sum(1 for _ in pattern.finditer(text))]  # the others look for the same matches
+    return [lambda text: sum(1 for _ in pattern.finditer(text))]  # the other methods search for the same matches
 
 
 def hostile_texts(pattern: re.Pattern[Any], length: int) -> Iterator[str]:
-    """Runs of what the pattern takes, each after every beginning of a match, and with ends that make it fail."""
+    """Runs of characters that the pattern matches, after every beginning of a match, and with ends that make it fail."""
     tree = parser.parse(pattern.pattern, pattern.flags)
     pieces = [piece for piece in dict.fromkeys([*_pieces(tree), *_characters(tree)]) if piece]
     beginnings = [beginning for beginning in dict.fromkeys(_beginnings(tree)) if 0 < len(beginning) <= 40]
@@ -73,7 +73,7 @@ def hostile_texts(pattern: re.Pattern[Any], length: int) -> Iterator[str]:
 
 
 def _characters(tree: Any) -> Iterator[str]:
-    """Single characters that some part of a pattern takes."""
+    """Single characters that some part of a pattern matches."""
     for operation, value in tree:
         if operation in (ops.LITERAL, ops.NOT_LITERAL):
             yield chr(value)
@@ -101,7 +101,7 @@ def _members(members: Any) -> Iterator[str]:
 
 
 def _pieces(tree: Any) -> Iterator[str]:
-    """What a repetition of the pattern, an alternative or a stretch of letters may be, as short as can be."""
+    """The shortest texts for each repetition, alternative or literal of the pattern."""
     yield _example(tree)
     for operation, value in tree:
         if operation in (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT):
@@ -130,7 +130,7 @@ def _beginnings(tree: Any) -> Iterator[str]:
 
 
 def _example(tree: Any) -> str:
-    """One text that a part of a pattern takes; what may be absent stands in it once."""
+    """A text that a part of a pattern matches, with optional parts included once."""
     made = ""
     for operation, value in tree:
         if operation is ops.LITERAL:
@@ -150,7 +150,7 @@ def _example(tree: Any) -> str:
 
 
 def seconds(use: Callable[[Any], object], text: Any, repeats: int) -> float:
-    """The least CPU time of some tries; ``MOST_SECONDS`` where one does not end."""
+    """The minimum CPU time of some runs; ``MOST_SECONDS`` if one does not end."""
     best = MOST_SECONDS
     for _ in range(repeats):
         signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
@@ -166,7 +166,7 @@ def seconds(use: Callable[[Any], object], text: Any, repeats: int) -> float:
 
 
 def fault_of(pattern: Any) -> str | None:
-    """A text for which the time of a pattern does not grow in proportion, and how it grows; ``None`` where there is none."""
+    """A text for which a pattern does not run in linear time, and the growth; ``None`` if there is none."""
     is_bytes = isinstance(pattern.regex.pattern, bytes)
     source = re.compile(pattern.regex.pattern.decode("latin-1")) if is_bytes else pattern.regex
     twice = dict(zip(hostile_texts(source, LENGTH), hostile_texts(source, 2 * LENGTH), strict=True))
@@ -189,7 +189,7 @@ def fault_of(pattern: Any) -> str | None:
 
 
 def main() -> None:
-    """Judge every pattern, or those given as JSON: pairs of a name and a pattern that is looked for anywhere."""
+    """Judge every pattern, or those given as JSON: pairs of a name and a pattern that is searched for anywhere."""
 
     def stop(*_: object) -> None:
         raise TimeoutError

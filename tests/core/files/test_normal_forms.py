@@ -1,4 +1,4 @@
-"""Normal forms are Unicode's own, and a stack of marks takes no longer than other text of its length."""
+"""Normal forms equal those of Unicode, and a stack of marks takes no longer than other text of its length."""
 
 import unicodedata
 from collections.abc import Callable

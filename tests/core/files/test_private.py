@@ -1,4 +1,4 @@
-"""Who may read what Tuneboard makes, whatever the umask says."""
+"""Permissions of files that Tuneboard creates, whatever the umask is."""
 
 import os
 import stat
@@ -30,7 +30,7 @@ def _no_umask() -> Iterator[None]:
 
 
 def modes_below(home: Path) -> dict[str, str]:
-    """Whatever is not for its owner alone, with its permissions."""
+    """Files that others can access, with their permissions."""
     found = {path: stat.S_IMODE(path.lstat().st_mode) for path in [home, *home.rglob("*")]}
     return {str(path): oct(mode) for path, mode in found.items() if mode & 0o077}
 
@@ -97,7 +97,7 @@ def test_nothing_in_a_workspace_can_be_read_by_other_accounts_after_an_import_an
     assert run_dir.log_file.is_file()
     assert run_dir.model.is_dir()
     assert list(run_dir.tensorboard.iterdir())
-    assert (settings.home / "tuneboard.db-wal").exists()  # the database and what lies beside it while it is open
+    assert (settings.home / "tuneboard.db-wal").exists()  # the database and its additional files while it is open
     assert modes_below(settings.home) == {}
     workspace.close()
 

@@ -1,4 +1,4 @@
-"""No pattern that meets text written by others takes time that grows with the square of the text, and all stand in one module."""
+"""Every pattern for untrusted text runs in linear time, and all patterns are in one module."""
 
 import ast
 import json
@@ -41,13 +41,13 @@ ARGUED = {
     "whole_word()": "A fixed word, looking one character around it; callers bound its length.",
     "any_phrase()": "Fixed words with white space between, which none of them can begin with.",
 }
-"""Patterns that RE2, which knows no way to be slow, does not take -> why they are linear all the same."""
+"""Patterns that RE2, which is always linear, does not accept -> why they are linear nevertheless."""
 
 ON_OUR_OWN = {
     "core/models/freezing.py": "Names of parameters, which the code of an architecture gives.",
     "dashboard/data/importing/uploads.py": "A whole name of 24 characters.",
 }
-"""Modules that use ``re`` themselves -> what for."""
+"""Modules that use ``re`` themselves -> the reason."""
 
 SLOW = {
     "question marks": r"\?{4,}(?=[^?]*\w)",
@@ -59,7 +59,7 @@ SLOW = {
     "quotes": r"'(?:[^'\\]|\\.)*'",
     "nested": r"(a+)+b",
 }
-"""Patterns of the kinds that were slow; the judge has to find every one of them."""
+"""Patterns of the kinds that were slow; the measurement must find every one of them."""
 
 
 def judged(*arguments: str) -> dict[str, str | None]:
@@ -110,7 +110,7 @@ def test_every_pattern_says_what_it_is_for() -> None:
     assert all(pattern.purpose.endswith(".") for pattern in patterns)
 
 
-# --- nobody uses patterns on the text of others elsewhere -----------------------------------------------------------------------
+# --- no other module uses patterns on untrusted text ----------------------------------------------------------------------------
 
 BARRED = {"re", "regex", "re2", "sre_compile", "textwrap", "shlex", "tokenize"}
 OF_PANDAS = {"contains", "count", "extract", "extractall", "findall", "fullmatch", "match", "replace", "split"}
@@ -122,7 +122,7 @@ def _modules() -> Iterator[str]:
 
 
 def uses_of_patterns(code: str) -> list[str]:
-    """Every place where a module uses patterns of its own, or normal forms without a bound, as a line to be read."""
+    """Every place where a module uses its own patterns, or unbounded normal forms, as a readable line."""
     found = []
     for node in ast.walk(ast.parse(code)):
         names = []
@@ -181,7 +181,7 @@ def test_what_is_no_pattern_is_let_be() -> None:
     assert not uses_of_patterns("rows['text'].str.contains(word, regex=False)\ntext.replace('a', 'b')\ntext.split()")
 
 
-# --- what is found stays the same -----------------------------------------------------------------------------------------------
+# --- matches stay the same ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Folders for what is made on the way: whose they are, and that they go."""
+"""Temporary folders: their owner, and their removal."""
 
 import os
 import stat

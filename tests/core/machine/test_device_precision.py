@@ -1,4 +1,4 @@
-"""Which number format Automatic takes: bfloat16 where the device has it in hardware, never where it is only emulated."""
+"""The precision that Automatic selects: bfloat16 if the device has it in hardware, never if it is only emulated."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ BY_GENERATION = [
 
 @pytest.fixture
 def gpu_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GpuSays]:
-    """This machine, if its ``nvidia-smi`` were one that tells a capability, or knows of none ("")."""
+    """This machine with an ``nvidia-smi`` that reports a capability, or none ("")."""
 
     def machine_with(capability: str) -> devices.Machine:
         known = f'echo "Tesla, with a comma, 15360, {capability}"' if capability else "exit 2"
@@ -69,7 +69,7 @@ def test_a_driver_that_tells_no_capability_still_tells_the_gpu_and_nothing_is_ca
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What ``Accelerator`` was asked for, on a machine that seems to have CUDA."""
+    """The arguments of ``Accelerator`` on a machine with simulated CUDA."""
     asked: list[str] = []
 
     def accelerator(*, mixed_precision: str, **_: bool) -> Accelerator:
@@ -77,7 +77,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Accelerator(cpu=True)
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)  # what torch says of emulation, too
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)  # torch returns True for emulation, too
     monkeypatch.setattr(device, "Accelerator", accelerator)
     monkeypatch.setattr(device, "meet", lambda _: None)
     monkeypatch.setattr(torch.version, "hip", None)

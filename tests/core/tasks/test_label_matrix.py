@@ -1,4 +1,4 @@
-"""Strata as pairs say what a table of yes and no would say, in every task, and so does everything that is computed from them."""
+"""The sparse label matrix equals the dense one in every task, and so does everything that is computed from it."""
 
 import hashlib
 import tracemalloc
@@ -36,13 +36,13 @@ def entities(rows: list[list[str]]) -> pd.DataFrame:
 
 
 def as_table(rows: list[set[str]]) -> np.ndarray:
-    """What the strata were before they were pairs."""
+    """The dense matrix."""
     names = sorted({label for row in rows for label in row})
     return np.array([[name in row for name in names] for row in rows], dtype=bool).reshape(len(rows), len(names))
 
 
 def weights_of_table(table: np.ndarray) -> np.ndarray:
-    """How often each example is drawn, as it was computed before strata were pairs."""
+    """How often each example is drawn, computed from the dense matrix."""
     counts = np.maximum(table.sum(axis=0), 1)
     rarity = np.where(table, 1.0 / counts, 0.0).max(axis=1, initial=0.0)
     return np.asarray(np.where(rarity > 0, rarity, 1.0 / counts.max(initial=1)))
@@ -94,4 +94,4 @@ def test_many_rows_of_many_labels_are_split_and_weighed_in_memory_for_their_pair
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert most < number * labels / 2  # as a table, a byte for each label of each row
+    assert most < number * labels / 2  # the dense matrix takes a byte for each label of each row

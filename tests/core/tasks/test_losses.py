@@ -46,7 +46,7 @@ def test_balanced_weights_make_every_label_weigh_alike() -> None:
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_weights_keep_a_mean_of_one_over_the_data_whatever_their_strength(strength: float) -> None:
-    """A mean of less would be a lower learning rate that nobody asked for."""
+    """A lower mean would be an unintended lower learning rate."""
     counts = np.array([*np.arange(1, 77) ** 2, 0])
 
     weights = exclusive_weights(counts, strength)

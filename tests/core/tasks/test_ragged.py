@@ -1,4 +1,4 @@
-"""Rows of unequal length in flat arrays read like lists of lists and take a tenth of their room."""
+"""Ragged arrays can be used like lists of lists and take a tenth of their memory."""
 
 import tracemalloc
 from pathlib import Path

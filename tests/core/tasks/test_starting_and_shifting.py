@@ -34,7 +34,7 @@ def test_a_model_that_says_outside_too_often_is_made_less_ready_to() -> None:
     task = get_task("token_classification")
     outputs = task.output_labels(["PER"])
     gold = tiny_entities_dataset(1)["tags"].map(lambda _: ["B-PER", "O", "B-PER", "O"])
-    # Right about every word, but for a preference for O that is one too large.
+    # Correct for every word, except that the logit of O is too large by 1.
     scores = np.array([[1.0, 0.6, -9], [3.0, 0.0, -9], [1.0, 0.4, -9], [2.5, 0.0, -9]], dtype=np.float32)
     encoded = Encoded(
         input_ids=[[0] * 4], targets=[], example=np.array([0]), num_examples=1, alignment=[[(i, i) for i in range(4)]]
@@ -66,7 +66,7 @@ def test_the_shift_taken_lies_in_the_middle_of_the_best_ones_nearest_to_none(sco
 
 
 def test_of_two_in_the_middle_the_smaller_shift_is_taken() -> None:
-    # Smoothed, the best are those at -3, -2, -1 and 0; -2 and -1 stand in the middle.
+    # Smoothed, the best are those at -3, -2, -1 and 0; -2 and -1 are in the middle.
     assert SHIFTS[middle_of_best([0.8, 0.8, 0.8, 0.8, 0.8 - 1e-12], SHIFTS)] == 0
     wide = [-5, *[-4, -3, -2, -1], 0, 1]
     assert wide[middle_of_best([0.1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8], wide)] == -1
@@ -77,7 +77,7 @@ def test_a_lucky_single_value_does_not_win() -> None:
 
 
 def shift_of(gold_tags: list[list[str]], scores: list[np.ndarray]) -> np.ndarray:
-    """The shift for one type, PER, where every token is a word of its own."""
+    """The shift for one type, PER, if every token is a word."""
     task = get_task("token_classification")
     lengths = [len(tags) for tags in gold_tags]
     encoded = Encoded(

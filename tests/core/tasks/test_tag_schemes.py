@@ -1,4 +1,4 @@
-"""Tag schemes and their way to IOB2."""
+"""Tag schemes and their conversion to IOB2."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from core.tasks.tag_schemes import Scheme, recognise, to_iob2
 
 
 def iob2(*sentences: str) -> tuple[list[str], int, str]:
-    """All sentences rewritten, how many entities were repaired, and the name of the scheme found."""
+    """All sentences converted, the number of repaired entities, and the name of the detected scheme."""
     tags = [sentence.split() for sentence in sentences]
     scheme = recognise(tags)
     assert scheme is not None
@@ -62,7 +62,7 @@ def test_values_that_are_no_tags_follow_no_scheme(tags: list[str]) -> None:
 
 
 def written(entities: list[tuple[int, str | None]], scheme: str) -> list[str]:
-    """Neighbouring stretches of words, each an entity of a type or none, in one of the schemes."""
+    """Adjacent spans of words, each an entity of a type or none, in one of the schemes."""
     tags: list[str] = []
     before: str | None = None
     for length, kind in entities:

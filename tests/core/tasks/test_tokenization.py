@@ -18,7 +18,7 @@ LABEL2ID = {name: i for i, name in enumerate(OUTPUTS)}
 
 
 def one_hot_logits(encoded: Encoded, tags_of_example: list[list[str]]) -> list[np.ndarray]:
-    """Logits of a model that is always right, and silent where it is not asked."""
+    """Logits of a model that is always right, and zero for tokens that do not count."""
     logits = []
     for i, ids, pairs in zip(encoded.example, encoded.input_ids, encoded.alignment, strict=True):
         scores = np.zeros((len(ids), len(OUTPUTS)), dtype=np.float32)
@@ -56,11 +56,11 @@ def test_windows_ask_for_every_word_once_and_decoding_gives_its_tag_back(
 
 
 def test_a_word_is_judged_in_the_window_where_it_has_the_most_context(tiny_model: Path) -> None:
-    """Each word is a token here, so that words and tokens have the same numbers."""
+    """Each word is a token here, so words and tokens have the same numbers."""
     words = [WORDS[i % 30] for i in range(60)]
     tags = [("O", "B-LOC", "B-PER")[i % 3] for i in range(60)]
     examples = sentences(words, tags)
-    encoded = ENTITIES.encode(examples, load_tokenizer(tiny_model), LABEL2ID, 18)  # of 16 words, 4 of them shared
+    encoded = ENTITIES.encode(examples, load_tokenizer(tiny_model), LABEL2ID, 18)  # windows of 16 words, with an overlap of 4
 
     shown = [ids[1:-1] for ids in encoded.input_ids]
     first_word = [0, 12, 24, 36, 44]
@@ -70,13 +70,13 @@ def test_a_word_is_judged_in_the_window_where_it_has_the_most_context(tiny_model
             assert position - 1 == word - start
             elsewhere = [min(word - other, other + 15 - word) for other in first_word if other <= word < other + 16]
             assert min(word - start, start + 15 - word) == max(elsewhere)
-    # Seen from the other end: where windows meet, each answers for the half of what they share that lies nearer to its middle.
+    # Seen from the other end: where windows meet, each predicts the half of the overlap that is closer to its middle.
     assert [(pairs[0][1], pairs[-1][1]) for pairs in encoded.alignment] == [(0, 13), (14, 25), (26, 37), (38, 47), (48, 59)]
 
 
 def test_only_the_first_token_of_a_word_is_learned(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
-    examples = sentences(["zzz", "anna"], ["O", "B-PER"])  # "zzz" is cut into three pieces
+    examples = sentences(["zzz", "anna"], ["O", "B-PER"])  # "zzz" is split into three tokens
 
     encoded = ENTITIES.encode(examples, tokenizer, LABEL2ID, 16)
 

@@ -41,7 +41,7 @@ def test_a_token_in_the_overlap_belongs_where_it_has_more_context() -> None:
 
 @given(num_tokens=st.integers(1, 200), size=st.integers(2, 40), data=st.data())
 def test_no_window_shows_a_token_more_context_than_its_owner(num_tokens: int, size: int, data: st.DataObject) -> None:
-    """Context is what the window shows on the shorter side; with two tokens in common, no owner shows none within a text."""
+    """Context is counted on the shorter side; with an overlap of two tokens, every word has some context within a text."""
     overlap = data.draw(st.integers(0, size - 1))
     found = windows(num_tokens, size, overlap)
 
@@ -56,7 +56,7 @@ def test_no_window_shows_a_token_more_context_than_its_owner(num_tokens: int, si
 
 
 def test_first_token_of_each_word_even_where_a_token_holds_the_space_before_it() -> None:
-    # "ab cd" as SentencePiece cuts it: "ab", " c", "d".
+    # "ab cd" as tokenized by SentencePiece: "ab", " c", "d".
     assert first_tokens([(0, 2), (2, 4), (4, 5)], starts=[0, 3], ends=[2, 5]) == {0: 0, 1: 1}
 
 

@@ -1,4 +1,4 @@
-"""Where the words of raw text are."""
+"""Word boundaries of raw text."""
 
 from itertools import pairwise
 

@@ -54,7 +54,7 @@ def test_import_repairs_at_once_and_keeps_the_rows_as_read(command: Command, tic
 def test_an_import_that_cannot_be_repaired_so_leaves_nothing_behind(command: Command, tickets: Path, settings: Settings) -> None:
     code, value = command("import", str(tickets), "--repair", "drop_labels:labels=late,Late,lost")
     assert code == 2
-    assert "no row would be left" in value["error"]
+    assert "no rows would remain" in value["error"]
     workspace = Workspace(settings)
     assert workspace.dataset_records() == []
     workspace.close()
@@ -84,10 +84,10 @@ def test_repair_versions_and_export_go_together(command: Command, tickets: Path,
     ("words", "expected"),
     [
         (["repair", "Mail"], "at least one repair"),
-        (["repair", "Mail", "--repair", "nonsense"], "no repair 'nonsense'"),
-        (["repair", "Mail", "--repair", "remove_markup"], "change nothing"),
+        (["repair", "Mail", "--repair", "nonsense"], "Unknown repair 'nonsense'"),
+        (["repair", "Mail", "--repair", "remove_markup"], "make no changes"),
         (["versions", "Nothing"], "no data set 'Nothing'"),
-        (["export", "Mail", "mail.pdf"], "cannot be written as 'pdf'"),
+        (["export", "Mail", "mail.pdf"], "cannot be exported as 'pdf'"),
     ],
 )
 def test_mistakes_are_told_in_plain_words(command: Command, tickets: Path, words: list[str], expected: str) -> None:

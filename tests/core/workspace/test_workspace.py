@@ -79,7 +79,7 @@ def test_a_data_set_whose_folder_is_gone_says_so(workspace) -> None:
     folder = workspace.dataset("tickets").folder
     folder.rename(folder.with_name("elsewhere"))
 
-    with pytest.raises(NotFoundError, match="no readable data set"):
+    with pytest.raises(NotFoundError, match="does not exist in this workspace or is damaged"):
         workspace.dataset("tickets")
 
 

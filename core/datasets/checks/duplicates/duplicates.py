@@ -1,4 +1,4 @@
-"""Texts that occur more than once: as plain repetitions, with contradicting labels, or slightly changed."""
+"""Texts that occur more than once: exact duplicates, duplicates with conflicting labels, and near duplicates."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from core.datasets.checks.texts.missing import label_detail
 from core.text_format import counted
 
 _MANY = 0.01
-"""Share of the rows from which repetitions are more than a curiosity."""
+"""Share of duplicate rows from which the finding is a warning."""
 
 
 def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
-    """Rows that repeat both text and answer of an earlier row."""
+    """Rows that repeat both text and label of an earlier row."""
     same, answer = _text_codes(check_input), _answer_codes(check_input)
     repeated = pd.DataFrame({"text": same, "answer": answer}).duplicated().to_numpy()
     if not repeated.any():
@@ -28,10 +28,10 @@ def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="exact_duplicates",
             severity=Severity.WARNING if len(ids) >= _MANY * len(check_input.ids) else Severity.NOTE,
-            title=f"{counted(len(ids), 'row repeats', 'rows repeat')} an earlier row exactly",
+            title=f"{counted(len(ids), 'row is an exact duplicate', 'rows are exact duplicates')} of an earlier row",
             count=len(ids),
             unit="row",
-            effect="Repeated rows count several times in training and in the scores.",
+            effect="Duplicate rows count several times in training and in the scores.",
             examples=tuple(
                 check_input.example(check_input.ids[first[int(code)]], detail=f"{times[code] + 1:,} times")
                 for code in times.index[:5]
@@ -43,7 +43,7 @@ def check_exact_duplicates(check_input: CheckInput) -> list[Finding]:
 
 
 def check_conflicts(check_input: CheckInput) -> list[Finding]:
-    """The same text with different answers."""
+    """The same text with different labels."""
     same, answer = _text_codes(check_input), _answer_codes(check_input)
     table = pd.DataFrame({"text": same, "answer": answer})
     several = table.groupby("text")["answer"].transform("nunique").to_numpy() > 1
@@ -56,10 +56,11 @@ def check_conflicts(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="conflicting_labels",
             severity=Severity.SERIOUS if len(ids) >= _MANY * len(check_input.ids) else Severity.WARNING,
-            title=f"{counted(len(texts), 'text stands', 'texts stand')} under different labels in different rows",
+            title=f"{counted(len(texts), 'text has', 'texts have')} conflicting labels in different rows",
             count=len(texts),
             unit="text",
-            effect="The model is told both and can be right in neither; in the test split no answer is the right one.",
+            effect="The model is trained on contradictory labels; in the test split no prediction can be right for all of the "
+            "rows.",
             examples=tuple(examples),
             rows=ids,
             offers=(
@@ -71,7 +72,7 @@ def check_conflicts(check_input: CheckInput) -> list[Finding]:
 
 
 def check_near_duplicates(check_input: CheckInput) -> list[Finding]:
-    """Texts that are nearly, but not exactly, the same as another."""
+    """Texts that are near duplicates of another text."""
     near = check_input.near
     same = _text_codes(near)
     table = pd.DataFrame({"group": near.groups, "text": same})
@@ -91,11 +92,11 @@ def check_near_duplicates(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="near_duplicates",
             severity=Severity.WARNING if extra >= 0.05 * len(near.ids) else Severity.NOTE,
-            title=f"{counted(extra, 'text is', 'texts are')} nearly the same as another one",
+            title=f"{counted(extra, 'text is a near duplicate', 'texts are near duplicates')} of another text",
             count=extra,
             unit="text",
-            effect="Variants of one text add little to learn from and count several times. They do harm where they stand in "
-            "training and test, which is listed by itself.",
+            effect="Variants of one text add little to learn from and count several times. Near duplicates across training and "
+            "test inflate the scores; they are listed separately as leakage.",
             examples=tuple(examples),
             rows=near.ids[concerned],
             sampled=near.is_part,
@@ -104,7 +105,7 @@ def check_near_duplicates(check_input: CheckInput) -> list[Finding]:
 
 
 def _text_codes(check_input: CheckInput) -> np.ndarray:
-    """A number for each text, equal for equal texts."""
+    """A number for each text; equal texts get the same number."""
     codes: np.ndarray = pd.factorize(check_input.examples["text"])[0]
     return codes
 

@@ -1,9 +1,9 @@
-"""Which texts are nearly the same: MinHash signatures, bands that bring likely pairs together, and an exact look at each pair.
+"""Near-duplicate detection: MinHash signatures, locality-sensitive banding for candidate pairs, and an exact check of each pair.
 
-Two texts are nearly the same where their sets of short character sequences have a Jaccard similarity of at least 0.8. Sequences
-have four characters in scripts with spaces and two in Chinese and Japanese, where one character says as much as half a word, so
-the method needs no idea of words. Every pair reported was compared exactly; a pair can be missed, with a probability below one in
-a hundred at the threshold and far less above it.
+Two texts are near duplicates if their sets of character n-grams have a Jaccard similarity of at least 0.8. The n-grams have four
+characters in scripts with spaces and two in Chinese and Japanese, where a character carries more meaning, so no word segmentation
+is needed. Every reported pair was compared exactly. A pair can be missed, with a probability below 1% at the threshold and much
+less above it.
 
 Source: A. Broder, On the resemblance and containment of documents, 1997; J. Leskovec, A. Rajaraman, J. Ullman, Mining of Massive
 Datasets, chapter 3 (bands).
@@ -18,19 +18,19 @@ import pandas as pd
 from core.datasets.checks.normalized_text import canonical
 
 SIMILARITY = 0.8
-"""Jaccard similarity from which two texts count as nearly the same."""
+"""Jaccard similarity from which two texts count as near duplicates."""
 
 BANDS, ROWS_OF_A_BAND = 16, 5
 """A pair of similarity s is compared with probability 1 - (1 - s^5)^16: 0.998 at 0.8, 0.40 at 0.5, 0.04 at 0.3."""
 
 _LONGEST_READ = 4000
-"""Characters of a text that are compared; the rest of a longer one is not."""
+"""Number of leading characters of a text that are compared."""
 _SHORTEST = {4: 16, 2: 8}
-"""Length of a sequence -> characters a text needs to be judged; in shorter ones a single letter weighs too much."""
+"""Length of an n-gram -> characters a text needs to be compared; in shorter texts a single letter has too much weight."""
 _BARE = "\x00"
 _SHINGLES_AT_ONCE = 200_000
 _SETS_KEPT = 200
-"""Texts whose sequences are kept for the next comparison: those of a long text take half a megabyte."""
+"""Number of texts whose n-grams are cached between comparisons; those of a long text take half a megabyte."""
 _FIRST_WITHOUT_SPACES = 0x2E80
 """From here on, code points are mostly Chinese, Japanese and Korean."""
 
@@ -38,14 +38,14 @@ Progress = Callable[[float], None]
 
 
 def near_duplicate_groups(texts: Sequence[str], progress: Progress = lambda _: None) -> np.ndarray:
-    """Put every text into a group with those it nearly equals.
+    """Put every text into a group with its near duplicates.
 
     Args:
         texts: any texts.
-        progress: is told the share that is done, from 0 to 1.
+        progress: called with the completed fraction, from 0 to 1.
 
     Returns:
-        The number of each text's group, int64, ``(num_texts,)``; a text that resembles no other is alone in its group. Exact
+        The number of each text's group, int64, ``(num_texts,)``; a text without near duplicates is alone in its group. Exact
         duplicates, and texts that differ in capitals, white space or punctuation only, are always in one group.
     """
     codes, distinct = pd.factorize(pd.Series([_key(text) for text in texts], dtype=object))
@@ -71,12 +71,12 @@ def similarity(one: str, other: str) -> float:
 
 
 def _key(text: str) -> str:
-    """What is compared of a text; one without letters and digits is alike to its equals only."""
+    """The part of a text that is compared; a text without letters and digits only matches exact duplicates."""
     return canonical(text[:_LONGEST_READ]) or f"{_BARE}{text}"
 
 
 class _Groups:
-    """Which of n things belong together, joined pair by pair."""
+    """Union-find: which of n items belong together, joined pair by pair."""
 
     def __init__(self, size: int) -> None:
         self._parent = list(range(size))
@@ -102,7 +102,7 @@ def _join_similar(keys: list[str], size: int, members: np.ndarray, groups: _Grou
     for start in range(0, len(first), 100_000):
         part = slice(start, start + 100_000)
         alike[part] = (signatures[first[part]] == signatures[second[part]]).mean(axis=1)
-    # Signatures of pairs at the threshold agree in 0.8 of their numbers, give or take 0.045; four times that leaves out none.
+    # Signatures of pairs at the threshold agree in 0.8 of their numbers (standard deviation 0.045); four times that misses none.
     likely = np.flatnonzero(alike >= SIMILARITY - 0.18)
     sequences_of = lru_cache(maxsize=_SETS_KEPT)(lambda member: _sequences(keys[member], size))
     for one, other in zip(first[likely].tolist(), second[likely].tolist(), strict=True):
@@ -125,7 +125,7 @@ def _signatures(keys: list[str], size: int, progress: Progress) -> np.ndarray:
         stop = max(start + 1, int(np.searchsorted(ends, before + _SHINGLES_AT_ONCE, side="right")))
         hashes, starts = _hashed_sequences(keys[start:stop], lengths[start:stop], size)
         for column, multiplier in enumerate(multipliers):
-            # The upper half of a product mixes all of the number below it; the lowest bits hardly change.
+            # The upper half of a product depends on all lower bits; the lowest bits hardly change.
             signatures[start:stop, column] = np.minimum.reduceat(hashes * multiplier, starts) >> np.uint64(32)
         start = stop
         progress(0.9 * start / len(keys))
@@ -133,7 +133,7 @@ def _signatures(keys: list[str], size: int, progress: Progress) -> np.ndarray:
 
 
 def _hashed_sequences(keys: list[str], lengths: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A number for every sequence of characters of every key, one after the other, and where each key's begin."""
+    """A number for every n-gram of every key, in one array, and where each key's n-grams begin."""
     points = np.frombuffer("".join(keys).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     hashes = np.zeros(len(points) - size + 1, dtype=np.uint64)
     for place in range(size):
@@ -148,7 +148,7 @@ def _hashed_sequences(keys: list[str], lengths: np.ndarray, size: int) -> tuple[
 
 
 def _candidates(signatures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of keys that agree in a whole band: each with the first and with the next one that do."""
+    """Candidate pairs: keys that agree in a whole band, each paired with the first and with the next such key."""
     found: list[np.ndarray] = []
     mixing = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5, 0xD6E8FEB86659FD93])
     for band in range(BANDS):
@@ -165,13 +165,13 @@ def _candidates(signatures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pairs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Two numbers below 2^32 in one, the smaller first, so that pairs are quick to compare."""
+    """Two numbers below 2^32 packed into one, the smaller first, so that pairs are fast to compare."""
     packed: np.ndarray = (np.minimum(one, other).astype(np.int64) << 32) | np.maximum(one, other).astype(np.int64)
     return packed
 
 
 def _is_spaceless(key: str) -> bool:
-    """Whether most of a text is in a script that writes without spaces."""
+    """Whether most of a text is in a script without spaces between words."""
     if key.isascii():
         return False
     return 3 * sum(ord(character) >= _FIRST_WITHOUT_SPACES for character in key) > len(key)

@@ -1,4 +1,4 @@
-"""What the tagged stretches look like: odd edges, one name under several types, and names that are tagged only now and then."""
+"""Annotation consistency of entities: unusual boundaries, names with several types, and names that are only sometimes tagged."""
 
 from collections import Counter, defaultdict
 
@@ -9,16 +9,16 @@ from core.text_format import counted, short
 
 _EDGES = frozenset(" \t\n\r\u00a0\u3000,;:\"“”„»«‘’'`、，。；：？！…()[]{}（）【】《》<>|/\\-–—")
 _PAIRS = {pair[0]: pair[1] for pair in ("()", "[]", "{}", "（）", "【】", "《》", '""', "“”", "„“", "«»", "''", "‘’", "<>")}
-"""Signs that belong to a name where both of a pair are in it."""
+"""Characters that belong to a name if both of a pair are in it."""
 
 _MANY_ODD = 0.01
 _SEEN_OFTEN = 3
 _OFTEN_TAGGED = 0.5
-"""Share of its occurrences from which a name is taken for one that should be tagged everywhere."""
+"""Share of tagged occurrences from which a name is expected to be tagged everywhere."""
 
 _SHORTEST_NAME = 3
 _MOST_WORDS = 20
-"""Words of a name that is looked for elsewhere; what is longer is a sentence, and does not occur twice."""
+"""Most words of a name that is searched for elsewhere; longer ones are sentences and hardly occur twice."""
 _MOST_READ = 100_000
 
 
@@ -40,19 +40,19 @@ def check_entity_edges(check_input: CheckInput) -> list[Finding]:
             title=f"{counted(len(odd), 'entity begins or ends', 'entities begin or end')} with white space or punctuation",
             count=len(odd),
             unit="entity",
-            effect="An entity counts as found only if both ends are right, so ends that are drawn now this way, now that way "
-            "cost score.",
+            effect="An entity counts as found only if both boundaries match exactly, so inconsistent boundaries lower the "
+            "scores.",
             examples=tuple(
                 check_input.example(check_input.ids[place], text=surface, detail=kind) for place, kind, surface in odd[:5]
             ),
             rows=concerned(check_input, [place for place, _, _ in odd]),
-            offers=(RepairOffer(repair="fix_tags", title="Leave punctuation out", parameters={"trim": True}),),
+            offers=(RepairOffer(repair="fix_tags", title="Trim punctuation", parameters={"trim": True}),),
         )
     ]
 
 
 def has_odd_edge(surface: str) -> bool:
-    """Whether an entity begins or ends with a sign that hardly belongs to a name."""
+    """Whether an entity begins or ends with a character that is unlikely to belong to a name."""
     if not surface:
         return True
     first, last = surface[0], surface[-1]
@@ -67,7 +67,7 @@ def has_odd_edge(surface: str) -> bool:
 
 
 def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
-    """One name under several types, and names that are sometimes left untagged."""
+    """Names tagged with several types, and names that are sometimes left untagged."""
     if not check_input.has_entities:
         return []
     sample = check_input.sample(_MOST_READ)
@@ -83,7 +83,8 @@ def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
                 title=f"{counted(len(several), 'name is', 'names are')} tagged with different types in different places",
                 count=len(several),
                 unit="name",
-                effect="Often right, as with a city and the club named after it. Where it is a slip, the model is told both.",
+                effect="This can be correct, as with a city and a club named after it. If it is a mistake, the labels "
+                "contradict each other.",
                 examples=tuple(FindingExample(text=" ".join(name), detail=_types(several[name])) for name in ordered[:5]),
                 rows=concerned(sample, [place for name in several for place in places_of[name]]),
                 sampled=sample.is_part,
@@ -102,12 +103,13 @@ def check_entity_consistency(check_input: CheckInput) -> list[Finding]:
                 title=f"{counted(len(missed), 'name is', 'names are')} mostly tagged, but not in {counted(number, 'place')}",
                 count=number,
                 unit="occurrence",
-                effect="If these were overlooked, the model learns to overlook them, and what it finds there counts as a "
+                effect="If the tags were forgotten, the model learns to miss these entities, and finding them counts as a "
                 "mistake.",
                 examples=tuple(
                     sample.example(
                         sample.ids[missed[name][0]],
-                        detail=f"{short(' '.join(name))}: {sum(tagged[name].values()):,} times tagged, {len(missed[name]):,} not",
+                        detail=f"{short(' '.join(name))}: tagged {sum(tagged[name].values()):,} times, untagged "
+                        f"{len(missed[name]):,} times",
                     )
                     for name in ordered[:5]
                 ),
@@ -123,7 +125,7 @@ Name = tuple[str, ...]
 
 
 def _tagged_names(check_input: CheckInput) -> tuple[dict[Name, Counter[str]], dict[Name, list[int]]]:
-    """Name -> type -> how often; and name -> positions of the examples it is tagged in."""
+    """Name -> type -> count; and name -> positions of the examples it is tagged in."""
     tagged: defaultdict[Name, Counter[str]] = defaultdict(Counter)
     places: defaultdict[Name, list[int]] = defaultdict(list)
     for place, entities in enumerate(check_input.entities):
@@ -137,7 +139,7 @@ def _tagged_names(check_input: CheckInput) -> tuple[dict[Name, Counter[str]], di
 
 
 def _sometimes_untagged(check_input: CheckInput, tagged: dict[Name, Counter[str]]) -> dict[Name, list[int]]:
-    """Names that are tagged more often than not -> positions of the examples where they stand outside of every entity."""
+    """Names that are mostly tagged -> positions of the examples where they occur outside of every entity."""
     looked_for = {
         name
         for name, types in tagged.items()

@@ -1,4 +1,4 @@
-"""Entities written down brokenly: tags that continue nothing, spans that overlap, and what the import mended."""
+"""Invalid entity annotations: I- tags without a beginning, overlapping spans, and entities that the import repaired."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from core.text_format import counted
 
 
 def check_tags(check_input: CheckInput) -> list[Finding]:
-    """Broken tag sequences, mended ones, and overlapping spans."""
+    """Broken tag sequences, repaired ones, and overlapping spans."""
     if not check_input.has_entities:
         return []
-    return [*_broken(check_input), *_mended(check_input), *_overlapping(check_input)]
+    return [*_broken(check_input), *_repaired(check_input), *_overlapping(check_input)]
 
 
 def _broken(check_input: CheckInput) -> list[Finding]:
@@ -29,12 +29,11 @@ def _broken(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="broken_tags",
             severity=Severity.WARNING,
-            title=f"{counted(len(ids), 'text has', 'texts have')} an entity that goes on without having begun",
+            title=f"{counted(len(ids), 'text has', 'texts have')} an I- tag without a preceding B- tag",
             count=len(ids),
             unit="text",
-            effect="A tag such as I-PER after O belongs to no entity that began. It is read as the start of one, and the model "
-            "learns that "
-            "an entity may start like this.",
+            effect="A tag such as I-PER directly after O is invalid in IOB2. It is read as the start of an entity, and the model "
+            "learns that entities may start with I-.",
             examples=tuple(
                 check_input.example(
                     check_input.ids[place],
@@ -43,7 +42,7 @@ def _broken(check_input: CheckInput) -> list[Finding]:
                 for place, word in found[:5]
             ),
             rows=ids,
-            offers=(RepairOffer(repair="fix_tags", title="Let them begin as they should"),),
+            offers=(RepairOffer(repair="fix_tags", title="Fix entity tags"),),
         )
     ]
 
@@ -58,7 +57,7 @@ def _first_broken(tags: list[str]) -> int | None:
     return None
 
 
-def _mended(check_input: CheckInput) -> list[Finding]:
+def _repaired(check_input: CheckInput) -> list[Finding]:
     number = check_input.num_mended
     if not number:
         return []
@@ -66,11 +65,11 @@ def _mended(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="mended_tags",
             severity=Severity.NOTE,
-            title=f"The import mended {counted(number, 'entity', 'entities')} with broken tags",
+            title=f"The import repaired {counted(number, 'entity', 'entities')} with broken tags",
             count=number,
             unit="entity",
-            effect="Each became a whole entity where it stands. If there are many, the tags may have been written by another "
-            "scheme, or words were lost. What the import noted says where they are.",
+            effect="Each broken tag sequence became a complete entity. If there are many, the file may use another tag scheme, "
+            "or words may be missing. The import notes list the records.",
         )
     ]
 
@@ -83,10 +82,10 @@ def _overlapping(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="overlapping_spans",
             severity=Severity.WARNING if number > 0.01 * (number + len(check_input.examples)) else Severity.NOTE,
-            title=f"{counted(number, 'record')} left out because spans in it overlap",
+            title=f"{counted(number, 'record')} skipped because of overlapping spans",
             count=number,
             unit="record",
-            effect="A word can have only one tag. Keep the longer or the more important span of each pair in the file and "
+            effect="A word can have only one tag. In the file, keep only the longer or more important span of each pair and "
             "import it again.",
             examples=records_of(check_input.account, Reason.OVERLAPPING_SPANS),
         )
@@ -94,5 +93,5 @@ def _overlapping(check_input: CheckInput) -> list[Finding]:
 
 
 def concerned(check_input: CheckInput, places: list[int]) -> np.ndarray:
-    """Ids of the examples at some positions, each once, ascending."""
+    """Ids of the examples at these positions, unique and ascending."""
     return np.unique(check_input.ids[places]) if places else np.zeros(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Labels with too few examples, labels that crowd out the others, and splits whose labels differ."""
+"""Label balance: labels with too few examples, class imbalance, and splits with different label distributions."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,13 @@ _UNEQUAL = 20.0
 _CROWDING = 0.8
 _MOST_PUT_RIGHT = 0.05
 _BEYOND_CHANCE = 3.1
-"""Standard deviations that chance reaches once in a thousand times."""
+"""Number of standard deviations with a p-value of about 0.001."""
 
-_ANEW = RepairOffer(repair="split_anew", title="Draw the splits anew")
+_RESPLIT = RepairOffer(repair="split_anew", title="Re-split")
 
 
 def check_rare_labels(check_input: CheckInput) -> list[Finding]:
-    """Labels that training sees fewer than ten times."""
+    """Labels with fewer than ten training examples."""
     counts = {label: check_input.label_counts["train"].get(label, 0) for label in check_input.labels}
     rare = sorted((number, label) for label, number in counts.items() if number < FEW)
     if not rare:
@@ -39,11 +39,13 @@ def check_rare_labels(check_input: CheckInput) -> list[Finding]:
             title=f"{counted(len(rare), 'label has', 'labels have')} fewer than {FEW} training examples",
             count=len(rare),
             unit="label",
-            effect="A label is hardly learned from so few, and its scores rest on a handful of test rows. Add examples, merge it "
-            "with a neighbour, or leave it out.",
+            effect="The model hardly learns a label from so few examples, and its scores rely on a handful of test rows. Add "
+            "examples, merge it with a similar label, or delete the label.",
             examples=tuple(FindingExample(text=label, detail=counted(number, "training example")) for number, label in rare[:5]),
             offers=(
-                RepairOffer(repair="drop_labels", title="Leave them out", parameters={"labels": [label for _, label in rare]}),
+                RepairOffer(
+                    repair="drop_labels", title="Delete these labels", parameters={"labels": [label for _, label in rare]}
+                ),
             )
             if can_be_left_out
             else (),
@@ -52,12 +54,12 @@ def check_rare_labels(check_input: CheckInput) -> list[Finding]:
 
 
 def check_imbalance(check_input: CheckInput) -> list[Finding]:
-    """One label far more frequent than another, or than all others together."""
+    """Class imbalance: one label far more frequent than another, or than all others together."""
     counts = {label: number for label, number in check_input.label_counts["train"].items() if number}
     largest = max(counts, key=lambda label: counts[label], default="")
     if len(counts) < 2 or counts[largest] < FEW:
         return []
-    # A label with hardly any examples is told of as such; beside one that crowds it out, it is told of here, too.
+    # Labels with very few examples have a finding of their own; they are also reported here if another label dominates them.
     smallest = min((label for label in counts if counts[label] >= FEW), key=lambda label: counts[label])
     ratio = counts[largest] / counts[smallest]
     share = counts[largest] / sum(counts.values())
@@ -73,8 +75,8 @@ def check_imbalance(check_input: CheckInput) -> list[Finding]:
             title=f"Label {quoted([largest])} is {ratio:,.0f} times as frequent as {quoted([smallest])}",
             count=len(counts),
             unit="label",
-            effect="A model that always answers with the frequent label looks accurate. Judge by macro F1, which counts every "
-            "label alike; weighting labels in training helps the rare ones.",
+            effect="A model that always predicts the frequent label has a high accuracy. Compare runs by macro F1, which weights "
+            "all labels equally. Class weights in training help the rare labels.",
             examples=tuple(
                 FindingExample(text=label, detail=counted(counts[label], "training example")) for label in (largest, smallest)
             ),
@@ -83,7 +85,7 @@ def check_imbalance(check_input: CheckInput) -> list[Finding]:
 
 
 def check_labels_of_splits(check_input: CheckInput) -> list[Finding]:
-    """Labels that only some splits have."""
+    """Labels that are missing from some of the splits."""
     findings = []
     if number := check_input.account.by_kind.get(Reason.UNKNOWN_LABEL, 0):
         held_out = int((check_input.splits != "train").sum())
@@ -91,11 +93,11 @@ def check_labels_of_splits(check_input: CheckInput) -> list[Finding]:
             Finding(
                 check="labels_only_in_test",
                 severity=Severity.SERIOUS if number > 0.05 * (number + held_out) else Severity.WARNING,
-                title=f"{counted(number, 'row')} of validation or test had a label that training does not know",
+                title=f"{counted(number, 'row')} of validation or test skipped: the label does not occur in training",
                 count=number,
                 unit="row",
-                effect="They were left out, so the test is easier than the file meant it to be. Often one file spells a label "
-                "differently.",
+                effect="Without these rows the test is easier than intended. A common cause is a label that is spelt "
+                "differently in one of the files.",
                 examples=records_of(check_input.account, Reason.UNKNOWN_LABEL),
             )
         )
@@ -113,19 +115,19 @@ def check_labels_of_splits(check_input: CheckInput) -> list[Finding]:
                     title=f"{counted(len(absent), 'label occurs', 'labels occur')} in training but never in {split}",
                     count=len(absent),
                     unit="label",
-                    effect=f"{split.capitalize()} says nothing of them, and macro F1 leaves them out.",
+                    effect=f"The {split} scores do not cover these labels, and macro F1 leaves them out.",
                     examples=tuple(
                         FindingExample(text=label, detail=counted(check_input.label_counts["train"][label], "training example"))
                         for label in absent[:5]
                     ),
-                    offers=(_ANEW,),
+                    offers=(_RESPLIT,),
                 )
             )
     return findings
 
 
 def check_shares_of_splits(check_input: CheckInput) -> list[Finding]:
-    """A test split whose labels come in quite other proportions than in training."""
+    """A test split whose label distribution differs clearly from training."""
     train, test = check_input.label_counts["train"], check_input.label_counts["test"]
     labels = [label for label in train if train[label] + test.get(label, 0) >= FEW]
     num_train, num_test = sum(train[label] for label in labels), sum(test.get(label, 0) for label in labels)
@@ -141,24 +143,26 @@ def check_shares_of_splits(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="shares_of_splits",
             severity=Severity.WARNING,
-            title=f"Test has its labels in other proportions than training: {apart:.0%} of it would have to change label",
+            title=f"The label distribution of test differs from training: {apart:.0%} of its rows would need another label to "
+            "match",
             count=len(labels),
             unit="label",
-            effect="Scores then say how the model does on a different mix than it learned. That can be meant, as with a test of "
-            "later months; if it is not, make the splits anew.",
+            effect="The scores are measured on a different label mix than the model was trained on. This can be intended, as "
+            "with a test split of later months. If it is not, re-split the data set.",
             examples=tuple(
                 FindingExample(text=label, detail=f"{shares[label][0]:.1%} of training, {shares[label][1]:.1%} of test")
                 for label in furthest
             ),
-            offers=(_ANEW,),
+            offers=(_RESPLIT,),
         )
     ]
 
 
 def _surprise(counts: Sequence[int], others: Sequence[int]) -> float:
-    """By how many standard deviations two lists of counts differ more than two draws from one urn would.
+    """How many standard deviations two lists of counts differ beyond what two samples from one distribution would.
 
-    Source: Pearson's chi-squared statistic, made normal by E. Wilson and M. Hilferty, The distribution of chi-square, 1931.
+    Source: Pearson's chi-squared statistic, with the normal approximation of E. Wilson and M. Hilferty, The distribution of
+    chi-square, 1931.
     """
     table = np.array([counts, others], dtype=float)
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()

@@ -1,4 +1,4 @@
-"""Where a text may have several labels: those that always come together, and those that never do."""
+"""Label co-occurrence in multi-label data: labels that always occur together, and labels that never do."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _ENOUGH = 10
 _ROWS_AT_ONCE = 1000
 _ALWAYS = 0.98
 _EXPECTED = 10.0
-"""Times two labels should meet by chance before it says something that they never do."""
+"""Expected chance co-occurrences of two labels from which it is significant that there are none."""
 
 
 def check_label_pairs(check_input: CheckInput) -> list[Finding]:
-    """Labels that are one in practice, labels that imply another, and labels that exclude each other."""
+    """Labels that always occur together, labels that imply another, and labels that exclude each other."""
     if check_input.task.exclusive_labels or check_input.has_entities:
         return []
     single = Counter(label for labels in check_input.row_labels for label in labels)
@@ -38,9 +38,9 @@ def check_label_pairs(check_input: CheckInput) -> list[Finding]:
 
 
 def _met(row_labels: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
-    """How many rows have both of two labels, ``(num_labels, num_labels)``.
+    """Co-occurrence counts of all pairs of labels, ``(num_labels, num_labels)``.
 
-    A row with a thousand labels has half a million pairs of them, so they are not counted one by one.
+    They are computed as a matrix product, since a row with a thousand labels has half a million pairs.
     """
     place_of = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)))
@@ -70,10 +70,10 @@ def _together(check_input: CheckInput, pairs: list[tuple[str, str, int]]) -> lis
         Finding(
             check="labels_always_together",
             severity=Severity.WARNING,
-            title=f"{counted(len(pairs), 'pair')} of labels that (almost) always come together",
+            title=f"{counted(len(pairs), 'pair')} of labels that (almost) always occur together",
             count=len(pairs),
             unit="pair",
-            effect="The model cannot learn what tells them apart, and each counts for the scores. If they mean the same, merge "
+            effect="The model cannot learn to distinguish them, and each counts in the scores. If they mean the same, merge "
             "them.",
             examples=tuple(
                 FindingExample(text=f"{short(one)}  ·  {short(other)}", detail=counted(number, "text"))
@@ -95,11 +95,11 @@ def _implied(pairs: list[tuple[str, str]], single: Counter[str]) -> list[Finding
         Finding(
             check="labels_that_imply_another",
             severity=Severity.NOTE,
-            title=f"{counted(len(pairs), 'label never comes', 'labels never come')} without a certain other one",
+            title=f"{counted(len(pairs), 'label never occurs', 'labels never occur')} without a certain other label",
             count=len(pairs),
             unit="label",
-            effect="That is usual where one label is a kind of another. The model decides on each by itself and may break the "
-            "rule.",
+            effect="This is normal if one label is a subcategory of the other. The model predicts each label independently "
+            "and may break this rule.",
             examples=tuple(
                 FindingExample(text=f"{short(one)} → {short(other)}", detail=counted(single[one], "text"))
                 for one, other in pairs[:5]
@@ -115,12 +115,11 @@ def _apart(pairs: list[tuple[str, str]], single: Counter[str]) -> list[Finding]:
         Finding(
             check="labels_never_together",
             severity=Severity.NOTE,
-            title=f"{counted(len(pairs), 'pair')} of frequent labels that never come together",
+            title=f"{counted(len(pairs), 'pair')} of frequent labels that never occur together",
             count=len(pairs),
             unit="pair",
-            effect="If every text has just one of them, a task with one label per text is easier to learn. If they could meet, "
-            "look "
-            "whether labels are missing.",
+            effect="If every text has exactly one label, choose the task with one label per text, which is easier to learn. If "
+            "they can occur together, check whether labels are missing.",
             examples=tuple(
                 FindingExample(text=f"{short(one)}  ·  {short(other)}", detail=f"{single[one]:,} and {single[other]:,} texts")
                 for one, other in sorted(pairs, key=lambda pair: -single[pair[0]] * single[pair[1]])[:5]

@@ -1,8 +1,7 @@
-"""The few words that are most typical of each label: what a person would read to see whether labels mean what they say.
+"""The most typical words of each label, which show what a label means in practice.
 
-Class-based TF-IDF: how much more often a word stands in the texts of a label than anywhere, times how often that is, and less
-the commoner the word is everywhere. Chinese and Japanese texts are read in pairs of characters, so that no dictionary is needed.
-For entities, it is the most frequent names.
+Class-based TF-IDF: the frequency of a word in the texts of a label, weighted by how rare the word is in all texts. Chinese and
+Japanese texts are split into character bigrams, so that no dictionary is needed. For entities, the most frequent names are used.
 
 Source: M. Grootendorst, BERTopic: Neural topic modeling with a class-based TF-IDF procedure, 2022.
 """
@@ -18,7 +17,7 @@ from core.files.text_patterns import WORD
 
 MOST_READ = 50_000
 _MOST_LABELS_READ = 250_000
-"""Labels of all texts that are read: the words of a text are counted for each of its labels."""
+"""Most (text, label) pairs that are read: the words of a text are counted for each of its labels."""
 
 _FEWEST = 2
 _LONGEST_TEXT = 2000
@@ -28,8 +27,8 @@ def typical_words(check_input: CheckInput, most: int = 6) -> dict[str, list[str]
     """Label -> its most typical words (for entities: names), the best first.
 
     Args:
-        check_input: the examples; of many, a part is read.
-        most: words for each label.
+        check_input: the examples; large data sets are sampled.
+        most: maximum number of words for each label.
     """
     if check_input.has_entities:
         return _frequent_names(check_input.sample(MOST_READ), most)
@@ -60,7 +59,7 @@ def _best(of_label: Counter[str], num_rows: int, everywhere: Counter[str], num_a
 
 
 def _without_parts(words: Iterable[str], most: int) -> list[str]:
-    """The first words that are not already there as part of another, as with pairs of Chinese characters that overlap."""
+    """The first words that do not overlap with an earlier one, as character bigrams of Chinese texts do."""
     chosen: list[str] = []
     for word in words:
         if not any(word in other or other in word for other in chosen):

@@ -7,14 +7,14 @@ from core.files.text_patterns import NAME_JOINTS, Anywhere, whole_word
 
 _SHORTEST, _SHORTEST_SPACELESS = 3, 2
 _LONGEST = 200
-"""Characters of a label that are looked for; what is longer is no name that a text would mention."""
+"""Longest label that is searched for; texts do not mention longer ones."""
 _MOST_READ = 100_000
-"""Characters of a text that are looked at, once for each of its labels."""
+"""Characters of a text that are searched, once for each of its labels."""
 _SOME, _MANY, _NEARLY_ALL = 0.05, 0.5, 0.9
 
 
 def check_label_in_text(check_input: CheckInput) -> list[Finding]:
-    """How many texts hold the name of one of their labels as a word."""
+    """How many texts contain the name of one of their labels as a word."""
     if check_input.has_entities:
         return []
     patterns = {label: pattern for label in check_input.labels if (pattern := _pattern(label)) is not None}
@@ -33,12 +33,11 @@ def check_label_in_text(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="label_in_text",
             severity=severity,
-            title=f"{share:.0%} of the texts name their own label",
+            title=f"{share:.0%} of the texts contain the name of their own label",
             count=len(ids),
             unit="text",
-            effect="Some of that is natural. Where a tag, a category or a file name got into the text, the model reads the "
-            "answer off, "
-            "scores too well, and fails on texts without it.",
+            effect="Some of this is natural. If a tag, a category or a file name was copied into the text, the model learns that "
+            "instead of the content: the scores are too high, and it fails on texts without the name.",
             examples=tuple(
                 check_input.example(id_, detail=label_detail(check_input, place))
                 for id_, place in zip(ids[:5], naming, strict=False)
@@ -49,7 +48,7 @@ def check_label_in_text(check_input: CheckInput) -> list[Finding]:
 
 
 def _pattern(label: str) -> tuple[str, Anywhere[str] | None] | None:
-    """What to look for: the label's words, as whole words where its script has spaces."""
+    """The pattern to search for: the label's words, as whole words if its script has spaces."""
     if len(label) > _LONGEST:
         return None
     plain = NAME_JOINTS.sub(" ", label.casefold()).strip()

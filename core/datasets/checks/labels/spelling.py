@@ -1,4 +1,4 @@
-"""Labels that probably are one label, spelt in two ways."""
+"""Labels that are probably the same label in different spellings."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,20 @@ from core.files.text_patterns import NAME_JOINTS, NUMERALS
 from core.text_format import counted, short
 
 _NEGATING = ("un", "in", "im", "ir", "il", "dis", "non", "anti", "a", "ab", "de", "mis", "fe", "no", "not", "pre", "re", "e", "o")
-"""Beginnings that turn a word into another one: "male" and "female", "moral" and "amoral"."""
+"""Prefixes that turn a word into another one: "male" and "female", "moral" and "amoral"."""
 _SHORTEST_JUDGED = 5
 _SHORTEST_FOR_TWO = 9
-"""Characters from which two letters may differ."""
+"""Shortest label for which a difference of two letters counts as a typo."""
 _LONGEST_FOR_TWO, _LONGEST_JUDGED = 40, 200
-"""Characters up to which two letters, and one, may differ: of longer labels, too many spellings with letters left out would have
-to be compared."""
+"""Longest labels for which differences of two letters, and of one, are searched for: longer ones have too many variants."""
 _MOST_ALIKE, _MOST_PAIRS = 50, 5000
-"""Labels alike, and pairs of them, above which nobody made a slip: such labels are numbers or codes."""
+"""Number of similar labels, and of pairs of them, above which they are taken for numbers or codes, not for typos."""
 _RARE = 0.2
-"""How much rarer than the other a slip of the pen is."""
+"""Frequency relative to the similar label up to which a label counts as a typo."""
 
 
 def check_label_spellings(check_input: CheckInput) -> list[Finding]:
-    """Labels that differ only in capitals, white space, width or hyphens, and those that differ by a slip of the pen."""
+    """Labels that differ only in case, white space, width or hyphens, and labels that differ by a typo."""
     totals: Counter[str] = Counter()
     for counts in check_input.label_counts.values():
         totals.update(counts)
@@ -37,8 +36,7 @@ def check_label_spellings(check_input: CheckInput) -> list[Finding]:
                 "same_label_names",
                 Severity.SERIOUS,
                 f"{counted(len(same), 'label is', 'labels are')} spelt in more than one way",
-                "Each spelling is learned as a label of its own: the model is punished for what is right, and no score can be "
-                "trusted.",
+                "Each spelling is learned as a separate label: correct predictions count as errors, and no score can be trusted.",
                 same,
                 totals,
             )
@@ -50,7 +48,7 @@ def check_label_spellings(check_input: CheckInput) -> list[Finding]:
                 "similar_label_names",
                 Severity.WARNING,
                 f"{counted(len(slips), 'pair')} of labels with nearly the same name",
-                "If one of them is a slip of the pen, its examples are lost to the label they belong to, and count as mistakes.",
+                "If one of them is a typo, its examples are missing from the correct label and count as errors.",
                 slips,
                 totals,
             )
@@ -59,7 +57,7 @@ def check_label_spellings(check_input: CheckInput) -> list[Finding]:
 
 
 def _by_usual_spelling(totals: Mapping[str, int], same: Iterable[tuple[str, ...]]) -> dict[str, int]:
-    """How often each label occurs, its spellings counted together under the most frequent one."""
+    """How often each label occurs; all spellings are counted under the most frequent one."""
     counts = dict(totals)
     for group in same:
         usual = max(group, key=lambda label: (totals[label], label))
@@ -68,7 +66,7 @@ def _by_usual_spelling(totals: Mapping[str, int], same: Iterable[tuple[str, ...]
 
 
 def same_spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of labels that are equal but for capitals, white space, width, hyphens and underscores."""
+    """Groups of labels that differ only in case, white space, width, hyphens and underscores."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(labels):
         groups[_plain(label)].append(label)
@@ -76,9 +74,9 @@ def same_spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def likely_slips(counts: Mapping[str, int]) -> list[tuple[str, ...]]:
-    """Pairs of labels that differ by a letter or two where that is hardly meant: one is much rarer, or a plural.
+    """Pairs of labels that differ by one or two letters, probably by mistake: one is much rarer, or a plural.
 
-    Labels that differ in a number, a single letter that stands alone, or the beginning of a word are never taken for one.
+    Labels that differ in a number, in a word of a single letter, or in a prefix are never paired.
 
     Args:
         counts: label -> how often it occurs.
@@ -123,7 +121,7 @@ def _is_plural(one: str, other: str) -> bool:
 
 
 def _means_another(one: str, other: str) -> bool:
-    """Whether a short beginning alone tells two words apart."""
+    """Whether two words differ only by a short prefix."""
     if len(one) > len(other):
         one, other = other, one
     return any(other == beginning + one for beginning in _NEGATING) or one[1:] == other[1:] or one[0] != other[0]
@@ -134,13 +132,13 @@ def _digits(label: str) -> list[str]:
 
 
 def distance(one: str, other: str, most: int | None = None) -> int:
-    """Letters to change, add, leave out or swap with a neighbour to turn one word into the other.
+    """Edit distance: letters to change, add, remove or swap with the next one to turn one word into the other.
 
     Source: optimal string alignment, a form of the Damerau-Levenshtein distance.
 
     Args:
         one, other: the words.
-        most: above which the distance need not be known; then it is only sure to be greater, and found much faster.
+        most: above it the exact distance is not computed, only some number that is greater; this is much faster.
     """
     start = _num_common(one, other)
     one, other = one[start:], other[start:]
@@ -164,12 +162,12 @@ def distance(one: str, other: str, most: int | None = None) -> int:
 
 
 def _num_common(one: str, other: str) -> int:
-    """Letters with which two words begin alike; where they are long, most of their letters."""
+    """Length of the common prefix of two words."""
     return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _shortened(word: str, most: int) -> set[str]:
-    """The word, and all that is left of it without one letter, or two."""
+    """The word, and all its variants with one or two letters removed."""
     found = {word}
     for _ in range(most):
         found |= {kept[:place] + kept[place + 1 :] for kept in found for place in range(len(kept))}
@@ -213,6 +211,6 @@ def _finding(
 
 
 def _mapping(group: tuple[str, ...], totals: Mapping[str, int]) -> dict[str, str]:
-    """Every rarer spelling -> the most frequent one."""
+    """Every rarer spelling -> the most frequent spelling."""
     kept = max(group, key=lambda label: (totals[label], label))
     return {label: kept for label in group if label != kept}

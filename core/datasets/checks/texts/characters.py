@@ -1,4 +1,4 @@
-"""Signs that nobody sees: invisible characters and exotic spaces in texts, and full-width letters beside plain ones."""
+"""Invisible characters and unusual spaces in texts, and full-width letters next to regular ones."""
 
 from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, RepairOffer, Severity
@@ -20,18 +20,18 @@ def check_invisible_characters(check_input: CheckInput) -> list[Finding]:
             title=f"{counted(len(ids), 'text holds', 'texts hold')} invisible characters",
             count=len(ids),
             unit="text",
-            effect="They part or change words where nobody sees it, and hide that two texts are the same.",
+            effect="They split or change words invisibly, and hide that two texts are the same.",
             examples=tuple(
                 check_input.example(check_input.ids[place], detail=_points(check_input.texts[place])) for place in found[:5]
             ),
             rows=ids,
-            offers=(RepairOffer(repair="strip_whitespace", title="Tidy them up"),),
+            offers=(RepairOffer(repair="strip_whitespace", title="Clean up white space"),),
         )
     ]
 
 
 def check_full_width(check_input: CheckInput) -> list[Finding]:
-    """Full-width letters and digits, where other texts have plain ones."""
+    """Full-width letters and digits, if other texts have regular ones."""
     found = [place for place, text in enumerate(check_input.texts) if not text.isascii() and FULL_WIDTH.search(text)]
     if not found or not any(PLAIN_CHARACTER.search(text) for text in check_input.texts):
         return []
@@ -40,13 +40,13 @@ def check_full_width(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="full_width_characters",
             severity=Severity.NOTE,
-            title=f"{counted(len(ids), 'text has', 'texts have')} full-width letters or digits beside plain ones",
+            title=f"{counted(len(ids), 'text has', 'texts have')} full-width letters or digits next to regular ones",
             count=len(ids),
             unit="text",
-            effect="Ａ and A are different words to most models.",
+            effect="To most models, the full-width Ａ and the regular A are different tokens.",
             examples=tuple(check_input.example(id_) for id_ in ids[:5]),
             rows=ids,
-            offers=(RepairOffer(repair="normalise_characters", title="Write them one way", parameters={"form": "NFKC"}),),
+            offers=(RepairOffer(repair="normalise_characters", title="Normalize characters", parameters={"form": "NFKC"}),),
         )
     ]
 

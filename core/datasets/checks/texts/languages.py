@@ -1,4 +1,4 @@
-"""In which scripts and languages the texts are written, where that is not the same throughout."""
+"""Detects texts in more than one script or language."""
 
 import functools
 from collections import Counter
@@ -13,12 +13,12 @@ from core.datasets.checks.texts.scripts import main_script
 _MOST_READ = 20_000
 _MOST_NAMED = 3_000
 _FEW, _MANY = 0.01, 0.1
-"""Shares of the texts from which another script or language is worth a word, and worth a warning."""
+"""Shares of texts in another script or language from which a note, and a warning, is given."""
 
 _SURE = 0.95
 _LONG_ENOUGH = {"Latin": 40}
 _LONG_ENOUGH_ELSEWHERE = 16
-"""Characters below which a language is a guess."""
+"""Minimum number of characters for language detection; below it, the result is a guess."""
 
 NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
@@ -28,24 +28,24 @@ NAMES = {
     "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sr": "Serbian", "sv": "Swedish", "th": "Thai", "tr": "Turkish",
     "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
-"""ISO 639-1 -> name. A language that is not here is not named at all: the rare ones are mostly mistaken for a frequent one."""
+"""ISO 639-1 -> name. Other languages are not reported: rare languages are mostly confused with frequent ones."""
 
 
 def check_scripts(check_input: CheckInput) -> list[Finding]:
-    """Texts in another script than most."""
+    """Texts in another script than the majority."""
     sample = check_input.sample(_MOST_READ)
     scripts = [main_script(text) for text in sample.texts]
     return _mixture(sample, scripts, check="scripts", noun="script")
 
 
 def check_languages(check_input: CheckInput) -> list[Finding]:
-    """Texts in another language than most, as far as they are long enough to tell."""
+    """Texts in another language than the majority, if they are long enough to detect it."""
     sample = check_input.sample(_MOST_NAMED)
     return _mixture(sample, [language_of(text) for text in sample.texts], check="languages", noun="language")
 
 
 def language_of(text: str) -> str | None:
-    """Name of the language of a text; nothing where the text is too short to tell, or the language none of the usual ones."""
+    """Name of the language of a text; ``None`` if the text is too short to tell or the language is not listed."""
     line = " ".join(text[:2000].split())
     script = main_script(line)
     if script is None or len(line) < _LONG_ENOUGH.get(script, _LONG_ENOUGH_ELSEWHERE):
@@ -82,9 +82,8 @@ def _mixture(sample: CheckInput, kinds: list[str | None], *, check: str, noun: s
             title=f"Texts in more than one {noun}: {shown}",
             count=len(places),
             unit="text",
-            effect=f"A model made for one {noun} learns little from the others. Choose a multilingual model, or keep the "
-            f"{noun}s in "
-            "data sets of their own.",
+            effect=f"A model pretrained on one {noun} learns little from the others. Choose a multilingual model, or split the "
+            f"{noun}s into separate data sets.",
             examples=tuple(examples),
             rows=sample.ids[places],
             sampled=sample.is_part,

@@ -1,4 +1,4 @@
-"""Texts longer than the chosen model reads, and what becomes of the rest."""
+"""Texts longer than the model's maximum input length, and what is lost by that."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ _MANY = 0.02
 
 
 def check_lengths(check_input: CheckInput) -> list[Finding]:
-    """Rows and tokens beyond the model's limit; for entities, what its windows do, and entities it has no token for."""
+    """Rows and tokens beyond the model's limit; for entities, also entities for which the model has no tokens."""
     model, tokenizer = check_input.model, tokenizer_of(check_input.model)
     if model is None or tokenizer is None:
         return []
@@ -28,23 +28,23 @@ def check_lengths(check_input: CheckInput) -> list[Finding]:
         return findings
     share = len(longer) / len(lengths)
     lost = int((lengths[longer] - model.max_length).sum())
-    reading = f"{counted(len(longer), 'text is', 'texts are')} longer than the {model.max_length} tokens {model.title} reads"
+    reading = (
+        f"{counted(len(longer), 'text is', 'texts are')} longer than the limit of {model.max_length} tokens of {model.title}"
+    )
     if check_input.has_entities:
         severity, effect = (
             Severity.NOTE,
             (
-                "Nothing is lost: such texts are read in overlapping windows, and every word is judged where the model sees "
-                "the most "
-                "around it. All tagged entities take part."
+                "Nothing is lost: long texts are split into overlapping windows, and each word is predicted in the window with "
+                "the most context around it. All tagged entities are used."
             ),
         )
     else:
         severity, effect = (
             Severity.WARNING if share >= _MANY else Severity.NOTE,
             (
-                f"Their end is not read: {_percent(share)} of the texts lose {_percent(lost / int(lengths.sum()))} of all "
-                "tokens. Where the "
-                "end matters, choose a model that reads more, or shorten the texts to what counts."
+                f"Long texts are truncated: {_percent(share)} of the texts lose {_percent(lost / int(lengths.sum()))} of all "
+                "tokens. If the end matters, choose a model with a longer maximum input, or shorten the texts."
             ),
         )
     return [
@@ -67,7 +67,7 @@ def check_lengths(check_input: CheckInput) -> list[Finding]:
 
 
 def _unseen_entities(sample: CheckInput, offsets: list[list[tuple[int, int]]], title: str) -> list[Finding]:
-    """Entities with a word that becomes no token at all, such as one of invisible signs: the model can never find those whole."""
+    """Entities with a word that gives no token, such as one of invisible characters: the model can never find them completely."""
     lost = []
     for place, (entities, spans) in enumerate(zip(sample.entities, offsets, strict=True)):
         if entities:
@@ -79,10 +79,10 @@ def _unseen_entities(sample: CheckInput, offsets: list[list[tuple[int, int]]], t
         Finding(
             check="entities_without_tokens",
             severity=Severity.WARNING,
-            title=f"{counted(len(lost), 'entity has', 'entities have')} words for which {title} has no token",
+            title=f"{counted(len(lost), 'entity has', 'entities have')} words without any token of {title}",
             count=len(lost),
             unit="entity",
-            effect="The model does not see these words, so it cannot find such an entity whole; each counts as a mistake.",
+            effect="The model does not see these words, so it cannot find the complete entity; each one counts as an error.",
             examples=tuple(
                 sample.example(sample.ids[place], detail=f"{entity.type}: {sample.surface(place, entity)!r}")
                 for place, entity in lost[:5]

@@ -1,4 +1,4 @@
-"""Texts that are mostly markup, and phrases that many texts begin or end with."""
+"""Texts that are mostly markup, and boilerplate phrases that many texts begin or end with."""
 
 from collections import Counter, defaultdict
 
@@ -17,15 +17,15 @@ _SOME_TAGS = 2
 _WORDS_SHARED = 4
 _LONGEST_PHRASE = 40
 _SHORTEST_PHRASE = 12
-"""Characters below which a common beginning is just how people begin."""
+"""Minimum length of a phrase; shorter common beginnings are normal language."""
 _OFTEN = 0.02
 _AT_LEAST = 20
 _GOES_ON = 0.8
-"""Share of the texts with a phrase that must go on alike for its next word to belong to it."""
+"""Share of the texts with a phrase that must have the same next word for the word to become part of the phrase."""
 
 
 def check_markup(check_input: CheckInput) -> list[Finding]:
-    """Texts with HTML in them, and texts that are nearly nothing else (or nothing but links)."""
+    """Texts that contain HTML, and texts that consist almost entirely of markup or links."""
     tagged, empty = [], []
     for place, text in enumerate(check_input.texts):
         if "<" not in text and "&" not in text and "://" not in text and "www." not in text:
@@ -45,17 +45,17 @@ def check_markup(check_input: CheckInput) -> list[Finding]:
             Finding(
                 check="nearly_all_markup",
                 severity=Severity.SERIOUS if len(ids) >= 0.2 * len(check_input.ids) else Severity.WARNING,
-                title=f"{counted(len(ids), 'text is', 'texts are')} nearly all markup or links",
+                title=f"{counted(len(ids), 'text consists', 'texts consist')} almost entirely of markup or links",
                 count=len(ids),
                 unit="text",
-                effect="There is next to nothing in them to learn from.",
+                effect="They contain almost no text to learn from.",
                 examples=tuple(check_input.example(id_) for id_ in ids[:5]),
                 rows=ids,
                 offers=(
                     RepairOffer(
                         repair="drop_rows",
-                        title="Remove these rows",
-                        parameters={"ids": ids.tolist(), "reason": "Nearly all markup or links."},
+                        title="Delete these rows",
+                        parameters={"ids": ids.tolist(), "reason": "Almost entirely markup or links."},
                     ),
                 ),
             )
@@ -66,11 +66,11 @@ def check_markup(check_input: CheckInput) -> list[Finding]:
             Finding(
                 check="markup",
                 severity=Severity.WARNING if len(ids) >= 0.05 * len(check_input.ids) else Severity.NOTE,
-                title=f"{counted(len(ids), 'text holds', 'texts hold')} HTML",
+                title=f"{counted(len(ids), 'text contains', 'texts contain')} HTML",
                 count=len(ids),
                 unit="text",
-                effect="Tags take the place of words in what the model can read at once, and it may learn the form instead of "
-                "the meaning.",
+                effect="HTML tags use up the model's input length, and the model may learn from the formatting instead of the "
+                "content.",
                 examples=tuple(check_input.example(id_) for id_ in ids[:5]),
                 rows=ids,
                 offers=() if check_input.has_entities else (RepairOffer(repair="remove_markup", title="Remove the markup"),),
@@ -80,7 +80,7 @@ def check_markup(check_input: CheckInput) -> list[Finding]:
 
 
 def check_boilerplate(check_input: CheckInput) -> list[Finding]:
-    """Beginnings and ends that many texts share."""
+    """Boilerplate: beginnings and endings that many texts share."""
     sample = check_input.sample(100_000)
     phrases = [*_shared(sample.texts, at_end=False), *_shared(sample.texts, at_end=True)]
     if not phrases or check_input.has_entities:
@@ -95,16 +95,17 @@ def check_boilerplate(check_input: CheckInput) -> list[Finding]:
             title=f"{counted(len(phrases), 'phrase begins or ends', 'phrases begin or end')} {share:.0%} of the texts",
             count=len(places),
             unit="text",
-            effect="What every letter says tells no label from another. It uses up the model's reading length, and if it goes "
-            "with one "
-            "label, the model learns the form of the letter.",
+            effect="Text that is the same everywhere does not help to distinguish labels. It uses up the model's input length, "
+            "and if it occurs mostly with one label, the model learns the template instead of the content.",
             examples=tuple(
                 FindingExample(text=shown(phrase), detail=counted(len(found), "text")) for phrase, found in phrases[:5]
             ),
             rows=sample.ids[places],
             offers=(
                 RepairOffer(
-                    repair="cut_boilerplate", title="Cut these phrases", parameters={"phrases": [phrase for phrase, _ in phrases]}
+                    repair="cut_boilerplate",
+                    title="Remove these phrases",
+                    parameters={"phrases": [phrase for phrase, _ in phrases]},
                 ),
             ),
             sampled=sample.is_part,
@@ -113,7 +114,7 @@ def check_boilerplate(check_input: CheckInput) -> list[Finding]:
 
 
 def _shared(texts: list[str], *, at_end: bool) -> list[tuple[str, np.ndarray]]:
-    """Phrases at one end of the texts, and which texts have each; a text that is nothing else does not count."""
+    """Phrases at one end of the texts, and which texts have each; texts that consist of the phrase alone do not count."""
     ends = [_words_at_end(text, at_end=at_end) for text in texts]
     needed = max(_AT_LEAST, int(_OFTEN * len(texts)))
     members: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Texts that an earlier program damaged: characters lost, or bytes read in the wrong encoding."""
+"""Mojibake: lost characters, or bytes decoded with the wrong encoding."""
 
 from core.datasets.checks.check_input import CheckInput
 from core.datasets.checks.finding import Finding, Severity
@@ -7,7 +7,7 @@ from core.text_format import counted
 
 
 def check_damage(check_input: CheckInput) -> list[Finding]:
-    """Texts with replacement characters or wrongly read bytes."""
+    """Texts with replacement characters or wrongly decoded bytes."""
     marked = [place for place, text in enumerate(check_input.texts) if DAMAGED.search(text)]
     if not marked:
         return []
@@ -17,11 +17,10 @@ def check_damage(check_input: CheckInput) -> list[Finding]:
         Finding(
             check="damaged_characters",
             severity=Severity.WARNING if share >= 0.01 else Severity.NOTE,
-            title=f"{counted(len(ids), 'text holds', 'texts hold')} damaged characters",
+            title=f"{counted(len(ids), 'text contains', 'texts contain')} damaged characters",
             count=len(ids),
             unit="text",
-            effect="A program before this one lost letters or read them in the wrong encoding; such words are strange to any "
-            "model. "
+            effect="Another program lost letters or decoded them with the wrong encoding, so no model knows these words. "
             "Export the file again as UTF-8, or choose its encoding when you import it.",
             examples=tuple(
                 check_input.example(check_input.ids[place], text=_around(check_input.texts[place])) for place in marked[:5]

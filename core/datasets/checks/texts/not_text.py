@@ -1,4 +1,4 @@
-"""A text column that is none: the same few values, or ids, numbers and paths."""
+"""Text columns without natural language: the same few values, or ids, numbers and paths."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ _LONGEST_CODE = 100
 
 
 def check_text_column(check_input: CheckInput) -> list[Finding]:
-    """Whether most texts are ids, or all of them the same few."""
+    """Whether most texts are ids, or there are only a few different texts."""
     num_texts = len(check_input.texts)
     if num_texts < _ENOUGH:
         return []
@@ -27,7 +27,7 @@ def check_text_column(check_input: CheckInput) -> list[Finding]:
                 title=f"{coded.mean():.0%} of the texts look like ids or numbers",
                 count=int(coded.sum()),
                 unit="text",
-                effect="There is no language in them to learn from. Probably another column holds the text.",
+                effect="They contain no language to learn from. Probably another column is the text column.",
                 examples=tuple(check_input.example(id_) for id_ in check_input.ids[coded][:5]),
                 rows=check_input.ids[coded],
             )
@@ -46,7 +46,7 @@ def check_text_column(check_input: CheckInput) -> list[Finding]:
                 else "Every row has the same text",
                 count=different,
                 unit="text",
-                effect="The model learns these by heart. Probably this is a category, and another column holds the text.",
+                effect="The model memorizes these texts. Probably this is a category, and another column is the text column.",
                 examples=tuple(
                     check_input.example(int(first[str(text)]), detail=f"{number:,} times")
                     for text, number in counts.head(5).items()
@@ -57,5 +57,5 @@ def check_text_column(check_input: CheckInput) -> list[Finding]:
 
 
 def _is_code(text: str) -> bool:
-    """Whether a text is one word with a digit in it."""
+    """Whether a text is a single word that contains a digit."""
     return len(text) < _LONGEST_CODE and CODE.fullmatch(text) is not None and ASCII_DIGIT.search(text) is not None

@@ -1,6 +1,6 @@
-"""Personal data that shows at a glance: e-mail addresses, telephone numbers, bank accounts and payment cards.
+"""Personal data with a recognizable format: e-mail addresses, phone numbers, bank accounts and payment cards.
 
-Names and addresses of people are not looked for; nothing here can say that a text is free of personal data.
+Names and addresses of people are not detected, so a text without findings can still contain personal data.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ KINDS = {
     "iban": ("bank account (IBAN)", "bank accounts (IBAN)"),
     "card": ("card number", "card numbers"),
 }
-"""Kind -> one of them and several, in words."""
+"""Kind -> its name in singular and plural."""
 
 _IBAN_LENGTHS = range(15, 35)
 _PHONE_DIGITS = range(8, 16)
@@ -29,7 +29,7 @@ _MOST_READ = 1_000_000
 
 @dataclass(frozen=True, order=True)
 class PersonalDatum:
-    """A stretch of a text, characters ``start`` up to ``end``, that is of a kind in ``KINDS``."""
+    """A span of a text, characters ``start`` up to ``end``, with its kind from ``KINDS``."""
 
     start: int
     end: int
@@ -37,7 +37,7 @@ class PersonalDatum:
 
 
 def find_personal_data(text: str) -> list[PersonalDatum]:
-    """What is found in a text, in order and without overlaps."""
+    """The personal data in a text, in order and without overlaps."""
     found: list[list[PersonalDatum]] = []
     if "@" in text:
         found.append([PersonalDatum(*match.span(), "email") for match in EMAIL.finditer(text)])
@@ -46,13 +46,13 @@ def find_personal_data(text: str) -> list[PersonalDatum]:
         found.append([PersonalDatum(*match.span(), "card") for match in PAYMENT_CARD.finditer(text) if is_card_number(match[0])])
         found.append([PersonalDatum(*match.span(), "phone") for match in PHONE.finditer(text) if _is_phone(match[0])])
     kept: list[PersonalDatum] = []
-    for of_kind in found:  # the kinds with a checksum come first and win over a phone number inside of them
+    for of_kind in found:  # kinds with a checksum come first and take precedence over a phone number inside them
         kept = sorted([*kept, *apart_from(kept, of_kind, lambda datum: (datum.start, datum.end))])
     return kept
 
 
 def is_card_number(written: str) -> bool:
-    """Whether digits, parted by spaces or hyphens, have the length, the first digits and the checksum of a payment card.
+    """Whether digits, separated by spaces or hyphens, have the length, prefix and checksum of a payment card.
 
     Source: ISO/IEC 7812-1, annex B (Luhn's formula).
     """
@@ -64,7 +64,7 @@ def is_card_number(written: str) -> bool:
 
 
 def is_iban(written: str) -> bool:
-    """Whether letters and digits form a bank account with the right checksum.
+    """Whether letters and digits form an IBAN with a valid checksum.
 
     Source: ISO 13616 (IBAN) and ISO/IEC 7064, MOD 97-10.
     """
@@ -81,7 +81,7 @@ def _is_phone(written: str) -> bool:
 
 
 def check_personal_data(check_input: CheckInput) -> list[Finding]:
-    """How many texts hold personal data, and of what kinds."""
+    """How many texts contain personal data, and of which kinds."""
     sample = check_input.sample(_MOST_READ)
     total: Counter[str] = Counter()
     rows, examples = [], []
@@ -105,8 +105,8 @@ def check_personal_data(check_input: CheckInput) -> list[Finding]:
             title=f"Personal data in texts: {named}",
             count=len(rows),
             unit="text",
-            effect="A model can learn such details by heart, and whoever gets the model or its predictions may read them. "
-            "For the task itself they rarely help. Names and addresses of people are not looked for.",
+            effect="A model can memorize such details, and anyone who gets the model or its predictions may read them. "
+            "They rarely help with the task itself. Names and addresses of people are not detected.",
             examples=tuple(_example(check_input, *examples[position]) for position in chosen),
             rows=np.array(rows, dtype=np.int64),
             offers=(RepairOffer(repair="mask_personal_data", title="Mask personal data", parameters={"kinds": list(kinds)}),),
@@ -116,7 +116,7 @@ def check_personal_data(check_input: CheckInput) -> list[Finding]:
 
 
 def _example(check_input: CheckInput, id_: int, text: str, found: list[PersonalDatum]) -> FindingExample:
-    """The stretch around the first thing found, with the kinds of all of them."""
+    """The text around the first match, with the kinds of all matches."""
     start = max(0, found[0].start - 60)
     detail = ", ".join(dict.fromkeys(KINDS[datum.kind][0] for datum in found))
     return check_input.example(id_, text=("…" if start else "") + text[start:], detail=detail)

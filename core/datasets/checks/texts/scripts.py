@@ -1,4 +1,4 @@
-"""In which script a text is written."""
+"""Detects the script of a text."""
 
 import unicodedata
 from collections import Counter
@@ -28,13 +28,13 @@ _SAID_OTHERWISE = {
     "SUPERSCRIPT",
     "SUBSCRIPT",
 }
-"""Beginnings of names that say how a letter looks, not which script it belongs to."""
+"""Prefixes of Unicode names that describe a letter's form, not its script."""
 
 JAPANESE, CHINESE, KOREAN = "Japanese", "Chinese characters", "Korean"
 
 
 def letters_by_script(text: str) -> Counter[str]:
-    """Script -> how many of the letters belong to it."""
+    """Script -> number of its letters in the text."""
     if text.isascii():
         return Counter({"Latin": number} if (number := sum(map(str.isalpha, text))) else {})
     found: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def letters_by_script(text: str) -> Counter[str]:
 
 
 def main_script(text: str) -> str | None:
-    """The script of most letters; Chinese characters beside kana are Japanese. Nothing for a text without letters."""
+    """The most frequent script; Chinese characters together with kana are Japanese. ``None`` for a text without letters."""
     found = letters_by_script(text)
     if not found:
         return None
@@ -56,7 +56,7 @@ def main_script(text: str) -> str | None:
 
 @cache
 def script_of(letter: str) -> str | None:
-    """Name of a letter's script; nothing for what is no letter."""
+    """Name of a letter's script; ``None`` for other characters."""
     if not letter.isalpha():
         return None
     first, *rest = unicodedata.name(letter, "UNKNOWN").split()

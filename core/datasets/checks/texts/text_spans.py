@@ -1,4 +1,4 @@
-"""Stretches of a text, as first character and end: which of them lie apart from others, and the text without them."""
+"""Spans of a text as (start, end) offsets: removing overlaps, and removing spans from the text."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -9,12 +9,12 @@ Stretch = TypeVar("Stretch")
 def apart_from(
     taken: Sequence[Stretch], others: Iterable[Stretch], borders: Callable[[Stretch], tuple[int, int]]
 ) -> list[Stretch]:
-    """Those of the others that share no character with a stretch taken before, in one pass over both.
+    """The spans of ``others`` that do not overlap with ``taken``, in one pass over both.
 
     Args:
         taken: in order, none overlapping another.
         others: the same.
-        borders: first character and end of a stretch.
+        borders: returns the start and end of a span.
     """
     found = []
     place = 0
@@ -28,11 +28,11 @@ def apart_from(
 
 
 def without_stretches(text: str, stretches: Iterable[tuple[int, int]]) -> str:
-    """The text with a space for each of some stretches.
+    """The text with each of the spans replaced by a space.
 
     Args:
         text: any text.
-        stretches: in order, none overlapping another.
+        stretches: the spans, in order, none overlapping another.
     """
     pieces, place = [], 0
     for start, end in stretches:

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 MOST_READ = 5_000
-"""Texts whose tokens are looked at one by one."""
+"""Most texts that are tokenized for the checks."""
 
 _LONGEST_READ = 200_000
-"""Characters of a text that are turned into tokens."""
+"""Most characters of a text that are tokenized."""
 
 
 def tokenizer_of(model: ReadingModel | None) -> Tokenizer | None:
-    """The tokenizer of a model, without cutting and padding; nothing where there is none that can be read here."""
+    """The tokenizer of a model, without truncation and padding; ``None`` if there is none that can be read here."""
     if model is None or model.folder is None or not (model.folder / "tokenizer.json").is_file():
         return None
     return _open(model.folder / "tokenizer.json")
 
 
 def encode(check_input: CheckInput, tokenizer: Tokenizer) -> list[Encoding]:
-    """Tokens of every text, special ones included."""
+    """Tokens of every text, special tokens included."""
     encodings: list[Encoding] = []
     texts = [text[:_LONGEST_READ] for text in check_input.texts]
     for start in range(0, len(texts), 1000):
@@ -38,7 +38,7 @@ def encode(check_input: CheckInput, tokenizer: Tokenizer) -> list[Encoding]:
 
 
 def lengths_of(texts: Sequence[str], tokenizer_file: Path) -> list[int]:
-    """Tokens of each text, special ones included; empty where the file cannot be read."""
+    """Tokens of each text, special tokens included; empty if the tokenizer file cannot be read."""
     tokenizer = _open(tokenizer_file) if tokenizer_file.is_file() else None
     if tokenizer is None:
         return []
@@ -46,7 +46,7 @@ def lengths_of(texts: Sequence[str], tokenizer_file: Path) -> list[int]:
 
 
 def unknown_token(model: ReadingModel) -> str | None:
-    """What the tokenizer writes for a word it does not know; nothing where it knows every byte."""
+    """The tokenizer's unknown token; ``None`` if its vocabulary covers every byte."""
     assert model.folder is not None
     try:
         described = json.loads((model.folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]

@@ -1,4 +1,4 @@
-"""Whether the chosen model knows the words of the texts: unknown words, words in shreds, and scripts it was not made for."""
+"""Whether the model's vocabulary covers the texts: unknown words, words split into many tokens, and scripts it does not know."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from core.datasets.checks.texts.tokens import MOST_READ, encode, tokenizer_of, u
 from core.tasks.tokenization import words
 
 _UNKNOWN, _MANY_UNKNOWN = 0.01, 0.1
-"""Shares of unknown words that are worth a word, and that are serious."""
+"""Shares of unknown words from which the finding is a warning, and serious."""
 
 _SHREDS, _MANY_SHREDS = 2.2, 3.5
-"""Pieces an average word of letters falls into, and the same for what is serious. In the language a tokenizer was made for it is
-1.1 to 1.6; a related language in the same script comes to 2 to 3."""
+"""Mean tokens per word from which the finding is a warning, and serious. In a tokenizer's own language the mean is 1.1 to 1.6,
+in a related language of the same script 2 to 3."""
 
 _FOREIGN, _FOREIGN_NAMED = 0.2, 0.05
-"""Share of the letters that scripts unknown to the model must make up together to be told of, and that of each of them."""
+"""Minimum share of the letters that scripts unknown to the model must have to be reported, in total and each."""
 
 _OWN_WORDS = {CHINESE: (0.05, 2500), JAPANESE: (0.01, 500), KOREAN: (0.02, 1000)}
 _OWN_WORDS_ELSEWHERE = (0.02, 1000)
-"""Words of a vocabulary, as a share or in number, that a script has where the model was made for it, or for many languages."""
+"""Minimum share or number of vocabulary words of a script that the model was trained for."""
 
 _LETTERS_IN_A_WORD = 4
-"""Shorter words are single pieces nearly everywhere."""
+"""Shortest word that is counted; shorter ones are nearly always a single token."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How a tokenizer reads texts.
+    """How well a tokenizer covers texts.
 
     Attributes:
-        num_words: words looked at.
+        num_words: words examined.
         unknown: word -> how often it became the unknown token.
-        pieces_per_word: of words of four letters and more, and of every Chinese character.
-        foreign: scripts that the vocabulary hardly has -> their share of the letters, where that is a good part in all.
+        pieces_per_word: mean number of tokens of words of four letters and more, and of Chinese characters.
+        foreign: scripts that the vocabulary hardly covers -> their share of the letters, if it is considerable.
     """
 
     num_words: int
@@ -58,7 +58,7 @@ class Coverage:
 
 
 def check_vocabulary(check_input: CheckInput) -> list[Finding]:
-    """One finding: what is worst about how the model reads these texts."""
+    """One finding: the worst problem of the model's vocabulary with these texts."""
     model = check_input.model
     sample = check_input.sample(MOST_READ)
     found = coverage(sample)
@@ -66,18 +66,18 @@ def check_vocabulary(check_input: CheckInput) -> list[Finding]:
         return []
     if found.foreign:
         scripts = " and ".join(f"{script} ({share:.0%} of the letters)" for script, share in found.foreign.items())
-        title = f"{model.title} was not made for these texts: it hardly knows {scripts}"
+        title = f"{model.title} does not cover these texts: it hardly knows {scripts}"
         severity = Severity.SERIOUS
     elif found.unknown_share >= _UNKNOWN:
         title = f"{model.title} does not know {_percent(found.unknown_share)} of the words"
         severity = Severity.SERIOUS if found.unknown_share >= _MANY_UNKNOWN else Severity.WARNING
     elif found.pieces_per_word >= _SHREDS:
-        title = f"{model.title} reads a word in {found.pieces_per_word:.1f} pieces on average"
+        title = f"{model.title} splits words into {found.pieces_per_word:.1f} tokens on average"
         severity = Severity.SERIOUS if found.pieces_per_word >= _MANY_SHREDS else Severity.WARNING
     else:
         return []
     worst = found.unknown if found.unknown_share >= _UNKNOWN else found.shredded
-    detail = "unknown" if worst is found.unknown else "in pieces"
+    detail = "unknown" if worst is found.unknown else "split"
     return [
         Finding(
             check="vocabulary",
@@ -85,9 +85,8 @@ def check_vocabulary(check_input: CheckInput) -> list[Finding]:
             title=title,
             count=sum(found.unknown.values()) if worst is found.unknown else sum(worst.values()),
             unit="word",
-            effect=f"{_in_words(found)} What is not known looks alike to the model, so it has little to learn from. Choose a "
-            "model "
-            "made for this language, or a multilingual one.",
+            effect=f"{_in_words(found)} The model learns little from words it does not know. Choose a model "
+            "for this language, or a multilingual one.",
             examples=tuple(
                 FindingExample(text=shown(word, 60), detail=f"{detail}, {number:,} times")
                 for word, number in worst.most_common(5)
@@ -98,7 +97,7 @@ def check_vocabulary(check_input: CheckInput) -> list[Finding]:
 
 
 def coverage(check_input: CheckInput) -> Coverage | None:
-    """How the model's tokenizer reads these texts; nothing where it has none that can be opened here."""
+    """How well the model's tokenizer covers these texts; ``None`` if there is no tokenizer that can be opened here."""
     model, tokenizer = check_input.model, tokenizer_of(check_input.model)
     if model is None or tokenizer is None or model.folder is None:
         return None
@@ -153,9 +152,9 @@ def _foreign(letters: Counter[str], model: ReadingModel) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=8)
 def _vocabulary_scripts(path: Path) -> Counter[str]:
-    """Script -> how many words of a tokenizer's vocabulary are written in it; nothing for vocabularies of bytes.
+    """Script -> number of vocabulary words written in it; empty for byte-level vocabularies.
 
-    A single letter is no word, except where single characters are written for words or syllables.
+    A single letter does not count as a word, except in scripts whose characters are words or syllables.
     """
     from tokenizers import Tokenizer, decoders
 
@@ -174,11 +173,11 @@ def _vocabulary_scripts(path: Path) -> Counter[str]:
 def _in_words(found: Coverage) -> str:
     said = []
     if found.unknown_share >= _UNKNOWN:
-        said.append(f"{_percent(found.unknown_share)} of the words are unknown to it.")
+        said.append(f"{_percent(found.unknown_share)} of the words are not in its vocabulary.")
     if found.pieces_per_word >= _SHREDS:
-        said.append(f"It reads a word in {found.pieces_per_word:.1f} pieces on average; in its own language that is about 1.3.")
+        said.append(f"It splits words into {found.pieces_per_word:.1f} tokens on average; in its own language, about 1.3.")
     if found.foreign and not said:
-        said.append("It has a sign for most of these letters, but few words, and learned next to nothing about them.")
+        said.append("Its vocabulary has tokens for most of these letters, but few words, and little was learned about them.")
     return " ".join(said)
 
 

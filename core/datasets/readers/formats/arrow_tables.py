@@ -1,6 +1,6 @@
-"""Parquet, Arrow and Feather files: every cell as text, numbers of labels as the names the file gives them.
+"""Parquet, Arrow and Feather files: every cell as text, label numbers as the names in the file.
 
-Runs in a process of its own, see ``isolation``: a small file can unpack to any size.
+Runs in a separate process, see ``sandbox``: a small file can unpack to any size.
 """
 
 import json
@@ -37,19 +37,19 @@ def read_arrow(
     Args:
         data: the file.
         file_name: for display.
-        kind: ``parquet`` or ``arrow``; the latter is also what Feather files are.
-        limits: what the file may hold.
+        kind: ``parquet`` or ``arrow``; Feather files are ``arrow``.
+        limits: the limits for the file.
 
     Raises:
-        InputFileError: the file is damaged, empty, or holds more than the limits allow.
-        MemoryError: it takes more memory than there is.
+        InputFileError: the file is damaged, empty, or larger than the limits allow.
+        MemoryError: there is not enough memory.
     """
     try:
         table = _open_parquet(data, limits) if kind == "parquet" else _open_arrow(data)
         limits.check_rows(table.num_rows)
         limits.check_cells(table.num_rows, table.num_columns)
         table.validate(full=True)
-    except MemoryError:  # Arrow's is an ArrowException, too, and says nothing about the file
+    except MemoryError:  # Arrow's MemoryError is also an ArrowException, but does not mean that the file is damaged
         raise
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InputFileError(f"{file_name!r} is a damaged {_TITLES[kind]} file ({str(error)[:120]}). Export it again.") from None
@@ -65,20 +65,20 @@ def read_arrow(
     limits.check_cells(table.num_rows, len(flattened))
     for field, column in flattened:
         if pyarrow.types.is_binary(field.type) or pyarrow.types.is_large_binary(field.type):
-            notes.append(f"Column {short(field.name)} holds binary data and was left out.")
+            notes.append(f"Column {short(field.name)} contains binary data and was left out.")
         elif not field.name.startswith("__index_level_"):
             named = class_names.get(field.name)
             if named is not None:
-                notes.append(f"The numbers of column {short(field.name)} were replaced by the names the file gives them.")
+                notes.append(f"The numbers in column {short(field.name)} were replaced by the label names in the file.")
             names.append(field.name)
             columns.append(_cells(field.name, column, named, notes))
     if not columns:
-        raise InputFileError(f"{file_name!r} holds nothing but binary data. Export texts and labels as columns of text.")
+        raise InputFileError(f"{file_name!r} contains only binary data. Export texts and labels as text columns.")
     return RawTable(names=names, columns=columns, notes=notes)
 
 
 def _open_parquet(data: bytes, limits: ReadingLimits) -> pyarrow.Table:
-    """The table, with texts as numbers of the different ones, so that one that is repeated is unpacked once."""
+    """The table with dictionary-encoded text columns, so that repeated texts are unpacked only once."""
     described = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
     limits.check_rows(described.metadata.num_rows)
     texts = [field.name for field in described.schema_arrow if _is_text(field.type)]
@@ -93,7 +93,7 @@ def _open_arrow(data: bytes) -> pyarrow.Table:
 
 
 def _flattened(table: pyarrow.Table) -> list[tuple[pyarrow.Field, pyarrow.ChunkedArray]]:
-    """The columns; those of objects as one column for each of their fields: ``data.text``."""
+    """The columns; struct columns become one column for each of their fields: ``data.text``."""
     found: list[tuple[pyarrow.Field, pyarrow.ChunkedArray]] = []
     for field, column in zip(table.schema, table.columns, strict=True):
         is_struct = pyarrow.types.is_struct(field.type) and 0 < field.type.num_fields <= _MOST_FIELDS
@@ -111,15 +111,15 @@ def _is_text(kind: pyarrow.DataType) -> bool:
 
 
 def _cells(name: str, column: pyarrow.ChunkedArray, names: list[str] | None, notes: list[str]) -> list[str | None]:
-    """The cells of a column as text; what is remarkable about it goes to the notes.
+    """The cells of a column as text; remarks are added to the notes.
 
     Raises:
-        InputFileError: it holds values that cannot be written as text.
+        InputFileError: it contains values that cannot be converted to text.
     """
     if _is_text(column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type):
         return texts_of(column)
     if pyarrow.types.is_timestamp(column.type) and column.type.tz is not None and not _is_known_zone(column.type.tz):
-        notes.append(f"The time zone {short(column.type.tz)} of column {short(name)} is not known here; its times are in UTC.")
+        notes.append(f"The time zone {short(column.type.tz)} of column {short(name)} is unknown; its times are shown in UTC.")
         column = column.cast(pyarrow.timestamp(column.type.unit, "UTC"))
     try:
         return [cell(_plain(value, names)) for value in column.to_pylist()]
@@ -127,13 +127,13 @@ def _cells(name: str, column: pyarrow.ChunkedArray, names: list[str] | None, not
         raise
     except (pyarrow.ArrowException, ValueError, OverflowError, LookupError, TypeError, RecursionError) as error:
         raise InputFileError(
-            f"Column {short(name)} holds values of the type {short(str(column.type))} that cannot be written as text "
+            f"Column {short(name)} contains values of type {short(str(column.type))} that cannot be converted to text "
             f"({short(str(error), 100)}). Save the column as text, or leave it out."
         ) from None
 
 
 def _is_known_zone(name: str) -> bool:
-    """Whether times of this zone can be told; Arrow files may name any."""
+    """Whether the time zone is known; Arrow files may contain any name."""
     try:
         pyarrow.scalar(0, pyarrow.timestamp("s", name)).as_py()
     except (pyarrow.ArrowException, ValueError, LookupError, OSError):
@@ -142,7 +142,7 @@ def _is_known_zone(name: str) -> bool:
 
 
 def _plain(value: Any, names: list[str] | None) -> Any:
-    """A value of Arrow as JSON would have it; numbers of classes become their names."""
+    """An Arrow value as a JSON value; class numbers become class names."""
     if isinstance(value, list | tuple):
         return [_plain(item, names) for item in value]
     if isinstance(value, dict):
@@ -150,14 +150,14 @@ def _plain(value: Any, names: list[str] | None) -> Any:
     if names is not None and isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     if isinstance(value, float):
-        return None if value != value else value  # pandas writes missing cells of a column of numbers as NaN
+        return None if value != value else value  # pandas writes missing cells of numeric columns as NaN
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     return value if isinstance(value, str | int | None) else str(value)
 
 
 def _class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Column -> names of its classes, from the description that the datasets library leaves in the file."""
+    """Column -> names of its classes, from the metadata of the Hugging Face datasets library."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return {column: names for column, feature in features.items() if (names := _names_in(feature)) is not None}

@@ -1,4 +1,4 @@
-"""Columns of words and tags, one word a line, sentences apart by empty lines: CoNLL and what descends from it."""
+"""CoNLL and similar formats: columns of words and tags, one word per line, sentences separated by empty lines."""
 
 import json
 from collections import Counter
@@ -21,14 +21,14 @@ _DOCUMENT_START = "-DOCSTART-"
 
 @dataclass(slots=True)
 class _Sentence:
-    """The fields of each word, and the line each stands on."""
+    """The fields of each word, and the line number of each."""
 
     words: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
 
 def looks_like_conll(text: str) -> bool:
-    """Whether a text file without a telling name holds words and tags: most lines hold a tag, and empty lines part them."""
+    """Whether a text file of unknown type contains words and tags: most lines have a tag, and empty lines separate sentences."""
     lines = text[: _SAMPLE_LINES * 40].split("\n")[:_SAMPLE_LINES]
     filled = [line for line in lines if line.strip()]
     if len(filled) < 2 or len(filled) == len(lines):
@@ -46,10 +46,10 @@ def read_conll(
     reading: Mapping[str, Any],
     limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> Table:
-    """Read sentences as rows: words as a JSON list in column ``tokens``, tags in ``tags``, other fields in columns of their own.
+    """Read sentences as rows: words as a JSON list in column ``tokens``, tags in ``tags``, other fields in separate columns.
 
     Raises:
-        InputFileError: the file is empty, has only one field a line, or holds more than the limits allow.
+        InputFileError: the file is empty, has only one field per line, or is larger than the limits allow.
     """
     raw_lines = [line.removesuffix("\r") for line in text.split("\n")]
     separator = _separator(raw_lines)
@@ -60,7 +60,7 @@ def read_conll(
         )
     if width == 1:
         raise InputFileError(
-            f"The lines of {file_name!r} have one field each; expected a word and its tag, separated by a tab or space. "
+            f"The lines of {file_name!r} have only one field each; expected a word and its tag, separated by a tab or space. "
             "Choose another file, or read it as a table."
         )
     check_num_columns(width)
@@ -75,14 +75,16 @@ def read_conll(
         else:
             kept.append((record, sentence))
     if not kept:
-        raise InputFileError(f"No sentence of {file_name!r} can be read. The first: {next(iter(set_aside)).reason}")
+        raise InputFileError(f"No sentence of {file_name!r} can be read. The first error: {next(iter(set_aside)).reason}")
     names = _names([sentence for _, sentence in kept], width)
     columns = [
         [json.dumps([fields[place] for fields in sentence.words], ensure_ascii=False) for _, sentence in kept]
         for place in range(width)
     ]
     lines = RecordLines(sentence.lines[0] for sentence in sentences)
-    notes = [] if len(sentences) > 1 else ["No empty line parts the words, so they were read as a single sentence."]
+    notes = (
+        [] if len(sentences) > 1 else ["There are no empty lines between sentences, so all words were read as a single sentence."]
+    )
     how = {**reading, "separator": "tab" if separator == "\t" else "spaces", "columns": width, "documents": num_documents}
     return build_table(
         names,
@@ -103,14 +105,14 @@ def _separator(lines: Sequence[str]) -> str:
 
 
 def _fields(line: str, separator: str) -> list[str]:
-    """The fields of a line; where spaces part them, other kinds of white space may belong to a word."""
+    """The fields of a line; if the delimiter is a space, other white space may belong to a word."""
     if separator == "\t":
         return [field.strip(" ") for field in line.split("\t")]
     return BLANKS.split(line.strip(" \t"))
 
 
 def _width(lines: Sequence[str], separator: str) -> int:
-    """How many fields a line has: the most frequent number."""
+    """The number of fields per line: the most frequent one."""
     counts = Counter(
         len(_fields(line, separator))
         for line in lines[:_SAMPLE_LINES]
@@ -140,7 +142,7 @@ def _sentences(lines: Sequence[str], separator: str, width: int, limits: Reading
 
 
 def _is_comment(fields: Sequence[str], width: int) -> bool:
-    """A line that begins with # before a sentence is a comment, unless it is the word # (or a hashtag) with its tag."""
+    """Whether a line is a comment: it begins with # before a sentence, and is not the word # (or a hashtag) with its tag."""
     return len(fields) != width or not any(map(looks_like_tag, fields[1:]))
 
 
@@ -148,14 +150,14 @@ def _problem(sentence: _Sentence, width: int) -> tuple[Reason, str] | None:
     for line, fields in zip(sentence.lines, sentence.words, strict=True):
         if len(fields) != width:
             found = f"{len(fields)} {'field' if len(fields) == 1 else 'fields'}"
-            return Reason.RAGGED_LINE, f"Line {line} has {found} where other lines have {width}."
+            return Reason.RAGGED_LINE, f"Line {line} has {found}, but the other lines have {width}."
         if not all(field.strip() for field in (fields[0], fields[-1])):
             return Reason.WORD_OR_TAG_MISSING, f"Line {line} has a tag without a word, or a word without a tag."
     return None
 
 
 def _names(sentences: Sequence[_Sentence], width: int) -> list[str]:
-    """Names of the columns; a first column that only counts the words, as in CoNLL-U, is not the words."""
+    """Names of the columns; a first column that only numbers the words, as in CoNLL-U, is not the words column."""
     counting = all(
         [fields[0] for fields in sentence.words] == [str(i) for i in range(1, len(sentence.words) + 1)] for sentence in sentences
     )

@@ -1,7 +1,7 @@
-"""The rows of a delimited file as columns of cells: fast where it is sound, line by line where quotation marks do not pair up.
+"""Parses the rows of a delimited file into columns of cells: fast for valid files, line by line for unbalanced quotation marks.
 
-Nothing is guessed: a row with more or fewer cells than the header, and a line whose quotation marks leave open where a cell ends,
-is kept apart with its line. After such a line, rows are taken up again only where one surely begins.
+The reader does not guess: a row with more or fewer cells than the header, and a line with unbalanced quotation marks, is
+skipped and recorded with its line number. After such a line, reading resumes only where a row certainly begins.
 """
 
 import csv
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     import _csv
 
 _CHUNK = 200
-"""Rows that are held as lists at a time: fewer than the number of new lists (700) at which Python looks for garbage among all
-that it holds, which would take longer than the reading."""
+"""Rows held as lists at a time: fewer than the number of new objects (700) that triggers Python's garbage collection, which would
+take longer than the reading."""
 _LONGEST_CELL = 2**31 - 1
 _TELLING_ROWS = 20_000
 _FEW_VALUES = 0.5
-"""Equal cells of a column share one string, unless more than this share of so many rows turn out to be different."""
+"""Equal cells of a column share one string, unless more than this share of the first rows are distinct."""
 
 
 @dataclass(frozen=True, slots=True)
 class OddRow:
-    """A record that is no row of the table. A file may hold millions, so each is a text rather than a list of cells.
+    """A record that is not a valid row. A file may have millions of them, so each is stored as a text, not as a list of cells.
 
     Attributes:
         record: number of the record, from 1.
-        content: its cells as JSON where it could be parted into some, else the raw line.
-        num_cells: how many cells; ``None`` where quotation marks do not pair up.
-        kind: why it is no row.
+        content: its cells as JSON if it could be split into cells, else the raw line.
+        num_cells: number of cells; ``None`` if quotation marks are unbalanced.
+        kind: the skip reason.
     """
 
     record: int
@@ -49,23 +49,23 @@ class OddRow:
 
     @property
     def cells(self) -> list[str]:
-        """The cells; none where it could not be parted into some."""
+        """The cells; empty if it could not be split into cells."""
         found: list[str] = [] if self.num_cells is None else json.loads(self.content)
         return found
 
 
 @dataclass
 class ParsedRows:
-    """All rows of a file below its first.
+    """All rows of a file below its first row.
 
     Attributes:
-        first: cells of the first row that holds anything.
-        first_line: where it stands.
-        columns: cells of the rows as wide as the first, by column.
+        first: cells of the first non-empty row.
+        first_line: its line number.
+        columns: cells of the rows with the same width as the first, by column.
         records: their record numbers, counted from the row after the first.
-        lines: line on which each record begins, odd ones included.
+        lines: line on which each record begins, invalid records included.
         odd: records that are not in ``columns``.
-        limits: what the file may hold; asked with every few rows.
+        limits: the limits for the file; checked every few rows.
     """
 
     first: list[str]
@@ -78,10 +78,10 @@ class ParsedRows:
     _shared: list[dict[str, str] | None] = field(default_factory=list, repr=False)
 
     def add(self, rows: Sequence[list[str]], lines: Sequence[int]) -> None:
-        """Take in rows; those without any cell are blank lines between records.
+        """Add rows; those without any cell are blank lines between records.
 
         Raises:
-            InputFileError: they are more than the limits allow.
+            InputFileError: there are more rows than the limits allow.
         """
         width = len(self.first)
         widths = set(map(len, rows))
@@ -104,7 +104,7 @@ class ParsedRows:
             self._extend_columns(rows)
 
     def add_odd(self, line: int, content: str, kind: Reason) -> None:
-        """Take in a line that is no row."""
+        """Add a line that is not a valid row."""
         self.lines.append(line)
         self._check()
         self.odd.append(OddRow(len(self.lines), content, kind=kind))
@@ -139,18 +139,18 @@ def parse_rows(
 
     Args:
         lines: of the file, with their ends.
-        delimiter: what parts cells.
-        quotes: whether quotation marks are quotes around cells rather than text.
-        strict: whether quotation marks that do not pair up are an error rather than a part of the text.
-        all_fit: whether a row wider or narrower than the first ends it.
-        limits: what the file may hold.
+        delimiter: separates the cells.
+        quotes: whether quotation marks enclose cells; otherwise they are part of the text.
+        strict: whether unbalanced quotation marks are an error; otherwise they are part of the text.
+        all_fit: whether to stop at a row that is wider or narrower than the first.
+        limits: the limits for the file.
 
     Returns:
-        Nothing where the file holds nothing, or where all rows had to fit and one does not.
+        ``None`` if the file is empty, or if all rows had to fit and one does not.
 
     Raises:
-        csv.Error: quotation marks do not pair up.
-        InputFileError: the file holds more than the limits allow.
+        csv.Error: quotation marks are unbalanced.
+        InputFileError: the file is larger than the limits allow.
     """
     reader = _reader(lines, delimiter, quotes=quotes, strict=strict)
     begin = 1
@@ -183,18 +183,18 @@ def parse_broken_rows(
     delimiter: str,
     limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> ParsedRows | None:
-    """Rows of a file in which quotation marks do not pair up everywhere.
+    """Rows of a file in which some quotation marks are unbalanced.
 
-    A line that leaves open where its cells end is set apart. The record after it counts as a row only if it is as wide as the
-    header and holds an even number of quotation marks, since otherwise it may be the rest of the broken one.
+    A line with unbalanced quotation marks is skipped. The record after it counts as a row only if it is as wide as the header and
+    has an even number of quotation marks, since otherwise it may be the rest of the broken line.
 
     Args:
         lines: all lines of the file, with their ends.
-        delimiter: what parts cells.
-        limits: what the file may hold.
+        delimiter: separates the cells.
+        limits: the limits for the file.
 
     Raises:
-        InputFileError: the file holds more than the limits allow.
+        InputFileError: the file is larger than the limits allow.
     """
     records = _Records(lines, delimiter)
     parsed: ParsedRows | None = None
@@ -239,7 +239,7 @@ def parse_broken_rows(
 
 
 def trimmed(cells: list[str], width: int) -> list[str]:
-    """Cells without empty ones at the end that go beyond a width."""
+    """Cells without empty ones at the end that exceed a width."""
     end = len(cells)
     while end > width and not cells[end - 1].strip():
         end -= 1
@@ -247,10 +247,10 @@ def trimmed(cells: list[str], width: int) -> list[str]:
 
 
 class _Records:
-    """Place of the first line, cells (nothing where quotation marks do not pair up) and number of lines of each record.
+    """Index of the first line, cells (``None`` if quotation marks are unbalanced) and number of lines of each record.
 
-    Reading on from the middle of the file may mean going to its end and back again for every line; once that has cost more than a
-    few readings of the whole file, each line that is left is taken for a record of its own.
+    Reading on after an unbalanced quotation mark may go to the end of the file and back for every line; once that has cost more
+    than reading the whole file a few times, each remaining line is taken as a record of its own.
     """
 
     def __init__(self, lines: list[str], delimiter: str) -> None:
@@ -262,7 +262,7 @@ class _Records:
         self._allowed = 5 * len(lines) + 1000
 
     def go_to(self, line: int) -> None:
-        """Take the record that begins on this line next."""
+        """Continue with the record that begins on this line."""
         self._next, self._moved = line, True
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | None, int]]:

@@ -1,4 +1,4 @@
-"""CSV and its relatives: cells separated by commas, tabs, semicolons or bars, with or without quotation marks."""
+"""CSV and similar formats: cells separated by commas, tabs, semicolons or vertical bars, with or without quotation marks."""
 
 import csv
 from array import array
@@ -22,9 +22,9 @@ from core.progress import SILENT, Progress
 from core.tasks.skip_reasons import Reason, SkippedRecord
 
 DELIMITERS = ("\t", ",", ";", "|")
-"""Where two fit a file equally well, the one that texts hold less often comes first."""
+"""In order of preference: if two fit a file equally well, the one that is rarer in texts is used."""
 ONE_COLUMN = "\x1f"
-"""Stands for "no delimiter": a control character made for this, which no text holds."""
+"""Means "no delimiter": a control character that does not occur in texts."""
 
 _NAMED = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 _SAMPLE_CHARACTERS = 200_000
@@ -45,13 +45,13 @@ def read_delimited(
     Args:
         decoded: the whole file.
         file_name: for display.
-        delimiter: what the person chose, if anything.
-        reading: what is known so far of how the file was read.
-        limits: what the file may hold.
-        progress: told how far it is.
+        delimiter: the user's choice, if any.
+        reading: how the file was read so far.
+        limits: the limits for the file.
+        progress: called with the completed fraction and the current step.
 
     Raises:
-        InputFileError: there is no header, no row below it, no row that fits the header, or more than the limits allow.
+        InputFileError: there is no header, no row below it, no row that fits the header, or the file exceeds the limits.
     """
     head = decoded.head(_SAMPLE_CHARACTERS)
     declared = _declared_delimiter(head)
@@ -64,7 +64,7 @@ def read_delimited(
     parsed, quotes = _parse(decoded, chosen, num_above=num_above, limits=limits, progress=progress)
     if parsed is None:
         raise InputFileError(f"{file_name!r} is empty. Expected a first row with column names and rows below it.")
-    progress(0.8, "Looking at the rows")
+    progress(0.8, "Checking the rows")
     records: Sequence[int] = parsed.records
     columns, odd, lines = parsed.columns, parsed.odd, parsed.lines
     notes: list[str] = []
@@ -74,7 +74,7 @@ def read_delimited(
         records = [1, *(record + 1 for record in records)]
         odd = [replace(row, record=row.record + 1) for row in odd]
         lines = array("I", [parsed.first_line, *lines])
-        notes.append(f"The first row looks like data, so the columns were called {listed_names(names)}.")
+        notes.append(f"The first row looks like data, so the columns were named {listed_names(names)}.")
     else:
         names, notes = column_names(parsed.first)
     if not lines:
@@ -82,7 +82,7 @@ def read_delimited(
             f"{file_name!r} has a header ({listed_names(names)}) but no rows below it. Add rows, or choose another file."
         )
     if not quotes:
-        notes.append("Quotation marks are read as part of the text, since they do not pair up as quotes around cells.")
+        notes.append("Quotation marks were read as part of the text, since they are not balanced around cells.")
     if titles:
         notes.append(title_note([title for title in titles if title]))
     if not records:
@@ -106,9 +106,9 @@ def _refuse(file_name: str, odd: Sequence[OddRow], width: int, delimiter: str) -
     if len(odd) == 1:
         raise InputFileError(f"The only row of {file_name!r} cannot be read. {first.reason}")
     if all(row.kind in (Reason.UNPAIRED_QUOTES, Reason.AFTER_UNPAIRED_QUOTES) for row in odd):
-        raise InputFileError(f"No row of {file_name!r} can be read; the first: {first.reason}")
+        raise InputFileError(f"No row of {file_name!r} can be read. The first error: {first.reason}")
     raise InputFileError(
-        f"No row of {file_name!r} has as many cells as its header ({width}). If texts hold {_title(delimiter)}s, put them "
+        f"No row of {file_name!r} has as many cells as its header ({width}). If texts contain {_title(delimiter)}s, put them "
         "in quotation marks, or choose another delimiter."
     )
 
@@ -119,25 +119,25 @@ def _set_aside(row: OddRow, width: int) -> SkippedRecord:
 
 
 def _chosen(delimiter: str | None) -> str | None:
-    """The delimiter a person chose, also where a shell made it hard to type.
+    """The delimiter that the user chose, as a character or by name.
 
     Raises:
-        InputFileError: it is not one character, or one that cannot part cells.
+        InputFileError: it is not a single character, or cannot separate cells.
     """
     named = _NAMED.get((delimiter or "").casefold(), delimiter)
     if named and (len(named) > 1 or named in '"\r\n\x00'):
-        raise InputFileError(f"{delimiter!r} cannot part cells. Give one character such as ',' or ';', or say tab.")
+        raise InputFileError(f"{delimiter!r} is not a valid delimiter. Use one character such as ',' or ';', or tab.")
     return named or None
 
 
 def _declared_delimiter(head: str) -> str | None:
-    """The delimiter that Excel may name in a first line such as ``sep=;``."""
+    """The delimiter that Excel may declare in a first line such as ``sep=;``."""
     first = head.partition("\n")[0].rstrip("\r")
     return first[4] if len(first) == 5 and first.lower().startswith("sep=") else None
 
 
 def _find_delimiter(text: str) -> str:
-    """The delimiter that gives the most rows the width of the header; among equals the one that gives more columns."""
+    """The delimiter that gives the most rows the width of the header; ties go to the one with more columns."""
     scores: dict[str, tuple[float, int]] = {}
     for delimiter in DELIMITERS:
         parsed = parse_rows(islice(StringIO(text, newline=""), _SAMPLE_ROWS), delimiter, strict=False)
@@ -155,10 +155,10 @@ def _parse(
 
     Args:
         decoded: the whole file.
-        delimiter: what parts the cells.
-        num_above: lines above the header that are no part of the table; they become empty ones, so that numbers stay.
-        limits: what the file may hold.
-        progress: told how far it is.
+        delimiter: separates the cells.
+        num_above: lines above the header that are not part of the table; they are blanked, so that line numbers stay the same.
+        limits: the limits for the file.
+        progress: called with the completed fraction and the current step.
     """
 
     def lines(begin: float, end: float) -> Iterator[str]:
@@ -182,13 +182,13 @@ def _parse(
 
 
 def _is_quoted(columns: Sequence[Sequence[str]]) -> bool:
-    """Whether most cells with quotation marks, which were read as text, have one at each end and so were meant to be quoted."""
+    """Whether most cells with quotation marks have one at each end, so that they were meant as quotes."""
     marked = [cell for column in columns for cell in column if '"' in cell]
     return 2 * sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in marked) > len(marked)
 
 
 def _is_data(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether there is no header: the first row has a value that its column repeats, and no usual column name."""
+    """Whether there is no header: the first row has a value that its column repeats, and no common column name."""
     known = TEXT_NAMES | LABEL_NAMES | ID_NAMES | SPLIT_NAMES
     if len(columns[0]) < 3 or any(name_score(cell, known) > 0.6 for cell in first) or not all(cell.strip() for cell in first):
         return False
@@ -200,7 +200,7 @@ def _is_data(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
 
 
 def _without_empty_end(parsed: ParsedRows | None) -> ParsedRows | None:
-    """The rows without columns at their end that have neither a name nor a value, as delimiters at line ends make them."""
+    """The rows without trailing columns that have neither a name nor a value, caused by delimiters at line ends."""
     if parsed is None or parsed.first[-1].strip():
         return parsed
     first = trimmed(parsed.first, 1)
@@ -226,7 +226,7 @@ def _without_empty_end(parsed: ParsedRows | None) -> ParsedRows | None:
 
 def _ragged(found: int, expected: int) -> str:
     more = "more" if found > expected else "fewer"
-    return f"{found} cells where the header has {expected}: {more} than expected, so it is unclear which belongs where."
+    return f"{found} cells where the header has {expected}: {more} than expected, so the columns cannot be assigned."
 
 
 def _title(delimiter: str) -> str:

@@ -1,7 +1,7 @@
 """Workbooks (.xlsx, .xlsb, .xls, .ods): one sheet, every cell as text.
 
-Runs in a process of its own, see ``isolation``: a workbook of a few bytes can claim a cell at the far end of a sheet and fill any
-memory.
+Runs in a separate process, see ``sandbox``: a workbook of a few bytes can declare a cell at the far end of a sheet and exhaust
+the memory.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from core.errors import InputFileError
 from core.text_format import quoted, short
 
 _LARGEST_EXACT = 10.0**15
-"""Whole numbers a workbook can hold exactly; it knows no others than floating point."""
+"""Largest whole number that a workbook stores exactly; all its numbers are floating point."""
 
 
 def read_sheet(
@@ -27,10 +27,10 @@ def read_sheet(
     sheet: str | None,
     limits: ReadingLimits = DEFAULT_LIMITS,
 ) -> RawTable:
-    """Read one sheet: the one asked for, or the first with a row below its header.
+    """Read one sheet: the requested one, or the first with a row below its header.
 
     Raises:
-        InputFileError: the workbook is damaged, protected, has no such sheet, nothing in it, or more than the limits allow.
+        InputFileError: the workbook is damaged, encrypted or empty, has no such sheet, or exceeds the limits.
     """
     try:
         with python_calamine.CalamineWorkbook.from_filelike(BytesIO(data)) as workbook:
@@ -40,7 +40,7 @@ def read_sheet(
             chosen, rows = _first_table(workbook, sheets if sheet is None else [sheet], limits)
     except python_calamine.PasswordError:
         raise InputFileError(
-            f"{file_name!r} is protected by a password. Save it without one, or as CSV, and choose that file."
+            f"{file_name!r} is password-protected. Save it without one, or as CSV, and choose that file."
         ) from None
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         raise InputFileError(f"{file_name!r} is a damaged workbook ({str(error)[:120]}). Save it again, or as CSV.") from None
@@ -67,7 +67,7 @@ def read_sheet(
 def _first_table(
     workbook: "python_calamine.CalamineWorkbook", sheets: Iterable[str], limits: ReadingLimits
 ) -> tuple[str | None, list[tuple[int, list[str | None]]]]:
-    """Name and filled rows, with their numbers, of the first sheet with more than one row, else of the first with any."""
+    """Name and non-empty rows, with their numbers, of the first sheet with more than one row, else of the first with any."""
     first: tuple[str | None, list[tuple[int, list[str | None]]]] = None, []
     for name in sheets:
         rows = []

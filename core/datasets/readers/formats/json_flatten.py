@@ -1,4 +1,4 @@
-"""JSON values as cells of text, and nested objects as columns; also of what Arrow and Parquet files hold."""
+"""JSON values as text cells, and nested objects as columns; also for Arrow and Parquet files."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from typing import Any
 from core.datasets.readers.limits import check_num_columns
 
 NAME_LISTS = ("names", "label_names", "tag_names", "id2label", "classes")
-"""Keys whose values say what numbers of labels are called."""
+"""Keys whose values are the names of label numbers."""
 
 _MOST_FLATTENED = 200
 
 
 class WrittenNumber(float):
-    """A number with a point or exponent that remembers how it was written, so that 1.0 stays apart from 1."""
+    """A number that keeps its original notation, so that 1.0 and 1 stay different."""
 
     written: str
 
@@ -25,13 +25,12 @@ class WrittenNumber(float):
 
 
 def flatten(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keys whose values are all objects become one column for each key below them: ``data.text``.
+    """Flatten keys whose values are all objects into one column for each nested key: ``data.text``.
 
-    Objects with very many different keys, and those that say what numbers of labels are called, are lookup tables rather than
-    columns and stay as they are.
+    Objects with very many different keys, and those with the names of label numbers, are lookup tables and stay unchanged.
 
     Raises:
-        InputFileError: there are more different keys than a table may have columns; said before any row is built.
+        InputFileError: there are more different keys than a table may have columns; raised before any row is built.
     """
     below = _keys_below(records)
     if not below:
@@ -49,7 +48,7 @@ def flatten(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _keys_below(records: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
-    """Every key that becomes columns -> the keys of its objects. One look at each value.
+    """Every key that becomes columns -> the keys of its objects, in one pass over the values.
 
     Raises:
         InputFileError: see ``flatten``.
@@ -74,7 +73,7 @@ def _keys_below(records: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def cell(value: Any) -> str | None:
-    """A JSON value as the text of a cell: strings and numbers as written, lists and objects as JSON."""
+    """A JSON value as a text cell: strings and numbers as written, lists and objects as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, WrittenNumber):
@@ -87,7 +86,7 @@ def cell(value: Any) -> str | None:
 
 
 def cell_columns(records: Sequence[dict[str, Any]], keys: Sequence[str]) -> tuple[list[list[str | None]], set[int]]:
-    """The cells of each key, and the places of records that are nested too deep to be written as text."""
+    """The cells of each key, and the positions of records that are nested too deeply to be converted to text."""
     columns = []
     too_deep = set()
     for key in keys:

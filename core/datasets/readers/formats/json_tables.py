@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: objects become rows, their keys columns; nested values stay JSON text."""
+"""JSON and JSON Lines: objects become rows, keys become columns, nested values stay JSON text."""
 
 import json
 from array import array
@@ -33,14 +33,14 @@ def read_json(
     limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
-    """Read one JSON value that holds all records, whatever it wraps them in; falls back to JSON Lines.
+    """Read one JSON value that contains all records, in any wrapper; falls back to JSON Lines.
 
     Raises:
-        InputFileError: the text is not JSON, no list of records can be found in it, or it holds more than the limits allow.
+        InputFileError: the text is not JSON, no list of records can be found in it, or it exceeds the limits.
     """
     text = decoded.text
     if not text.strip():
-        raise InputFileError(f"{file_name!r} is empty. Expected a list of objects, one a text.")
+        raise InputFileError(f"{file_name!r} is empty. Expected a list of objects, one per text.")
     try:
         value = _loads(text)
     except json.JSONDecodeError as error:
@@ -51,8 +51,10 @@ def read_json(
             "Correct it, or export it again."
         ) from None
     except (RecursionError, ValueError):
-        raise InputFileError(f"{file_name!r} holds JSON that is nested too deep or has a number too long to read.") from None
-    progress(0.7, "Looking at the rows")
+        raise InputFileError(
+            f"{file_name!r} contains JSON that is nested too deeply or has a number that is too long to read."
+        ) from None
+    progress(0.7, "Checking the rows")
     records, constants = _records_in(value, file_name)
     limits.check_rows(len(records))
     set_aside = SkippedCollector()
@@ -70,10 +72,10 @@ def read_json_lines(
     limits: ReadingLimits = DEFAULT_LIMITS,
     progress: Progress = SILENT,
 ) -> Table:
-    """Read one JSON value a line; lines that are not JSON are set aside.
+    """Read one JSON value per line; lines that are not JSON are skipped.
 
     Raises:
-        InputFileError: the file is empty, not a single line of it is an object, or it holds more than the limits allow.
+        InputFileError: the file is empty, none of its lines is an object, or it exceeds the limits.
     """
     if _begins_with_list(decoded.head(_HEAD_CHARACTERS)):
         try:
@@ -99,16 +101,16 @@ def read_json_lines(
         except (RecursionError, ValueError):
             set_aside.append(SkippedRecord(record, Reason.TOO_DEEP_JSON, content=raw.rstrip("\r\n")))
     if not lines:
-        raise InputFileError(f"{file_name!r} is empty. Expected one JSON object a line.")
+        raise InputFileError(f"{file_name!r} is empty. Expected one JSON object per line.")
     if not pairs:
         first = next(iter(set_aside)).reason
-        raise InputFileError(f"No line of {file_name!r} is a JSON object; the first problem: {first} Expected one object a line.")
+        raise InputFileError(f"No line of {file_name!r} is a JSON object. The first error: {first} Expected one object per line.")
     known = RecordLines(lines)
     return _table(pairs, set_aside, file_name=file_name, file_format="jsonl", reading=reading, lines=known, limits=limits)
 
 
 class _Doubled(dict[str, Any]):
-    """An object in which a key stands twice, so that one of its values would be lost."""
+    """An object with a duplicate key, one of whose values would be lost."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _first_line_is_object(text: str) -> bool:
 
 
 def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict[str, Any]]:
-    """The list of records in a JSON value, numbered, and columns that are the same for all of them."""
+    """The numbered list of records in a JSON value, and columns with the same value for all of them."""
     if isinstance(value, list):
         return list(enumerate(value, start=1)), {}
     if isinstance(value, dict):
@@ -156,20 +158,20 @@ def _records_in(value: Any, file_name: str) -> tuple[list[tuple[int, Any]], dict
         if value and not any(isinstance(inner, list | dict) for inner in value.values()):
             return [(1, value)], {}
     raise InputFileError(
-        f"{file_name!r} holds JSON, but no list of objects, one a text, was found in it. Expected something like "
+        f"{file_name!r} contains JSON, but no list of objects with one object per text. Expected something like "
         '[{"text": "…", "label": "…"}, …].'
     )
 
 
 def _with_names(names: Sequence[Any], rows: Iterable[Any]) -> list[Any]:
-    """Lists of cells as objects; a list that is longer or shorter than the names stays one, to be set aside."""
+    """Lists of cells as objects; a list that is longer or shorter than the names stays a list and is skipped later."""
     return [
         dict(zip(map(str, names), row, strict=True)) if isinstance(row, list) and len(row) == len(names) else row for row in rows
     ]
 
 
 def _by_column(value: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Records of a JSON object with one list, or one object of numbered values, for each column, as pandas writes it."""
+    """Records of a column-oriented JSON object, as pandas writes it: one list, or one object of numbered values, per column."""
     columns = {name: list(inner.values()) if isinstance(inner, dict) else inner for name, inner in value.items()}
     if not columns or not all(isinstance(inner, list) for inner in columns.values()):
         return []
@@ -180,12 +182,12 @@ def _by_column(value: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_text_with_facts(item: Any) -> bool:
-    """A pair such as ``["Anna came.", {"entities": [[0, 4, "PER"]]}]``, as spaCy's training data is written."""
+    """A pair such as ``["Anna came.", {"entities": [[0, 4, "PER"]]}]``, as in spaCy's training data."""
     return isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], dict)
 
 
 def _as_objects(values: Iterable[tuple[int, Any]], set_aside: SkippedCollector) -> list[_Record]:
-    """The values that are records; the others go to those that are skipped."""
+    """The values that are records; the others are added to the skipped records."""
     pairs: list[_Record] = []
     for record, value in values:
         if isinstance(value, _Doubled):
@@ -196,7 +198,7 @@ def _as_objects(values: Iterable[tuple[int, Any]], set_aside: SkippedCollector) 
             pairs.append((record, {"text": value[0], **value[1]}))
         else:
             kind = {list: "a list", str: "a text", type(None): "null"}.get(type(value), "a single value")
-            detail = f'Holds {kind} where an object such as {{"text": …}} is expected.'
+            detail = f'Contains {kind}, but an object such as {{"text": …}} is expected.'
             set_aside.append(SkippedRecord(record, Reason.NO_OBJECT, detail, content=_content(value)))
     return pairs
 
@@ -219,7 +221,7 @@ def _table(
     limits: ReadingLimits,
 ) -> Table:
     if not pairs:
-        raise InputFileError(f"{file_name!r} holds no records. Expected a list of objects, one a text.")
+        raise InputFileError(f"{file_name!r} contains no records. Expected a list of objects, one per text.")
     records = [number for number, _ in pairs]
     flat = flatten([record for _, record in pairs])
     keys = list(dict.fromkeys(chain.from_iterable(flat)))

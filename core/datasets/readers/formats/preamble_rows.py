@@ -1,4 +1,4 @@
-"""Rows above the header of a table, as spreadsheets have them: a title, a date, who made it."""
+"""Rows above the header of a table, as in many spreadsheets: a title, a date, an author."""
 
 import csv
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from core.datasets.readers.raw_table import RawTable
 _MOST = 5
 _LOOKED_AT = 20
 _LONGEST_LINE = 100_000
-"""Characters up to which the csv module reads a cell without being told to."""
+"""Default field size limit of the csv module."""
 _USUAL = TEXT_NAMES | LABEL_NAMES
 
 
 def num_title_rows(rows: Sequence[Sequence[str | None]]) -> int:
-    """How many rows stand above the header.
+    """How many rows are above the header.
 
-    A title is one cell by itself that is no usual column name, above a row with several names, one of them usual for a text or a
-    label, and another row as wide as that. Where this is not so, nothing is taken for a title.
+    A title is a single cell that is not a common column name, above a row with several names, one of them common for a text or a
+    label, followed by another row of the same width. Otherwise no row counts as a title.
 
     Args:
-        rows: the first rows that hold anything.
+        rows: the first non-empty rows.
     """
     for place, cells in enumerate(rows[: _MOST + 1]):
         filled = [cell.strip() for cell in cells if cell and cell.strip()]
@@ -41,11 +41,11 @@ def _num_filled(cells: Sequence[str | None]) -> int:
 
 
 def num_title_lines(head: str, delimiters: Sequence[str]) -> int:
-    """How many lines of a delimited file stand above its header, empty ones included.
+    """How many lines of a delimited file are above its header, empty ones included.
 
     Args:
         head: the beginning of the file.
-        delimiters: what may part its cells.
+        delimiters: the possible delimiters.
     """
     few = islice(StringIO(head, newline=""), _LOOKED_AT)
     lines = list(takewhile(lambda line: len(line) < _LONGEST_LINE, few))
@@ -58,7 +58,7 @@ def num_title_lines(head: str, delimiters: Sequence[str]) -> int:
 
 
 def without_titles(raw: RawTable) -> RawTable:
-    """A sheet whose first row was taken for its header, with what stands above the real one left out."""
+    """A sheet whose first row was read as its header, with the rows above the real header removed."""
     first = [[column[place] for column in raw.columns] for place in range(min(_LOOKED_AT, raw.num_records))]
     rows = [raw.names, *first]
     number = num_title_rows(rows)
@@ -75,10 +75,10 @@ def without_titles(raw: RawTable) -> RawTable:
 
 
 def title_note(titles: Sequence[str]) -> str:
-    """What is said of rows that were taken for a title.
+    """The note about rows that were read as a title.
 
     Args:
-        titles: what stands in them.
+        titles: their contents.
     """
     shown = ", ".join(repr(title if len(title) <= 60 else f"{title[:59]}…") for title in titles)
-    return f"Above the header stands {shown}; it was taken for a title and left out."
+    return f"Title above the header skipped: {shown}."

@@ -1,4 +1,4 @@
-"""Archives with a folder for each label and a file for each text, with folders for the splits above them or not."""
+"""Archives with a folder for each label and a file for each text, optionally inside a folder for each split."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -13,12 +13,12 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 def read_text_folders(texts: Sequence[Member], *, file_name: str, encoding: str | None) -> Table:
-    """Each file as a row: ``text``, ``label`` (the folder it lies in), ``file``, and ``split`` where folders above say so.
+    """Each file as a row: ``text``, ``label`` (its folder), ``file``, and ``split`` if a parent folder names one.
 
     Args:
         texts: the files, by name.
         file_name: of the archive, for display.
-        encoding: of all files; found for all together if not given, since one short text tells little.
+        encoding: of all files; detected from all files together if not given, since one short text is not enough.
 
     Raises:
         InputFileError: the encoding does not fit.
@@ -41,7 +41,7 @@ def read_text_folders(texts: Sequence[Member], *, file_name: str, encoding: str 
         file_name=file_name,
         file_format="folders",
         reading={"encoding": together.encoding, "encoding_certain": together.certain},
-        notes=[f"Each of the {len(texts):,} files became a row, labelled with its folder, one of {num_labels:,}."],
+        notes=[f"Each of the {len(texts):,} files became a row, labelled with its folder ({num_labels:,} folders)."],
     )
 
 

@@ -1,4 +1,4 @@
-"""From bytes to text: which encoding a text file is in, and its text, whole or line by line."""
+"""From bytes to text: detects the encoding of a text file and decodes it, as a whole or line by line."""
 
 import codecs
 from collections.abc import Callable, Iterator
@@ -17,18 +17,18 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
-"""Byte order mark -> what the encoding is called with it, and the codec of what follows."""
+"""Byte order mark -> name of the encoding, and the codec of the rest."""
 
 _CHUNK = 2**20
 _SAMPLE_BYTES = 100_000
 _DAMAGE_TOLERATED = 0.2
-"""Damaged characters for each good one beyond ASCII, where a file is UTF-8 all the same."""
+"""Ratio of damaged to valid non-ASCII characters up to which a file still counts as UTF-8."""
 _GUESS_DAMAGE_TOLERATED = 0.02
-"""The same for encodings that are guessed or chosen, in which wrong bytes are likelier to mean a wrong encoding."""
+"""The same for encodings that are guessed or chosen, where invalid bytes more likely mean a wrong encoding."""
 
 
 def _mark_damage(error: UnicodeError) -> tuple[str, int]:
-    """Each byte that cannot be decoded becomes a lone low surrogate, which no valid text holds."""
+    """Each byte that cannot be decoded becomes a lone low surrogate, which valid text does not contain."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -40,16 +40,16 @@ codecs.register_error(DAMAGE, _mark_damage)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A text file with its encoding. The text is made when it is asked for, since a large one takes much memory.
+    """A text file with its encoding. It is decoded on demand, since a large text takes much memory.
 
     Attributes:
         data: the whole file.
         encoding: Python's name of the encoding.
-        certain: whether the bytes prove the encoding, or it is a guess a person should look at.
+        certain: whether the bytes prove the encoding; otherwise it is a guess that the user should check.
         codec: what decodes the bytes after the byte order mark.
         start: length of the byte order mark.
-        damaged: whether some bytes cannot be decoded; they stand in the text as lone surrogates U+DC00 to U+DCFF, for the
-            reader to set aside.
+        damaged: whether some bytes cannot be decoded; they become lone surrogates U+DC00 to U+DCFF, and the reader skips their
+            records.
     """
 
     data: bytes = field(repr=False)
@@ -71,10 +71,10 @@ class Decoded:
         return text[:characters]
 
     def lines(self, at: Callable[[float], None] | None = None) -> Iterator[str]:
-        """The lines with their ends, which may be of any kind.
+        """The lines with their line breaks, of any kind.
 
         Args:
-            at: told now and then which share of the file has been read.
+            at: called occasionally with the fraction of the file that has been read.
         """
         raw = BytesIO(self.data)
         raw.seek(self.start)
@@ -98,11 +98,11 @@ class Decoded:
 
 
 def decode(data: bytes, encoding: str | None = None) -> Decoded:
-    """Find the encoding of a text file: by its byte order mark, else UTF-8 where that is valid, else by what the bytes look like.
+    """Detect the encoding of a text file: by its byte order mark, else UTF-8 if valid, else from letter frequencies.
 
     Args:
         data: the whole file.
-        encoding: what the person chose, if anything.
+        encoding: the user's choice, if any.
 
     Raises:
         InputFileError: the chosen encoding is unknown or does not fit, or the file contradicts its own byte order mark.
@@ -112,7 +112,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     for mark, name, codec in _MARKS:
         if data.startswith(mark):
             return _with_few_damages(data, name, codec, len(mark), _DAMAGE_TOLERATED, certain=True)
-    if wide := _wide_encoding(data):  # before UTF-8, which the bytes of much UTF-16 are, too
+    if wide := _wide_encoding(data):  # before UTF-8, since the bytes of many UTF-16 texts are also valid UTF-8
         return _with_few_damages(data, wide, wide, 0, _GUESS_DAMAGE_TOLERATED, certain=True)
     if data.isascii() or first_misfit(data, "utf-8") is None:
         return Decoded(data, "utf-8", certain=True, codec="utf-8")
@@ -127,7 +127,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
 
 
 def first_misfit(data: bytes, codec: str, start: int = 0) -> int | None:
-    """Place of the first byte that is not valid in an encoding, or nothing; holds no more than a piece of the text at a time."""
+    """Position of the first byte that is not valid in an encoding, or ``None``; decodes only a part of the text at a time."""
     decoder = codecs.getincrementaldecoder(codec)()
     for begin in range(start, max(len(data), 1), _CHUNK):
         pending = len(decoder.getstate()[0])
@@ -145,7 +145,7 @@ def _decode_as(data: bytes, encoding: str) -> Decoded:
     except (LookupError, ValueError):
         name = ""
     if not TEXT_CODEC.fullmatch(name):
-        raise InputFileError(f"There is no encoding {encoding!r}. Try utf-8, cp1252, gb18030 or shift_jis.")
+        raise InputFileError(f"Unknown encoding {encoding!r}. Try utf-8, cp1252, gb18030 or shift_jis.")
     codec, start = name, 0
     for mark, marked, plain in _MARKS:
         if data.startswith(mark) and name in (marked, plain):
@@ -156,21 +156,21 @@ def _decode_as(data: bytes, encoding: str) -> Decoded:
 
 
 def _with_few_damages(data: bytes, name: str, codec: str, start: int, tolerated: float, *, certain: bool) -> Decoded:
-    """The file in an encoding that is not in question, unless more than a few bytes contradict it.
+    """The file in a given encoding, unless more than a few bytes are invalid in it.
 
     Raises:
-        InputFileError: they do.
+        InputFileError: too many bytes are invalid.
     """
     misfit = first_misfit(data, codec, start)
     if misfit is not None and _damage(data[start:], codec) > tolerated:
         raise InputFileError(
-            f"The file is not in {name}: byte {misfit + 1:,} does not fit. Choose another encoding, or let it be found."
+            f"The file is not in {name}: byte {misfit + 1:,} is not valid. Choose another encoding, or use automatic detection."
         )
     return Decoded(data, name, certain=certain, codec=codec, start=start, damaged=misfit is not None)
 
 
 def _damage(data: bytes, codec: str) -> float:
-    """Damaged characters for each good one beyond ASCII."""
+    """Ratio of damaged to valid non-ASCII characters."""
     decoder = codecs.getincrementaldecoder(codec)(DAMAGE)
     damaged = good = 0
     for begin in range(0, len(data), _CHUNK):
@@ -182,7 +182,7 @@ def _damage(data: bytes, codec: str) -> float:
 
 
 def _wide_encoding(data: bytes) -> str | None:
-    """UTF-16 without a byte order mark: the zero bytes of its ASCII characters stand at every other place."""
+    """UTF-16 without a byte order mark: the zero bytes of its ASCII characters are at every other position."""
     few = data[:_SAMPLE_BYTES]
     if 0 not in few:
         return None
@@ -196,10 +196,10 @@ def _wide_encoding(data: bytes) -> str | None:
 
 
 def _wide_by_line_ends(few: bytes) -> str | None:
-    """UTF-16 of letters that are not ASCII: nearly all zero bytes belong to the line ends, spaces and commas between them."""
+    """UTF-16 of non-ASCII letters: nearly all zero bytes belong to line breaks, spaces and commas."""
     zeros = few.count(0)
     for codec, line_end in (("utf-16-le", b"\n\0"), ("utf-16-be", b"\0\n")):
-        # A line end that is one character begins at an even place; so do all characters whose other byte is zero.
+        # Characters begin at even positions, so only line breaks at even positions are counted.
         line_ends = sum(few[place : place + 2] == line_end for place in range(0, len(few), 2))
         own = few[line_end.index(0) :: 2].count(0)
         if line_ends > 1 and own >= 0.98 * zeros and few.count(b"\n") <= 1.5 * line_ends + 2:

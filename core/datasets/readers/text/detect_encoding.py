@@ -1,7 +1,7 @@
-"""Which encoding a text file without any mark is in, from what its bytes look like.
+"""Detects the encoding of a text file without a byte order mark.
 
-The bytes are read in every encoding that people's files are in, and each reading is weighed by how usual its letters are in a
-language written that way. A few words are enough, where detectors made for web pages want paragraphs.
+The bytes are decoded in every common encoding, and each result is scored by the letter frequencies of the languages that use it.
+A few words are enough, while detectors for web pages need paragraphs.
 """
 
 import math
@@ -17,23 +17,23 @@ _ASCII_COST = -3.0
 _UNUSUAL = -14.0
 _DAMAGED = -25.0
 _MIXED_WORD = -4.0
-"""What it costs where a letter of ASCII and one of another script stand side by side."""
+"""Penalty for an ASCII letter directly next to a letter of another script."""
 _UPPER_AT_START, _UPPER_AFTER_UPPER, _UPPER_AFTER_LOWER = math.log(0.15), math.log(0.6), math.log(0.005)
 _LATIN_SHARE = math.log(0.1)
-"""How rare letters with marks are among the letters of languages written in Latin letters."""
+"""Share of accented letters in languages with the Latin alphabet."""
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """An encoding with the letters of the languages written in it.
+    """An encoding with the letter frequencies of its languages.
 
     Attributes:
         encoding: Python's name.
-        prior: how usual such files are, as a logarithm.
+        prior: how common such files are, as a logarithm.
         weights: letter -> logarithm of its share.
         rest: the same for a letter not listed, given the encoding's bytes of it.
         latin: whether most letters of the languages are in ASCII.
-        cased: whether the script has capitals.
+        cased: whether the script has upper and lower case.
     """
 
     encoding: str
@@ -45,7 +45,7 @@ class _Reading:
 
 
 def guess_encoding(data: bytes) -> list[str]:
-    """Encodings a file may be in, the likeliest first."""
+    """Possible encodings of a file, the most likely first."""
     few = telling_lines(data, _SAMPLE_BYTES)
     scores: dict[str, float] = {}
     for reading in _readings():
@@ -55,7 +55,7 @@ def guess_encoding(data: bytes) -> list[str]:
 
 
 def telling_lines(data: bytes, most: int) -> bytes:
-    """Lines that hold more than ASCII, up to about ``most`` bytes."""
+    """Lines with non-ASCII bytes, up to about ``most`` bytes."""
     telling, size, place = [], 0, 0
     while size < most and (found := BYTE_BEYOND_ASCII.search(data, place)):
         begin = data.rfind(b"\n", place, found.start()) + 1
@@ -67,7 +67,7 @@ def telling_lines(data: bytes, most: int) -> bytes:
 
 
 def _likelihood(few: bytes, reading: _Reading) -> float:
-    """Logarithm of how likely a reading is, up to what all readings share."""
+    """Log-likelihood of a decoded text, up to a constant."""
     text = few.decode(reading.encoding, errors="replace")
     total, before = 0.0, " "
     for character in text:
@@ -98,7 +98,7 @@ def _cost(character: str, before: str, reading: _Reading) -> float:
 
 
 def _is_letter(character: str) -> bool:
-    """Whether a character beyond ASCII belongs to a word; vowel signs do, which Python does not count among the letters."""
+    """Whether a non-ASCII character belongs to a word; vowel signs do, although Python does not count them as letters."""
     return character > "\x7f" and character not in letters.SIGNS and character not in letters.WIDE_SIGNS
 
 
@@ -136,7 +136,7 @@ def _readings() -> tuple[_Reading, ...]:
 
 
 def _latin(encoding: str, prior: float, alphabet: str) -> _Reading:
-    """A language whose letters with marks are these, with letters its neighbours lend it now and then."""
+    """A language with these accented letters, and some accented letters of other languages."""
     weights = {
         **_shares("".join((*letters.WESTERN, *letters.CENTRAL)), 0.02, 1.0),
         **_shares(alphabet, 0.93, 0.87),
@@ -146,7 +146,7 @@ def _latin(encoding: str, prior: float, alphabet: str) -> _Reading:
 
 
 def _shares(in_order: str, total: float, ratio: float) -> dict[str, float]:
-    """Logarithms of shares that fall from letter to letter by a ratio and sum to a total."""
+    """Logarithms of shares that decrease by a ratio from letter to letter and sum to a total."""
     distinct = list(dict.fromkeys(in_order))
     shares = [ratio**place for place in range(len(distinct))]
     return {letter: math.log(total * share / sum(shares)) for letter, share in zip(distinct, shares, strict=True)}
@@ -158,7 +158,7 @@ def _unusual(character: str) -> float:
 
 
 def _rare(encoding: str, first: int, last: int, share: float) -> Callable[[str], float]:
-    """Cost of a character not listed: less where it lies in the block its country's standard keeps for the usual ones."""
+    """Penalty for a character that is not listed: lower in the block of common characters of the national standard."""
 
     @cache
     def cost(character: str) -> float:

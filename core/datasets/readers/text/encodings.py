@@ -1,4 +1,4 @@
-"""The encodings people's files are in, named so that who knows the language can choose."""
+"""Common encodings, named so that users who know the language can choose."""
 
 ENCODINGS = {
     "utf-8": "Unicode (UTF-8)",
@@ -31,7 +31,7 @@ ENCODINGS = {
     "cp1258": "Vietnamese (Windows-1258)",
     "cp874": "Thai (Windows-874)",
 }
-"""Python's name -> title, the usual ones first."""
+"""Python's name -> title, the most common first."""
 
 _SAME = {
     "utf-8-sig": "utf-8",
@@ -44,5 +44,5 @@ _SAME = {
 
 
 def encoding_title(name: str) -> str:
-    """What an encoding is called on screen."""
+    """The display name of an encoding."""
     return ENCODINGS.get(_SAME.get(name, name), name)

@@ -1,6 +1,6 @@
-"""Which letters each family of languages uses most, by which an encoding can be told from few words.
+"""The most frequent letters of each language family, for detecting an encoding from few words.
 
-Written down from general knowledge of the languages, most frequent first; the order matters, exact shares do not.
+From general knowledge of the languages, most frequent first; the order matters, exact shares do not.
 """
 
 SIMPLIFIED = (

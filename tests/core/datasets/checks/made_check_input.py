@@ -1,4 +1,4 @@
-"""Material for the checks, made of rows that a test can read at a glance."""
+"""Inputs for the checks, created from short rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def sentences(number: int, seed: int = 0, length: int = 12) -> list[str]:
 def texts_with_labels(
     rows: Sequence[tuple[str, Any]], *, task: str = "single_label", splits: Sequence[str] | None = None, **known: Any
 ) -> CheckInput:
-    """Material of (text, label) or (text, labels) rows; all in training unless splits are given."""
+    """Input of (text, label) or (text, labels) rows; all in training unless splits are given."""
     column = "label" if task == "single_label" else "labels"
     examples = pd.DataFrame(
         {
@@ -44,7 +44,7 @@ def texts_with_labels(
 
 
 def counted_labels(counts: Mapping[str, int], test: Mapping[str, int] | None = None) -> CheckInput:
-    """Material with a number of rows for each label in training, and in test."""
+    """Input with a number of rows for each label in training, and in test."""
     made = [
         (label, split)
         for split, of_split in (("train", counts), ("test", test or {}))
@@ -58,7 +58,7 @@ def counted_labels(counts: Mapping[str, int], test: Mapping[str, int] | None = N
 
 
 def tagged(rows: Sequence[tuple[str, str]], **known: Any) -> CheckInput:
-    """Material of sentences and their tags, words and tags parted by spaces."""
+    """Input of sentences and their tags, words and tags separated by spaces."""
     made = []
     for number, (sentence, tags) in enumerate(rows):
         text, starts, ends = join(sentence.split(" "))
@@ -75,7 +75,7 @@ def only(findings: Sequence[Finding], check: str) -> Finding:
 
 
 def names(findings: Sequence[Finding]) -> list[str]:
-    """Which checks found something."""
+    """Names of the checks with findings."""
     return [finding.check for finding in findings]
 
 

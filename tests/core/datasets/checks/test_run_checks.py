@@ -1,4 +1,4 @@
-"""All checks together: nothing strange stops them, nothing is wrong with the samples, and what was found can be kept."""
+"""All checks together: unusual data does not stop them, the sample data has no findings, and reports can be stored."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,7 +146,7 @@ def test_a_broken_file_from_its_bytes_to_its_findings(model: ModelInfo, tmp_path
     assert list(report.findings) == sorted(report.findings, key=lambda finding: finding.severity.rank)
 
 
-# --- reports that are kept ----------------------------------------------------------------------------------------------------
+# --- stored reports -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

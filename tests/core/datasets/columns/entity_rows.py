@@ -1,4 +1,4 @@
-"""Tables of named entities as the readers give them, and what was read of them."""
+"""Tables of named entities as the readers return them, and the examples read from them."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ FOUND = [("Anna Berg", "PER"), ("São Paulo", "LOC")]
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A table as the readers give it: nested values as JSON text."""
+    """A table as the readers return it: nested values as JSON text."""
     columns = list({name: None for row in rows for name in row})
     cells = [
         [
@@ -27,7 +27,7 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def read(*rows: dict[str, Any], **roles: str) -> ReadExamples:
-    """Read rows with the roles given, or with those that are guessed."""
+    """Read rows with the given or guessed roles."""
     table = frame(list(rows))
     chosen = {role: (name,) for role, name in roles.items()} or token_classification.guess_roles(table)
     return token_classification.read(table, chosen)

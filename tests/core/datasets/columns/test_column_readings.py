@@ -1,4 +1,4 @@
-"""Every task has a way from a table to its examples."""
+"""Every task can read examples from a table."""
 
 from core.datasets.columns import COLUMN_READINGS, column_reading
 from core.tasks import TASKS

@@ -1,4 +1,4 @@
-"""Named entities with one word a row, and the same entities in every form they come in."""
+"""Named entities with one word per row, and the same entities in every supported format."""
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +30,7 @@ def test_a_sentence_with_a_word_or_tag_missing_is_set_aside_row_by_row() -> None
 
 
 def test_columns_for_neither_form_are_refused_with_what_there_is() -> None:
-    with pytest.raises(DatasetError, match="words and one of tags, or a column of text and one of spans"):
+    with pytest.raises(DatasetError, match="words column and a tags column, or a text column and a spans column"):
         read({"text": "a", "label": "b"}, text="text")
 
 

@@ -1,4 +1,4 @@
-"""Named entities as marked stretches of text, as every tool writes them."""
+"""Named entities as annotated spans, in the formats of all tools."""
 
 from typing import Any
 
@@ -84,22 +84,22 @@ def test_texts_nobody_annotated_are_set_aside_and_texts_without_entities_are_kep
     result = read(done, {"data.text": "Nobody.", "annotations": [{"result": []}]}, {"data.text": "Not yet.", "annotations": []})
 
     assert entities(result) == [[("Anna", "PER")], []]
-    assert [(entry.record, entry.reason) for entry in result.set_aside] == [(3, "Nobody has annotated this text.")]
+    assert [(entry.record, entry.reason) for entry in result.set_aside] == [(3, "This text was not annotated.")]
 
 
 @pytest.mark.parametrize(
     ("spans", "reason"),
     [
-        ([[0, 3, "PER"]], "Span 0–3 ('PER') is 'Ann', which begins or ends inside a word; the whole words are 'Anna' at 0–4."),
-        ([[18, 60, "LOC"]], "Span 18–60 ('LOC') runs past the text, which has 28 characters."),
+        ([[0, 3, "PER"]], "Span 0–3 ('PER') is 'Ann', which begins or ends inside a word; the complete words are 'Anna' at 0–4."),
+        ([[18, 60, "LOC"]], "Span 18–60 ('LOC') ends beyond the text, which has 28 characters."),
         ([[0, 9, "PER"], [5, 9, "ORG"]], "Spans 0–9 ('PER') and 5–9 ('ORG') overlap; a word can have only one tag."),
-        ([[4, 4, "PER"]], "Span 4–4 ('PER') is empty or runs backwards."),
-        ([[9, 4, "PER"]], "Span 9–4 ('PER') is empty or runs backwards."),
-        ([[-4, 4, "PER"]], "Span -4–4 ('PER') is empty or runs backwards."),
-        ([[4, 5, "PER"]], "Span 4–5 ('PER') covers nothing but white space."),
+        ([[4, 4, "PER"]], "Span 4–4 ('PER') is empty or its end is before its start."),
+        ([[9, 4, "PER"]], "Span 9–4 ('PER') is empty or its end is before its start."),
+        ([[-4, 4, "PER"]], "Span -4–4 ('PER') is empty or its end is before its start."),
+        ([[4, 5, "PER"]], "Span 4–5 ('PER') contains only white space."),
         (
             [{"start": 0, "end": 4, "label": "P", "text": "Hans"}],
-            "Span 0–4 ('P') is said to be 'Hans', but the text there is 'Anna'.",
+            "Span 0–4 ('P') should be 'Hans' according to the file, but the text there is 'Anna'.",
         ),
         ([[0, 4]], '"[0, 4]"'),
     ],
@@ -129,7 +129,7 @@ def test_white_space_at_the_edges_of_a_span_is_left_out_with_a_note_and_a_span_g
 
 @st.composite
 def texts_with_spans(draw: st.DrawFn) -> tuple[str, list[list[Any]]]:
-    """Any text and entities that begin and end where words do."""
+    """Any text with entities at word boundaries."""
     text = draw(st.text(min_size=1).filter(lambda value: bool(words(value))))
     found = words(text)
     spans, first = [], 0

@@ -1,4 +1,4 @@
-"""One label or several labels a row, however they are written."""
+"""One label or several labels per row, in every format."""
 
 import pandas as pd
 import pytest

@@ -1,4 +1,4 @@
-"""Offsets of entities that were counted in bytes or UTF-16 units."""
+"""Entity offsets in bytes or UTF-16 units."""
 
 from typing import Any
 
@@ -32,4 +32,4 @@ def test_too_little_evidence_for_another_unit_moves_nothing_and_is_hinted_at() -
     result = read({"text": "Bob", "entities": [[0, 3, "X"]]}, counted_in("UTF-16 units", "😀 Anna kam", "Anna"))
 
     assert [entry.record for entry in result.set_aside] == [2]
-    assert "Counted in UTF-16 units it would be 'Anna'" in result.set_aside[0].reason
+    assert "If the offsets count UTF-16 units, it is 'Anna'" in result.set_aside[0].reason

@@ -58,9 +58,9 @@ def test_numbers_without_names_are_refused_with_what_would_help() -> None:
         ({"tokens": ["a", "b"], "tags": ["O"]}, "2 words but 1 tag; each word needs one tag."),
         ({"tokens": [], "tags": []}, "No words."),
         ({"tokens": ["a", " "], "tags": ["O", "O"]}, "Word 2 is empty."),
-        ({"tokens": ["a"], "tags": None}, "Nothing in column 'tags'."),
-        ({"tokens": [["a"]], "tags": ["O"]}, "Column 'tokens' holds no plain list."),
-        ({"tokens": ["a"], "tags": ["??"]}, "Word 1 has the tag '??', which is no IOB2 tag."),
+        ({"tokens": ["a"], "tags": None}, "No value in column 'tags'."),
+        ({"tokens": [["a"]], "tags": ["O"]}, "Column 'tokens' does not contain a flat list."),
+        ({"tokens": ["a"], "tags": ["??"]}, "Word 1 has the tag '??', which is not valid in the IOB2 scheme."),
     ],
 )
 def test_a_record_whose_words_and_tags_do_not_fit_is_set_aside(row: dict[str, Any], reason: str) -> None:
@@ -72,7 +72,7 @@ def test_a_record_whose_words_and_tags_do_not_fit_is_set_aside(row: dict[str, An
 
 
 def test_tags_of_no_scheme_are_refused_with_examples() -> None:
-    with pytest.raises(DatasetError, match="'NNP', 'VBD', which follow no tag scheme"):
+    with pytest.raises(DatasetError, match="'NNP', 'VBD', which match no known tag scheme"):
         read({"tokens": ["Anna", "came"], "tags": ["NNP", "VBD"]})
 
 
@@ -80,4 +80,6 @@ def test_repaired_entities_are_counted_with_their_records() -> None:
     result = read({"tokens": ["Anna", "came"], "tags": ["B-PER", "O"]}, {"tokens": ["in", "Rome"], "tags": ["O", "I-LOC"]})
 
     assert entities(result) == [[("Anna", "PER")], [("Rome", "LOC")]]
-    assert any(note.startswith("1 entity did not begin") and "record 2" in note for note in result.notes)
+    assert any(
+        note.startswith("1 entity with invalid IOB2 tag sequences was repaired") and "record 2" in note for note in result.notes
+    )

@@ -1,4 +1,4 @@
-"""How a file is read, as said on the command line."""
+"""Reading options on the command line."""
 
 import json
 from collections.abc import Callable

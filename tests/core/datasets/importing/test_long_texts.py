@@ -1,4 +1,4 @@
-"""A text longer than is taken: that record is set aside like any other that cannot be used, and the rest is imported."""
+"""Texts that are longer than allowed: the record is skipped like any other that cannot be used, and the rest is imported."""
 
 import json
 import zipfile
@@ -22,7 +22,7 @@ ROWS = [(f"sentence number {place} of many", "ab"[place % 2]) for place in range
 MOST = 100
 LONG = "x" * 60 + " " + "y" * 60
 """121 characters, with a space inside."""
-REASON = "The text has 121 characters; at most 100 are taken. Shorten or divide it, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
+REASON = "The text has 121 characters; at most 100 are allowed. Shorten or split it, or raise TUNEBOARD_MAX_TEXT_CHARACTERS."
 
 
 def rows_with_long_ones(*places: int) -> list[tuple[str, str]]:
@@ -156,5 +156,5 @@ def test_the_checks_tell_of_it_with_an_example(read: Read) -> None:
     report = examine_prepared(prepared)
 
     finding = next(finding for finding in report.findings if finding.check == "set_aside")
-    assert finding.title == "1 record of the file could not be used"
+    assert finding.title == "1 record of the file skipped"
     assert REASON in finding.examples[0].detail

@@ -1,4 +1,4 @@
-"""From tables to a data set: plans, splits, checks and the account of every record."""
+"""From tables to a data set: plans, splits, validation and the import summary."""
 
 import hashlib
 import json
@@ -121,14 +121,14 @@ def test_a_split_column_is_obeyed_in_whatever_words_and_odd_values_are_set_aside
 
     assert prepared.num_examples == {"train": 18, "validation": 12, "test": 12}
     assert Counter(entry.reason for entry in prepared.set_aside) == {
-        "Column 'split' holds 'later'; expected train, validation or test.": 6,
-        "Column 'split' holds nothing; expected train, validation or test.": 6,
+        "Column 'split' contains 'later'; expected train, validation or test.": 6,
+        "Column 'split' contains no value; expected train, validation or test.": 6,
     }
 
 
 def test_a_split_column_without_training_rows_or_not_there_is_refused() -> None:
     rows = [{**row, "split": "test"} for row in labelled(*"abab")]
-    with pytest.raises(DatasetError, match="names no training rows"):
+    with pytest.raises(DatasetError, match="has no training rows"):
         prepare({"main": table(rows)}, replace(SINGLE, split_column="split"))
     with pytest.raises(DatasetError, match="no column 'fold'"):
         prepare({"main": table(rows)}, replace(SINGLE, split_column="fold"))
@@ -140,7 +140,7 @@ def test_where_only_one_of_validation_and_test_is_given_the_other_is_drawn_from_
 
     assert prepared.num_examples == {"train": 90, drawn: 10, given_part: 10}
     assert prepared.splitting["drawn"] == [drawn]
-    assert any(f"No {drawn} split was given" in note for note in prepared.notes)
+    assert any(f"There was no {drawn} split" in note for note in prepared.notes)
 
 
 def test_given_files_are_taken_whole() -> None:
@@ -162,13 +162,13 @@ def test_rows_of_test_with_a_label_training_never_saw_are_set_aside_with_their_f
 
 
 def test_a_test_file_with_none_of_the_labels_of_training_is_refused() -> None:
-    with pytest.raises(DatasetError, match="Every row of the test split has labels that training never saw"):
+    with pytest.raises(DatasetError, match="Every row of the test split has labels that do not occur in training"):
         prepare({"main": table(labelled(*"ab" * 20)), "test": table(labelled(*"xyz"))}, SINGLE)
 
 
 @pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.2), (1.0, 0.0, 0.0), (0.5, 0.6, -0.1), (float("nan"), 0.5, 0.5)])
 def test_shares_that_make_no_three_splits_are_refused(fractions: tuple[float, float, float]) -> None:
-    with pytest.raises(DatasetError, match="expected three numbers above 0 that sum to 1"):
+    with pytest.raises(DatasetError, match="expected 3 numbers above 0 that sum to 1"):
         prepare({"main": table(labelled(*"ab" * 20))}, replace(SINGLE, fractions=fractions))
 
 
@@ -182,7 +182,7 @@ def test_shares_that_make_no_three_splits_are_refused(fractions: tuple[float, fl
         (labelled("a"), "only one label, 'a'"),
         (labelled("a", "b"), "needs at least 2|cannot fill"),
         ([{"text": None, "label": "a"}, {"text": "x", "label": None}], "None of the 2 records can be used"),
-        ([{"text": None, "label": "a"}], "The only record cannot be used. Nothing in column 'text'"),
+        ([{"text": None, "label": "a"}], "The only record cannot be used. No value in column 'text'"),
         ([{"text": f"text {i}", "label": f"id-{i}"} for i in range(40)], "probably an id or free text"),
     ],
 )
@@ -199,7 +199,7 @@ def test_more_labels_than_allowed_are_refused() -> None:
 def test_columns_that_are_not_there_are_named_with_those_that_are() -> None:
     with pytest.raises(DatasetError, match=r"no column 'topic'.*'text', 'label'"):
         prepare({"main": table(labelled(*"ab" * 5))}, replace(SINGLE, roles={"text": ("text",), "label": ("topic",)}))
-    with pytest.raises(DatasetError, match="No column is chosen for 'Label column'"):
+    with pytest.raises(DatasetError, match="No column is selected for 'Label column'"):
         prepare({"main": table(labelled(*"ab" * 5))}, replace(SINGLE, roles={"text": ("text",)}))
 
 
@@ -223,7 +223,7 @@ def test_what_the_checks_find_is_not_said_a_second_time_by_the_import() -> None:
     assert prepared.notes == []
 
 
-# --- the account --------------------------------------------------------------------------------------------------------------
+# --- the import summary -------------------------------------------------------------------------------------------------------
 
 
 def test_missing_cells_are_set_aside_with_column_record_and_line() -> None:
@@ -231,8 +231,8 @@ def test_missing_cells_are_set_aside_with_column_record_and_line() -> None:
     prepared = prepare({"main": table(rows)}, SINGLE)
 
     assert [(entry.record, entry.line, entry.reason) for entry in prepared.set_aside] == [
-        (41, 42, "Nothing in column 'text'."),
-        (42, 43, "Nothing in column 'label'."),
+        (41, 42, "No value in column 'text'."),
+        (42, 43, "No value in column 'label'."),
     ]
 
 

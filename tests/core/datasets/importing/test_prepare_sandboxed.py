@@ -1,4 +1,4 @@
-"""A data set that another process prepared: the same as one that was prepared here."""
+"""A data set prepared in a separate process is the same as one prepared in this process."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ LIMITS = Settings.from_environment({"TUNEBOARD_HOME": "/nowhere"}).import_limits
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """A file of which records are skipped by the reader and by the task, with a further column and a gap in it."""
+    """A file with records that the reader and the task skip, with an extra column that has a missing value."""
     rows = [f"text number {i},{'ab'[i % 2]},{i if i % 3 else ''}\n" for i in range(60)]
     path = tmp_path / "odd.csv"
     path.write_text("text,label,customer\n" + "".join(rows) + "one,two,three,four\n,a,5\nno label,,6\n", encoding="utf-8")

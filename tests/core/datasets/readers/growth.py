@@ -24,7 +24,7 @@ LIMITS = Settings.from_environment({"TUNEBOARD_HOME": "/nowhere"}).import_limits
 
 
 def measure(path: Path, work: Path, kept: list[Any]) -> dict[str, Any]:
-    """What came of a file, and the most MiB that this process had beyond what it had before."""
+    """The result for a file, and the peak memory growth of this process in MiB."""
     process, ended, most = psutil.Process(), threading.Event(), [0]
     before = process.memory_info().rss
 
@@ -57,6 +57,6 @@ if __name__ == "__main__":
         rows = [f"text number {i},label {i % 3}\n" for i in range(200_000)]
         small.write_text("text,label\n" + "".join(rows), encoding="utf-8")
         everything: list[Any] = []
-        measure(small, Path(folder) / "work", everything)  # what is imported at first use is no cost of a file
+        measure(small, Path(folder) / "work", everything)  # modules that are imported at first use do not count
         for name in sys.argv[1:]:
             print(json.dumps(measure(Path(name), Path(folder) / "work", everything)), flush=True)

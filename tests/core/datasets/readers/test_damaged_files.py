@@ -26,7 +26,9 @@ def test_rows_that_cannot_be_read_are_said_to_be_gone_or_damaged(
     dataset = write_tiny_dataset(tmp_path / "dataset", tiny_dataset())
     damage(dataset.folder / "examples.parquet")
 
-    with pytest.raises(DatasetError, match=r"examples\.parquet in its folder is gone or damaged. Put a copy of it back"):
+    with pytest.raises(
+        DatasetError, match=r"examples\.parquet in its folder is missing or damaged. Restore the file from a backup"
+    ):
         read(dataset)
 
 
@@ -35,5 +37,5 @@ def test_a_pool_that_is_damaged_is_told_from_one_that_is_not_there(tmp_path: Pat
     assert dataset.unlabelled().empty
     overwrite(dataset.folder / "unlabelled.parquet")
 
-    with pytest.raises(DatasetError, match=r"unlabelled\.parquet in its folder is gone or damaged"):
+    with pytest.raises(DatasetError, match=r"unlabelled\.parquet in its folder is missing or damaged"):
         dataset.unlabelled()

@@ -1,4 +1,4 @@
-"""Files that are small and take much memory: what the process pays that has them read, prepared and saved, measured."""
+"""Small files that take much memory: measures the memory of the calling process while reading, preparing and saving."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ def _lines(line: bytes, first: bytes = b"", mib: float = 20) -> Callable[[Path],
 
 
 def _repeated_cell(letters: int, rows: int) -> Callable[[Path], None]:
-    """One text again and again, in a few hundred bytes."""
+    """One text repeated many times, in a few hundred bytes."""
 
     def write(path: Path) -> None:
         texts = pyarrow.array(["x" * letters], pyarrow.large_string())

@@ -1,4 +1,4 @@
-"""What a file would be in other encodings, as it is offered to choose from."""
+"""Previews of a file in other encodings."""
 
 from core.datasets.readers.previews import delimiter_alternatives, encoding_alternatives
 

@@ -1,4 +1,4 @@
-"""The process in which files are read: what ends it, how many there are, and what is said of one that ends early."""
+"""The sandboxed process that reads files: limits, number of processes, and messages for early ends."""
 
 import json
 import os
@@ -21,11 +21,11 @@ from core.errors import InputFileError
 from core.progress import SILENT
 
 LONG = "text,label\n" + "a text of some words,b\n" * 20_000
-"""More than the process that asks reads itself."""
+"""More than is read in the calling process."""
 
 
 def command_of(tmp_path: Path, body: str) -> tuple[str, ...]:
-    """A process like the real one, but for what it does."""
+    """A process like the real one with another body."""
     script = tmp_path / "does.py"
     script.write_text(
         "import sys, time, os, signal\nfrom pathlib import Path\nfrom core.datasets import isolated\n"
@@ -37,7 +37,7 @@ def command_of(tmp_path: Path, body: str) -> tuple[str, ...]:
 
 @pytest.fixture
 def does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Let the process do something else than reading."""
+    """Replace the body of the process."""
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
 
     def set_body(body: str) -> Path:
@@ -52,13 +52,13 @@ def does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("raise MemoryError", r"takes more than the 3,072 MiB of memory allowed, so it was given up"),
+        ("raise MemoryError", r"takes more than the 3,072 MiB of memory allowed, so reading was stopped"),
         (
             "sys.stderr.write('memory allocation of 7 bytes failed'); sys.stderr.flush(); os.abort()",
             r"3,072 MiB of memory allowed,",
         ),
         ("raise PermissionError(13, 'Permission denied')", r"Permission denied, on the disk of the workspace"),
-        ("raise OSError(28, 'No space left on device')", r"No space left on device.*Make room"),
+        ("raise OSError(28, 'No space left on device')", r"No space left on device.*Free up disk space"),
         ("raise KeyError('x' * 10000)", r"unexpected error \(KeyError\)"),
         ("os.abort()", r"or cannot be read at all"),
     ],
@@ -74,7 +74,7 @@ def test_what_befell_the_process_is_said_and_never_called_damage(does, body: str
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on processor time there")
 def test_a_process_that_computes_too_long_is_ended_by_the_system(does, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = does("\n    while True: pass")
-    monkeypatch.setattr(sandbox.time, "monotonic", lambda: 0.0)  # so that it is not ended from here
+    monkeypatch.setattr(sandbox.time, "monotonic", lambda: 0.0)  # so that the calling process does not end it
 
     with pytest.raises(InputFileError, match="more than the 1 seconds allowed"):
         run_isolated("read", {}, folder, subject="a.csv", time_s=1.0)
@@ -189,5 +189,5 @@ def test_only_what_can_do_no_harm_is_read_in_this_process(
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
 
-    with pytest.raises(InputFileError, match="no file but a pipe"):
+    with pytest.raises(InputFileError, match="not a regular file, but a pipe"):
         read_table(tmp_path / "a.csv")

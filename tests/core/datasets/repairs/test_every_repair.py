@@ -1,4 +1,4 @@
-"""What holds for every repair: it can be done twice, leaves other rows alone, keeps ids, and its account adds up."""
+"""Properties of every repair: it is idempotent, leaves other rows unchanged, keeps ids, and its counts are correct."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def faulty(task: str) -> pd.DataFrame:
-    """Ninety rows with every fault there is."""
+    """Ninety rows with all kinds of faults."""
     random = np.random.default_rng(3)
     texts = [" ".join(random.choice([f"word{i}" for i in range(90)], 12)) for _ in range(90)]
     texts[1], texts[2] = texts[0], f"{texts[0]} indeed"
@@ -127,13 +127,13 @@ def test_repairs_are_read_from_the_command_line(written: str, parameters: dict[s
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("make_better", "no repair 'make_better'"),
+        ("make_better", "Unknown repair 'make_better'"),
         ("drop_rare_labels:minimum=few", "whole number"),
         ("drop_rare_labels:most=3", "no parameter 'most'"),
         ("merge_labels", "needs 'mapping'"),
-        ("merge_labels:mapping=a", "old and the new name"),
+        ("merge_labels:mapping=a", "old name of each label to its new name"),
         ("resolve_conflicts:keep=best", "one of 'majority'"),
-        ("merge_labels:{oops", "no JSON object"),
+        ("merge_labels:{oops", "not a JSON object"),
         ("drop_rare_labels:5", "NAME=VALUE"),
     ],
 )
@@ -143,11 +143,11 @@ def test_what_cannot_be_read_is_refused_in_plain_words(written: str, expected: s
 
 
 def test_a_repair_of_another_task_is_refused() -> None:
-    with pytest.raises(DatasetError, match="does nothing for one label"):
+    with pytest.raises(DatasetError, match="not available for the task 'One label per text'"):
         REPAIRS["fix_tags"].apply(faulty(SINGLE), get_task(SINGLE), {})
 
 
 def test_a_line_says_what_was_done() -> None:
     step = RepairStep(repair="drop_rare_labels", parameters={"minimum": 3})
     done = StepDone(repair=step.repair, title=step.title, parameters={}, num_changed=1, num_removed=2000)
-    assert done.line == "Drop or pool rare labels (fewest examples 3): 1 row changed, 2,000 rows removed"
+    assert done.line == "Delete or merge rare labels (minimum number of examples 3): 1 row changed, 2,000 rows removed"

@@ -1,4 +1,4 @@
-"""Repairs of labels, rows, splits, entities and single answers, on faults planted in small data."""
+"""Repairs of labels, rows, splits, entities and single rows, on small data with planted faults."""
 
 from collections import Counter
 from typing import Any
@@ -140,7 +140,7 @@ def test_chosen_rows_go_and_those_gone_already_are_named() -> None:
 
 
 def leaky() -> pd.DataFrame:
-    """Two hundred rows of which forty stand twice, mostly across splits, some of them nearly the same only."""
+    """Two hundred rows with forty duplicates, mostly across splits, some of them near duplicates."""
     random = np.random.default_rng(0)
     words = ["".join(random.choice(list("abcdefghijklmnopqrstuvwxyz"), 6)) for _ in range(400)]
     rows = []
@@ -207,7 +207,7 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(name: str) ->
         repaired(name, spread(SINGLE, ["a", "b"]), extra=extra, column="client")
 
 
-# --- entities and single answers --------------------------------------------------------------------------------------------
+# --- entities and corrections -----------------------------------------------------------------------------------------------
 
 
 def test_broken_sequences_are_mended_and_loose_punctuation_left_out() -> None:
@@ -237,8 +237,8 @@ def test_answers_of_single_rows_are_corrected() -> None:
     ("correction", "expected"),
     [
         ({"id": 2, "tags": ["B-PER"]}, "1 tag for 2 words"),
-        ({"id": 2, "tags": ["O", "I-PER"]}, "nobody began"),
-        ({"id": 2, "tags": ["O", "PER"]}, "no tag"),
+        ({"id": 2, "tags": ["O", "I-PER"]}, "has no preceding B- tag"),
+        ({"id": 2, "tags": ["O", "PER"]}, "not a valid tag"),
         ({"id": 2}, '"tags"'),
     ],
 )

@@ -1,4 +1,4 @@
-"""Repairs of what stands in the texts, with words and tags that move along."""
+"""Repairs of text content, with aligned words and tags."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -29,7 +29,7 @@ def texts_after(name: str, *texts: str, **parameters: Any) -> list[str]:
 
 
 def entity_texts(examples: pd.DataFrame) -> list[list[tuple[str, str]]]:
-    """What each entity says and of what type it is, row by row."""
+    """Text and type of each entity, by row."""
     return [
         [(row["text"][row["starts"][first] : row["ends"][last]], kind) for first, last, kind in entities(plain(row["tags"]))]
         for _, row in examples.iterrows()

@@ -1,4 +1,4 @@
-"""Splits by groups and along time, and what an import keeps beside the examples."""
+"""Splits by group and by time, and the extra columns that an import keeps."""
 
 from typing import Any
 
@@ -95,8 +95,8 @@ def test_an_import_splits_by_group_or_time() -> None:
     ("fields", "expected"),
     [
         ({"group_column": "client"}, "no column 'client'"),
-        ({"group_column": "customer", "time_column": "sent"}, "Choose one way"),
-        ({"time_column": "customer"}, "cannot be read as a date"),
+        ({"group_column": "customer", "time_column": "sent"}, "Choose one method"),
+        ({"time_column": "customer"}, "which is not a date or time"),
     ],
 )
 def test_ways_that_cannot_be_are_refused(fields: dict[str, str], expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Dates and times as people write them."""
+"""Dates and times in common formats."""
 
 from datetime import UTC, datetime
 
@@ -48,5 +48,5 @@ def test_the_rest_of_the_column_tells_day_from_month() -> None:
 
 @pytest.mark.parametrize("cells", [["3/4/2024"], ["13/4/2024", "4/13/2024", "3/4/2024"]])
 def test_a_column_that_does_not_tell_is_refused(cells: list[str]) -> None:
-    with pytest.raises(DatasetError, match="nothing tells which number is the day"):
+    with pytest.raises(DatasetError, match="it is unclear which number is the day"):
         parse_times(cells, column="sent")

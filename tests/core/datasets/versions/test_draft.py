@@ -1,4 +1,4 @@
-"""Versions: what they keep, what they account for, and how they are compared."""
+"""Versions: what they store, their history, and how they are compared."""
 
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_a_draft_says_whether_scores_stay_comparable(tmp_path: Path, repair: str
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("drop_labels:labels=a", "2"), ("drop_labels:labels=a,b", "no row would be left")],
+    [("drop_labels:labels=a", "2"), ("drop_labels:labels=a,b", "no rows would remain")],
 )
 def test_what_could_not_be_trained_on_is_refused_before_it_is_made(tmp_path: Path, written: str, expected: str) -> None:
     with pytest.raises(DatasetError, match=expected):
@@ -99,7 +99,7 @@ def test_what_could_not_be_trained_on_is_refused_before_it_is_made(tmp_path: Pat
 def test_a_repair_without_effect_makes_no_version(tmp_path: Path) -> None:
     draft = draft_version(kept(tmp_path / "one", SINGLE, spread(SINGLE, ["a", "b"])), steps("remove_markup"))
     assert not draft.changes_anything
-    with pytest.raises(DatasetError, match="change nothing"):
+    with pytest.raises(DatasetError, match="make no changes"):
         write_version(draft, tmp_path / "two", version=2)
     assert not (tmp_path / "two").exists()
 

@@ -1,4 +1,4 @@
-"""Every export is read back equal; what a spreadsheet would run is guarded unless exactness is asked for."""
+"""Every export can be imported without loss; formulas are protected unless an exact export is requested."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ def sentences(raw: bool) -> pd.DataFrame:
 
 
 def read_back(folder: Path, task: str, content: bytes, suffix: str) -> pd.DataFrame:
-    """The examples of a file, imported as it guesses itself."""
+    """The examples of a file, imported with the guessed plan."""
     if suffix == ".zip":
         tables = {}
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -132,12 +132,12 @@ def test_a_workbook_holds_nothing_but_text(tmp_path: Path) -> None:
 def test_what_a_workbook_cannot_hold_is_refused(tmp_path: Path, text: str) -> None:
     examples = odd_examples(SINGLE)
     examples.loc[0, "text"] = text
-    with pytest.raises(DatasetError, match="Excel cannot hold 1 row"):
+    with pytest.raises(DatasetError, match="Excel does not support the content of 1 row"):
         export(kept(tmp_path / "set", SINGLE, examples), "excel")
 
 
 def test_raw_text_is_no_conll_and_labels_are_no_entities(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="parted by single spaces"):
+    with pytest.raises(DatasetError, match="separated by single spaces"):
         export(kept(tmp_path / "raw", ENTITIES, sentences(raw=True)), "conll")
     with pytest.raises(DatasetError, match="Choose one of csv"):
         export(kept(tmp_path / "set", SINGLE, odd_examples(SINGLE)), "conll")

@@ -58,7 +58,7 @@ def test_an_opened_finding_shows_examples_the_effect_and_repairs(faulty: Dataset
 
     assert not app.exception
     assert "'Billing'" in app.dataframe[0].value["text"][0]
-    assert "learned as a label of its own" in words_on(app)
+    assert "learned as a separate label" in words_on(app)
     assert any(one.label.startswith("Merge into") for one in app.button)
 
 
@@ -154,7 +154,7 @@ def test_the_train_page_says_what_the_model_does_not_know_and_what_the_checks_fo
     chinese = made_workspace.make_dataset(workspace, "single_label", "Chinese", rows)
     open_tab("Checks", faulty)
 
-    assert "was not made for these texts" in words_on(open_page("train", dataset=chinese.id))
+    assert "does not cover these texts" in words_on(open_page("train", dataset=chinese.id))
     said = words_on(open_page("train", dataset=faulty.id))
-    assert "was not made for these texts" not in said
+    assert "does not cover these texts" not in said
     assert "serious thing" in said

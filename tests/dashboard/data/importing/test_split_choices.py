@@ -45,7 +45,7 @@ def test_a_column_without_dates_is_refused_in_plain_words(open_page: OpenPage) -
     app.selectbox(key="import-splits").set_value("time").run()
     app.selectbox(key="import-time-column").set_value("customer").run()
     assert not app.exception
-    assert "cannot be read as a date" in words_on(app)
+    assert "which is not a date or time" in words_on(app)
 
 
 def test_rows_without_a_label_are_kept_as_a_pool(workspace: Workspace, open_page: OpenPage) -> None:

@@ -200,7 +200,14 @@ def test_versions_are_listed_with_what_was_done_and_who_used_them(workspace: Wor
     _, second = _versions(workspace)
     made_workspace.make_run(workspace, second, "My run")
     said = words_on(_section(workspace, "versions", second))
-    for words in ("Version 2", "Version 1", "Tidy white space", "10 rows removed", "Used by My run.", "Imported from made.csv"):
+    for words in (
+        "Version 2",
+        "Version 1",
+        "Clean up white space",
+        "10 rows removed",
+        "Used by My run.",
+        "Imported from made.csv",
+    ):
         assert words in said
 
 
@@ -224,7 +231,7 @@ def test_the_list_shows_the_newest_version_of_each_data_set(workspace: Workspace
     _versions(workspace)
     app = open_page("data")
     assert app.dataframe[0].value["name"].tolist() == ["Tickets v2"]
-    assert "Tidy white space" in app.dataframe[0].value["change"][0]
+    assert "Clean up white space" in app.dataframe[0].value["change"][0]
     app.toggle(key="datasets-all").set_value(True).run()
     assert sorted(app.dataframe[0].value["name"]) == ["Tickets", "Tickets v2"]
 
@@ -232,7 +239,7 @@ def test_the_list_shows_the_newest_version_of_each_data_set(workspace: Workspace
 def test_what_was_done_names_the_version_it_started_from(workspace: Workspace) -> None:
     first, _ = _versions(workspace)
     third = dataset_versions.save(workspace, dataset_versions.draft(workspace, first.id, [parse_step("split_anew")]))
-    assert versions.what_was_done(workspace.dataset(third.id))[0].startswith("From version 1: Draw the splits anew")
+    assert versions.what_was_done(workspace.dataset(third.id))[0].startswith("From version 1: Re-split")
 
 
 def test_every_offer_of_a_repair_has_its_place_on_screen() -> None:

@@ -1,4 +1,4 @@
-"""Repeated, contradicting and leaked texts: what is planted is found, and nothing else."""
+"""Duplicates, conflicting labels and leakage: exactly the planted cases are found."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def chinese_texts(number: int, seed: int = 0, length: int = 40) -> list[str]:
 
 
 def changed_a_little(text: str, random: np.random.Generator) -> str:
-    """What people do to a text they send twice: other capitals, a slip of the pen, a word more, other punctuation."""
+    """Typical changes of a text that is sent twice: other case, a typo, an additional word, other punctuation."""
     place = int(random.integers(3, len(text) - 3))
     ways = (
         text.upper() + "!!",
@@ -55,7 +55,7 @@ def test_the_same_text_with_another_label_is_no_repetition_but_a_contradiction()
     assert sorted(conflict.rows.tolist()) == [6, 14, 200, 202, 204]
     assert "b (2)" in conflict.examples[0].detail
     assert "a (1)" in conflict.examples[0].detail
-    assert only(check_exact_duplicates(check_input), "exact_duplicates").count == 1  # b said twice
+    assert only(check_exact_duplicates(check_input), "exact_duplicates").count == 1  # b is a duplicate
 
 
 def test_different_texts_give_no_finding() -> None:
@@ -79,7 +79,7 @@ def test_planted_near_duplicates_are_found_with_full_precision_and_nearly_full_r
     assert sum(alike) > 550  # the planted changes are small
     assert true / sum(alike) >= 0.99
     assert sum(found) == true  # nothing below the threshold is ever joined
-    assert len(set(groups.tolist())) == 3600 - true  # and no two originals are
+    assert len(set(groups.tolist())) == 3600 - true  # and no two originals are joined
 
 
 def test_capitals_punctuation_width_and_long_numbers_make_no_difference() -> None:
@@ -133,7 +133,7 @@ def test_one_leak_among_many_rows_is_a_warning_and_not_serious() -> None:
     check_input = texts_with_labels([(text, "a") for text in [*texts, texts[0]]], splits=["train"] * 400 + ["test"] * 201)
 
     finding = only(check_leakage(check_input), "leaked_texts")
-    assert (finding.severity, finding.title) == ("warning", "1 row of test also stands in training")
+    assert (finding.severity, finding.title) == ("warning", "1 row of test also occurs in training")
 
 
 def test_repetitions_within_training_are_no_leak() -> None:

@@ -1,4 +1,4 @@
-"""Entities: broken tags, odd edges, and names that are tagged now this way, now that way."""
+"""Entities: broken tags, unusual boundaries, and inconsistently tagged names."""
 
 import pytest
 

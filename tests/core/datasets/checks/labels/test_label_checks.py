@@ -1,4 +1,4 @@
-"""Labels: spelt in two ways, too few, too many, or not the same in every split."""
+"""Labels: different spellings, class imbalance, and different labels in the splits."""
 
 from itertools import combinations
 

@@ -1,4 +1,4 @@
-"""What the chosen model makes of the texts: lengths and vocabulary, read with its own tokenizer."""
+"""Checks against the selected model: lengths and vocabulary, with its own tokenizer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_a_model_for_english_is_told_to_be_wrong_for_chinese(english_model) -> N
     finding = only(check_vocabulary(check_input(CHINESE, english_model)), "vocabulary")
 
     assert finding.severity == "serious"
-    assert "was not made for these texts" in finding.title
+    assert "does not cover these texts" in finding.title
     assert "Chinese characters (100% of the letters)" in finding.title
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with texts themselves; every check with a case it finds and one it leaves alone."""
+"""Text checks; each with a case it reports and one it does not."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def material_with(*texts: str, label: str = "a", **known: object):
 
 
 def planted(finding) -> list[int]:
-    """Positions behind the plain rows that a finding is about."""
+    """Positions of the rows of a finding, counted after the normal rows."""
     return [int(row) // 2 - len(PLAIN) for row in finding.rows]
 
 

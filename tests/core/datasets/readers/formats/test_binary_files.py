@@ -1,4 +1,4 @@
-"""Workbooks of every kind, Parquet, Arrow and Feather, and the process of its own that reads them."""
+"""Workbooks of every kind, Parquet, Arrow and Feather, and the separate process that reads them."""
 
 import base64
 import gzip
@@ -154,7 +154,7 @@ def test_values_that_cannot_be_told_are_refused_by_their_column(read: Read) -> N
     odd = pyarrow.array([[0]], pyarrow.list_(pyarrow.timestamp("s", "Mars/Phobos")))
 
     for column in (far, odd):
-        with pytest.raises(InputFileError, match=r"Column 'at' holds values of the type .*timestamp") as caught:
+        with pytest.raises(InputFileError, match=r"Column 'at' contains values of type .*timestamp") as caught:
             read("a.arrow", as_arrow(pyarrow.table({"text": ["a"], "at": column})))
         assert "memory" not in str(caught.value)
 
@@ -179,7 +179,7 @@ def test_a_text_that_is_repeated_is_one_text() -> None:
     assert len(raw.columns[0][0] or "") == 100_000
 
 
-# --- what is written is read back -----------------------------------------------------------------------------------------------
+# --- round trips ----------------------------------------------------------------------------------------------------------------
 
 _CELLS = st.one_of(
     st.none(),

@@ -1,4 +1,4 @@
-"""Files that are broken the way people's files are: every record is a row or is set aside by record and line."""
+"""Files that are broken in typical ways: every record is a row or is skipped with its record and line number."""
 
 import errno
 import gzip
@@ -27,28 +27,28 @@ HEADER = "text,label\n"
 
 
 def account(table: Table) -> list[tuple[int, int | None, str]]:
-    """Record, line and the first words of the reason of everything set aside."""
+    """Record, line and the first words of the reason of every skipped record."""
     return [(entry.record, table.lines.get(entry.record), " ".join(entry.reason.split()[:4])) for entry in table.set_aside]
 
 
 CORPUS = {
     "more cells than the header": (HEADER + "a,b,c\n" + FILLER, 41, [(1, 2, "3 cells where the")]),
     "fewer cells than the header": (HEADER + FILLER + "alone\n", 41, [(41, 42, "1 cells where the")]),
-    "a quote that never closes": (HEADER + '"open,b\n' + FILLER, 41, [(1, 2, "The quotation marks of")]),
-    "a quote that never closes at the end": (HEADER + FILLER + '"open,b\n', 41, [(41, 42, "The quotation marks of")]),
-    "a quote inside a quoted cell": (HEADER + '"say "hi" now",b\n' + FILLER, 41, [(1, 2, "The quotation marks of")]),
+    "a quote that never closes": (HEADER + '"open,b\n' + FILLER, 41, [(1, 2, "The quotation marks in")]),
+    "a quote that never closes at the end": (HEADER + FILLER + '"open,b\n', 41, [(41, 42, "The quotation marks in")]),
+    "a quote inside a quoted cell": (HEADER + '"say "hi" now",b\n' + FILLER, 41, [(1, 2, "The quotation marks in")]),
     "a quote that closes in a later row": (
         HEADER + '"open,b\nfine,"good, really"\n' + FILLER,
         42,
-        [(1, 2, "The quotation marks of")],
+        [(1, 2, "The quotation marks in")],
     ),
     "the rest of a broken cell": (
         HEADER + '"say "hi"\nto them",b\n' + FILLER,
         42,
-        [(1, 2, "The quotation marks of"), (2, 3, "Follows a line whose")],
+        [(1, 2, "The quotation marks in"), (2, 3, "The line follows one")],
     ),
-    "a NUL byte": (HEADER + "a\x00b,c\n" + FILLER, 41, [(1, 2, "Column 'text' holds a")]),
-    "damaged bytes": ((HEADER + FILLER).encode() * 2 + b"\xff\xfe broken,b\n", 82, [(82, 83, "Column 'text' holds bytes")]),
+    "a NUL byte": (HEADER + "a\x00b,c\n" + FILLER, 41, [(1, 2, "Column 'text' contains a")]),
+    "damaged bytes": ((HEADER + FILLER).encode() * 2 + b"\xff\xfe broken,b\n", 82, [(82, 83, "Column 'text' contains bytes")]),
     "a row after a text of two lines": (HEADER + '"two\nlines",b\na,b,c\n' + FILLER, 42, [(2, 4, "3 cells where the")]),
     "blank lines between rows": (HEADER + "\n\na,b,c\n\n" + FILLER, 41, [(1, 4, "3 cells where the")]),
 }
@@ -63,7 +63,7 @@ def test_a_broken_record_is_set_aside_with_its_line_and_the_others_are_kept(read
     assert account(table) == expected
     assert table.num_records == records == len(table.rows) + len(table.set_aside)
     assert "größer, number 39" in table.rows["text"].tolist(), "nothing after the broken record is lost"
-    assert all(entry.content for entry in table.set_aside), "what was set aside can be downloaded"
+    assert all(entry.content for entry in table.set_aside), "skipped records can be downloaded"
 
 
 def test_the_account_of_a_data_set_adds_up_and_every_record_set_aside_lies_beside_it(read: Read, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_many_quotes_that_never_close_cost_no_more_than_reading_the_file_a_few_t
 
 def test_a_key_that_stands_twice_and_a_row_of_the_wrong_length_are_set_aside_in_json(read: Read) -> None:
     table = read("a.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", "label": "x", "label": "y"}\n')
-    assert account(table) == [(2, 2, "The same key stands")]
+    assert account(table) == [(2, 2, "This object contains the")]
     table = read("a.json", '{"columns": ["text", "label"], "data": [["a", "x"], ["b"], ["c", "y", "z"]]}')
     assert [entry.record for entry in table.set_aside] == [2, 3]
 
@@ -106,7 +106,7 @@ def test_words_that_mean_nothing_do_so_only_where_the_person_says_so(read: Read)
     assert any("2 cells" in note for note in table.notes)
 
 
-# --- both ways of parsing agree, and nothing is lost whatever the file looks like -----------------------------------------------
+# --- both parsers agree, and no record is lost in any file ----------------------------------------------------------------------
 
 _PIECES = st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "a", "b c", " ", "é", "7", ";"])
 
@@ -205,7 +205,7 @@ def test_a_path_is_never_taken_from_what_a_file_says_of_itself(tmp_path: Path) -
     assert read_table(tmp_path / "data", file_name="../../../etc/passwd.csv").file_name == "passwd.csv"
 
 
-# --- what a refusal says --------------------------------------------------------------------------------------------------------
+# --- error messages -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", ["{}\n{}\n", "{}\n1\n"])

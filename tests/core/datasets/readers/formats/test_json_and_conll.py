@@ -1,4 +1,4 @@
-"""JSON, Parquet, Excel and CoNLL files, and files that are not what their names say."""
+"""JSON, Parquet, Excel and CoNLL files, and files with the wrong extension."""
 
 import io
 import json
@@ -155,9 +155,9 @@ def test_records_with_keys_of_their_own_are_refused_before_the_work(record: Call
         ("a.json", '[{"text": "a"},]', "not valid JSON: .* line 1"),
         ("a.json", "5", "no list of objects"),
         ("a.json", "[]", "no records"),
-        ("a.json", "[" * 100_000, "nested too deep|not valid JSON"),
+        ("a.json", "[" * 100_000, "nested too deeply|not valid JSON"),
         ("a.jsonl", "hello\nworld\n", "No line .* is a JSON object"),
-        ("a.csv", '{"text": "a"}\n{"text": "b"}\n', "holds JSON"),
+        ("a.csv", '{"text": "a"}\n{"text": "b"}\n', "contains JSON"),
     ],
 )
 def test_json_that_cannot_be_read_is_refused_plainly(read: Read, name: str, content: str, message: str) -> None:
@@ -257,7 +257,7 @@ def test_a_table_of_text_that_calls_itself_a_workbook_is_read_and_said(read: Rea
     table = read("tickets.xls", "text\tlabel\nthe parcel, at last\tdelivery\n".encode("utf-16"))
 
     assert cells(table) == [["the parcel, at last", "delivery"]]
-    assert table.notes == ["Named like an Excel workbook, but a table of text; it was read as such."]
+    assert table.notes == ["The file has the extension of an Excel workbook, but is a text table; it was read as one."]
     with pytest.raises(InputFileError, match="not a text file"):
         read("tickets.xls", bytes(range(256)) * 20)
 
@@ -311,7 +311,7 @@ def test_conll_with_one_column_is_refused_with_what_was_expected(read: Read) -> 
         read("a.conll", "Anna\ncame\n\nRome\n")
 
 
-# --- not what the name says ---------------------------------------------------------------------------------------------------
+# --- wrong extensions ---------------------------------------------------------------------------------------------------------
 
 
 def archive(*names: str) -> bytes:
@@ -325,12 +325,12 @@ def archive(*names: str) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", workbook([["text"], ["a"]]), "holds an Excel or OpenDocument workbook"),
-        ("a.csv", parquet({"text": ["a"]}), "holds a Parquet file"),
+        ("a.csv", workbook([["text"], ["a"]]), "contains an Excel or OpenDocument workbook"),
+        ("a.csv", parquet({"text": ["a"]}), "contains a Parquet file"),
         ("a.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is a PNG image"),
         ("a.csv", b"%PDF-1.7 ...", "is a PDF document"),
-        ("a.csv", b"\x1f\x8b\x08\x00" + bytes(20), "holds a gzip archive.*end in .gz"),
-        ("a.csv", archive("a.csv"), "holds a zip archive.*end in .zip"),
+        ("a.csv", b"\x1f\x8b\x08\x00" + bytes(20), "contains a gzip archive.*end in .gz"),
+        ("a.csv", archive("a.csv"), "contains a zip archive.*end in .zip"),
         ("a.xlsx", archive("word/document.xml"), "Word document"),
         ("a.csv", b"<!DOCTYPE html><html>sign in</html>", "web page"),
         ("a.csv", bytes(range(256)) * 40, "not a text file|NUL"),
@@ -352,9 +352,9 @@ def test_a_file_without_an_ending_is_read_by_its_content(read: Read) -> None:
 
 
 def test_a_file_over_the_limit_missing_or_a_folder_is_refused(read: Read, tmp_path: Path) -> None:
-    with pytest.raises(InputFileError, match="2 MiB; at most 1 are accepted"):
+    with pytest.raises(InputFileError, match="2 MiB; at most 1 MiB are allowed"):
         read("a.csv", b"x" * (2 * 2**20), max_mib=1)
-    with pytest.raises(InputFileError, match=r"no file 'b\.csv'"):
+    with pytest.raises(InputFileError, match=r"File 'b\.csv' does not exist"):
         read_table(tmp_path / "b.csv")
     with pytest.raises(InputFileError, match="cannot be opened"):
         read_table(tmp_path)
