@@ -163,7 +163,7 @@ class Access:
             return
         if not self.users:
             raise UserError(
-                "TUNEBOARD_USERS is not set, so nobody could sign in. List the users, separated by commas, such as "
+                "TUNEBOARD_USERS does not say who may sign in. List the users, separated by commas, such as "
                 "ada@example.org,*@lab.example.org; * allows everyone whom the identity provider or the proxy authenticates."
             )
         if set(self.host_names) <= set(LOCAL_NAMES) and not self.is_local:
