@@ -33,7 +33,7 @@ class Settings:
         max_run_hours: hours after which a run stops with a checkpoint; 0 means no limit.
         threads: CPU threads one worker may use; 0 means all cores.
         max_memory_mib: main memory one worker may use, in MiB; 0 means as much as machine and control group have.
-        resident_worker: 1 keeps a warm worker, with its imports done, while a page is open, so that a run starts sooner; 0 is off.
+        resident_worker: 1 keeps a warm worker, with its imports done, while a page is open, so that runs start sooner; 0 is off.
         model_roots: folders that local models must lie in; empty means anywhere that this user can read.
         hub_models: patterns of hub ids that may be downloaded, such as ``google-bert/*``; empty means any.
     """
