@@ -1,7 +1,8 @@
 """Data-parallel training with one process (rank) per GPU, with the same result as a single process.
 
-Each rank computes a part of every step's inputs and of every split that is read. Sums, gradients and predictions are combined over
-all ranks before anything is decided. So parts of unequal size are weighted correctly, and no metric is an average of averages.
+Each rank computes a part of every step's inputs and of every split that is read. Sums, gradients and predictions are combined
+over all ranks before anything is decided. So parts of unequal size are weighted correctly, and no metric is an average of
+averages.
 """
 
 from __future__ import annotations

@@ -213,8 +213,8 @@ def fine_tune(
 
     # Save.
     recorder.event("phase", "Saving model and predictions.", phase="saving")
-    with durable.written(places.predictions) as aside:
-        pd.concat(tables, ignore_index=True).to_parquet(aside, index=False)
+    with durable.written(places.predictions) as temporary:
+        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
     card = ModelCard(
         task=task.name,
         outputs=list(outputs),
@@ -224,8 +224,8 @@ def fine_tune(
         base_model=config.model.model,
         decision=dict(decision),
     )
-    with durable.written_folder(places.model) as aside:
-        save_classifier(trained, tokenizer, card, aside)
+    with durable.written_folder(places.model) as temporary:
+        save_classifier(trained, tokenizer, card, temporary)
     return {
         "task": task.name,
         "splits": {"test": results["test"], "validation": results["validation"]},

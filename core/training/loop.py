@@ -129,7 +129,7 @@ class Loop:
         self._last_checkpoint = time.monotonic()
         self._report = StepMetrics(self.accelerator.device)
         self._rates = Rates(self.optimizer, self._model.fresh_parameters())
-        self.memory = self._open_ladder()
+        self.memory = self._memory_fallback()
         self._rehearse_largest_step()
         if self.average is None and self.averaging_steps > 1:
             self.average = WeightAverage(self._trained(), self.averaging_steps)
@@ -272,7 +272,7 @@ class Loop:
         start_cost = PORTION_START_TOKENS if padding_is_costly else UNDIVIDED
         return portions(positions, self._lengths, self.memory.portion, start_cost=start_cost, most=self.memory.most)
 
-    def _open_ladder(self) -> OomFallback:
+    def _memory_fallback(self) -> OomFallback:
         """Portion sizes that fit into the free main memory; a GPU reports itself when its memory is full."""
         tell = partial(self.recorder.event, "warning")
         budget, fits = None, None
@@ -281,16 +281,16 @@ class Loop:
                 left_bytes = self.left_mib() * 2**20 // self.sharing.size
                 budget = self.footprint.budget_bytes(left_bytes, has_state=bool(self.optimizer.state))
             fits = partial(self.footprint.most_texts, budget_bytes=budget)
-        ladder = OomFallback(self.batch_size, tell, fits)
+        fallback = OomFallback(self.batch_size, tell, fits)
         if self.memory_kills:
-            before = ladder.most(int(self._lengths.max()))
-            ladder.halve(self.memory_kills)
+            before = fallback.most(int(self._lengths.max()))
+            fallback.halve(self.memory_kills)
             tell(
-                f"The system ran out of memory and killed this run's worker. Training continues with {ladder.portion} inputs at a "
-                f"time, {ladder.most(int(self._lengths.max()))} of the longest ones instead of {before}. Their gradients are "
+                f"The system ran out of memory and killed this run's worker. Training continues with {fallback.portion} inputs at "
+                f"a time, {fallback.most(int(self._lengths.max()))} of the longest ones instead of {before}. Gradients are "
                 "accumulated, so the result stays the same."
             )
-        return ladder
+        return fallback
 
     def _rehearse_largest_step(self) -> None:
         """Run one forward and backward pass with the longest inputs, so that memory runs out now and not hours later.

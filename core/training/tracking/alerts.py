@@ -187,7 +187,7 @@ def not_finite(what: str, records: Sequence[int], progress: TrainingProgress, *,
     """
     shown = ", ".join(map(str, records[:5])) + (" …" if len(records) > 5 else "")
     best = f" and the best weights, of epoch {progress.best_epoch}," if progress.kept else ""
-    left = f" The weights of the step before{best} are saved: choose 'Evaluate best checkpoint' to test them." if is_kept else ""
+    left = f" The weights of the step before{best} are saved. Evaluate the best checkpoint to test them." if is_kept else ""
     otherwise = "" if is_precise else ", or choose precision float32,"
     return (
         f"The training {what} is not a finite number at step {progress.step + 1}, on records {shown} of the data. Lower "
