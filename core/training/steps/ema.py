@@ -29,7 +29,7 @@ class WeightAverage:
         self._interval = max(1, int(steps / LOOKS))
 
     def update(self, parameters: Sequence[torch.Tensor], step: int) -> None:
-        """Update with the weights after a step, counted from 0; the span is shorter at first, so that the start is soon forgotten."""
+        """Add the weights after a step, counted from 0; the span is shorter at first, so that the start is soon forgotten."""
         if step % self._interval:
             return
         decay = min(self._decay, (1 + step) / (10 + step)) ** self._interval

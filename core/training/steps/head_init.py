@@ -1,10 +1,10 @@
 """Initialization of a new head.
 
-A linear head starts with the label frequencies as biases. A cosine head starts with a prototype for each label: the mean vector of
-its texts.
+A linear head starts with the label frequencies as biases. A cosine head starts with a prototype for each label: the mean vector
+of its texts.
 
-An encoder pretrained for sentence similarity separates many labels before any training. Starting from prototypes saves epochs and
-helps labels with few examples most.
+An encoder pretrained for sentence similarity separates many labels before any training. Starting from prototypes saves epochs
+and helps labels with few examples most.
 """
 
 from __future__ import annotations
