@@ -13,8 +13,8 @@ from typing import Any
 from core.files.text_patterns import EMBEDDING
 
 LONGEST_KEPT = 128
-"""Tokens up to which Tuneboard's attention on the CPU stores scores for the backward pass; for longer texts, loading them takes as
-long as computing them again."""
+"""Tokens up to which Tuneboard's attention on the CPU stores scores for the backward pass; for longer texts, loading them takes
+as long as computing them again."""
 
 LONGEST_HEADER = 100_000_000
 """Most bytes of a safetensors header, as in its own library."""

@@ -286,8 +286,8 @@ class Loop:
             before = fallback.most(int(self._lengths.max()))
             fallback.halve(self.memory_kills)
             tell(
-                f"The system ran out of memory and killed this run's worker. Training continues with {fallback.portion} inputs at "
-                f"a time, {fallback.most(int(self._lengths.max()))} of the longest ones instead of {before}. Gradients "
+                f"The system ran out of memory and killed this run's worker. Training continues with {fallback.portion} inputs at"
+                f" a time, {fallback.most(int(self._lengths.max()))} of the longest ones instead of {before}. Gradients "
                 "are accumulated, so the result stays the same."
             )
         return fallback

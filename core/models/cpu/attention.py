@@ -1,10 +1,10 @@
 """Attention for training on the CPU: two matrix products with a softmax between them.
 
 torch's own attention on the CPU cannot apply dropout without storing every score, and its backward pass in bfloat16 is slow on
-short texts: plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the measurements). Short texts store
-their scores for the backward pass. Longer ones compute them twice (``blockwise_attention``), so that memory grows linearly with
-the length and not quadratically. Prediction, long texts without dropout, other devices and special kinds of attention are left to
-torch.
+short texts: plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the measurements). Short texts
+store their scores for the backward pass. Longer ones compute them twice (``blockwise_attention``), so that memory grows linearly
+with the length and not quadratically. Prediction, long texts without dropout, other devices and special kinds of attention are
+left to torch.
 """
 
 from __future__ import annotations

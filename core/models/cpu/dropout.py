@@ -1,7 +1,7 @@
 """Dropout for the CPU: eight random numbers from each draw of a fast generator, where torch takes one from a slow one.
 
 torch draws one number per value, one after the other on a single core, which takes a tenth of a training step. Here eight bits
-decide whether a value is kept. They can represent rates in steps of 1/256 only, so each call rounds its rate up or down at random;
+decide whether a value is kept. They represent rates in steps of 1/256 only, so each call rounds its rate up or down at random;
 the mean over many calls is the requested rate. Each call's generator is seeded by torch's own, so that seeds, resumed runs and
 gradient checkpointing work as usual.
 """

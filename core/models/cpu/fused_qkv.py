@@ -27,11 +27,11 @@ def use_shared_projections(model: nn.Module) -> None:
 def _share(layers: list[nn.Linear]) -> None:
     shared = _SharedProjection(layers)
     for place, layer in enumerate(layers):
-        layer.forward = partial(shared.project, place)  # type: ignore[method-assign]  # replaced on the instance, not on its class
+        layer.forward = partial(shared.project, place)  # type: ignore[method-assign]  # on the instance, not on its class
 
 
 class _SharedProjection:
-    """Computes all three projections when the first is called, and returns the others when they are called with the same input."""
+    """Computes all three projections when the first is called; the others are returned when called with the same input."""
 
     def __init__(self, layers: list[nn.Linear]) -> None:
         self._layers = layers
