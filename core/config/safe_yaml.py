@@ -72,7 +72,8 @@ def mapping_from_yaml(text: str) -> dict[str, Any]:
         if loader is not None:
             loader.dispose()
     if not isinstance(raw, dict):
-        raise ConfigError("config", f"is a {type(raw).__name__}; expected sections such as 'training:' with keys below them.")
+        found = "is empty" if raw is None else f"is a {type(raw).__name__}"
+        raise ConfigError("config", f"{found}; expected sections such as 'training:' with keys below them.")
     with pointing_at(places_in_yaml(text)):
         _check_plain(raw)
     return raw
@@ -101,7 +102,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 def _check_size(num_bytes: int) -> None:
     if num_bytes > MOST_BYTES:
-        raise ConfigError("config", f"has {num_bytes // 1024} KiB; a run's config has only a few KiB. Choose another file.")
+        raise ConfigError("config", f"is {num_bytes // 1024} KiB long; a run's config has only a few KiB. Choose another file.")
 
 
 def _check_plain(raw: Mapping[Any, Any]) -> None:

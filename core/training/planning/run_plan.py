@@ -137,7 +137,7 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
     metric = config.training.selection_metric
     known = task.selection_metrics
     if metric is not None and metric not in known:
-        raise ConfigError("training.selection_metric", f"is {shown(metric)}; expected for this task one of {', '.join(known)}.")
+        raise ConfigError("training.selection_metric", f"is {shown(metric)}; expected one of {', '.join(known)} for this task.")
     longest = config.model.max_length
     if longest is not None and longest > info.max_length:
         raise ConfigError(

@@ -72,9 +72,9 @@ class TrainingAlerts:
         found = {
             "number": self._not_a_number(),
             "zero": self._at_zero(max(EPOCHS_TO_WAIT, round(SHARE_TO_WAIT * epochs))),
-            "swallow": self._swallowing(),
-            "turned": self._turned(best_epoch),
-            "surer": self._surer(best_epoch, epochs_without_gain),
+            "swallow": self._dominated(),
+            "turned": self._overfitting(best_epoch),
+            "surer": self._overconfident(best_epoch, epochs_without_gain),
         }
         said = {kind: sentence for kind, sentence in found.items() if sentence and kind not in self.told}
         self.told.extend(said)
@@ -98,7 +98,7 @@ class TrainingAlerts:
             "class weights or more epochs may help."
         )
 
-    def _swallowing(self) -> str:
+    def _dominated(self) -> str:
         if self.swallower is None or self.swallowed_before != self.swallower:
             return ""
         return (
@@ -106,7 +106,7 @@ class TrainingAlerts:
             "class weights may help."
         )
 
-    def _turned(self, best_epoch: int) -> str:
+    def _overfitting(self, best_epoch: int) -> str:
         if not best_epoch or not self._is_rising() or len(self.losses) - best_epoch < 2:
             return ""
         return (
@@ -114,7 +114,7 @@ class TrainingAlerts:
             "still the best. The best weights are kept."
         )
 
-    def _surer(self, best_epoch: int, epochs_without_gain: int) -> str:
+    def _overconfident(self, best_epoch: int, epochs_without_gain: int) -> str:
         held = len(self.losses) - best_epoch < 2 <= epochs_without_gain
         if not held or not self._is_rising() or self.losses[-1] < RISE_WORTH_A_WORD * min(self.losses):
             return ""

@@ -16,5 +16,5 @@ def test_a_shape_of_more_numbers_than_any_file_holds_is_refused(tmp_path: Path, 
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(len(header).to_bytes(8, "little") + header)
 
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="not a complete safetensors file"):
         count_numbers(weights)

@@ -98,5 +98,5 @@ def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
     fine_tune(config_for(dataset, tiny_model, epochs=1), dataset, places_in(tmp_path / "run"), recorder)
 
     assert [message for kind, message, _ in recorder.events if kind == "warning" and "tokens" in message] == [
-        "Longer than 64 tokens, and read without their end: 1 of 32 texts of the train split, 1 of 14 texts of the test split."
+        "Texts longer than 64 tokens are truncated: 1 of 32 texts of the train split, 1 of 14 texts of the test split."
     ]

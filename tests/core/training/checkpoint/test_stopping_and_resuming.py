@@ -78,7 +78,7 @@ def test_a_stop_while_words_are_weighed_is_heard_and_nothing_is_learned_twice(
     assert not resumed.values("train/loss")
     assert (result["splits"], result["calibration"]) == (whole["splits"], whole["calibration"])
     assert whole["calibration"]["evidence"] > 0
-    assert "Weighing words by themselves: 1 of 2 labels done." in [message for _, message, _ in resumed.events]
+    assert "Training the TF-IDF classifier: 1 of 2 labels done." in [message for _, message, _ in resumed.events]
 
 
 def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbers(

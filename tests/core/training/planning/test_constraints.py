@@ -23,9 +23,9 @@ def as_architecture(tiny_model: Path, folder: Path, model_type: str) -> str:
 @pytest.mark.parametrize(
     ("model_type", "values", "said"),
     [
-        ("albert", {"layer_decay": 0.9}, r"learning\.layer_decay: is 0\.9, but a model of type albert has no layers"),
+        ("albert", {"layer_decay": 0.9}, r"learning\.layer_decay: is 0\.9, but a model of type albert has no numbered layers"),
         ("xlm", {"trainable": "top_layers", "top_layers": 1}, r"learning\.trainable: is top_layers, but a model of type xlm"),
-        ("canine", {"trainable": "all_but_embeddings"}, r"learning\.trainable: is all_but_embeddings, but .* no word vectors"),
+        ("canine", {"trainable": "all_but_embeddings"}, r"learning\.trainable: is all_but_embeddings, but .* no word embeddings"),
         ("mpnet", {"gradient_checkpointing": True}, r"compute\.gradient_checkpointing: is true, but a model of type mpnet"),
     ],
 )

@@ -49,11 +49,11 @@ def test_smaller_portions_give_the_same_result_and_say_so(
 
     assert narrow.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
     warnings = [message for kind, message, _ in narrow.events if kind == "warning"]
-    assert [message.split(";")[0] for message in warnings[:2]] == [
-        "Memory ran out with 8 inputs at a time",
-        "Memory ran out with 4 inputs at a time",
+    assert [message.split(".")[0] for message in warnings[:2]] == [
+        "Out of memory with 8 inputs at a time",
+        "Out of memory with 4 inputs at a time",
     ]
-    assert not [event for event in roomy.events if event[0] == "warning" and "Memory" in event[1]]
+    assert not [event for event in roomy.events if event[0] == "warning" and "memory" in event[1]]
 
 
 def test_portions_of_like_length_give_the_same_result_as_the_whole_batch(
@@ -85,7 +85,7 @@ def test_no_room_for_a_single_text_ends_with_what_to_change(
     with pytest.raises(RunError, match="not enough memory for a single text"):
         fine_tune(config_for(colours, tiny_model, batch_size=4), colours, places_in(tmp_path / "run"), recorder)
 
-    assert any("gradient checkpointing is on" in message for _, message, _ in recorder.events)
+    assert any("Gradient checkpointing was turned on." in message for _, message, _ in recorder.events)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_memory_that_runs_out_in_the_middle_of_training_costs_time_only(
     fine_tune(config, colours, places_in(tmp_path / "narrowing"), narrowing)
 
     assert narrowing.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
-    assert any("Memory ran out with 8 inputs" in message for _, message, _ in narrowing.events)
+    assert any("Out of memory with 8 inputs" in message for _, message, _ in narrowing.events)
 
 
 @pytest.fixture

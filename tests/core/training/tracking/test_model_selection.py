@@ -111,8 +111,8 @@ def test_where_an_earlier_version_kept_no_rows_its_own_rule_goes_on_and_nothing_
 
     assert progress.best_epoch == 3
     said = which_epoch(selection.facts(progress))
-    assert said.startswith("Epoch 3 is kept (validation accuracy 0.8850): the latest epoch not worse")
-    assert said.endswith("An epoch before it had the highest (0.9000).")
+    assert said.startswith("Epoch 3 is kept (validation accuracy 0.8850): the latest epoch within one")
+    assert said.endswith("An earlier epoch had the highest (0.9000).")
 
     go_on(selection, progress, [validation(rows(*range(10)))])
 
@@ -154,7 +154,7 @@ def test_a_checkpoint_in_which_such_a_validation_was_the_best_forgets_it() -> No
     [
         (
             {"selection_metric": "macro_f1", "best_epoch": 8, "best_score": 0.91018, "highest_epoch": 5, "highest_score": 0.915},
-            "Epoch 8 is kept (validation macro F1 0.9102): the latest epoch not worse than the best by more than chance. "
+            "Epoch 8 is kept (validation macro F1 0.9102): the latest epoch within one standard error of the best. "
             "Epoch 5 had the highest (0.9150).",
         ),
         (
