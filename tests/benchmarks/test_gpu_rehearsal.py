@@ -1,4 +1,4 @@
-"""The GPU's measurement in small on the CPU, so that it runs at once on the day there is a GPU."""
+"""The GPU benchmark on a small scale on the CPU, so that it works when there is a GPU."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Configs from outside: what is no setting is refused at once, in a few words, by every door."""
+"""Untrusted configs: anything but settings is refused at once, with a short error, by every interface."""
 
 import os
 from pathlib import Path

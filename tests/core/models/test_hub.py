@@ -59,7 +59,7 @@ UNKNOWN = {
 def test_whether_tokens_can_be_hidden_is_read_as_transformers_reads_it(
     tiny_model: Path, tmp_path: Path, changed: dict[str, object], expected: bool
 ) -> None:
-    """``gone`` stands for a token that the file does not name."""
+    """``gone`` means a token that the file does not contain."""
     from core.models.build import load_tokenizer
 
     folder = tmp_path / "model"
@@ -166,7 +166,7 @@ def test_model_made_for_something_else_is_refused(tiny_model: Path, tmp_path: Pa
 
 
 def as_weights(header: str) -> bytes:
-    """A safetensors file of a header alone."""
+    """A safetensors file with only a header."""
     return len(header).to_bytes(8, "little") + header.encode()
 
 

@@ -1,4 +1,4 @@
-"""What a saved model looks like from outside: to transformers, and to our own Predictor in a clean process."""
+"""A saved model as opened by transformers, and by Tuneboard's Predictor in a new process."""
 
 import json
 import os
@@ -110,13 +110,13 @@ def with_card(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
 
 
 def as_first_written(card: dict[str, Any]) -> None:
-    """The first version knew linear heads alone."""
+    """The first version had only linear heads."""
     del card["head"], card["scale"], card["num_word_features"]
     card["dropout"] = 0.1
 
 
 def as_written_second(card: dict[str, Any]) -> None:
-    """The second named the kind of its head."""
+    """The second version stored the kind of its head as a name."""
     kind = card["head"]["kind"]
     as_first_written(card)
     card["head"] = kind

@@ -1,4 +1,4 @@
-"""A run from its rows to a model that predicts, and what it says on the way."""
+"""A run from its rows to a model that predicts, with its events and metrics."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def _stored(value: Any, row: Any) -> Any:
 
 def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
     recorder = ListRecorder()
-    config = config_for(colours, tiny_model).with_values({"encoder_dropout": 0})  # which numbers dropout draws is its own affair
+    config = config_for(colours, tiny_model).with_values({"encoder_dropout": 0})  # dropout's random numbers may differ
 
     fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
 

@@ -1,4 +1,4 @@
-"""What validation does to a trained model before it is tested, seen from a run's results and from the saved model."""
+"""Calibration of a trained model before it is tested, as seen in a run's results and in the saved model."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def more_colours(tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def disputed(tmp_path: Path) -> Dataset:
-    """Colours of which every third of the validation split is labelled wrongly, so that a model cannot help being too sure."""
+    """Colours with a wrong label for every third row of the validation split, so that a model is overconfident."""
     examples = tiny_dataset(240)
     wrong = (examples["split"] == "validation") & (np.arange(len(examples)) // 8 % 3 == 0)
     examples.loc[wrong, "label"] = examples.loc[wrong, "label"].map({"blue": "green", "green": "blue"})

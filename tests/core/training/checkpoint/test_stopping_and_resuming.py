@@ -1,4 +1,4 @@
-"""A run that is stopped, and goes on or is finished with what it has learned."""
+"""A run that is stopped and then resumed, or finished with its best checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def test_a_checkpoint_of_the_version_before_is_gone_on_from(colours: Dataset, ti
 
 
 class StoppedWhileWeighing(ListRecorder):
-    """Asks for a stop once training is over and words are being weighed."""
+    """Requests a stop after training, while the TF-IDF classifier is trained."""
 
     def stop_requested(self) -> bool:
         return any(facts.get("phase") == "calibrating" for _, _, facts in self.events)
@@ -89,7 +89,7 @@ def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbe
         fine_tune(config, colours, places, ListRecorder(3))
 
     class LookedAtError(Exception):
-        """Enough was seen."""
+        """The test has seen enough of the run."""
 
     load, states = Loop.load_checkpoint, []
     for sharing in (ALONE, Sharing(0, 2), Sharing(1, 2), Sharing(0, 2)):

@@ -1,4 +1,4 @@
-"""Settings that would do nothing for a model's architecture are refused before a run is launched, and no recipe chooses them."""
+"""Settings without effect for a model's architecture are refused before a run is launched, and no recipe chooses them."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from core.training.planning.run_plan import new_run_config
 
 
 def as_architecture(tiny_model: Path, folder: Path, model_type: str) -> str:
-    """A model whose files say that it is of another architecture; before a launch nothing else is looked at."""
+    """A model whose config names another architecture; nothing else is checked before a launch."""
     shutil.copytree(tiny_model, folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": model_type}))

@@ -1,4 +1,4 @@
-"""What is announced before a run, against what the run will do: long texts for entities are several inputs each."""
+"""The plan of a run compared with the run: long texts for entities are several inputs each."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recipes: what they choose for which facts, and what becomes of it when a person chooses otherwise."""
+"""Recipes: their choices for given facts, and the effect of a person's own choices on them."""
 
 import json
 import shutil

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.training
 
 @pytest.fixture
 def room_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A machine on which training on more than so many texts at a time runs out of memory."""
+    """A machine on which training on more than this many texts at a time runs out of memory."""
     largest = [8]
     forward = PooledClassifier.forward
 
@@ -123,7 +123,7 @@ def test_memory_that_runs_out_in_the_middle_of_training_costs_time_only(
 
 @pytest.fixture
 def room_to_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A machine on which reading more than so many texts at a time, without learning, runs out of memory."""
+    """A machine on which inference on more than this many texts at a time runs out of memory."""
     largest = [1000]
     forward = PooledClassifier.forward
 
@@ -186,7 +186,7 @@ def test_on_a_gpu_the_advice_is_about_the_gpu() -> None:
 
 
 class _OnGpu:
-    """What the ladder asks of a classifier on a GPU."""
+    """The parts of a classifier on a GPU that the out-of-memory fallback uses."""
 
     asked = False
     supports_gradient_checkpointing = True
@@ -255,10 +255,10 @@ def test_the_rehearsal_holds_what_later_steps_will_hold(
     states = load_file(next((tmp_path / "run" / "checkpoints").glob("step-*")) / "model.safetensors")
     weights = sum(tensor.numel() * 4 for tensor in states.values())
 
-    assert rooms[0] == 4 * weights  # two numbers an optimizer remembers, the averaged weights and the best ones
+    assert rooms[0] == 4 * weights  # two values of optimizer state, the averaged weights and the best ones
     with pytest.raises(TrainingStopped):
         fine_tune(config, colours, places_in(tmp_path / "run"), ListRecorder(stop_after=2))
-    assert rooms[1] == 0  # where a run goes on, it is there
+    assert rooms[1] == 0  # in a resumed run it is allocated already
 
 
 CAPPED = """
@@ -301,7 +301,7 @@ if sys.argv[1] == "ours":
 ids = torch.randint(0, 64, (16, 512))
 mask = torch.ones_like(ids)
 mask[0, 400:] = 0
-model(input_ids=ids[:1, :8], attention_mask=mask[:1, :8]).last_hidden_state.sum().backward()  # threads and libraries are there
+model(input_ids=ids[:1, :8], attention_mask=mask[:1, :8]).last_hidden_state.sum().backward()  # loads threads and libraries
 now = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (now + 500 * 2**20, resource.RLIM_INFINITY))
 try:

@@ -82,7 +82,7 @@ def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
 
 
 def test_wrong_predictions_count_as_predictions() -> None:
-    """Only A is ever right, and nine in ten predictions are of others."""
+    """Only A is ever predicted correctly, and nine in ten predictions are of other labels."""
     labels = [
         row("A", precision=1.0, recall=0.5, support=20, predicted=10),
         row("B", precision=0, recall=0, support=40, predicted=40),
@@ -108,7 +108,7 @@ def test_where_hardly_anything_is_predicted_no_label_swallows_the_rest(labels: l
 
 
 def told(losses: Sequence[float], scores: Sequence[float], rule: SelectionRule) -> tuple[TrainingProgress, list[str]]:
-    """What is said of these validations, and where the run stands after them."""
+    """The progress after these validations, and the alerts about them."""
     progress, observer, sentences = TrainingProgress(), TrainingAlerts(), []
     for epoch, (loss, score) in enumerate(zip(losses, scores, strict=True), start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
@@ -128,7 +128,7 @@ def test_validation_that_turns_is_noticed_and_validation_that_gains_is_not() -> 
 
 
 def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
-    """The third of 40 epochs is the highest, but by less than an example: the last one is kept, and nothing else is said."""
+    """The third of 40 epochs has the highest score, but by less than one example: the last one is kept and reported."""
     losses = [0.5, 0.4, 0.3, *(0.3 + 0.01 * i for i in range(37))]
     progress, sentences = told(losses, [0.8, 0.9, 0.953, *[0.95] * 37], SelectionRule(tie=1 / 200))
 

@@ -1,4 +1,4 @@
-"""Which epoch is kept, and when training ends because nothing is gained any more."""
+"""Which epoch is kept, and when early stopping ends training."""
 
 import dataclasses
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_the_best_epoch_can_be_the_one_of_the_lowest_loss(tiny_model: Path, tmp_
 
 
 def with_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
-    """From here on, validations have these losses first, and then their own."""
+    """Replace the losses of the first validations by these."""
     validate, left = SplitPredictor.validate, list(losses)
 
     def spoilt(self: SplitPredictor, split: Split, metric: str) -> Validation:

@@ -1,4 +1,4 @@
-"""Which epoch is kept, where validations are compared row by row."""
+"""Which epoch is kept when validations are compared row by row."""
 
 import json
 from dataclasses import asdict
@@ -22,7 +22,7 @@ def validation(right: np.ndarray, loss: float = 0.5) -> Validation:
 
 
 def rows(*wrong: int) -> np.ndarray:
-    """Rows that are all right but some."""
+    """Rows that are all predicted correctly, except some."""
     right = np.ones(NUM_ROWS, dtype=np.float32)
     right[list(wrong)] = 0
     return right
@@ -43,7 +43,7 @@ def go_on(selection: Selection, progress: TrainingProgress, validations: list[Va
 
 
 def test_the_same_difference_is_chance_where_many_rows_changed_and_none_where_few_did() -> None:
-    """Both second epochs get 3 rows of 200 fewer right. As two shares on other rows, neither would be told from the first."""
+    """Both second epochs have 3 more errors in 200 rows. Compared as independent samples, neither would differ from the first."""
     best = validation(rows(*range(20)))
     only_worse = validation(rows(*range(23)))
     otherwise = validation(rows(*range(17, 40)))  # 17 rows better, 20 worse
@@ -51,11 +51,11 @@ def test_the_same_difference_is_chance_where_many_rows_changed_and_none_where_fe
     assert after([best, only_worse])[1].best_epoch == 1
     assert after([best, otherwise])[1].best_epoch == 2
     without = [Validation(loss=one.loss, scores=one.scores, labels=[]) for one in (best, only_worse)]
-    assert after(without)[1].best_epoch == 2  # what the former rule would have kept
+    assert after(without)[1].best_epoch == 2  # the epoch that the former rule would have kept
 
 
 def test_macro_f1_is_compared_by_its_own_error_and_not_by_that_of_a_share() -> None:
-    """A label with 3 rows of 400 decides: found in one epoch and not in the other, the difference is large, and chance."""
+    """A label with 3 of 400 rows decides: found in one epoch and not in the other. The difference is large, but due to chance."""
     gold = np.array([0] * 397 + [1] * 3)
     found, missed = gold.copy(), gold.copy()
     missed[-1] = 0
@@ -81,7 +81,7 @@ def test_ties_never_add_up_to_a_descent_and_the_highest_epoch_is_told_beside_the
     assert (progress.kept[0]["reached_epoch"], progress.highest) == (1, {"score": 0.9, "epoch": 1})
     facts = selection.facts(progress)
     assert (facts["highest_epoch"], facts["highest_score"], facts["best_epoch"]) == (1, 0.9, progress.best_epoch)
-    assert list(selection.outcomes) == [1]  # of the others nothing has to be remembered
+    assert list(selection.outcomes) == [1]  # outcomes of other epochs are not needed
 
 
 @pytest.mark.parametrize("num_kept", [1, 3])
