@@ -180,7 +180,7 @@ def out_of_memory(bench: Bench) -> None:
     bench.note("asked", {"batch_size": rows, "tokens": length})
     bench.note("said", warnings)
     bench.note("run", {"steps": result["training"]["steps"], **_gpu_memory(bench)})
-    divided = [sentence for sentence in warnings if "emory ran out" in sentence]
+    divided = [sentence for sentence in warnings if "Out of memory with" in sentence]
     check(bench.is_rehearsal or bool(divided), f"Memory did not run out; the batch should be larger. Said: {warnings}")
 
 

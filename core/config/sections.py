@@ -440,7 +440,7 @@ class ComputeConfig:
     precision: str = option(
         "automatic",
         title="Precision",
-        help="Number format used in training. bfloat16 is several times faster where the hardware supports it, equally good.",
+        help="Number format of training. bfloat16 is several times faster where the hardware supports it; results are the same.",
         choices={"automatic": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "float16": "float16 (GPU only)"},
     )
     processes: int = option(
