@@ -53,7 +53,7 @@ def test_a_part_that_takes_too_long_leaves_what_it_found_out_and_hides_nothing(
 
     answers = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))["parts"]
     assert not went_well
-    assert answers["steps"] == {"ok": False, "error": "It took longer than it may.", "answer": {}, "duration_s": 1.0}
+    assert answers["steps"] == {"ok": False, "error": "It exceeded its time limit.", "answer": {}, "duration_s": 1.0}
     assert "There is no model of support_tickets" in answers["same_on_cpu"]["error"]
     assert "FAILED steps" in capsys.readouterr().out
 
