@@ -1,1 +1,1 @@
-"""What is claimed about Tuneboard, measured: ``python -m benchmarks``; results and commands stand in RESULTS.md."""
+"""Benchmarks of Tuneboard: ``python -m benchmarks``; results and commands are in RESULTS.md."""

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import (  # noqa: F401  (they add their commands)
+from benchmarks import (  # noqa: F401  (importing them registers their commands)
     announced,
     checking,
     crowded,

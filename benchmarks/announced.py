@@ -1,4 +1,4 @@
-"""How near the time that is said before a launch comes to the time a run takes, on the machine at hand."""
+"""How accurate the estimated duration of a run is, on this machine."""
 
 import csv
 import os
@@ -16,11 +16,11 @@ import typer
 from benchmarks.quality import ROOT, Subject, _import, app, tuneboard
 
 TICKETS_TOGETHER = 14
-"""Tickets of one label that make a long text of a few hundred tokens."""
+"""Tickets of one label that are joined to a long text of a few hundred tokens."""
 
 
 def _long(folder: Path) -> Subject:
-    """Tickets of one label after another as one text."""
+    """A data set of long texts, each joined from several tickets of one label."""
     with (ROOT / "data" / "support_tickets.csv").open(newline="", encoding="utf-8") as file:
         records = list(csv.DictReader(file))
     names = list(records[0])
@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Callable[[Path], Subject] | Subject, str, list[str]]] = {
 def announced(
     only: Annotated[list[str] | None, typer.Option(help="Names of the cases to measure; repeatable.")] = None,
 ) -> None:
-    """Seconds said before the launch, and seconds from start to end."""
+    """Measure the estimated duration of a run against its real one, in seconds."""
     from core.config.settings import Settings
     from core.models.hub import describe
     from core.runs.scheduler.worker_env import worker_environment
@@ -59,7 +59,7 @@ def announced(
     from core.training.planning.run_plan import new_run_config, plan
     from core.workspace.workspace import Workspace
 
-    typer.echo("| case | said, s | taken, s | said / taken |")
+    typer.echo("| case | estimated, s | actual, s | estimated / actual |")
     typer.echo("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as home:
         settings = Settings.from_environment({**os.environ, "TUNEBOARD_HOME": home})
@@ -86,4 +86,4 @@ def announced(
             run = tuneboard(["train", dataset_id, "--recipe", recipe, *told], Path(home))
             taken = float(run.get("duration_s") or time.monotonic() - began)
             typer.echo(f"| {name} | {said or 0:.0f} | {taken:.0f} | {(said or 0) / taken:.2f} |")
-            (Path(home) / "pace.json").unlink(missing_ok=True)  # each case is told by a rehearsal of its own
+            (Path(home) / "pace.json").unlink(missing_ok=True)  # each case is estimated from a measurement of its own

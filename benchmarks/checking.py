@@ -1,4 +1,4 @@
-"""How long the checks take on many rows, and how much of what was planted they find: ``python -m benchmarks checking``."""
+"""Duration of the checks on many rows, and their precision and recall on planted faults: ``python -m benchmarks checking``."""
 
 import resource
 import tempfile
@@ -21,7 +21,7 @@ from core.tasks import get_task
 
 Random = np.random.Generator
 Planted = dict[str, set[int]]
-"""Check -> ids of the rows it should name."""
+"""Check -> ids of the rows it should report."""
 
 _PERSONAL = (
     lambda i: f"please write to customer{i}@mail{i % 97}.example",
@@ -40,10 +40,10 @@ _HARMLESS = (
 
 @app.command("checking")
 def checking(
-    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the data set that is made up.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of texts and faults.")] = 0,
+    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the synthetic data set.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Seed of texts and faults.")] = 0,
 ) -> None:
-    """Times of the checks, and precision and recall on planted faults, a line of Markdown each."""
+    """Measure the checks: their duration, and precision and recall on planted faults, one line of Markdown each."""
     with tempfile.TemporaryDirectory() as nowhere:
         model = describe(BUNDLED, Path(nowhere))
     examples, planted = made(rows, np.random.default_rng(seed))
@@ -79,7 +79,7 @@ def _line(check: str, planted: set[int], report: CheckReport) -> str:
 
 
 def made(rows: int, random: Random) -> tuple[pd.DataFrame, Planted]:
-    """Sentences of the words of the support tickets, every fifth one in Chinese characters, with faults in a few of a hundred."""
+    """Sentences from the words of the support tickets, every fifth one in Chinese characters, with faults in a few percent."""
     part = rows // 100
     plain = rows - 8 * part
     texts = _sentences(plain, random)
@@ -125,7 +125,7 @@ def made(rows: int, random: Random) -> tuple[pd.DataFrame, Planted]:
 
 
 def _note_repeated_empty_texts(texts: list[str], planted: Planted) -> None:
-    """Empty texts repeat each other, which is a finding, too."""
+    """Record empty texts that repeat each other as duplicates, which is a finding, too."""
     seen: set[str] = set()
     for place in sorted(planted["empty_texts"]):
         if texts[place] in seen:
@@ -145,7 +145,7 @@ def _sentences(number: int, random: Random) -> list[str]:
 
 
 def _changed(text: str, random: Random) -> str:
-    """A slip of the pen, a letter left out, a word more, other capitals: each leaves most of the character sequences."""
+    """The text with a typo, a missing letter, an extra word or other capitals: most of its character n-grams stay the same."""
     place = int(random.integers(2, len(text) - 2))
     ways: tuple[Callable[[], str], ...] = (
         lambda: text[:place] + "q" + text[place + 1 :],

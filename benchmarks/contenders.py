@@ -1,4 +1,4 @@
-"""The loops that ``benchmarks.speed`` compares, one a process: ``python -m benchmarks.contenders NAME CSV MODEL ROWS FOLDER``."""
+"""Loops that ``benchmarks.speed`` compares, one per process: ``python -m benchmarks.contenders NAME CSV MODEL ROWS FOLDER``."""
 
 import contextlib
 import csv
@@ -46,7 +46,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def main(name: str, data: str, model: str, rows: str, workplace: str) -> None:
-    """Run one contender, and print what came of it as JSON."""
+    """Run one contender, and print its result as JSON."""
     folder = Path(workplace)
     texts, labels, num_rows = read_rows(Path(data), int(rows))
     reference = str(base_sized_model(folder)) if model == "base" else model
@@ -61,7 +61,7 @@ def main(name: str, data: str, model: str, rows: str, workplace: str) -> None:
 
 
 def read_rows(file: Path, rows: int) -> tuple[list[str], list[int], int]:
-    """Texts and labels of some rows, from all over the file, and how many it has."""
+    """Texts and labels of some rows, evenly spread over the file, and its number of rows."""
     with file.open(encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
         names = list(reader.fieldnames or [])
@@ -178,7 +178,7 @@ def trainer(
 def ours(
     texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path, *, most_s: float = math.inf
 ) -> dict[str, float]:
-    """The Automatic recipe as it is for the whole file, on some of its rows; ends after ``most_s`` seconds of steps."""
+    """The Automatic recipe for the whole file, run on some of its rows; ends after ``most_s`` seconds of steps."""
     lines: list[dict[str, float]] = []
 
     class Lines:
@@ -212,14 +212,14 @@ def ours(
 
 
 def _timed(lines: list[dict[str, float]]) -> list[dict[str, float]]:
-    """The lines of training figures after the warm-up."""
+    """The lines of training metrics after the warm-up."""
     figures = (line for line in lines if "train/loss" in line)
     return [line for line in figures if line["epoch"] >= WARM_UP or line["step"] >= MOST_WARM_UP_STEPS]
 
 
 def train_here(config: RunConfig, dataset: Dataset, folder: Path, recorder: Recorder) -> dict[str, Any]:
     """A run in this process; the content of its ``result.json``, empty where it was stopped."""
-    AcceleratorState._reset_state()  # the product has one run a process, and accelerate one precision
+    AcceleratorState._reset_state()  # accelerate has one precision per process, as the product has one run
     places = Places(
         checkpoints=folder / "checkpoints", model=folder / "model", predictions=folder / "p.parquet", hub_models=folder
     )
@@ -231,7 +231,7 @@ def train_here(config: RunConfig, dataset: Dataset, folder: Path, recorder: Reco
 def automatic_run(
     texts: list[str], labels: list[int], num_rows: int, reference: str, folder: Path, **values: Any
 ) -> tuple[RunConfig, Dataset]:
-    """One epoch of the Automatic recipe as it is for ``num_rows`` rows, on some of them, and the data set of these."""
+    """One epoch of the Automatic recipe for ``num_rows`` rows, run on some of them, and the data set of these."""
     num_labels = max(labels) + 1
     held_out = [f"label {i}" for i in range(num_labels)]
     examples = pd.DataFrame(
@@ -264,10 +264,10 @@ def automatic_run(
 
 
 def flops_per_row(folder: Path, lengths: list[int], learning: LearningConfig) -> float:
-    """Arithmetic that training on a row takes, padding and recomputation not counted.
+    """Floating-point operations of training on a row, without padding and recomputation.
 
     Six operations for each weight outside of the embeddings and each token, and twelve for each layer, each of its dimensions and
-    each pair of tokens; a third of both for a layer that is read and does not learn.
+    each pair of tokens; a third of both for a frozen layer.
     Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.
     """
     model = AutoModel.from_pretrained(folder, local_files_only=True)
@@ -299,7 +299,7 @@ def base_sized_model(folder: Path) -> Path:
 
 
 def memory_mib() -> float:
-    """The most memory this process held: of the GPU where there is one, else main memory."""
+    """Peak memory of this process: GPU memory if there is a GPU, else main memory."""
     if torch.cuda.is_available():
         return float(torch.cuda.max_memory_allocated()) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -1,7 +1,7 @@
-"""How long pages take in a workspace that has been used for years: 10,000 runs in the catalogue, one of 100,000 logged steps.
+"""Duration of pages in a large workspace: 10,000 runs in the database, one of them with 100,000 logged steps.
 
-Twice: by Streamlit's own test harness, which counts the server's work alone, and in a real Chromium (``painting``), with a
-workspace without runs beside it, which shows what the application takes by itself.
+Measured twice: with Streamlit's own test harness, which counts only the server's work, and in a real Chromium (``painting``). An
+empty workspace is measured as well, which shows the time of the application itself.
 """
 
 import json
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @app.command()
 def crowded(
-    num_runs: Annotated[int, typer.Option("--runs", help="Runs in the catalogue.")] = 10_000,
+    num_runs: Annotated[int, typer.Option("--runs", help="Runs in the database.")] = 10_000,
     num_steps: Annotated[int, typer.Option("--steps", help="Logged steps of the longest run.")] = 100_000,
-    repeats: Annotated[int, typer.Option(help="Fresh tabs for each page.")] = 5,
-    browser: Annotated[bool, typer.Option(help="Also in Chromium, where it is installed.")] = True,
+    repeats: Annotated[int, typer.Option(help="New tabs for each page.")] = 5,
+    browser: Annotated[bool, typer.Option(help="Measure in Chromium too, if it is installed.")] = True,
 ) -> None:
-    """Seconds until a page is drawn, in a workspace with very many runs."""
+    """Measure the seconds until a page is rendered, in a workspace with very many runs."""
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"TUNEBOARD_HOME": home, "STREAMLIT_LOGGER_LEVEL": "error", "TUNEBOARD_RESIDENT_WORKER": "0"}
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
@@ -66,7 +66,7 @@ def _tell(page: str, server: tuple[float, float] | None, painted: Painted | None
 
 
 def _fill(dataset_id: str, num_runs: int, num_steps: int) -> tuple[str, str]:
-    """Make the runs; ids of a finished one that is real, and of the one with the long log."""
+    """Create the runs; returns the ids of a real finished run and of the one with the long log."""
     from core.config.settings import Settings
     from core.runs.store.engine import changing, open_database, url_of
     from core.runs.store.records import RunState
@@ -109,7 +109,7 @@ def _real_run(workspace: "Workspace", config: "RunConfig") -> str:
     run_id = workspace.launch(config).id
     workspace.start_launcher()
     while not workspace.run(run_id).state.is_final:
-        time.sleep(0.2)  # between two looks
+        time.sleep(0.2)  # polling interval
     return run_id
 
 
@@ -138,7 +138,7 @@ def _record(
 
 
 def _write_log(file: Path, num_steps: int) -> None:
-    """Lines of figures as the loop writes them, with a validation every twentieth of the way."""
+    """Lines of metrics as the training loop writes them, with 20 validations."""
     chance = random.Random(1)
     with file.open("w", encoding="utf-8") as lines:
         for step in range(1, num_steps + 1):
@@ -164,7 +164,7 @@ def _write_log(file: Path, num_steps: int) -> None:
 
 
 def _by_harness(page: str, query: dict[str, str], repeats: int) -> tuple[float, float]:
-    """Seconds of the page's first drawing in this process, and the median of those in further fresh tabs."""
+    """Seconds of the page's first rendering in this process, and the median of those in further new tabs."""
     from streamlit.testing.v1 import AppTest
 
     seconds = []

@@ -1,7 +1,7 @@
-"""How long a person waits between "Launch" and the first point on the curve, and for what.
+"""Time between "Launch" and the first point on the curve, by phase.
 
-A server's part is played by this process: it opens a workspace, supervises it and launches runs through the same function as the
-page. The times are read off what the worker writes, so they are the ones a person sees.
+This process acts as the server: it opens a workspace, runs its scheduler and launches runs through the same function as the page.
+The times are read from the worker's events, so they are the ones a person sees.
 """
 
 import os
@@ -30,11 +30,9 @@ DEADLINE_S = 120.0
 @app.command()
 def launching(
     repeats: Annotated[int, typer.Option(help="Launches to measure.")] = 5,
-    warm_worker: Annotated[
-        bool, typer.Option(help="Whether a worker waits with its imports done, as beside an open page.")
-    ] = True,
+    warm_worker: Annotated[bool, typer.Option(help="Keep a warm worker with its imports done, as while a page is open.")] = True,
 ) -> None:
-    """Seconds from launch to the first point on the curve of the bundled model, by phase."""
+    """Measure the seconds from launch to the first point on the curve of the bundled model, by phase."""
     with tempfile.TemporaryDirectory() as home:
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
         switch = {"TUNEBOARD_HOME": home, "TUNEBOARD_RESIDENT_WORKER": str(int(warm_worker))}
@@ -49,7 +47,7 @@ def launching(
                 measured.append(_launch_once(workspace, dataset_id))
         finally:
             workspace.close()
-    typer.echo(f"| {'worker that waits' if warm_worker else 'worker started anew'} | median s | longest s |")
+    typer.echo(f"| {'warm worker' if warm_worker else 'cold worker'} | median s | longest s |")
     typer.echo("|---|---|---|")
     for phase in PHASES:
         seconds = [launch[phase] for launch in measured]
@@ -76,12 +74,12 @@ def _launch_once(workspace: Workspace, dataset_id: str) -> dict[str, float]:
 
 
 def _is_ready(warm_worker: WarmWorker) -> bool:
-    """Whether the worker that waits has loaded everything: it sleeps, which somebody who loads does not do for long."""
+    """Whether the warm worker has loaded everything: it is idle."""
     if warm_worker.worker is None:
         return False
     process = psutil.Process(warm_worker.worker.pid)
     before = sum(process.cpu_times()[:2])
-    time.sleep(2.0)  # two seconds without work are the sign
+    time.sleep(2.0)  # idle means two seconds without CPU time
     return bool(sum(process.cpu_times()[:2]) - before < 0.05 and before > 2.0)
 
 
@@ -102,4 +100,4 @@ def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("a launch took too long to be measured")
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)  # polling interval

@@ -1,7 +1,7 @@
-"""How much main memory training takes, by length of the texts, rows, encoder and precision, and how well that was foreseen.
+"""Main memory of training, by length of the texts, rows, encoder and precision, and the accuracy of its estimate.
 
-Each case trains a few steps in a process of its own, with the environment of a worker. Texts are of uneven length, from an eighth
-of the longest up, so that what grows with changing lengths is seen.
+Each case trains a few steps in a process of its own, with the environment of a worker. Texts differ in length, from an eighth of
+the longest up, so that growth due to changing lengths is measured.
 """
 
 import json
@@ -19,7 +19,7 @@ import typer
 from benchmarks.quality import ROOT, app
 
 TWELVE_LAYERS = "twelve"
-"""An encoder of random weights: the bundled one with twice as many layers."""
+"""An encoder with random weights: the bundled one with twice as many layers."""
 
 WORDS = ("account", "card", "payment", "refund", "order", "late", "broken", "screen", "window", "invoice", "address", "fee")
 
@@ -31,11 +31,11 @@ def memory(
     models: Annotated[list[str] | None, typer.Option("--model", help="bundled, twelve or a folder; repeatable.")] = None,
     precisions: Annotated[list[str] | None, typer.Option("--precision", help="float32 or bfloat16; repeatable.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of each case.")] = 3,
-    max_memory: Annotated[str, typer.Option(help="What TUNEBOARD_MAX_MEMORY says, such as 3GiB.")] = "",
+    max_memory: Annotated[str, typer.Option(help="Value of TUNEBOARD_MAX_MEMORY, such as 3GiB.")] = "",
 ) -> None:
-    """MiB at the peak of the rehearsal and after some steps, and MiB foreseen; seconds until the first step."""
+    """Measure peak memory in MiB of the first full-size step and after some steps, its estimate, and the seconds until step 1."""
     typer.echo(
-        "| encoder | precision | longest, tokens | rows | foreseen | rehearsal | after the steps | before the first step, s |"
+        "| encoder | precision | longest, tokens | rows | estimated | trial step | after the steps | before the first step, s |"
     )
     typer.echo("|---|---|---|---|---|---|---|---|")
     for model in models or ["bundled", TWELVE_LAYERS]:
@@ -66,21 +66,21 @@ def _in_process(case: Mapping[str, Any], max_memory: str) -> dict[str, float]:
 
 
 class _Watching:
-    """Notes the peak before the first step and asks for a stop after some."""
+    """Records the peak before the first step, and requests a stop after some steps."""
 
     def __init__(self, steps: int) -> None:
         self._left, self._began = steps, time.monotonic()
         self.found: dict[str, float] = {}
 
     def metrics(self, values: Mapping[str, float]) -> None:
-        """Nothing is kept."""
+        """Ignore metrics."""
 
     def event(self, kind: str, message: str, **facts: Any) -> None:  # noqa: ARG002  (a recorder's)
-        """Said as it comes."""
+        """Print the message."""
         typer.echo(message, err=True)
 
     def stop_requested(self) -> bool:
-        """Asked before every step."""
+        """Called before every step."""
         self.found.setdefault("rehearsal", _peak_mib())
         self.found.setdefault("seconds", time.monotonic() - self._began)
         self._left -= 1
@@ -121,7 +121,7 @@ def _measure(case: dict[str, Any], folder: Path) -> dict[str, float]:
 
 
 def _made(folder: Path, num_rows: int, length: int) -> Any:
-    """A data set of two labels, a tenth as many rows to validate and to test."""
+    """A data set of two labels, with a tenth as many rows for validation and for test."""
     import numpy as np
     import pandas as pd
 

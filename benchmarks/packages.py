@@ -1,8 +1,8 @@
-"""Two data sets with many texts out of what every Debian machine has: one line about each package, sorted by people.
+"""Two data sets from the package lists of any Debian machine: the short description of each package, labeled by people.
 
-*debian_sections* gives each line the section its package stands in (one label, uneven, and often arguable: a library for mail is
-mail to one and a library to another), *debian_tags* what volunteers tagged it with (several labels). Lines of packages built from
-one source look alike, so a source is in training or in test, never in both.
+*debian_sections* labels each description with its package's section (single-label, imbalanced, and often ambiguous: a mail
+library may be in mail or in libs). *debian_tags* labels it with the tags given by volunteers (multi-label). Packages built from
+one source have similar descriptions, so a source is in training or in test, never in both.
 """
 
 import email
@@ -21,13 +21,13 @@ import typer
 from benchmarks.quality import app
 
 SHORTEST_LINE = 12
-"""Characters; what is shorter says nothing."""
+"""Minimum characters; shorter descriptions are not informative."""
 
 FEWEST_OF_SECTION = 60
-"""Packages; smaller sections are left out."""
+"""Minimum packages; smaller sections are left out."""
 
 NO_SUBJECT = ("debian-installer", "metapackages", "misc", "oldlibs", "otherosfs")
-"""Sections that say nothing of what a package is about."""
+"""Sections that are not about a topic."""
 
 NUM_TAGS = 60
 """The most frequent tags; the others are left out."""
@@ -37,7 +37,7 @@ SHARE_OF_TEST = 0.25
 
 @dataclass(frozen=True)
 class Package:
-    """What is known of a package."""
+    """Metadata of a package."""
 
     source: str
     section: str
@@ -47,7 +47,7 @@ class Package:
 
 @app.command()
 def packages(folder: Annotated[Path, typer.Argument(help="Where the data sets are written, one folder for each.")]) -> None:
-    """Make debian_sections and debian_tags from the package lists of this machine; apt-get update fetches them."""
+    """Create debian_sections and debian_tags from the package lists of this machine; apt-get update downloads them."""
     known = list(_without_twins(_packages()))
     sources = sorted({package.source for package in known})
     in_test = set(random.Random(0).sample(sources, round(SHARE_OF_TEST * len(sources))))
@@ -70,7 +70,7 @@ def packages(folder: Annotated[Path, typer.Argument(help="Where the data sets ar
 
 
 def _write(place: Path, rows: list[tuple[bool, dict[str, str]]], *, train: int, test: int) -> None:
-    """At most so many rows of each split, as CSV; with each row, whether it belongs to test."""
+    """Write at most this many rows of each split as CSV; each row comes with whether it belongs to test."""
     place.mkdir(parents=True, exist_ok=True)
     for split, size in (("train", train), ("test", test)):
         table = pd.DataFrame([row for in_test, row in rows if in_test is (split == "test")][:size])

@@ -1,7 +1,7 @@
-"""How long a page takes to answer while a run trains on every core.
+"""Response time of pages while a run trains on every core.
 
-Pages are run by Streamlit's own test harness, in a process as the server's would be: the times are those of a rerun without the
-way to the browser. A run of the bundled model trains beside them with all the threads it would have.
+Pages are run by Streamlit's own test harness, in a process like the server's: the times are those of a rerun without the browser.
+A run of the bundled model trains at the same time with its usual number of threads.
 """
 
 import os
@@ -23,7 +23,7 @@ DEADLINE_S = 300.0
 
 @app.command()
 def pages(repeats: Annotated[int, typer.Option(help="Reruns of each page.")] = 20) -> None:
-    """Milliseconds of a page's rerun while a run trains, by page."""
+    """Measure the milliseconds of each page's rerun while a run trains."""
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"TUNEBOARD_HOME": home, "STREAMLIT_LOGGER_LEVEL": "error"}
         dataset_id = _import(SAMPLE, ROOT / "data", Path(home))
@@ -57,7 +57,7 @@ def pages(repeats: Annotated[int, typer.Option(help="Reruns of each page.")] = 2
 
 
 def _rerun(page: str, repeats: int, dataset: str, finished: str, training: str) -> tuple[float, list[float]]:
-    """Milliseconds of a page's first run in a fresh tab, and of its reruns."""
+    """Milliseconds of a page's first run in a new tab, and of its reruns."""
     from streamlit.testing.v1 import AppTest
 
     tab = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
@@ -88,5 +88,5 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("The run did not come as far as it should have.")
-        time.sleep(0.2)  # between two looks
+            raise TimeoutError("The run did not reach the expected state in time.")
+        time.sleep(0.2)  # polling interval

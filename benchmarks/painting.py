@@ -1,7 +1,7 @@
-"""When a page is on screen in a real Chromium, by the browser's own clock, which starts as the address is entered.
+"""Time until a page is rendered in a real Chromium, by the browser's own clock, which starts with the navigation.
 
-Each page is opened in a browser that has never seen the dashboard (nothing in its cache), again in the same browser in a fresh
-tab, and from another page of the dashboard by its menu.
+Each page is opened in a new browser with an empty cache, again in the same browser in a new tab, and from another page of the
+dashboard through its menu.
 """
 
 import shutil
@@ -32,7 +32,7 @@ ON_SCREEN = {
 }
 """What a person waits for on a page."""
 
-# A canvas counts once letters stand in the place of the first rows.
+# A canvas counts as rendered once there is text in its first rows.
 _WATCH = """() => {
     window.drawn = null;
     const hasLetters = canvas => {
@@ -55,7 +55,7 @@ _FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?
 
 @dataclass(frozen=True)
 class Visit:
-    """Seconds until anything of ours is painted, and until what a person waits for is on screen."""
+    """Seconds until the first contentful paint, and until the awaited content is on screen."""
 
     painted: float
     drawn: float
@@ -66,9 +66,9 @@ class Painted:
     """Medians of several visits of one page.
 
     Attributes:
-        cold: by browsers with nothing in their cache.
-        warm: in a fresh tab of a browser that has been there before.
-        within: seconds from a click in the dashboard's menu; nothing for a page that the menu does not lead to.
+        cold: in browsers with an empty cache.
+        warm: in a new tab of a browser that has visited the page before.
+        within: seconds from a click in the dashboard's menu; ``None`` for a page that is not in the menu.
     """
 
     cold: Visit
@@ -77,13 +77,13 @@ class Painted:
 
 
 def paint(page: str, query: dict[str, str], repeats: int, *, wanted: str = "") -> Painted:
-    """Open a page again and again on a server of its own, which has drawn every page once before.
+    """Open a page repeatedly on a server of its own, which has rendered every page once before.
 
     Args:
-        page: its name in the address.
-        query: what else the address says.
-        repeats: browsers, and fresh tabs in the last of them.
-        wanted: what to wait for, one of ``ON_SCREEN``; the page's own unless given.
+        page: its name in the URL.
+        query: query parameters of the URL.
+        repeats: number of browsers, and of new tabs in the last of them.
+        wanted: content to wait for, a key of ``ON_SCREEN``; by default the page's own.
     """
     from playwright.sync_api import sync_playwright
 
@@ -159,4 +159,4 @@ def _start_server() -> "subprocess.Popen[bytes]":
         except (urllib.error.URLError, OSError):
             if time.monotonic() > deadline or server.poll() is not None:
                 raise
-            time.sleep(0.1)  # between two looks
+            time.sleep(0.1)  # polling interval

@@ -1,7 +1,7 @@
-"""How good a recipe is on data sets nobody here wrote, through the command line a user has.
+"""Test scores of a recipe on public data sets, through the user's command line.
 
-Each data set is imported, trained and shown by ``python -m core`` in a workspace of its own; nothing is measured that a
-user would not get. Timings depend on the machine and on what else it does; scores do not.
+Each data set is imported, trained and shown by ``python -m core`` in a workspace of its own, so the results are those a user
+would get. Timings depend on the machine and its load; scores do not.
 """
 
 import json
@@ -55,15 +55,15 @@ def _root() -> None:
 @app.command()
 def quality(
     data: Annotated[
-        Path, typer.Option(help="Folder with banking77/, nlupp_banking/, wnut17/ and what packages makes; the rest is left out.")
+        Path, typer.Option(help="Folder with banking77/, nlupp_banking/, wnut17/ and the output of packages; others are skipped.")
     ] = (ROOT / "benchmark-data"),
     only: Annotated[list[str] | None, typer.Option(help="Names of the data sets to measure; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="Runs per data set.")] = 1,
-    first_seed: Annotated[int, typer.Option(help="Seed of the first run; each further one is one higher.")] = 0,
+    first_seed: Annotated[int, typer.Option(help="Seed of the first run; each further run adds 1.")] = 0,
     recipe: Annotated[str, typer.Option(help="Recipe to measure.")] = "automatic",
     values: Annotated[list[str] | None, typer.Option("--set", help="key=value passed on to train; repeatable.")] = None,
 ) -> None:
-    """Test scores and times of a recipe, a line of Markdown for each run."""
+    """Measure test scores and times of a recipe, one line of Markdown for each run."""
     typer.echo("| data set | seed | " + "scores (test; validation) | epochs (best) | training |")
     typer.echo("|---|---|---|---|---|")
     for subject in SUBJECTS:
@@ -71,7 +71,7 @@ def quality(
             continue
         folder = ROOT / "data" if subject.ours else data
         if not (folder / subject.files["main"]).is_file():
-            typer.echo(f"{subject.name}: not in {folder}, left out.", err=True)
+            typer.echo(f"{subject.name}: not found in {folder}, skipped.", err=True)
             continue
         with tempfile.TemporaryDirectory() as workspace:
             dataset = _import(subject, folder, Path(workspace))
@@ -104,7 +104,7 @@ def _line(subject: Subject, seed: int, result: dict[str, Any]) -> str:
     epochs = f"{training['epochs']} ({training['best_epoch']})"
     return (
         f"| {subject.name} | {seed} | {scores} | {epochs} | {training['duration_s']:.0f} s, "
-        f"{training['examples_per_s']:.0f} rows/s, {training['device']} {training['precision']} |"
+        f"{training['examples_per_s']:.0f} examples/s, {training['device']} {training['precision']} |"
     )
 
 
@@ -115,7 +115,7 @@ def _dig(value: Any, path: str) -> float:
 
 
 def tuneboard(command: list[str], workspace: Path) -> dict[str, Any]:
-    """What a command line prints with ``--json``."""
+    """The JSON output of a command."""
     done = subprocess.run(
         [sys.executable, "-m", "core", *command, "--json"],
         cwd=ROOT,

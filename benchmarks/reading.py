@@ -1,4 +1,4 @@
-"""How long a large file takes from disk to data set, and how much memory beyond what the program has anyway."""
+"""Duration and extra memory of importing a large file."""
 
 import csv
 import os
@@ -26,7 +26,7 @@ _FEW = 1000
 
 @dataclass(frozen=True)
 class _Kind:
-    """A file to measure on: its encoding, and one row in how many is broken, 0 for none."""
+    """A file to measure: its encoding, and one broken row in every ``broken`` rows, 0 for none."""
 
     title: str
     encoding: str = "utf-8"
@@ -44,18 +44,18 @@ _KINDS = {
 def reading(
     rows: Annotated[int, typer.Option(help="Rows of the file.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Seed of the file's content.")] = 1,
-    only: Annotated[str | None, typer.Option(help=f"One of the files, in this process: {', '.join(_KINDS)}.")] = None,
+    only: Annotated[str | None, typer.Option(help=f"Measure only this file, in this process: {', '.join(_KINDS)}.")] = None,
 ) -> None:
-    """Seconds and extra memory to read a large CSV file, and to make a data set of it."""
+    """Measure seconds and extra memory to read a large CSV file, and to import it as a data set."""
     if only is None:
-        typer.echo("| file | MB | reading, s (processor) | extra MiB | whole import, s (processor) | extra MiB | set aside |")
+        typer.echo("| file | MB | reading, s (CPU) | extra MiB | whole import, s (CPU) | extra MiB | skipped |")
         typer.echo("|---|---|---|---|---|---|---|")
-        for name in _KINDS:  # each in a process of its own, so that memory the one kept does not help the next
+        for name in _KINDS:  # each in a process of its own, so that memory held by one does not help the next
             options = ["--rows", str(rows), "--seed", str(seed), "--only", name]
             subprocess.run([sys.executable, "-m", "benchmarks", "reading", *options], cwd=ROOT, check=True)
         return
     with tempfile.TemporaryDirectory() as folder:
-        _import_once(Path(folder) / "few.csv", _FEW, seed, _KINDS[only])  # what is loaded at first use is no cost of the rows
+        _import_once(Path(folder) / "few.csv", _FEW, seed, _KINDS[only])  # loads the libraries, which is not a cost of the rows
         typer.echo(_import_once(Path(folder) / "many.csv", rows, seed, _KINDS[only]))
 
 
@@ -76,8 +76,8 @@ def _import_once(path: Path, rows: int, seed: int, kind: _Kind) -> str:
 
 
 def _write_csv(path: Path, rows: int, seed: int, kind: _Kind) -> None:
-    """A table of ids, texts of 6 to 18 words and one of 60 labels; one text in twenty has a second line, one in twenty letters
-    beyond ASCII, one in twenty quotation marks. A broken row has cells too many, or a quotation mark that is never closed."""
+    """Write a table of ids, texts of 6 to 18 words and one of 60 labels. One text in twenty has a second line, one in twenty
+    non-ASCII letters, one in twenty quotation marks. A broken row has too many cells, or an unclosed quotation mark."""
     draw = random.Random(seed)
     words = (ROOT / "data" / "support_tickets.csv").read_text(encoding="utf-8").replace('"', "").replace(",", " ").split()
     with path.open("w", encoding=kind.encoding, newline="") as file:
@@ -99,15 +99,15 @@ def _write_csv(path: Path, rows: int, seed: int, kind: _Kind) -> None:
 
 
 def _cpu_s() -> float:
-    """Seconds of the processor of this process and of those it started that have ended."""
+    """CPU seconds of this process and of its ended child processes."""
     return sum(os.times()[:4])
 
 
 class _Watch:
-    """Seconds, seconds of the processor, and the most memory of this process beyond what it had.
+    """Measures seconds, CPU seconds, and this process's peak of extra memory.
 
     Args:
-        before: bytes it had, where that is not now.
+        before: memory to compare with, in bytes; by default the current one.
     """
 
     def __init__(self, before: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How long each repair takes to be previewed, and to be kept as a version, on many rows: ``python -m benchmarks repairing``."""
+"""Duration of each repair's preview, and of saving it as a version, on many rows: ``python -m benchmarks repairing``."""
 
 import tempfile
 import time
@@ -22,17 +22,17 @@ _PHRASE = "please write to"
 
 @app.command("repairing")
 def repairing(
-    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the data set that is made up.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of texts and faults.")] = 0,
+    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the synthetic data set.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Seed of texts and faults.")] = 0,
 ) -> None:
-    """Times of every repair, a line of Markdown each."""
+    """Measure the duration of every repair, one line of Markdown each."""
     random = np.random.default_rng(seed)
     examples, _ = made(rows, random)
     with tempfile.TemporaryDirectory() as folder:
         dataset = _written(Path(folder) / "parent", examples, random)
         parameters = _parameters(examples, random)
-        typer.echo(f"{len(examples):,} rows, seconds on the clock (of the processor):\n")
-        typer.echo("| repair | rows changed | removed | preview | keeping it | comparing the versions |")
+        typer.echo(f"{len(examples):,} rows, seconds (CPU seconds):\n")
+        typer.echo("| repair | rows changed | removed | preview | saving | comparing the versions |")
         typer.echo("|---|---|---|---|---|---|")
         for name, repair in REPAIRS.items():
             if not repair.tasks or _TASK in repair.tasks:
@@ -65,7 +65,7 @@ class _Clock:
 
 
 def _parameters(examples: pd.DataFrame, random: np.random.Generator) -> dict[str, dict[str, Any]]:
-    """What each repair is given that needs to be told something: a hundredth of the rows, or a label or two."""
+    """Parameters of the repairs that need some: a hundredth of the rows, or one or two labels."""
     some = sorted(random.choice(len(examples), len(examples) // 100, replace=False).tolist())
     return {
         "cut_boilerplate": {"phrases": [_PHRASE]},

@@ -1,8 +1,8 @@
-"""How fast the training loop is, side by side with the loops people would otherwise use.
+"""Speed of the training loop compared with other common training loops.
 
-Every contender fine-tunes the same model on the same rows, each in a process of its own with the environment it would have; one
-after the other, in several rounds, so that a busy moment of the machine does not hit one of them alone. Rates count the steps
-after a short warm-up, and nothing but steps.
+Every contender fine-tunes the same model on the same rows, each in a process of its own with its usual environment. They run one
+after the other, in several rounds, so that load on the machine does not affect only one of them. Rates count only steps, after a
+short warm-up.
 """
 
 import json
@@ -31,11 +31,11 @@ CONTENDERS = {
 def speed(
     data: Annotated[Path, typer.Option(help="CSV file with texts and labels.")] = ROOT / "data" / "support_tickets.csv",
     model: Annotated[str, typer.Option(help="Model reference, or base for a BERT-base with random weights.")] = "bundled",
-    rows: Annotated[int, typer.Option(help="Rows of each contender; ours takes the recipe of the whole file.")] = 3200,
-    rounds: Annotated[int, typer.Option(help="How often all of them take their turn.")] = 2,
-    only: Annotated[list[str] | None, typer.Option(help="a, b, c or ours; repeatable.")] = None,
+    rows: Annotated[int, typer.Option(help="Rows per contender; ours uses the recipe for the whole file.")] = 3200,
+    rounds: Annotated[int, typer.Option(help="Rounds in which every contender runs once.")] = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Contenders to measure: a, b, c or ours; repeatable.")] = None,
 ) -> None:
-    """Rows a second of each contender, and what share of the machine's matrix-product rate ours makes use of."""
+    """Measure examples/s of each contender, and ours as a share of the machine's matrix-product rate."""
     names = [name for name in CONTENDERS if not only or name in only]
     rates: dict[str, list[float]] = {name: [] for name in names}
     peaks, facts = [], {}
@@ -44,8 +44,8 @@ def speed(
         for name in names:
             facts[name] = _in_process(name, data, model, rows)
             rates[name].append(facts[name]["rows_per_s"])
-            typer.echo(f"{name}: {rates[name][-1]:.1f} rows/s", err=True)
-    typer.echo("| | rows/s, median (each round) | ours is faster by | memory, MiB |")
+            typer.echo(f"{name}: {rates[name][-1]:.1f} examples/s", err=True)
+    typer.echo("| | examples/s, median (each round) | ours is faster by | memory, MiB |")
     typer.echo("|---|---|---|---|")
     for name in names:
         each = ", ".join(f"{rate:.0f}" for rate in rates[name])

@@ -1,7 +1,7 @@
-"""What each way to deal with rare labels gives, on data sets made uneven on purpose.
+"""Methods for rare labels, compared on artificially imbalanced data sets.
 
-The rows are BANKING77's training rows alone. A few of each label are held out as a test split and weigh by how frequent their
-label is in training, so that rare labels are measured on more than two texts.
+The rows are BANKING77's training rows. A few rows of each label are held out as a test split and weighted by their label's
+frequency in training, so that rare labels are measured on more than two texts.
 """
 
 import tempfile
@@ -34,7 +34,7 @@ def uneven(
     recipe: Annotated[str, typer.Option(help="Recipe to measure.")] = "automatic",
     values: Annotated[list[str] | None, typer.Option("--set", help="key=value passed on to train; repeatable.")] = None,
 ) -> None:
-    """Macro F1, accuracy, loss and recall of rare labels, a line of Markdown for each data set."""
+    """Measure macro F1, accuracy, loss and recall of rare labels, one line of Markdown for each data set."""
     rows = pd.read_csv(data / "banking77" / "train.csv").rename(columns={"category": "label"}).sample(frac=1, random_state=1)
     counts = rows.groupby("label")["text"].transform("size")
     is_held_out = rows.groupby("label").cumcount() < (counts // 3).clip(upper=HELD_OUT)
@@ -49,7 +49,7 @@ def uneven(
 
 
 def _payments(rows: pd.DataFrame) -> pd.DataFrame:
-    """16 intents that are near neighbours, from 120 rows down to 6."""
+    """16 similar intents, from 120 rows down to 6."""
     labels = [label for label in sorted(set(rows["label"])) if any(word in label for word in ("transfer", "top_up", "payment"))]
     return _thinned_out(rows, labels[:16], most=120, seed=1)
 
@@ -70,7 +70,7 @@ MADE: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {"small": _payments, "
 
 
 def _thinned_out(rows: pd.DataFrame, labels: list[str], *, most: int, seed: int) -> pd.DataFrame:
-    """Rows of labels in random order, each label with fewer than the one before, the last with a twentieth of the first."""
+    """Rows of the labels in random order, with decreasing frequency: the last label has a twentieth of the first one's rows."""
     order = np.random.default_rng(seed).permutation(labels)
     sizes = {label: round(most * 20 ** (-place / (len(order) - 1))) for place, label in enumerate(order)}
     of_label = [rows[rows["label"] == label] for label in sizes]

@@ -1,6 +1,6 @@
-"""How long the weighing of words takes, and what memory, on made texts of many sizes.
+"""Duration and memory of training the TF-IDF classifier, on synthetic texts of many sizes.
 
-The tokens are drawn at random, as frequent as words are, and one in seven belongs to the text's label.
+The tokens are drawn from a Zipf distribution, and one in seven is typical of the text's label.
 """
 
 import resource
@@ -16,7 +16,7 @@ from core.tasks.ragged import RaggedRows
 from core.training.calibration.fit_tfidf_head import tfidf_logits, weigh_words
 
 SIZES = ((9_000, 17, 77), (200_000, 25, 77), (20_000, 25, 1000), (5_000, 512, 20), (5_000, 512, 200))
-"""Texts, tokens a text, labels."""
+"""Texts, tokens per text, labels."""
 
 VOCABULARY = 20_000
 WORDS_OF_A_LABEL = 50
@@ -25,8 +25,8 @@ NUM_NEW = 2000
 
 @app.command()
 def words() -> None:
-    """Seconds to weigh the words, seconds to hear what they say of 2,000 new texts, and how often they alone are right."""
-    typer.echo(f"| texts | tokens each | labels | features | weighing, s | {NUM_NEW:,} new texts, s | right | memory, MiB |")
+    """Measure the TF-IDF classifier: seconds to train it, seconds to predict 2,000 new texts, and its accuracy."""
+    typer.echo(f"| texts | tokens each | labels | features | training, s | {NUM_NEW:,} new texts, s | accuracy | memory, MiB |")
     typer.echo("|---|---|---|---|---|---|---|---|")
     for num_texts, length, num_labels in SIZES:
         texts, new = (_made(number, length, num_labels, seed) for seed, number in enumerate((num_texts, NUM_NEW)))

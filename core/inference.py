@@ -1,4 +1,4 @@
-"""A trained model -> predictions for new text."""
+"""Predictions of a trained model for new texts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BATCH_SIZE = 32
 
 
 class Predictor:
-    """A trained model that is open and ready, for any number of threads at once."""
+    """A loaded trained model; thread-safe."""
 
     def __init__(self, classifier: Classifier, tokenizer: Any, card: ModelCard, device: torch.device) -> None:
         self._classifier = classifier.to(device)
-        # A fast tokenizer keeps how it truncates and pads as a state of its own, which every call switches. Two calls at once cut
-        # each other's texts or leave them whole, so one thread at a time uses it. The model has no such state.
+        # A fast tokenizer stores its truncation and padding as state that every call changes. Two calls at once would truncate
+        # each other's texts or leave them untruncated, so one thread at a time uses it. The model has no such state.
         self._tokenizer = tokenizer
         self._tokenizing = threading.Lock()
         self._card = card
@@ -38,10 +38,10 @@ class Predictor:
 
         Args:
             folder: what ``save_classifier`` wrote.
-            device: ``cpu``, ``cuda`` or ``mps``; a GPU if there is one, unless given.
+            device: ``cpu``, ``cuda`` or ``mps``; by default a CUDA GPU if there is one, else the CPU.
 
         Raises:
-            ModelError: it is not a model trained here, or is damaged.
+            ModelError: it is not a model trained by Tuneboard, or is damaged.
         """
         classifier, tokenizer, card = open_classifier(folder)
         return cls(classifier, tokenizer, card, torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
@@ -57,7 +57,7 @@ class Predictor:
         return self._card.max_length
 
     def predict(self, texts: Sequence[str], on_progress: Callable[[float], None] | None = None) -> list[dict[str, Any]]:
-        """One JSON-ready object for each text, in the task's own form (see ``Task.present``).
+        """One JSON-serializable object for each text, in the task's own format (see ``Task.present``).
 
         Args:
             texts: any strings, empty ones included.
@@ -85,6 +85,6 @@ class Predictor:
         return results
 
     def _is_cut(self, texts: Sequence[str]) -> list[bool]:
-        """Which texts are longer than the model reads."""
+        """Which texts are longer than the maximum input length."""
         lengths = [len(ids) for ids in self._tokenizer(list(texts), verbose=False)["input_ids"]]
         return [length > self._card.max_length for length in lengths]

@@ -1,4 +1,4 @@
-"""Does the product train rightly on a GPU, and how fast: many short parts, each a process with a time limit of its own.
+"""Benchmark of correctness and speed on a GPU, in many short parts, each in a process with its own time limit.
 
-``benchmarks/gpu.sh`` runs it, on a machine that has nothing of ours but this checkout; docs/gpu.md tells what it needs.
+``benchmarks/gpu.sh`` runs it on a machine that has only this checkout; docs/gpu.md lists the requirements.
 """

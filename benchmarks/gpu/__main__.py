@@ -1,4 +1,4 @@
-"""``python -m benchmarks.gpu pack``, ``run`` or ``rehearse``; ``part`` is what these start for each part."""
+"""``python -m benchmarks.gpu pack``, ``run`` or ``rehearse``; ``part`` is the process of a single part."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def pack(
         ROOT / "benchmark-data"
     ),
 ) -> None:
-    """Put what a bare machine lacks into ``.gpu/``: a float16 copy of the bundled model, BANKING77, wheels."""
+    """Write what the GPU machine may lack into ``.gpu/``: a float16 copy of the bundled model, BANKING77, wheels."""
     from benchmarks.gpu.pack import make_pack
 
     typer.echo(make_pack(data))
@@ -26,10 +26,10 @@ def pack(
 
 @app.command()
 def run(
-    names: Annotated[list[str] | None, typer.Argument(metavar="PART…", help="Parts to run; all unless given.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where gpu.json and gpu.log go; $OUT or gpu-results/ unless given.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="PART…", help="Parts to run; by default all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for gpu.json and gpu.log; by default $OUT or gpu-results/.")] = None,
 ) -> None:
-    """Every part on this machine's GPU."""
+    """Run all or some parts on this machine's GPU."""
     from benchmarks.gpu.parts import run_parts
 
     folder = out or Path(os.environ.get("OUT") or ROOT / "gpu-results")
@@ -38,10 +38,10 @@ def run(
 
 @app.command()
 def rehearse(
-    names: Annotated[list[str] | None, typer.Argument(metavar="PART…", help="Parts to rehearse; all unless given.")] = None,
-    out: Annotated[Path, typer.Option(help="Where gpu.json and gpu.log go.")] = ROOT / "gpu-results",
+    names: Annotated[list[str] | None, typer.Argument(metavar="PART…", help="Parts to run; by default all.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for gpu.json and gpu.log.")] = ROOT / "gpu-results",
 ) -> None:
-    """Every part on the CPU, with a tiny model and few rows: whether it would run, not how fast."""
+    """Run the parts on the CPU with a tiny model and few rows, to test that they work."""
     from benchmarks.gpu.parts import run_parts
 
     sys.exit(0 if run_parts(out, names or [], is_rehearsal=True) else 1)
@@ -51,7 +51,7 @@ def rehearse(
 def part(
     name: str, work: Path, answer: Path, is_rehearsal: Annotated[bool, typer.Option("--rehearsal/--on-gpu")] = False
 ) -> None:
-    """One part, in this process."""
+    """Run one part in this process."""
     from benchmarks.gpu.parts import PARTS
 
     PARTS[name].carry_out(Bench(work, is_rehearsal=is_rehearsal, notes_file=notes_file(answer)), answer)

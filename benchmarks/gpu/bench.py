@@ -1,4 +1,4 @@
-"""What every part works with: the models, the data sets, and runs as the product starts them."""
+"""Shared by all parts: models, data sets, and runs as the product starts them."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 PACK = ROOT / ".gpu"
-"""What ``pack`` makes and a bare machine is given beside the checkout."""
+"""Output of ``pack``, copied to the GPU machine beside the checkout."""
 
 BETWEEN_LOOKS_S = 0.05
 
 
 class CheckError(AssertionError):
-    """The product did something else than it promises."""
+    """A check of the benchmark failed."""
 
 
 def check(holds: bool, sentence: str) -> None:
-    """Fail the part with a sentence unless something holds."""
+    """Fail the part with a message unless ``holds``."""
     if not holds:
         raise CheckError(sentence)
 
 
 def notes_file(answer: Path) -> Path:
-    """Where a part whose answer goes into a file notes what it has found out so far."""
+    """File of the intermediate results of a part."""
     return answer.with_suffix(".notes.json")
 
 
 @dataclass
 class Bench:
-    """Where a part works, and whether it is only rehearsed.
+    """The working folder of a part, and whether it is a rehearsal.
 
     Attributes:
         work: folder that all parts of a measurement share.
-        is_rehearsal: on the CPU, with a tiny model and few rows.
-        notes_file: where ``note`` writes, so that what a part has found out outlives it if it takes too long.
+        is_rehearsal: whether it runs on the CPU, with a tiny model and few rows.
+        notes_file: where ``note`` writes, so that results are kept if a part exceeds its time limit.
     """
 
     work: Path
@@ -54,14 +54,14 @@ class Bench:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def note(self, name: str, value: Any) -> None:
-        """Keep one thing found out at once, whatever happens to the rest of the part."""
+        """Save a result at once, so that it is kept even if the part fails later."""
         self.notes[name] = value
         if self.notes_file is not None:
             self.notes_file.write_text(json.dumps(self.notes), encoding="utf-8")
 
     @property
     def device(self) -> str:
-        """The device that is measured."""
+        """The measured device."""
         return "cpu" if self.is_rehearsal else "cuda"
 
     def size(self, on_gpu: int, in_rehearsal: int) -> int:
@@ -69,7 +69,7 @@ class Bench:
         return in_rehearsal if self.is_rehearsal else on_gpu
 
     def values(self, **values: Any) -> dict[str, Any]:
-        """Settings of a run on the device that is measured; a rehearsal trains for one epoch."""
+        """Settings of a run on the measured device; a rehearsal trains for one epoch."""
         return {"device": self.device, **({"epochs": 1} if self.is_rehearsal else {}), **values}
 
     # --- models ------------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class Bench:
         return open_dataset(folder)
 
     def texts(self, length: int, num_rows: int) -> tuple[list[str], list[int]]:
-        """Texts of about ``length`` tokens with their labels: BANKING77's, one after another until they are long enough."""
+        """Texts of about ``length`` tokens with their labels: texts of BANKING77, joined until they are long enough."""
         file = PACK / "banking77" / "train.csv"
         if self.is_rehearsal or not file.is_file():
             file = ROOT / "data" / "support_tickets.csv"
@@ -134,7 +134,7 @@ class Bench:
     # --- runs --------------------------------------------------------------------------------------------------------------
 
     def config(self, dataset: Any, *, model: str = "bundled", recipe: str = "automatic", **values: Any) -> Any:
-        """A complete config, as the form would make it."""
+        """A complete config, as created by the form."""
         from core.training.planning.run_plan import new_run_config
 
         hub = self.work / "hub"
@@ -142,7 +142,7 @@ class Bench:
         return config
 
     def run(self, name: str, dataset: Any, **values: Any) -> WorkerRun:
-        """A run directory with its config, and nothing started yet."""
+        """A run directory with its config; the run is not started."""
         from core.runs.directory.run_dir import RunDir
 
         run_dir = RunDir(self.work / "runs" / name)
@@ -163,7 +163,7 @@ class WorkerRun:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start a worker, which goes on from the last checkpoint if there is one."""
+        """Start a worker, which resumes from the last checkpoint if there is one."""
         from core.config.settings import Settings
         from core.runs.scheduler.worker_env import worker_environment
 
@@ -182,7 +182,7 @@ class WorkerRun:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
     def wait_for(self, what: str, holds: Callable[[], bool], limit_s: float = 90.0) -> None:
-        """Wait until something holds; fails when the worker ends before."""
+        """Wait for a condition; fails if the worker ends first."""
         assert self.process is not None
         deadline = time.monotonic() + limit_s
         while not holds():
@@ -192,13 +192,13 @@ class WorkerRun:
             time.sleep(BETWEEN_LOOKS_S)
 
     def send(self, which: signal.Signals, limit_s: float = 60.0) -> int:
-        """Send the worker a signal and wait for its end; its exit code."""
+        """Send the worker a signal, wait for its end and return its exit code."""
         assert self.process is not None
         os.kill(self.process.pid, which)
         return self.process.wait(limit_s)
 
     def finish(self, limit_s: float = 150.0) -> dict[str, Any]:
-        """Wait for the end of a run that should succeed; the content of ``result.json``."""
+        """Wait for a run that should succeed, and return the content of ``result.json``."""
         assert self.process is not None
         code = self.process.wait(limit_s)
         result = self.run_dir.result()
@@ -207,16 +207,16 @@ class WorkerRun:
         return dict(result)
 
     def last_words(self) -> str:
-        """Why it failed, as far as it says."""
+        """The run's error message, or the end of its log."""
         error = self.run_dir.error() or {}
         return f"{error.get('message', '')} {error.get('details', '')}"[-3000:] or "\n".join(self.run_dir.log_tail(40))[-3000:]
 
     def num_lines(self) -> int:
-        """Lines of training figures so far."""
+        """Number of lines of training metrics so far."""
         return sum("train/loss" in line for line in self.run_dir.metrics())
 
     def facts(self) -> dict[str, Any]:
-        """What it said of its device and how long it took."""
+        """Its device, memory and duration, from its events and metrics."""
         events, lines = self.run_dir.events(), self.run_dir.metrics()
         plan: dict[str, Any] = next((event for event in reversed(events) if event["kind"] == "plan"), {})
         return {
@@ -230,7 +230,7 @@ class WorkerRun:
 
 
 class ListRecorder:
-    """Keeps what a training in this process says, and asks for a stop after a number of steps."""
+    """Keeps the metrics and events of a run in this process, and requests a stop after a number of steps."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.lines: list[dict[str, float]] = []
@@ -247,7 +247,7 @@ class ListRecorder:
         self.events.append((kind, message, facts))
 
     def stop_requested(self) -> bool:
-        """Whether as many steps were made as were asked for."""
+        """Whether the requested number of steps is done."""
         self.asked += 1
         return self.stop_after is not None and self.asked > self.stop_after
 
@@ -256,5 +256,5 @@ class ListRecorder:
         return [message for what, message, _ in self.events if what == kind]
 
     def plan(self) -> dict[str, Any]:
-        """What the run said it would do."""
+        """The facts of the run's plan event."""
         return next(facts for kind, _, facts in self.events if kind == "plan")

@@ -1,4 +1,4 @@
-"""Parts that ask whether what runs on the CPU runs on the GPU too, with the same results."""
+"""Parts that check whether runs on the GPU have the same results as on the CPU."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ CPU_SCORES = {
     "product_reviews": ("micro.f1", 0.8987),
     "news_entities": ("entities.micro.f1", 0.7826),
 }
-"""What Automatic reaches on the CPU with seed 0, from benchmarks/RESULTS.md."""
+"""Scores of the Automatic recipe on the CPU with seed 0, from benchmarks/RESULTS.md."""
 
 TOLERANCE = 2e-3
-"""How far, as a share, losses of a resumed run may be from those of one that was not stopped, without deterministic kernels."""
+"""Largest relative difference of losses between a resumed and an uninterrupted run, without deterministic kernels."""
 
 FEW_STEPS = 12
 
 
 def samples(bench: Bench) -> None:
-    """Three runs at once on one GPU, a task each, with Automatic: within two standard errors of the CPU's scores."""
+    """Three runs at once on one GPU, one per task, with Automatic: scores within two standard errors of the CPU's."""
     runs = {name: bench.run(name, bench.dataset(name)) for name in CPU_SCORES}
     for run in runs.values():
         run.start()
@@ -53,7 +53,7 @@ def samples(bench: Bench) -> None:
 
 
 def same_on_cpu(bench: Bench) -> None:
-    """A model trained on the GPU says the same on the CPU."""
+    """A model trained on the GPU gives the same predictions on the CPU."""
     from core.inference import Predictor
 
     for name in CPU_SCORES:
@@ -73,7 +73,7 @@ def same_on_cpu(bench: Bench) -> None:
 
 
 def precisions(bench: Bench) -> None:
-    """float32, bfloat16 and float16 give the same scores to within two standard errors; Automatic takes what is native."""
+    """float32, bfloat16 and float16 give the same scores within two standard errors; Automatic uses the native one."""
     import torch
 
     dataset = bench.dataset("support_tickets")
@@ -105,7 +105,7 @@ def precisions(bench: Bench) -> None:
 
 
 def resuming(bench: Bench) -> None:
-    """Stopped at a step and resumed, a run gives the losses and weights of one that was not, exactly if deterministic."""
+    """A stopped and resumed run has the losses and weights of an uninterrupted one, exactly if deterministic."""
     dataset = bench.dataset("support_tickets")
     ways = [("float32", True)]
     if not bench.is_rehearsal:
@@ -117,7 +117,7 @@ def resuming(bench: Bench) -> None:
         _train(bench, f"{name}-whole", dataset, whole, **values)
         check(_train(bench, name, dataset, stopped, **values) == {}, "The run did not stop when asked to.")
         _train(bench, name, dataset, resumed, **values)
-        check(any("step" in said for said in resumed.said("resume")), "The run did not go on from its checkpoint.")
+        check(any("step" in said for said in resumed.said("resume")), "The run did not resume from its checkpoint.")
         losses, weights = _furthest(_losses(whole), _losses(resumed)), _furthest_weights(bench, f"{name}-whole", name)
         bench.note(name, {"losses": losses, "weights": weights})
     exact = all(max(answer.values()) == 0.0 for name, answer in bench.notes.items() if name.endswith("exact"))
@@ -126,7 +126,7 @@ def resuming(bench: Bench) -> None:
 
 
 def killed(bench: Bench) -> None:
-    """Stopped by the machine, resumed, killed, resumed: the run ends well, from its checkpoint."""
+    """A run that is stopped, resumed, killed and resumed again succeeds, from its checkpoint."""
     from benchmarks.contenders import automatic_run
 
     texts, labels = bench.texts(16, bench.size(4_000, 300))
@@ -180,7 +180,7 @@ def out_of_memory(bench: Bench) -> None:
     bench.note("asked", {"batch_size": rows, "tokens": length})
     bench.note("said", warnings)
     bench.note("run", {"steps": result["training"]["steps"], **_gpu_memory(bench)})
-    divided = [sentence for sentence in warnings if "emory ran out" in sentence]
+    divided = [sentence for sentence in warnings if "Out of memory with" in sentence]
     check(bench.is_rehearsal or bool(divided), f"Memory did not run out; the batch should be larger. Said: {warnings}")
 
 
@@ -198,7 +198,7 @@ def _losses(recorder: ListRecorder) -> dict[int, float]:
 
 
 def _furthest(one: dict[int, float], other: dict[int, float]) -> float:
-    """Largest difference as a share, over what both have."""
+    """Largest relative difference over common epochs."""
     common = one.keys() & other.keys()
     check(bool(common), "The two runs have no epoch in common.")
     return max(abs(one[epoch] - other[epoch]) / abs(one[epoch]) for epoch in common)
@@ -224,7 +224,7 @@ def _dig(value: Any, path: str) -> float:
 
 
 def _num_judged(test: dict[str, Any]) -> int:
-    """Texts, label decisions or entities that the score is about."""
+    """Number of texts, label decisions or entities that the score is computed from."""
     rows = test.get("labels") or test.get("entities", {}).get("types") or []
     return int(sum(row.get("support", 0) for row in rows)) or int(test.get("num_examples", 0)) or 80
 

@@ -1,4 +1,4 @@
-"""What travels to a bare machine beside the checkout: the bundled model in half precision, BANKING77, and wheels."""
+"""Files for the GPU machine beside the checkout: the bundled model in half precision, BANKING77, and wheels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.gpu.bench import PACK
 
 WHEELS = ("accelerate", "peft", "psutil", "filelock", "typer")
-"""Packages a worker needs that a machine with torch and transformers may lack; those it has are left where they are."""
+"""Packages a worker needs that a machine with torch and transformers may lack; installed only if missing."""
 
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_12_x86_64")
 
@@ -19,13 +19,13 @@ MOST_MIB = 50
 
 
 def make_pack(data: Path) -> str:
-    """Write ``.gpu/`` anew; a sentence says what is in it.
+    """Write ``.gpu/`` from scratch; returns a message about its content.
 
     Raises:
-        SystemExit: there is no BANKING77 in the folder, or it became too large to travel.
+        SystemExit: there is no BANKING77 in the folder, or the result is too large.
     """
     if not (data / "banking77" / "train.csv").is_file():
-        raise SystemExit(f"{data} has no banking77/train.csv. Name the folder that has: benchmarks/gpu.sh pack FOLDER")
+        raise SystemExit(f"{data} has no banking77/train.csv. Give the folder that contains it: benchmarks/gpu.sh pack FOLDER")
     shutil.rmtree(PACK, ignore_errors=True)
     _write_model(PACK / "model")
     (PACK / "banking77").mkdir(parents=True)
@@ -37,8 +37,10 @@ def make_pack(data: Path) -> str:
     subprocess.run([*command, "--python-version", "3.12", "--implementation", "cp", *platforms, *WHEELS], check=True)
     size = sum(path.stat().st_size for path in PACK.rglob("*") if path.is_file()) / 2**20
     if size > MOST_MIB:
-        raise SystemExit(f"{PACK.name}/ has {size:.1f} MiB, more than the {MOST_MIB} that should travel.")
-    return f"{PACK.name}/ is ready: {size:.1f} MiB. It travels beside the checkout; there, run benchmarks/gpu.sh."
+        raise SystemExit(f"{PACK.name}/ has {size:.1f} MiB, more than the limit of {MOST_MIB} MiB.")
+    return (
+        f"{PACK.name}/ is ready: {size:.1f} MiB. Copy it beside the checkout on the GPU machine and run benchmarks/gpu.sh there."
+    )
 
 
 def _write_model(folder: Path) -> None:

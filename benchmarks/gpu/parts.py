@@ -1,4 +1,4 @@
-"""The parts in their order, and how they are run: each in a process with a time limit, none hiding the next."""
+"""The parts in their order, each run in a process with a time limit; a failure does not prevent the next part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.gpu.bench import ROOT, Bench, CheckError, notes_file
 from core.runs.directory.run_dir import read_json
 
 WHOLE_S = 360.0
-"""Seconds after which no further part is begun, and no part goes on."""
+"""Time limit of all parts together, in seconds."""
 
 REHEARSAL_THREADS = "1"
 
@@ -31,17 +31,17 @@ THREADS_BESIDE = "3"
 """CPU threads of each of the parts that run at the same time."""
 
 LINE_CHARACTERS = 900
-"""Of what a part found out, on the screen; the rest stands in ``gpu.json``."""
+"""Characters of a part's results on screen; ``gpu.json`` has all of them."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One question, answered in a process of its own.
+    """One part of the benchmark, run in a process of its own.
 
     Attributes:
-        ask: notes what goes into ``gpu.json``, or fails.
-        limit_s: seconds it may take.
-        beside: whether it may run at the same time as others of its kind, where nothing is timed.
+        ask: records results for ``gpu.json``, or fails.
+        limit_s: time limit in seconds.
+        beside: whether it may run in parallel with other such parts, because nothing is timed.
     """
 
     ask: Callable[[Bench], None]
@@ -49,14 +49,14 @@ class Part:
     beside: bool = False
 
     def carry_out(self, bench: Bench, answer: Path) -> None:
-        """Write what came of it: ``ok``, ``answer`` or ``error``, ``duration_s``."""
+        """Run the part and write its result: ``ok``, ``answer`` or ``error``, ``duration_s``."""
         start = time.monotonic()
         try:
             self.ask(bench)
             said: dict[str, Any] = {"ok": True}
         except CheckError as failed:
             said = {"ok": False, "error": str(failed)}
-        except Exception as error:  # noqa: BLE001  (the boundary of the process: the next part must run whatever it was)
+        except Exception as error:  # noqa: BLE001  (the boundary of the process: the next part must run in any case)
             traceback.print_exc()
             said = {"ok": False, "error": f"{type(error).__name__}: {error}"[:2000]}
         said["answer"] = bench.notes
@@ -86,7 +86,7 @@ class _Running:
 
 
 def run_parts(out: Path, names: list[str], *, is_rehearsal: bool) -> bool:
-    """Run the parts that are named, or all; what came of them goes into ``gpu.json`` and ``gpu.log``.
+    """Run the given parts, or all; results are written to ``gpu.json`` and ``gpu.log``.
 
     Args:
         out: folder of the two files.
@@ -94,11 +94,11 @@ def run_parts(out: Path, names: list[str], *, is_rehearsal: bool) -> bool:
         is_rehearsal: on the CPU with tiny sizes.
 
     Returns:
-        Whether all went well.
+        Whether all parts succeeded.
     """
     unknown = [name for name in names if name not in PARTS]
     if unknown:
-        print(f"There is no part {unknown[0]!r}; there are {', '.join(PARTS)}.", file=sys.stderr)
+        print(f"There is no part {unknown[0]!r}; expected one of {', '.join(PARTS)}.", file=sys.stderr)
         return False
     chosen = [name for name in PARTS if not names or name in names]
     end = time.monotonic() + WHOLE_S
@@ -119,7 +119,7 @@ def run_parts(out: Path, names: list[str], *, is_rehearsal: bool) -> bool:
 
 
 def _make_ready(bench: Bench) -> None:
-    """Models and data sets that several parts read, so that no two write them at once."""
+    """Create models and data sets that several parts read, so that no two parts write them at once."""
     for model in ("bundled", "base"):
         bench.model(model)
     for name in correctness.CPU_SCORES:
@@ -155,7 +155,7 @@ def _finish(part: _Running) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         os.killpg(part.process.pid, 9)  # it began a session of its own, so its workers go with it
         part.process.wait()
-        error = "It took longer than it may."
+        error = "It exceeded its time limit."
     else:
         answer = read_json(part.answer)
         if answer is not None:

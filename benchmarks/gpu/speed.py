@@ -1,4 +1,4 @@
-"""Parts that ask how fast: ours beside ``transformers.Trainer``, the GPU's best rate, waits for it, and where time goes."""
+"""Parts that measure speed: Tuneboard and ``transformers.Trainer``, the GPU's peak rate, synchronizations, and a profile."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 from benchmarks.gpu.bench import Bench, ListRecorder, check
 
 MOST_S = 3.0
-"""Seconds of steps that each contender is timed for."""
+"""Seconds for which each contender's steps are timed."""
 
 WARM_UP_STEPS, PROFILED_STEPS = 40, 10
-"""Steps before looking closer, and steps that are looked at."""
+"""Warm-up steps before profiling, and profiled steps."""
 
 TOP = 15
-"""Kernels of a profile that are named."""
+"""Kernels listed in a profile."""
 
 
 def contest(length: int) -> Callable[[Bench], None]:
-    """A part: rows a second and memory of every contender, with both models and texts of one length."""
+    """A part: examples/s and memory of every contender, with both models and texts of one length."""
 
     def carry_out(bench: Bench) -> None:
         from benchmarks.contenders import matrix_peak
@@ -39,7 +39,7 @@ def contest(length: int) -> Callable[[Bench], None]:
 
 
 def _race(bench: Bench, model: str, texts: list[str], labels: list[int], peak: float) -> None:
-    """Every contender in its turn."""
+    """Run every contender in turn."""
     import torch
 
     from benchmarks.contenders import ours, trainer
@@ -67,14 +67,14 @@ def _race(bench: Bench, model: str, texts: list[str], labels: list[int], peak: f
 
 
 class _Watch(ListRecorder):
-    """Calls back at one step and at another; training asks before each step whether it should stop."""
+    """Recorder that calls back at two steps; it counts steps by the stop check before each of them."""
 
     def __init__(self, begin: Callable[[], None], end: Callable[[], None], first: int, last: int) -> None:
         super().__init__(stop_after=last + 1)
         self._calls = {first: begin, last: end}
 
     def stop_requested(self) -> bool:
-        """The step that begins is one more."""
+        """Count the step that starts."""
         call = self._calls.get(self.asked)
         if call is not None:
             call()
@@ -82,7 +82,7 @@ class _Watch(ListRecorder):
 
 
 def steps(bench: Bench) -> None:
-    """How often a step of ours waits for the device, which kernels take the GPU's time, and how much of it is left unused."""
+    """How often a Tuneboard step waits for the device, which kernels take the GPU's time, and how long the GPU is idle."""
     bench.note("waits", _waits(bench))
     bench.note("profile", _profile(bench))
 
@@ -163,4 +163,4 @@ def _train_some(bench: Bench, recorder: ListRecorder) -> None:
         as_for, model = bench.size(10_000, 200), bench.model("bundled")
         config, dataset = automatic_run(texts, labels, as_for, model, Path(name), device=bench.device)
         train_here(config, dataset, Path(name), recorder)
-    check(recorder.asked > (recorder.stop_after or 0), "There were too few steps to look at.")
+    check(recorder.asked > (recorder.stop_after or 0), "There were too few steps to profile.")

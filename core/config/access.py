@@ -1,7 +1,7 @@
-"""Who may use the dashboard, and which address it may listen on for that: the rules, read once from ``TUNEBOARD_*``.
+"""Access control: who may use the dashboard, and on which address it may listen; read once from ``TUNEBOARD_*``.
 
-On an address of this machine only, nobody signs in, and everything belongs to whoever sits there. On any other the dashboard
-starts only if it knows its users: by OpenID Connect, or by the name that a reverse proxy in front of it has established.
+On a loopback address nobody signs in, and everything belongs to the local user. On any other address the dashboard starts only
+with authentication: by OpenID Connect, or by the user name that a reverse proxy in front of it has authenticated.
 """
 
 import dataclasses
@@ -19,17 +19,17 @@ from core.errors import ConfigError, UserError
 from core.names import folded_name
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-"""What this machine calls itself in an address bar."""
+"""Host names of this machine in an address bar."""
 
 SECRET_HEADER = "X-Tuneboard-Proxy-Secret"
-"""Header in which a proxy proves that it is the trusted one, where a secret was agreed."""
+"""Header in which the proxy sends the shared secret, if one is set."""
 
 _SHORTEST_SECRET = 24
 _LONGEST_SHOWN = 80
 
 
 class AccessControl(StrEnum):
-    """How the dashboard knows who is there."""
+    """How users are authenticated."""
 
     NONE = "none"
     OIDC = "oidc"
@@ -38,10 +38,10 @@ class AccessControl(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who has signed in.
+    """A signed-in user.
 
     Attributes:
-        name: what identifies them for good, such as an e-mail address; lower case.
+        name: permanent identifier, such as an e-mail address; lower case.
         is_administrator: whether they see and change what belongs to others.
     """
 
@@ -51,20 +51,20 @@ class User:
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """The rules of one server.
+    """The access rules of one server.
 
     Attributes:
-        control: how users are known.
-        address: what the server listens on; this machine alone unless told otherwise.
-        port: where it listens.
-        allowed_hosts: names under which browsers may ask for the dashboard; this machine's own unless told.
-        allowed_origins: addresses under which a proxy shows the dashboard, each with scheme, name and port, never a pattern.
-        users: patterns of those who may come in, such as ``*@example.org``.
-        administrators: those who see and change what belongs to others.
+        control: how users are authenticated.
+        address: address the server listens on; loopback by default.
+        port: port it listens on.
+        allowed_hosts: host names under which browsers may open the dashboard; this machine's own by default.
+        allowed_origins: origins under which a proxy serves the dashboard, each with scheme, name and port, never a pattern.
+        users: patterns of users who may sign in, such as ``*@example.org``.
+        administrators: users who see and change what belongs to others.
         user_header: header in which a proxy names the user.
         trusted_proxies: addresses or networks a proxy may connect from.
-        proxy_secret: what a proxy must send in ``SECRET_HEADER``; empty where none was agreed.
-        user_claim: which claim of the identity provider names the user.
+        proxy_secret: what a proxy must send in ``SECRET_HEADER``; empty if none is set.
+        user_claim: claim of the identity provider that names the user.
     """
 
     control: AccessControl = AccessControl.NONE
@@ -84,7 +84,7 @@ class Access:
         """Read the rules.
 
         Raises:
-            ConfigError: a variable holds something that cannot be.
+            ConfigError: a variable has an invalid value.
         """
         environ = os.environ if environ is None else environ
         raw = environ.get("TUNEBOARD_ACCESS", "").strip().lower() or AccessControl.NONE.value
@@ -114,23 +114,23 @@ class Access:
 
     @property
     def host_names(self) -> tuple[str, ...]:
-        """Names that a request's ``Host`` may say, patterns such as ``*.example.org`` among them, in small letters."""
+        """Allowed values of a request's ``Host``, in lower case; may contain patterns such as ``*.example.org``."""
         own = (name.lower().rstrip(".").removeprefix("[").removesuffix("]") for name in self.allowed_hosts)
         return tuple(dict.fromkeys([*own, *(origin.name for origin in self.allowed_origins)]))
 
     @property
     def shown_as(self) -> str:
-        """The name to print for people: the first one that others ask for, else this machine's address."""
+        """The host name to print: the first public one, else this machine's address."""
         return next((name for name in self.host_names if name not in LOCAL_NAMES and "*" not in name), "127.0.0.1")
 
     def with_proxy_origins(self) -> tuple["Access", str]:
-        """The rules with the origins that older settings stand for, where ``TUNEBOARD_ALLOWED_ORIGINS`` is not set.
+        """The rules with origins derived from older settings, if ``TUNEBOARD_ALLOWED_ORIGINS`` is not set.
 
-        A proxy that signs people in usually adds TLS, which its name in ``TUNEBOARD_ALLOWED_HOSTS`` does not say: the name stands
-        for its https address on the usual port. A pattern stands for no origin: whoever has any page below it would be let in.
+        A proxy that signs users in usually adds TLS, so a name in ``TUNEBOARD_ALLOWED_HOSTS`` is taken as its https address on
+        the default port. No origin is derived from a pattern, because every site below it would then be allowed.
 
         Returns:
-            the rules, and a line for whoever runs the server; empty where there is nothing to say.
+            the rules, and a line for the administrator of the server; empty if there is nothing to report.
         """
         names = [name for name in self.host_names if name not in LOCAL_NAMES]
         if self.allowed_origins or not names:
@@ -138,37 +138,37 @@ class Access:
         patterns = [name for name in names if "*" in name]
         found = [parse_origin(f"https://{name}") for name in names] if self.control is AccessControl.PROXY else []
         origins = tuple(origin for origin in found if origin is not None)
-        said = f" {', '.join(patterns)} in TUNEBOARD_ALLOWED_HOSTS stands for no origin." if patterns else ""
-        taken = f" Taken from TUNEBOARD_ALLOWED_HOSTS: {', '.join(map(str, origins))}." if origins else ""
+        said = f" No origin can be derived from the pattern {', '.join(patterns)} in TUNEBOARD_ALLOWED_HOSTS." if patterns else ""
+        taken = f" Derived from TUNEBOARD_ALLOWED_HOSTS: {', '.join(map(str, origins))}." if origins else ""
         return dataclasses.replace(self, allowed_origins=origins), (
-            f"TUNEBOARD_ALLOWED_ORIGINS is not set.{taken}{said} Where a proxy shows the dashboard under another scheme, name or "
-            "port than it asks for, set it to that address, such as https://tuneboard.example.org."
+            f"TUNEBOARD_ALLOWED_ORIGINS is not set.{taken}{said} If a proxy serves the dashboard under another scheme, host name "
+            "or port than it forwards to, set it to the public address, such as https://tuneboard.example.org."
         )
 
     def check_start(self, *, can_sign_in: bool) -> None:
-        """Refuse to start a server that could not tell its users from strangers.
+        """Refuse to start a server that others can reach without authentication.
 
         Args:
             can_sign_in: whether Streamlit has an identity provider configured.
 
         Raises:
-            UserError: says what is missing.
+            UserError: names what is missing.
         """
         if self.control is AccessControl.NONE:
             if not self.is_local:
                 raise UserError(
-                    f"Tuneboard would listen on {self.address}, where others can reach it, and nobody has to sign in. "
+                    f"Tuneboard would listen on {self.address}, where others can reach it without signing in. "
                     "Set TUNEBOARD_ACCESS to oidc or proxy as SECURITY.md describes, or leave TUNEBOARD_ADDRESS at 127.0.0.1."
                 )
             return
         if not self.users:
             raise UserError(
-                "TUNEBOARD_USERS does not say who may come in. List names between commas, such as "
-                "ada@example.org,*@lab.example.org; * lets in everybody whom the identity provider or the proxy lets through."
+                "TUNEBOARD_USERS does not say who may sign in. List the users, separated by commas, such as "
+                "ada@example.org,*@lab.example.org; * allows everyone whom the identity provider or the proxy authenticates."
             )
         if set(self.host_names) <= set(LOCAL_NAMES) and not self.is_local:
             raise UserError(
-                "TUNEBOARD_ALLOWED_HOSTS does not say under which name browsers ask for this dashboard. "
+                "TUNEBOARD_ALLOWED_HOSTS does not contain the host name under which browsers open this dashboard. "
                 "Set it to that name, such as tuneboard.example.org."
             )
         if self.control is AccessControl.OIDC and not can_sign_in:
@@ -181,7 +181,7 @@ class Access:
             self._check_proxy()
 
     def trusts_peer(self, host: str | None) -> bool:
-        """Whether a connection from this address may be the proxy's."""
+        """Whether a connection from this address may come from the proxy."""
         try:
             address = ipaddress.ip_address(host or "")
         except ValueError:
@@ -190,7 +190,7 @@ class Access:
         return any(plain in _network(network) for network in self.trusted_proxies)
 
     def user(self, name: str) -> User | None:
-        """The user of this name, or None if they may not come in."""
+        """The user of this name, or ``None`` if they may not sign in."""
         folded = folded_name(name)
         if folded is None:
             return None
@@ -203,14 +203,14 @@ class Access:
         """The user whom an identity provider's claims name.
 
         Raises:
-            UserError: they name nobody who may come in, or an e-mail address that the provider does not call verified.
+            UserError: the user may not sign in, or the provider has not verified the e-mail address.
         """
         claimed = claims.get(self.user_claim)
         name = claimed if isinstance(claimed, str) else ""
         if self.user_claim == "email" and name and claims.get("email_verified") is not True:
             raise UserError(
-                "The identity provider does not say that your e-mail address is verified. Verify it there, then sign in again. "
-                "If the provider never says so, whoever runs the dashboard can name another claim in TUNEBOARD_USER_CLAIM."
+                "The identity provider does not report your e-mail address as verified. Verify it there, then sign in again. "
+                "If the provider never reports this, the dashboard's administrator can set another claim in TUNEBOARD_USER_CLAIM."
             )
         user = self.user(name)
         if user is None:
@@ -218,7 +218,7 @@ class Access:
         return user
 
     def described(self) -> dict[str, Any]:
-        """Variable -> what holds now, for people to read; the secret is only said to be there."""
+        """Variable -> current value, for display; of the secret only whether it is set."""
         return {
             "TUNEBOARD_ACCESS": self.control.value,
             "TUNEBOARD_ADDRESS": self.address,
@@ -236,24 +236,24 @@ class Access:
     def _check_proxy(self) -> None:
         if not self.user_header:
             raise UserError(
-                "TUNEBOARD_ACCESS is proxy, but TUNEBOARD_USER_HEADER does not say in which header the proxy names the user. "
-                "Set it to that header, such as X-Forwarded-User, which the proxy must set itself on every request."
+                "TUNEBOARD_ACCESS is proxy, but TUNEBOARD_USER_HEADER is not set. Set it to the header in which the proxy names "
+                "the user, such as X-Forwarded-User. The proxy must set this header itself on every request."
             )
         if self.proxy_secret and len(self.proxy_secret) < _SHORTEST_SECRET:
             raise UserError(
                 f"TUNEBOARD_PROXY_SECRET has fewer than {_SHORTEST_SECRET} characters and could be guessed. "
-                "Make one with 'python -c \"import secrets; print(secrets.token_urlsafe())\"'."
+                "Generate one with 'python -c \"import secrets; print(secrets.token_urlsafe())\"'."
             )
         everybody = [network for network in self.trusted_proxies if _network(network).prefixlen == 0]
         if everybody and not self.proxy_secret:
             raise UserError(
-                f"TUNEBOARD_TRUSTED_PROXIES holds {everybody[0]}, which is everybody. Name the proxy's own address, "
-                "or agree on a secret with it in TUNEBOARD_PROXY_SECRET."
+                f"TUNEBOARD_TRUSTED_PROXIES is {everybody[0]}, which trusts every address. Set it to the proxy's own address, "
+                "or set a secret shared with the proxy in TUNEBOARD_PROXY_SECRET."
             )
 
 
 def is_loopback(address: str | None) -> bool:
-    """Whether an address to listen on can be reached from this machine only; no address means all there are."""
+    """Whether an address to listen on can be reached from this machine only; no address means all interfaces."""
     if address == "localhost":
         return True
     try:
@@ -264,7 +264,7 @@ def is_loopback(address: str | None) -> bool:
 
 def _not_one_of_them(name: str) -> str:
     shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
-    return f"{shown or 'Somebody without a name'} is not one of those who may use this dashboard. Ask whoever runs it."
+    return f"{shown or 'A user without a name'} is not allowed to use this dashboard. Ask its administrator for access."
 
 
 def _names(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
@@ -273,8 +273,8 @@ def _names(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
     if None in folded:
         raise ConfigError(
             variable,
-            f"holds {names[folded.index(None)][:_LONGEST_SHOWN]!r}; expected names of printable letters, none of which could be "
-            "taken for an ASCII letter, such as ada@example.org. Type it again on a plain keyboard.",
+            f"holds {names[folded.index(None)][:_LONGEST_SHOWN]!r}; expected names of printable characters, none of which looks "
+            "like an ASCII letter without being one, such as ada@example.org. Type the name again by hand.",
         )
     return tuple(name for name in folded if name is not None)
 
@@ -286,8 +286,8 @@ def _origins(environ: Mapping[str, str]) -> tuple[Origin, ...]:
         if origin is None:
             raise ConfigError(
                 "TUNEBOARD_ALLOWED_ORIGINS",
-                f"holds {one[:_LONGEST_SHOWN]!r}; expected addresses with scheme and name, and the port if it is not the usual "
-                "one, such as https://tuneboard.example.org. Patterns with * are not taken: name each address.",
+                f"holds {one[:_LONGEST_SHOWN]!r}; expected addresses with scheme and host name, and the port if it is not the "
+                "default, such as https://tuneboard.example.org. Patterns with * are not allowed: list each address.",
             )
         found.append(origin)
     return tuple(dict.fromkeys(found))

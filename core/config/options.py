@@ -1,4 +1,4 @@
-"""One declaration for each choice a person has: its default, its range and the line of help that every door shows.
+"""One declaration for each option of a run: its default, its range and the line of help shown by every interface.
 
 A section of the run config is a frozen dataclass whose fields are made by ``option``. The form, the command line and YAML read
 the same declarations; ``validate`` and ``parse`` name the dotted field and what it allows.
@@ -18,16 +18,16 @@ from core.text_format import shown
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """What a field accepts and says of itself.
+    """What a field accepts, and its title and help.
 
     Attributes:
         help: one line: what the choice does to the result.
         title: the field's name on screen.
         minimum, maximum: inclusive bounds of a number.
         above, below: exclusive bounds of a number.
-        choices: every value allowed, with the words shown for it.
-        needs: another field, of any section, and its values with which this one matters; nothing if it always does.
-        essential: shown at first view; the others stand under "all options".
+        choices: every allowed value, with its label on screen.
+        needs: another field, of any section, and its values with which this one has an effect; ``None`` if it always does.
+        essential: shown at first; the others are under "All options".
     """
 
     help: str
@@ -71,10 +71,10 @@ def validate(section_name: str, section: Any) -> None:
 
 
 def parse(raw: Any, hint: Any) -> Any:
-    """Turn a value from YAML or a command line into the field's type.
+    """Convert a value from YAML or a command line to the field's type.
 
-    YAML reads ``2e-4`` as text and ``1`` as a whole number where a fraction is meant; both are taken as the number. Anything that
-    does not fit is returned unchanged, for ``validate`` to refuse.
+    YAML reads ``2e-4`` as text and ``1`` as an integer where a float is meant; both are converted. Anything that does not fit is
+    returned unchanged, for ``validate`` to refuse.
 
     Args:
         raw: the value as read.
@@ -118,7 +118,7 @@ def _has_type(value: Any, hint: Any) -> bool:
 def _type_in_words(hint: Any) -> str:
     optional, kind = _unwrap_optional(hint)
     words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}[kind]
-    return f"{words}, or nothing for the automatic value" if optional else words
+    return f"{words}, or automatic" if optional else words
 
 
 def _check_range(dotted: str, value: Any, declared: Option) -> None:

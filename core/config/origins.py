@@ -1,7 +1,7 @@
-"""Where a web page comes from: scheme, name and port together, as browsers compare them (RFC 6454).
+"""The origin of a web page: scheme, host name and port, as browsers compare them (RFC 6454).
 
-Two origins are the same only if all three are. A name alone says little: every program of a machine that serves pages has the
-same name and another port, and what it serves is another site.
+Two origins are the same only if all three are. A host name alone is not enough: every web server on a machine has the same name
+and another port, and is another site.
 """
 
 import ipaddress
@@ -19,8 +19,8 @@ class Origin:
 
     Attributes:
         scheme: ``http`` or ``https``.
-        name: host name or address in small letters; an IPv6 address without brackets.
-        port: where it listens, the scheme's own where none is written.
+        name: host name or address in lower case; an IPv6 address without brackets.
+        port: port number; the scheme's default if none is given.
     """
 
     scheme: str
@@ -33,18 +33,18 @@ class Origin:
 
     @property
     def host(self) -> str:
-        """What a browser on a page of this origin says in ``Host``."""
+        """The ``Host`` header that a browser sends on a page of this origin."""
         return str(self).partition("://")[2]
 
 
 def parse_origin(text: str) -> Origin | None:
-    """The origin that an ``Origin`` header or a setting names; None for ``null`` and for whatever is not exactly an origin."""
+    """The origin in an ``Origin`` header or a setting; ``None`` for ``null`` and for anything that is not exactly an origin."""
     scheme, _, host = text.partition("://")
     return parse_host(scheme.lower(), host)
 
 
 def parse_host(scheme: str, host: str) -> Origin | None:
-    """The origin of pages that this ``Host`` serves over this scheme; None where it cannot be read."""
+    """The origin of pages that this ``Host`` serves over this scheme; ``None`` if it cannot be parsed."""
     host = host.lower() if host.isascii() and len(host) <= _LONGEST else ""
     if host.startswith("["):
         name, bracket, rest = host[1:].partition("]")
@@ -62,7 +62,7 @@ def parse_host(scheme: str, host: str) -> Origin | None:
 
 
 def _port(rest: str) -> int | None:
-    """The port that ``:8501`` names."""
+    """The port in a suffix such as ``:8501``; ``None`` if it is not valid."""
     digits = rest[1:]
     if rest[0] != ":" or not digits.isdecimal() or len(digits) > 5:
         return None

@@ -1,7 +1,7 @@
-"""The run config: the whole of what a run is told, as one frozen object that validates itself.
+"""The run config: all settings of a run, as one frozen object that validates itself.
 
-The form, the command line and a YAML file are three doors to it. Field names are unique across sections, so that
-``learning_rate=2e-4`` says as much as ``optimizer.learning_rate=2e-4``.
+It is filled in by the form, the command line or a YAML file. Field names are unique across sections, so
+``learning_rate=2e-4`` means the same as ``optimizer.learning_rate=2e-4``.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything a run is told. Equal configs on equal rows and the same machine give equal runs."""
+    """All settings of a run. Equal configs on equal rows and the same machine give equal runs."""
 
     data: DataConfig
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -82,7 +82,7 @@ class RunConfig:
         if unknown:
             raise ConfigError(
                 sorted(map(str, unknown))[0][:100],
-                f"is not a section of a run config; known are {', '.join(SECTIONS)} and recipe.",
+                f"is not a section of a run config; expected one of {', '.join(SECTIONS)} and recipe.",
             )
         parts: dict[str, Any] = {name: _section_from(name, raw.get(name) or {}) for name in SECTIONS}
         return cls(**parts, recipe=str(raw.get("recipe", "automatic")))
@@ -92,14 +92,14 @@ class RunConfig:
         """Read YAML text.
 
         Raises:
-            ConfigError: the text is not YAML, or ``from_dict`` refuses it; with the line.
+            ConfigError: the text is not YAML, or ``from_dict`` refuses it; names the line.
         """
         raw = mapping_from_yaml(text)
         with pointing_at(places_in_yaml(text)):
             return cls.from_dict(raw)
 
     def value(self, name: str) -> Any:
-        """What the field of a dotted or bare name is set to.
+        """The value of a field, given by its dotted or bare name.
 
         Raises:
             ConfigError: no field has this name.
@@ -108,7 +108,7 @@ class RunConfig:
         return getattr(getattr(self, section), field_name)
 
     def reads(self, name: str) -> bool:
-        """Whether the field ``name`` does anything, with what stands in the field it needs.
+        """Whether the field ``name`` has an effect, given the value of the field it needs.
 
         Raises:
             ConfigError: no field has this name.
@@ -118,7 +118,7 @@ class RunConfig:
         return needs is None or self.value(needs[0]) in needs[1]
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
-        """A copy in which the named fields, dotted or bare, have other values.
+        """A copy with other values for the named fields, dotted or bare.
 
         Raises:
             ConfigError: a name is unknown or a value is not allowed.
@@ -150,12 +150,12 @@ SECTION_TITLES = {
     "data": "Data",
     "model": "Model",
     "head": "Head",
-    "learning": "What learns",
+    "learning": "Trainable parameters",
     "optimizer": "Optimizer",
-    "schedule": "Schedule",
-    "loss": "Loss and imbalance",
+    "schedule": "Learning-rate schedule",
+    "loss": "Loss and class imbalance",
     "training": "Training",
-    "compute": "Device and arithmetic",
+    "compute": "Hardware and precision",
 }
 
 
@@ -167,7 +167,7 @@ def field_names() -> Iterator[tuple[str, str]]:
 
 
 def locate(name: str) -> tuple[str, str]:
-    """Section and field that a dotted or bare name stands for.
+    """Section and field of a dotted or bare name.
 
     Raises:
         ConfigError: no field has this name.
@@ -176,17 +176,17 @@ def locate(name: str) -> tuple[str, str]:
         if name in (field_name, f"{section}.{field_name}"):
             return section, field_name
     known = ", ".join(field_name for section, field_name in field_names() if section != "data")
-    raise ConfigError(name[:100], f"is not an option; known are {known}.")
+    raise ConfigError(name[:100], f"is not an option; expected one of {known}.")
 
 
 def _section_from(name: str, raw: Any) -> Any:
     kind = SECTIONS[name]
     if not isinstance(raw, Mapping):
-        raise ConfigError(name, f"is {shown(raw)}; expected keys and values below it.")
+        raise ConfigError(name, f"is {shown(raw)}; expected a section with keys and values.")
     hints = typing.get_type_hints(kind)
     for key in raw:
         if key not in hints:
-            raise ConfigError(f"{name}.{str(key)[:100]}", f"is not an option; {name} knows {', '.join(hints)}.")
+            raise ConfigError(f"{name}.{str(key)[:100]}", f"is not an option; expected one of {', '.join(hints)}.")
     for declared in dataclasses.fields(kind):
         if declared.default is dataclasses.MISSING and declared.name not in raw:
             raise ConfigError(f"{name}.{declared.name}", "is missing. Add it, or start from a downloaded config.")

@@ -1,7 +1,7 @@
-"""Reading a run config's YAML, wherever it comes from: an upload, a file named on a command line, a run's folder.
+"""Safe reading of a run config's YAML from an upload, a file on the command line or a run's folder.
 
-A config has sections with plain values below them. Whatever else YAML can say is refused before it can grow: a few lines that
-refer to each other stand for more values than a machine can hold, and a thousand brackets for more depth than Python has.
+A config has sections with plain values. Everything else in YAML is refused while it is parsed: a few lines of nested aliases can
+expand to more values than fit into memory, and a thousand brackets exceed Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from core.config.yaml_lines import places_in_yaml, pointing_at
 from core.errors import ConfigError
 
 MOST_BYTES = 64 * 1024
-"""A run's config has about 2 KiB."""
+"""Largest config in bytes; a run's config has about 2 KiB."""
 
 DEEPEST = 8
-"""Levels that are read; a config has three. What is deeper is refused while it is read, and not after."""
+"""Deepest nesting that is parsed; a config has three levels. Deeper values are refused during parsing, not after it."""
 
 LONGEST_KEY = 100
 LONGEST_TEXT = 8192
@@ -31,7 +31,7 @@ def config_text(file: Path) -> str:
     """The text of a config file.
 
     Raises:
-        ConfigError: it is no file, cannot be read, or is far too long.
+        ConfigError: it is not a file, cannot be read, or is too large.
     """
     try:
         status = file.stat()
@@ -39,17 +39,17 @@ def config_text(file: Path) -> str:
             raise ConfigError("--config", f"{file.name[:120]!r} is not a file. Give a YAML file.")
         _check_size(status.st_size)
         return file.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # a path may hold a NUL character, and a file no text
+    except (OSError, ValueError) as error:  # a path may contain a NUL character, and a file may not be text
         known = isinstance(error, OSError) and error.strerror
-        cause = known or ("it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "it has no such name")
+        cause = known or ("it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "its name is not valid")
         raise ConfigError("--config", f"cannot read {file.name[:120]!r}: {cause}. Give a YAML file.") from None
 
 
 def mapping_from_yaml(text: str) -> dict[str, Any]:
-    """The sections and plain values that a YAML text holds; nothing else is ever built from it.
+    """The sections and plain values of a YAML text; no other objects are ever built from it.
 
     Raises:
-        ConfigError: the text is not YAML, not a mapping, or has something that is no setting.
+        ConfigError: the text is not YAML, not a mapping, or contains something other than settings.
     """
     _check_size(len(text.encode("utf-8", "surrogatepass")))
     loader = None
@@ -65,19 +65,22 @@ def mapping_from_yaml(text: str) -> dict[str, Any]:
             "config", f"is not valid YAML{where}. Correct the file, or download a run's config to start from."
         ) from None
     except (ValueError, OverflowError, RecursionError):  # a number of thousands of digits, the 99th of a month
-        raise ConfigError("config", "holds something that is no setting. Start from a config downloaded from a run.") from None
+        raise ConfigError(
+            "config", "contains a value that is not a setting. Start from a config downloaded from a run."
+        ) from None
     finally:
         if loader is not None:
             loader.dispose()
     if not isinstance(raw, dict):
-        raise ConfigError("config", f"holds {type(raw).__name__}, expected sections such as 'training:' with keys below them.")
+        found = "is empty" if raw is None else f"is a {type(raw).__name__}"
+        raise ConfigError("config", f"{found}; expected sections such as 'training:' with keys below them.")
     with pointing_at(places_in_yaml(text)):
         _check_plain(raw)
     return raw
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Builds plain values alone, refuses aliases, and stops at ``DEEPEST``."""
+    """Builds only plain values, refuses aliases, and stops at ``DEEPEST``."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -87,9 +90,9 @@ class _PlainLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         place = f"line {event.start_mark.line + 1}"
         if isinstance(event, yaml.AliasEvent):
-            raise ConfigError("config", "has an alias such as *name. Write the value out in its place.", place=place)
+            raise ConfigError("config", "has an alias such as *name. Write the value itself instead.", place=place)
         if self._depth == DEEPEST:
-            raise ConfigError("config", "has values nested deeper than sections and their keys. Take them out.", place=place)
+            raise ConfigError("config", "has values nested deeper than sections and their keys. Remove them.", place=place)
         self._depth += 1
         try:
             return super().compose_node(parent, index)
@@ -99,7 +102,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 def _check_size(num_bytes: int) -> None:
     if num_bytes > MOST_BYTES:
-        raise ConfigError("config", f"is {num_bytes // 1024} KiB long; a run's config has a few. Choose another file.")
+        raise ConfigError("config", f"is {num_bytes // 1024} KiB long; a run's config has only a few KiB. Choose another file.")
 
 
 def _check_plain(raw: Mapping[Any, Any]) -> None:
@@ -116,20 +119,20 @@ def _check_plain(raw: Mapping[Any, Any]) -> None:
 
 def _check_name(name: Any) -> None:
     if not isinstance(name, str) or not name.isascii() or not name.isprintable() or len(name) > LONGEST_KEY:
-        raise ConfigError("config", "has a key that is not a short word in plain letters. Correct it, or take it out.")
+        raise ConfigError("config", "has a key that is not a short ASCII word. Correct or remove it.")
 
 
 def _check_value(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, str | int | float):
-        raise ConfigError(name, "is not one plain value; expected a number, a word, true or false.")
+        raise ConfigError(name, "is not a single value; expected a number, a word, true or false.")
     if isinstance(value, str) and (len(value) > LONGEST_TEXT or "\0" in value or not _is_text(value)):
-        raise ConfigError(name, "is not one short line of text. Correct it, or take it out.")
+        raise ConfigError(name, "is not a short line of text. Correct or remove it.")
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
-        raise ConfigError(name, "is too large a number. Correct it, or take it out.")
+        raise ConfigError(name, "is too large a number. Correct or remove it.")
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written: half a surrogate pair cannot."""
+    """Whether it can be encoded as UTF-8: half a surrogate pair cannot."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Where the workspace is and which limits hold, read once from the environment variables ``TUNEBOARD_*``."""
+"""Settings of the process: the workspace and its limits, read once from the environment variables ``TUNEBOARD_*``."""
 
 import os
 from collections.abc import Mapping
@@ -15,27 +15,27 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The frozen surroundings of one process.
+    """The immutable settings of one process.
 
     Attributes:
-        home: folder of the workspace; everything Tuneboard writes lies below it.
-        database_url: SQLAlchemy URL of the catalogue; empty for SQLite inside ``home``. What is opened is told by
-            ``core.runs.store.engine.url_of``.
+        home: folder of the workspace; Tuneboard writes all its files below it.
+        database_url: SQLAlchemy URL of the database; empty for SQLite inside ``home``. ``core.runs.store.engine.url_of`` gives
+            the URL that is opened.
         max_upload_mib: largest file that is accepted, in MiB.
-        max_session_files: most files one open page may have uploaded at a time.
-        max_session_mib: most MiB one open page may have uploaded at a time; 0 means three files of the largest size.
+        max_session_files: most uploaded files one open page may hold at a time.
+        max_session_mib: most MiB of uploads one open page may hold at a time; 0 means three files of the largest size.
         max_rows: most rows one data set may have.
-        max_text_characters: longest text of a row, in characters; a longer one is set aside at import.
+        max_text_characters: longest text of a row, in characters; rows with longer texts are skipped at import.
         max_labels: most labels one data set may have.
-        max_queue: most runs that may wait at a time.
-        max_running: most runs at work at a time; 0 means one for each device.
-        min_free_mib: no run starts, and one at work stops with a checkpoint, when less than this is free on the disk, in MiB.
-        max_run_hours: a run stops with a checkpoint after so many hours at work; 0 means it may take as long as it likes.
-        threads: processor threads one worker may use; 0 means all cores.
-        max_memory_mib: main memory one worker may take, in MiB; 0 means as much as machine and control group have.
-        resident_worker: 1 where a worker with its imports done waits beside an open page, so that a run starts sooner; 0 not.
-        model_roots: folders below which local models may lie; empty means anywhere that this user can read.
-        hub_models: patterns of hub ids that may be downloaded, such as ``google-bert/*``; empty means none is left out.
+        max_queue: most runs that may be queued at a time.
+        max_running: most runs that train at a time; 0 means one per device.
+        min_free_mib: with less free disk space than this, in MiB, no run starts and a running one stops with a checkpoint.
+        max_run_hours: hours after which a run stops with a checkpoint; 0 means no limit.
+        threads: CPU threads one worker may use; 0 means all cores.
+        max_memory_mib: main memory one worker may use, in MiB; 0 means as much as machine and control group have.
+        resident_worker: 1 keeps a warm worker, with its imports done, while a page is open, so that runs start sooner; 0 is off.
+        model_roots: folders that local models must lie in; empty means anywhere that this user can read.
+        hub_models: patterns of hub ids that may be downloaded, such as ``google-bert/*``; empty means any.
     """
 
     home: Path
@@ -61,7 +61,7 @@ class Settings:
         """Read the variables that ``VARIABLES`` names.
 
         Raises:
-            ConfigError: a number is not a whole number of at least its smallest value, or a folder is not an absolute path.
+            ConfigError: a number is not a whole number or is below its minimum, or a folder is not an absolute path.
         """
         environ = os.environ if environ is None else environ
         home = Path(environ.get("TUNEBOARD_HOME") or "workspace").expanduser().resolve()
@@ -87,12 +87,12 @@ class Settings:
 
     @property
     def import_limits(self) -> dict[str, int]:
-        """What ``core.datasets.importing.prepare.prepare`` is told of limits."""
+        """The limits passed to ``core.datasets.importing.prepare.prepare``."""
         return {"max_rows": self.max_rows, "max_text_characters": self.max_text_characters, "max_labels": self.max_labels}
 
     @property
     def max_session_bytes(self) -> int:
-        """What one open page may have uploaded at a time: a training, a validation and a test file unless told otherwise."""
+        """Most bytes of uploads one open page may hold: by default a training, a validation and a test file."""
         return (self.max_session_mib or 3 * self.max_upload_mib) * 1024 * 1024
 
     @property
@@ -112,17 +112,17 @@ class Settings:
 
     @property
     def work_folder(self) -> Path:
-        """What is made on the way, such as a table while its file is read; nothing in it is needed by a later process."""
+        """Temporary files, such as a table while its file is read; no later process needs them."""
         return self.home / "work"
 
     @property
     def reading_limits(self) -> dict[str, Any]:
-        """What ``core.datasets.readers.read_table.read_table`` is told of limits, and where it works."""
+        """The limits and the work folder passed to ``core.datasets.readers.read_table.read_table``."""
         return {"max_mib": self.max_upload_mib, "max_rows": self.max_rows, "work": self.work_folder}
 
     @property
     def hub_models_folder(self) -> Path:
-        """Models downloaded from the hub because somebody asked for them."""
+        """Models downloaded from the hub."""
         return self.home / "models"
 
     @property
@@ -137,7 +137,7 @@ class Settings:
 
     @property
     def versions_lock(self) -> Path:
-        """The file whose lock is held while a version of a data set is numbered and entered."""
+        """The file whose lock is held while a new version of a data set is numbered and recorded."""
         return self.home / "versions.lock"
 
 
@@ -164,7 +164,7 @@ VARIABLES = {
 
 
 def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum: int) -> int:
-    """The number a variable holds, or the default where it is unset.
+    """The number in a variable, or the default if it is unset.
 
     Raises:
         ConfigError: it is not a whole number of at least ``minimum``.
@@ -182,14 +182,14 @@ def whole_number(environ: Mapping[str, str], name: str, default: int, *, minimum
 
 
 SMALLEST_MEMORY_MIB = 512
-"""Less than this does not even hold what every worker loads."""
+"""Smallest memory limit: with less, no worker can even load its libraries."""
 
 
 def memory_size(environ: Mapping[str, str], name: str, default: int) -> int:
-    """The size a variable holds, such as ``5GiB``, in MiB, or the default where it is unset.
+    """The size in a variable, such as ``5GiB``, in MiB, or the default if it is unset.
 
     Raises:
-        ConfigError: it is not of that form, or too small for any worker.
+        ConfigError: it is not a size, or is too small for any worker.
     """
     raw = environ.get(name, "").strip()
     if not raw:
@@ -206,12 +206,12 @@ def memory_size(environ: Mapping[str, str], name: str, default: int) -> int:
 
 
 def listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """What a variable lists between commas, without empty entries and doubles."""
+    """The comma-separated entries of a variable, without empty entries and duplicates."""
     return tuple(dict.fromkeys(one.strip() for one in environ.get(name, "").split(",") if one.strip()))
 
 
 def _folder(name: str, raw: str) -> Path:
     folder = Path(raw).expanduser()
     if not folder.is_absolute():
-        raise ConfigError(name, f"holds {shown(raw)}; expected folders by their whole path, with commas between them.")
+        raise ConfigError(name, f"holds {shown(raw)}; expected absolute paths of folders, separated by commas.")
     return folder.resolve()

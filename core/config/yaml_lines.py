@@ -1,4 +1,4 @@
-"""Where each field of a run config was said, so that a refusal can point there."""
+"""Line numbers of the fields of a run config's YAML, so that an error can name the line."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from core.errors import ConfigError
 
 
 def places_in_yaml(text: str) -> dict[str, str]:
-    """Dotted name (of a section, its bare name) -> ``line 12``, counted from 1; empty where the text is not YAML."""
+    """Dotted name (of a section, its bare name) -> ``line 12``, counted from 1; empty if the text is not YAML."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -24,10 +24,10 @@ def places_in_yaml(text: str) -> dict[str, str]:
 
 @contextmanager
 def pointing_at(places: Mapping[str, str]) -> Iterator[None]:
-    """Add to a ``ConfigError`` raised within where its field was said.
+    """Add the place of its field to a ``ConfigError`` raised inside.
 
     Args:
-        places: dotted name -> place in words; a field that is not among them is said nowhere.
+        places: dotted name -> place in words; errors of other fields stay as they are.
     """
     try:
         yield
@@ -38,7 +38,7 @@ def pointing_at(places: Mapping[str, str]) -> Iterator[None]:
 
 
 def _entries(node: yaml.Node | None) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-    """Keys that are plain words, and what stands below each."""
+    """Keys that are plain scalars, and the value node of each."""
     if not isinstance(node, yaml.MappingNode):
         return []
     return [(key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]

@@ -1,4 +1,4 @@
-"""What is known of architectures by name, so that a setting that would do nothing is refused before a run is launched.
+"""Known properties of architectures, so that a setting without effect is refused before a run is launched.
 
 tests/core/models/test_architectures.py compares each list with what the installed transformers does.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 DEFAULT_PADDING = {"markuplm": 0}
-"""Id of the padding token where a config names none; of the others with such positions it is 1."""
+"""Padding token id if a config has none; for the other architectures with such positions it is 1."""
 
 POSITIONS_AFTER_PADDING = frozenset(
     {
@@ -28,20 +28,20 @@ POSITIONS_AFTER_PADDING = frozenset(
         "xmod",
     }
 )
-"""Architectures that count positions from behind the padding token's id, so that the first of them are never used."""
+"""Architectures whose positions start after the padding token's id, so that the first ones are never used."""
 
 WITHOUT_NUMBERED_LAYERS = frozenset({"albert", "flaubert", "xlm"})
-"""Whose layers share weights, or do not stand one after the other by number: no layer can be told from another."""
+"""Architectures without numbered layers: their layers share weights or have no numbers in their parameters' names."""
 
 WITHOUT_CHECKPOINTING = frozenset({"albert", "flaubert", "funnel", "ibert", "markuplm", "mpnet", "squeezebert", "xlm", "xlnet"})
-"""For which transformers has no gradient checkpointing."""
+"""Architectures for which transformers has no gradient checkpointing."""
 
 WITHOUT_WORD_EMBEDDINGS = frozenset({"canine"})
-"""Which read characters and have no table of word vectors."""
+"""Architectures that read characters and have no word embeddings."""
 
 
 def position_limit(config: Mapping[str, Any]) -> int | None:
-    """Most tokens for which a model has positions; nothing where its config does not say.
+    """Number of positions of a model, in tokens; ``None`` if its config does not declare it.
 
     Args:
         config: content of its ``config.json``.
@@ -51,7 +51,7 @@ def position_limit(config: Mapping[str, Any]) -> int | None:
     architecture = str(config.get("model_type"))
     if positions is None or architecture not in POSITIONS_AFTER_PADDING:
         return positions
-    # MPNet counts from behind token 1, whatever the config says.
+    # MPNet's positions start after 1, whatever the config says.
     padding = config.get("pad_token_id") if architecture != "mpnet" else None
     if not isinstance(padding, int) or isinstance(padding, bool) or padding < 0:
         padding = DEFAULT_PADDING.get(architecture, 1)
@@ -59,5 +59,5 @@ def position_limit(config: Mapping[str, Any]) -> int | None:
 
 
 def is_count(value: Any) -> bool:
-    """Whether a value of a config is a whole number above 0; JSON's true is none."""
+    """Whether a value of a config is an integer above 0; JSON's true does not count."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -1,8 +1,8 @@
-"""Building a model to train from a pretrained one, and saving and opening the trained one.
+"""Building a classifier from a pretrained model, and saving and opening a trained one.
 
-A trained model's folder has the layout of ``save_pretrained``: tokenizer, ``model.safetensors``, ``config.json``. What Tuneboard
-needs to know beyond it stands in ``config.json`` under ``tuneboard``. Where the head is the architecture's own, transformers
-opens the folder by itself; where it is ours, ``model_type`` is ``tuneboard``, so that nothing opens it wrongly without noticing.
+A trained model's folder has the layout of ``save_pretrained``: tokenizer, ``model.safetensors``, ``config.json``. Tuneboard's own
+metadata is in ``config.json`` under ``tuneboard``. If the head is the architecture's own, transformers can open the folder. If it
+is Tuneboard's, ``model_type`` is ``tuneboard``, so that no library loads it without the head by mistake.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from core.models.model_files import check_regular_files, ran_out_of_memory, read
 from core.models.tfidf_head import TfidfHead
 from core.tasks import Task, get_task
 
-# Its bars about loading a file of weights say nothing to a person, and fill logs.
+# Its progress bars for loading weights do not help a person and fill logs.
 transformers_logging.disable_progress_bar()
 
 OUR_MODEL_TYPE = "tuneboard"
 
-_FREE_MEMORY = "End other programs, or choose a smaller model."
+_FREE_MEMORY = "Close other programs, or choose a smaller model."
 
 # Weights only as safetensors, never code that came with a model, never the network.
 LOADING: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -56,11 +56,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model's folder.
 
     Raises:
-        ModelError: there is none, or none of the fast kind, which alone knows the offsets of its tokens.
+        ModelError: there is none, or it has no fast version, which is needed for token offsets.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **LOADING)
-    except Exception as error:  # noqa: BLE001  (transformers raises whatever its parsers raise; each means the same to a person)
+    except Exception as error:  # noqa: BLE001  (transformers raises whatever its parsers raise; all mean the same to a person)
         raise ModelError(
             f"The tokenizer in model folder {folder.name!r} cannot be read ({type(error).__name__}). "
             "A folder needs tokenizer.json, or the vocabulary files of its tokenizer."
@@ -72,7 +72,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def resolve_pooling(pooling: str, info: ModelInfo, task: Task) -> str:
-    """How tokens will be pooled: a declared way if there is one, else the architecture's own head.
+    """The pooling of a run: the declared one if there is one, else the architecture's own head.
 
     Token-level tasks do not pool; their head is the architecture's own.
     """
@@ -92,15 +92,15 @@ def build_classifier(
     head: HeadShape,
     encoder_dropout: float | None = None,
 ) -> Classifier:
-    """A pretrained encoder with a fresh head.
+    """A pretrained encoder with a new head.
 
     Args:
-        info: the model; its files must be here.
+        info: the model; its files must be on this machine.
         task: decides the level of the head.
         outputs: names of the head's outputs.
-        pooling: as ``resolve_pooling`` gave it.
-        head: its shape; of the architecture's own head it decides the dropout alone.
-        encoder_dropout: of the pretrained layers; nothing leaves it as it was pretrained.
+        pooling: as ``resolve_pooling`` returned it.
+        head: its shape; for the architecture's own head only its dropout applies.
+        encoder_dropout: of the pretrained layers; ``None`` leaves it as pretrained.
 
     Raises:
         ModelError: the files are not what they should be.
@@ -117,12 +117,12 @@ def build_classifier(
             pretrained = AutoModel.from_pretrained(info.folder, config=_encoder_config(info.folder, encoder_dropout), **WEIGHTS)
     except SafetensorError as error:
         raise ModelError(
-            f"The weights of model {info.title!r} are damaged or not whole. "
+            f"The weights of model {info.title!r} are damaged or incomplete. "
             "Copy or download the model again, or choose another one."
         ) from error
-    except Exception as error:  # transformers raises whatever its loaders raise; each means the same to a person
+    except Exception as error:  # transformers raises whatever its loaders raise; all mean the same to a person
         if ran_out_of_memory(error):
-            raise ModelError(f"Memory does not suffice to load the model {info.title!r}. {_FREE_MEMORY}") from error
+            raise ModelError(f"There is not enough memory to load the model {info.title!r}. {_FREE_MEMORY}") from error
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
@@ -142,7 +142,7 @@ def build_classifier(
 
 
 def save_classifier(classifier: Classifier, tokenizer: PreTrainedTokenizerBase, card: ModelCard, folder: Path) -> None:
-    """Write a trained model; ``folder`` must not exist, or be empty."""
+    """Save a trained model; ``folder`` must be missing or empty."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     if isinstance(classifier, ArchitectureClassifier):
@@ -169,14 +169,14 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
     """Open what ``save_classifier`` wrote.
 
     Raises:
-        ModelError: the folder was not written by Tuneboard, is damaged or may not be read, or memory does not suffice.
+        ModelError: the folder was not written by Tuneboard, is damaged or cannot be read, or there is not enough memory.
     """
     check_regular_files(folder, folder.name)
     config = read_json(folder / "config.json") or {}
     card = card_of(config, folder.name)
     classifier: Classifier
     try:
-        # The plain class, because a head of ours has a model type transformers does not know.
+        # The plain class, because the model type of Tuneboard's own head is unknown to transformers.
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, **LOADING)
         if card.pooling == "architecture":
             classifier = ArchitectureClassifier(_architecture_class(get_task(card.task)).from_pretrained(folder, **WEIGHTS))
@@ -195,9 +195,11 @@ def open_classifier(folder: Path) -> tuple[Classifier, PreTrainedTokenizerBase, 
             if card.num_word_features:
                 classifier.words = TfidfHead(card.num_word_features, len(card.outputs))
             classifier.load_state_dict(load_file(folder / "model.safetensors"))
-    except Exception as error:  # damaged weights surface as many kinds of error; each means the same to a person
+    except Exception as error:  # damaged weights raise many kinds of errors; all mean the same to a person
         if ran_out_of_memory(error):
-            raise ModelError(f"Memory does not suffice to open the trained model in {folder.name!r}. {_FREE_MEMORY}") from error
+            raise ModelError(
+                f"There is not enough memory to open the trained model in {folder.name!r}. {_FREE_MEMORY}"
+            ) from error
         raise ModelError(f"The trained model in {folder.name!r} is damaged: {_first_line(error)} Train again.") from error
     classifier.eval()
     return classifier, tokenizer, card
@@ -224,9 +226,9 @@ def _architecture_class(task: Task) -> Any:
 
 
 def _drop_unused_pooler(encoder: Any) -> None:
-    """Without this the encoder's own pooler would be carried along, trained by nothing and saved."""
+    """Remove the encoder's own pooler, which would otherwise be saved although it is neither used nor trained."""
     if getattr(encoder, "pooler", None) is not None:
-        # An architecture that cannot be built without its pooler calls it in any case.
+        # An architecture that cannot be built without its pooler always calls it.
         is_optional = "add_pooling_layer" in inspect.signature(type(encoder).__init__).parameters
         encoder.pooler = None if is_optional else torch.nn.Identity()
 

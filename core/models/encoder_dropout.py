@@ -1,4 +1,4 @@
-"""Dropout of an encoder and of its architecture's own head, whatever an architecture calls it and wherever it keeps it."""
+"""Setting the dropout of an encoder and of its architecture's own head, under whatever name an architecture has it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from core.errors import ConfigError
 from core.models.heads import ArchitectureClassifier
 
 _ENDINGS = ("dropout", "dropout_prob", "dropout_rate", "dropout_p", "_pdrop")
-"""How a config calls a share that is switched off: ``hidden_dropout_prob``, ``attention_dropout``, ``resid_pdrop`` …"""
+"""Suffixes of dropout rates in a config: ``hidden_dropout_prob``, ``attention_dropout``, ``resid_pdrop`` …"""
 
 _OF_HEADS = ("classifier_", "seq_classif_", "cls_", "qa_", "summary_", "pooler_")
-"""Beginnings of such names that do not speak of the encoder."""
+"""Prefixes of dropout rates that do not belong to the encoder."""
 
 _HEAD_NAMES = ("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "cls_dropout")
 
 
 def declare_encoder_dropout(config: Any, share: float) -> None:
-    """Change in an architecture's config whatever switches off values of the encoder.
+    """Set every dropout rate of the encoder in an architecture's config.
 
-    Much of it never becomes a module: attention reads its share from the config.
+    Some of them never become a module: attention reads its rate from the config.
 
     Args:
         config: of transformers; changed in place, before the model is built from it.
-        share: from 0 to below 1.
+        share: dropout rate, from 0 to below 1.
     """
     for name in _encoder_names(config):
         setattr(config, name, share)
 
 
 def set_encoder_dropout(encoder: Any, share: float) -> None:
-    """Switch off this share in every dropout of an encoder whose config was told by ``declare_encoder_dropout``.
+    """Set the rate of every dropout module of an encoder whose config was changed by ``declare_encoder_dropout``.
 
     Args:
         encoder: changed in place.
-        share: from 0 to below 1.
+        share: dropout rate, from 0 to below 1.
 
     Raises:
-        ConfigError: it has nothing that this could act on.
+        ConfigError: the encoder has no dropout.
     """
     modules = [module for module in encoder.modules() if isinstance(module, nn.Dropout)]
     if not modules and not any(_encoder_names(encoder.config)):
@@ -55,14 +55,14 @@ def set_encoder_dropout(encoder: Any, share: float) -> None:
 
 
 def set_head_dropout(classifier: ArchitectureClassifier, share: float) -> None:
-    """Switch off this share of what an architecture's own head reads; one that has no dropout of its own is given one.
+    """Set the dropout of an architecture's own head; a head without dropout gets one.
 
     Args:
-        classifier: changed in place; its config remembers the share where it has a name for it.
-        share: from 0 to below 1.
+        classifier: changed in place; so is its config, if it has a name for the rate.
+        share: dropout rate, from 0 to below 1.
 
     Raises:
-        ConfigError: there is no place for one.
+        ConfigError: the head does not support dropout.
     """
     model = classifier.model
     for name in _HEAD_NAMES:
@@ -77,14 +77,14 @@ def set_head_dropout(classifier: ArchitectureClassifier, share: float) -> None:
     if classifier.output_layer is None:
         raise ConfigError(
             "head.dropout",
-            f"is {share:g}, but the head of a model of type {str(model.config.model_type)[:60]!r} has no place for it. Set it "
-            "to 0, or choose another model.",
+            f"is {share:g}, but the head of a model of type {str(model.config.model_type)[:60]!r} does not support dropout. Set "
+            "it to 0, or choose another model.",
         )
     classifier.output_layer.register_forward_pre_hook(_Dropping(classifier, share))
 
 
 class _Dropping:
-    """A hook before a layer that switches off a share of its inputs while its classifier trains."""
+    """A forward pre-hook that applies dropout to a layer's inputs while its classifier is in training mode."""
 
     def __init__(self, classifier: ArchitectureClassifier, share: float) -> None:
         classifier.dropout = nn.Dropout(share)
@@ -103,7 +103,7 @@ def _encoder_names(config: Any) -> Iterator[str]:
 
 
 def _is_one_used(classifier: ArchitectureClassifier, modules: Sequence[nn.Dropout]) -> bool:
-    """Whether a classifier calls one of these modules when it reads a text: some heads have a dropout that they never use."""
+    """Whether a classifier calls one of these modules in a forward pass: some heads have a dropout that they never use."""
     calls: list[nn.Module] = []
     hooks = [module.register_forward_hook(lambda module, *_: calls.append(module)) for module in modules]
     tokens = torch.tensor([[2, 1, 0]])
@@ -112,7 +112,7 @@ def _is_one_used(classifier: ArchitectureClassifier, modules: Sequence[nn.Dropou
         with torch.inference_mode():
             classifier.eval()(tokens, torch.ones_like(tokens))
     except (RuntimeError, ValueError, IndexError, TypeError):
-        return bool(modules)  # what it takes to read a text shows later
+        return bool(modules)  # a forward pass that fails is reported later
     finally:
         classifier.train(was_training)
         for hook in hooks:

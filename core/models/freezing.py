@@ -1,4 +1,4 @@
-"""Which weights of a classifier may change: all, some layers, adapters, or the head alone."""
+"""Trainable parameters of a classifier: all, some layers, adapters, or the head only."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ LAYER_NUMBER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
 def choose_trainable(
     classifier: Classifier, trainable: str, *, top_layers: int = 1, lora_rank: int = 16, lora_alpha: float = 32.0
 ) -> None:
-    """Freeze what a run does not want to learn, and put in adapters where it wants them.
+    """Freeze the parameters that are not trained, and insert adapters for ``lora``.
 
     Args:
         classifier: changed in place.
-        trainable: ``everything``, ``all_but_embeddings`` (the vectors of the vocabulary stay as pretrained), ``top_layers`` (all
-            that feeds the lowest of them does), ``lora`` or ``head``.
-        top_layers: how many of the last layers learn, where only they do.
-        lora_rank, lora_alpha: size and strength of the adapters.
+        trainable: ``everything``, ``all_but_embeddings`` (word embeddings are frozen), ``top_layers`` (everything below them is
+            frozen), ``lora`` or ``head``.
+        top_layers: number of last layers to train, for ``top_layers``.
+        lora_rank, lora_alpha: rank and scaling factor of the adapters.
 
     Raises:
-        ConfigError: there are fewer layers than should learn, or no word embeddings.
+        ConfigError: there are fewer layers than should be trained, or no word embeddings.
     """
     pretrained = classifier.pretrained
     if trainable == "everything":
@@ -43,15 +43,15 @@ def choose_trainable(
             )
         _unfreeze_layers(pretrained, range(total - top_layers, total))
     elif trainable == "lora":
-        from peft import LoraConfig, inject_adapter_in_model  # takes seconds to load, and only this choice needs it
+        from peft import LoraConfig, inject_adapter_in_model  # takes seconds to load, and only LoRA needs it
 
-        # peft declares alpha as a whole number and only divides by the rank; below 1 a rounded one would switch the adapters off.
+        # peft types alpha as an integer but only divides it by the rank; rounding a value below 1 would turn the adapters off.
         config = LoraConfig(r=lora_rank, lora_alpha=lora_alpha, lora_dropout=0.0, target_modules="all-linear")
         inject_adapter_in_model(config, pretrained)
 
 
 def merge_adapters(classifier: Classifier) -> None:
-    """Write adapters into the weights they adapt, so that the model is an ordinary one again."""
+    """Merge adapters into the weights they adapt, so that the model has the architecture's own layers again."""
     if not any("lora_" in name for name, _ in classifier.named_parameters()):
         return
     from peft.tuners.lora import LoraLayer
@@ -64,46 +64,44 @@ def merge_adapters(classifier: Classifier) -> None:
 
 
 def num_layers(pretrained: Any) -> int:
-    """How many numbered layers an encoder has."""
+    """Number of numbered layers of an encoder."""
     layers = [layer_of(name) for name, _ in pretrained.named_parameters()]
     return 1 + max((layer for layer in layers if layer is not None), default=-1)
 
 
 def num_layers_with_gradients(pretrained: Any) -> int:
-    """How many layers keep their inner values for the way back: those from the lowest that learns upwards."""
+    """Number of layers in the backward pass: those from the lowest trainable one upwards."""
     learning = [layer_of(name) for name, parameter in pretrained.named_parameters() if parameter.requires_grad]
-    # What lies below or beside the layers may lie below all of them.
+    # Parameters outside of the layers may come before all of them.
     lowest = min((-1 if layer is None else layer for layer in learning), default=None)
     total = num_layers(pretrained)
     return 0 if lowest is None else total - max(0, lowest)
 
 
 def layer_of(parameter_name: str) -> int | None:
-    """Which layer a parameter belongs to, counted from 0 at the bottom; nothing for what lies below or beside the layers."""
+    """The layer of a parameter, counted from 0 at the bottom; ``None`` for parameters outside of the layers."""
     found = LAYER_NUMBER.search(parameter_name)
     return int(found.group(1)) if found else None
 
 
 def check_layer_decay(pretrained: Any, layer_decay: float) -> None:
-    """Refuse a layer-wise decay where no layer can be told from another, so that it would do nothing.
+    """Refuse layer-wise learning-rate decay for a model without numbered layers, where it would have no effect.
 
     Raises:
-        ConfigError: it is so.
+        ConfigError: the model has no numbered layers.
     """
     if layer_decay < 1 and not num_layers(pretrained):
-        raise ConfigError(
-            "learning.layer_decay", f"is {layer_decay:g}, but the model has no layers that could be told apart. Set it to 1."
-        )
+        raise ConfigError("learning.layer_decay", f"is {layer_decay:g}, but the model has no numbered layers. Set it to 1.")
 
 
 def _word_embeddings(pretrained: Any) -> nn.Module:
     try:
         found: nn.Module | None = pretrained.get_input_embeddings()
-    except NotImplementedError:  # transformers' answer for an encoder that reads characters
+    except NotImplementedError:  # raised by transformers for an encoder that reads characters
         found = None
     if found is None:
         raise ConfigError(
-            "learning.trainable", "is all_but_embeddings, but the model has no word vectors. Choose everything, lora or head."
+            "learning.trainable", "is all_but_embeddings, but the model has no word embeddings. Choose everything, lora or head."
         )
     return found
 

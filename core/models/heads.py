@@ -1,6 +1,6 @@
-"""The models that are trained: a pretrained encoder with a head, both with the same small interface.
+"""The classifiers that are trained: a pretrained encoder with a head, both with the same small interface.
 
-``PooledClassifier`` pools the encoder's tokens the way the model was pretrained to be pooled and puts a head on top.
+``PooledClassifier`` pools the encoder's token vectors as in pretraining and adds a head on top.
 ``ArchitectureClassifier`` is the architecture's own model for the task, which ``transformers.pipeline`` opens without our code.
 """
 
@@ -17,11 +17,11 @@ from torch import nn
 from core.models.tfidf_head import TfidfHead
 
 COSINE_SCALE = 20.0
-"""What a cosine is multiplied with to become a logit; at 1 the softmax could never be sure of anything."""
+"""Factor from cosine to logit; at 1 the softmax could never give a high probability."""
 
 
 class CosineHead(nn.Module):
-    """Logits that say how much a text's vector points the way of each label's vector.
+    """Prototype head: scaled cosine similarities between a text's vector and each label's prototype vector.
 
     Source: H. Wang et al., CosFace: large margin cosine loss for deep face recognition, 2018 (here without the margin).
     """
@@ -38,7 +38,7 @@ class CosineHead(nn.Module):
 
 
 class LinearHead(nn.Linear):
-    """One linear layer that starts out near zero, so that no label is preferred."""
+    """One linear layer, initialized near zero so that no label is preferred."""
 
     def __init__(self, hidden_size: int, num_outputs: int) -> None:
         super().__init__(hidden_size, num_outputs)
@@ -70,12 +70,12 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.R
 
 @dataclass(frozen=True, kw_only=True)
 class HeadShape:
-    """What kind of head is built, in plain values that a saved model remembers.
+    """The kind and size of a head, in plain values that are saved with the model.
 
     Attributes:
         kind: ``linear``, ``cosine`` or ``feed_forward``.
         hidden_sizes, activation: of a feed-forward head.
-        dropout: of the head's inputs.
+        dropout: dropout rate of the head's inputs.
     """
 
     kind: str = "linear"
@@ -93,7 +93,7 @@ class HeadShape:
 
 
 class AttentionPooling(nn.Module):
-    """A learned question put to every token; the vector is the mean weighted by the answers. Starts out as the plain mean."""
+    """Attention pooling: the mean of token vectors, weighted by a learned query. Starts as the plain mean."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
@@ -108,11 +108,11 @@ class AttentionPooling(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Encoder, pooling, dropout, a head: one row of logits a text.
+    """Encoder, pooling, dropout, and a head: one row of logits per text.
 
     Attributes:
-        scale: what the head's logits are multiplied with, learned on validation after training.
-        words: what is added to them, learned after training.
+        scale: factor of the head's logits (inverse temperature), fitted on validation after training.
+        words: TF-IDF classifier whose logits are added, trained after the encoder; ``None`` without one.
     """
 
     def __init__(self, encoder: Any, hidden_size: int, num_outputs: int, *, pooling: str, head: HeadShape) -> None:
@@ -130,7 +130,7 @@ class PooledClassifier(nn.Module):
 
         Args:
             input_ids, attention_mask: ``(batch, length)``.
-            vectors: what ``embed`` gives for them, where that is known already.
+            vectors: their cached ``embed`` output, if there is one.
         """
         if vectors is None:
             vectors = self.embed(input_ids, attention_mask)
@@ -148,27 +148,27 @@ class PooledClassifier(nn.Module):
         return pool(hidden, attention_mask, self.pooling)
 
     def fresh_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters that start from nothing and may learn faster than the encoder."""
+        """Parameters that start untrained and may have a higher learning rate than the encoder."""
         learned = [self.head] if self.attention is None else [self.head, self.attention]
         return (parameter for module in learned for parameter in module.parameters())
 
     @property
     def pretrained(self) -> Any:
-        """The transformers model that was there before."""
+        """The pretrained transformers model."""
         return self.encoder
 
     @property
     def output_bias(self) -> nn.Parameter | None:
-        """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
+        """Biases of the outputs, ``(num_outputs,)``; ``None`` if the head has none."""
         last = self.head.last if isinstance(self.head, FeedForwardHead) else self.head
         return last.bias if isinstance(last, LinearHead) else None
 
 
 class ArchitectureClassifier(nn.Module):
-    """A transformers model for sequence or token classification: its own pooling and head.
+    """A transformers model for sequence or token classification, with its own pooling and head.
 
     Attributes:
-        dropout: of what the output layer reads, where the architecture has none of its own there.
+        dropout: of the output layer's inputs, if the architecture has none there.
     """
 
     def __init__(self, model: Any) -> None:
@@ -188,17 +188,17 @@ class ArchitectureClassifier(nn.Module):
 
     @property
     def pretrained(self) -> Any:
-        """The transformers model that was there before."""
+        """The pretrained transformers model."""
         return self.model.base_model
 
     @property
     def output_bias(self) -> nn.Parameter | None:
-        """What is added to each output, ``(num_outputs,)``; nothing where the head has none."""
+        """Biases of the outputs, ``(num_outputs,)``; ``None`` if the head has none."""
         return None if self.output_layer is None else self.output_layer.bias
 
     @property
     def output_layer(self) -> nn.Linear | None:
-        """The linear layer that gives the logits; nothing where the model does not end in one."""
+        """The linear layer that gives the logits; ``None`` if the model does not end in one."""
         *_, last = (module for module in self.model.modules() if isinstance(module, nn.Linear))
         return last if last.out_features == self.model.config.num_labels else None
 
@@ -207,19 +207,19 @@ Classifier = PooledClassifier | ArchitectureClassifier
 
 
 def shift_outputs(classifier: Classifier, shift: np.ndarray) -> None:
-    """Add a constant to each output for ever, ``(num_outputs,)``; a head without biases stays as it is."""
+    """Add ``shift``, ``(num_outputs,)``, to the output biases; a head without biases is unchanged."""
     if classifier.output_bias is not None and shift.any():
         with torch.no_grad():
             classifier.output_bias.add_(torch.from_numpy(shift).to(classifier.output_bias))
 
 
 def can_scale_outputs(classifier: Classifier) -> bool:
-    """Whether ``scale_outputs`` can do what it says: an architecture's own head must end in a linear layer."""
+    """Whether ``scale_outputs`` is supported: an architecture's own head must end in a linear layer."""
     return isinstance(classifier, PooledClassifier) or classifier.output_layer is not None
 
 
 def scale_outputs(classifier: Classifier, scale: float) -> None:
-    """Multiply the logits with a constant for ever, where ``can_scale_outputs``."""
+    """Multiply the model's logits by a constant; requires ``can_scale_outputs``."""
     if isinstance(classifier, PooledClassifier):
         classifier.scale *= scale
     elif classifier.output_layer is not None:
@@ -229,7 +229,7 @@ def scale_outputs(classifier: Classifier, scale: float) -> None:
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """One vector a text.
+    """One vector per text.
 
     Args:
         hidden: ``(batch, length, hidden_size)``.

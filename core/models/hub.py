@@ -1,7 +1,7 @@
-"""Which pretrained models there are and what they say of themselves; reads files only, loads no weights and no torch.
+"""Pretrained models and their properties; reads files only, loads no weights and no torch.
 
-A model reference is one string: ``bundled``, the path of a local folder, or a hub id. Only a hub id ever leads to a download, and
-only when ``download`` is called. Weights are taken as safetensors alone; code that comes with a model is never run.
+A model reference is one string: ``bundled``, the path of a local folder, or a hub id. Only a hub id is ever downloaded, and only
+when ``download`` is called. Weights are loaded as safetensors only; code that comes with a model is never run.
 """
 
 import functools
@@ -27,7 +27,7 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 FILES_TO_DOWNLOAD = ["*.safetensors", "*.json", "*.txt", "*.model", "1_Pooling/*"]
 
 SOURCE_FILE = "tuneboard-source.json"
-"""Says of a downloaded model where its files are from."""
+"""File beside a downloaded model that records its repository and commit."""
 
 POOLING_MODES = {
     "pooling_mode_mean_tokens": "mean",
@@ -36,7 +36,7 @@ POOLING_MODES = {
 }
 
 TOKENIZERS_WITHOUT_DEFAULTS = {"TokenizersBackend", "PreTrainedTokenizerFast"}
-"""transformers' classes that have no special tokens but those a model's files declare."""
+"""Tokenizer classes of transformers without default special tokens: they have only those that a model's files declare."""
 
 UNDECLARED = "undeclared"
 
@@ -46,19 +46,18 @@ class ModelInfo:
     """A pretrained model as its files describe it.
 
     Attributes:
-        reference: what leads to it.
-        title: name for people.
-        folder: where its files are; nothing while a hub model has not been downloaded.
+        reference: the model reference.
+        title: display name.
+        folder: folder of its files; ``None`` while a hub model has not been downloaded.
         architecture: transformers' name of the model type, such as ``bert``.
-        num_parameters: how many numbers it has, where its files are here.
-        hidden_size: length of the vector a token becomes, where known.
-        num_layers: layers of the encoder, where known.
+        num_parameters: number of parameters, if its files are on this machine.
+        hidden_size: length of a token's vector, if known.
+        num_layers: layers of the encoder, if known.
         max_length: longest input in tokens.
-        pooling: how it declares that tokens become a text's vector: mean, first, max, or nothing.
-        cased: whether its tokenizer tells upper from lower case; nothing where that is not known.
-        can_hide_tokens: whether its tokenizer has a token to put in the place of a hidden one; taken to be so where its files are
-            not here.
-        commit: which commit of its hub repository its files are of, where it came from the hub.
+        pooling: declared pooling: mean, first, max, or ``None``.
+        cased: whether its tokenizer is case-sensitive; ``None`` if not known.
+        can_hide_tokens: whether its tokenizer has a mask token; assumed if its files are not on this machine.
+        commit: commit of its hub repository, if it came from the hub.
     """
 
     reference: str
@@ -81,14 +80,14 @@ class ModelInfo:
 
 
 def describe(reference: str, hub_folder: Path) -> ModelInfo:
-    """What a model reference leads to, without touching the network.
+    """The model of a reference, without using the network.
 
     Args:
         reference: ``bundled``, a folder's path, or a hub id.
-        hub_folder: where hub models are kept once they have been downloaded.
+        hub_folder: folder of downloaded hub models.
 
     Raises:
-        ModelError: it leads nowhere, or to something that cannot be fine-tuned here.
+        ModelError: there is no such model, or it cannot be fine-tuned.
     """
     reference = reference.strip()
     if reference == BUNDLED:
@@ -109,10 +108,10 @@ def describe(reference: str, hub_folder: Path) -> ModelInfo:
 
 
 def download(reference: str, hub_folder: Path) -> ModelInfo:
-    """Fetch a hub model's files once, all of one commit, which is noted beside them; local references are described as they are.
+    """Download a hub model's files once, all of one commit, which is recorded beside them; local models are only described.
 
     Raises:
-        ModelError: there is no network, no such model, or no safetensors in it.
+        ModelError: there is no network, no such model, or it has no safetensors.
     """
     info = describe(reference, hub_folder)
     if not info.needs_download:
@@ -121,19 +120,19 @@ def download(reference: str, hub_folder: Path) -> ModelInfo:
 
     repository, _, commit = reference.partition("@")
     target = hub_folder / reference.replace("/", "--")
-    # Without a network the hub's library hands back whatever an earlier, broken download left there, as if it were whole; so each
+    # Without a network, the hub's library returns the files of an earlier, incomplete download as if they were complete; so each
     # download has a folder of its own.
-    with durable.written_folder(target) as aside:
+    with durable.written_folder(target) as temporary:
         try:
             commit = commit or str(HfApi().model_info(repository).sha)
-            snapshot_download(repository, revision=commit, local_dir=aside, allow_patterns=FILES_TO_DOWNLOAD)
-        except Exception as error:  # noqa: BLE001 - the hub's library lets through whatever its network library raises
+            snapshot_download(repository, revision=commit, local_dir=temporary, allow_patterns=FILES_TO_DOWNLOAD)
+        except Exception as error:  # noqa: BLE001 - the hub's library passes on whatever its network library raises
             raise ModelError(
                 f"The model {shown(reference)} could not be downloaded ({type(error).__name__}). Check the name and the network, "
                 "or choose the bundled model or a local folder."
             ) from None
-        durable.write_json(aside / SOURCE_FILE, {"repository": repository, "commit": commit})
-        _describe_folder(aside, reference, reference)  # what cannot be used must not stay under the final name
+        durable.write_json(temporary / SOURCE_FILE, {"repository": repository, "commit": commit})
+        _describe_folder(temporary, reference, reference)  # a model that cannot be used must not get the final name
     return describe(reference, hub_folder)
 
 
@@ -151,10 +150,10 @@ def bundled_folder() -> Path:
 
 @functools.cache
 def verify_bundled(folder: Path) -> None:
-    """Check that the bundled weights are the ones this product was made with.
+    """Check the SHA-256 of the bundled weights.
 
     Raises:
-        ModelError: they are not.
+        ModelError: it differs from the expected one.
     """
     with (folder / "model.safetensors").open("rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
@@ -169,30 +168,30 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
     config = read_json(folder / "config.json")
     if config is None or "model_type" not in config:
         raise ModelError(
-            f"The folder of model {title!r} has no config.json that names a model type, so it is not a transformers model. "
+            f"The folder of model {title!r} has no config.json with a model_type, so it is not a transformers model. "
             "Choose a folder written by save_pretrained."
         )
     check_regular_files(folder, title)
     if "tuneboard" in config:
         raise ModelError(
-            f"Model {title!r} was made by Tuneboard and already has a head; fine-tuning starts from a pretrained model. "
+            f"Model {title!r} was trained by Tuneboard and already has a head; fine-tuning starts from a pretrained model. "
             "Choose the model it was trained from."
         )
     if config.get("is_encoder_decoder"):
         raise ModelError(
-            f"Model {title!r} is an encoder-decoder ({str(config['model_type'])[:60]}), made to write text. "
+            f"Model {title!r} is an encoder-decoder ({str(config['model_type'])[:60]}), made to generate text. "
             "Choose an encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
         )
     if "vocab_size" not in config:
         raise ModelError(
-            f"Model {title!r} ({str(config['model_type'])[:60]}) does not read text: its config.json names no vocabulary. "
+            f"Model {title!r} ({str(config['model_type'])[:60]}) does not read text: its config.json has no vocab_size. "
             "Choose a text encoder, such as BERT, RoBERTa, DeBERTa or ModernBERT."
         )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelError(
-            f"The folder of model {title!r} holds no weights as safetensors. Other formats can run code when they are opened and "
-            "are not read here; convert them with save_pretrained(safe_serialization=True)."
+            f"The folder of model {title!r} contains no safetensors weights. Other formats can run code when they are loaded and "
+            "are not supported. Convert the model with save_pretrained(safe_serialization=True)."
         )
     tokenizer = read_json(folder / "tokenizer_config.json") or {}
     lower = tokenizer.get("do_lower_case")
@@ -212,12 +211,12 @@ def _describe_folder(folder: Path, reference: str, title: str) -> ModelInfo:
 
 
 def _first_count(config: dict[str, Any], *names: str) -> int | None:
-    """The first of these that a config gives a whole number above 0 for."""
+    """The first of these settings that is an integer above 0; ``None`` if none is."""
     return next((config[name] for name in names if is_count(config.get(name))), None)
 
 
 def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
-    """Whether a mask token or one for unknown words is declared, or comes with the tokenizer's class."""
+    """Whether a mask token or an unknown token is declared, or comes with the tokenizer's class."""
     declared = {**(read_json(folder / "special_tokens_map.json") or {}), **tokenizer}
     values = [declared.get(name, UNDECLARED) for name in ("mask_token", "unk_token")]
     if any(value not in (None, "", UNDECLARED) for value in values):
@@ -226,12 +225,12 @@ def _can_hide_tokens(folder: Path, tokenizer: dict[str, Any]) -> bool:
 
 
 def _max_length(config: dict[str, Any], tokenizer: dict[str, Any]) -> int:
-    """The smaller of what the positions and the tokenizer allow."""
+    """The smaller of the limits of the positions and of the tokenizer."""
     declared = (position_limit(config), tokenizer.get("model_max_length"))
     return min((int(limit) for limit in declared if limit is not None and is_count(limit) and limit < 10**6), default=512)
 
 
 def _declared_pooling(folder: Path) -> str | None:
-    """What ``1_Pooling/config.json`` of a sentence-transformers model says."""
+    """The pooling in ``1_Pooling/config.json`` of a sentence-transformers model."""
     declared = read_json(folder / "1_Pooling" / "config.json") or {}
     return next((mode for key, mode in POOLING_MODES.items() if declared.get(key)), None)

@@ -1,4 +1,4 @@
-"""What a trained model remembers beside its weights, in its ``config.json`` under ``tuneboard``."""
+"""Metadata of a trained model, in its ``config.json`` under ``tuneboard``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from core.tasks import TASKS
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What a trained model must remember beside its weights.
+    """Metadata of a trained model, saved beside its weights.
 
     Attributes:
         task: name of the task.
         outputs: names of the outputs, in order.
-        max_length: longest input in tokens it was trained with.
-        pooling: how a text becomes one vector; ``architecture`` where the head is the architecture's own.
-        head: its shape, where it is ours.
+        max_length: maximum input length in training, in tokens.
+        pooling: how token vectors become one text vector; ``architecture`` if the head is the architecture's own.
+        head: shape of Tuneboard's own head.
         base_model: reference of the pretrained model.
         decision: how probabilities become predictions.
-        scale: what the logits of a head of ours are multiplied with; ``save_classifier`` takes it from the model.
-        num_word_features: tokens and pairs of tokens whose evidence is added to them, 0 where none is; taken in the same way.
+        scale: factor of the logits of Tuneboard's own head; ``save_classifier`` takes it from the model.
+        num_word_features: features of the TF-IDF classifier, 0 without one; taken from the model as well.
     """
 
     task: str
@@ -40,19 +40,19 @@ class ModelCard:
 
 
 def card_of(config: Mapping[str, Any] | None, name: str) -> ModelCard:
-    """The card of a trained model, of an earlier version as well.
+    """The card of a trained model, also of earlier versions.
 
     Args:
-        config: content of its ``config.json``; nothing where it cannot be read.
-        name: of its folder, for people.
+        config: content of its ``config.json``; ``None`` if it cannot be read.
+        name: of its folder, for messages.
 
     Raises:
-        ModelError: there is none, it is damaged, or another version made it.
+        ModelError: there is none, it is damaged, or it was made by an incompatible version.
     """
     raw = (config or {}).get("tuneboard")
     if not isinstance(raw, dict):
         raise ModelError(
-            f"The folder {name!r} holds no model trained by Tuneboard: its config.json is missing or damaged. Train again."
+            f"The folder {name!r} contains no model trained by Tuneboard: its config.json is missing or damaged. Train again."
         )
     raw = _as_written_now(raw)
     head = raw.get("head")
@@ -69,12 +69,12 @@ def card_of(config: Mapping[str, Any] | None, name: str) -> ModelCard:
             f"The model in {name!r} was made by a later version of Tuneboard. Update Tuneboard, or train it again with this one."
         )
     if not _is_whole(raw):
-        raise ModelError(f"The trained model in {name!r} is damaged: its config.json has values that cannot be. Train again.")
+        raise ModelError(f"The trained model in {name!r} is damaged: its config.json has invalid values. Train again.")
     return ModelCard(**{**raw, "head": HeadShape(**{**raw["head"], "hidden_sizes": tuple(raw["head"].get("hidden_sizes", ()))})})
 
 
 def _as_written_now(raw: dict[str, Any]) -> dict[str, Any]:
-    """The first versions had one kind of head, then named its kind; its dropout stood beside it."""
+    """Convert the format of the first versions, in which ``head`` was missing or a name, with ``dropout`` beside it."""
     head = raw.get("head", "linear")
     if "dropout" not in raw or not isinstance(head, str):
         return raw

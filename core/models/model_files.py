@@ -1,4 +1,4 @@
-"""Reading what lies in a model's folder, which anybody may have written: never a pipe, never without end, never a traceback."""
+"""Safe reading of untrusted model folders: never from a pipe, never without a size limit, never with a traceback."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MOST_JSON_BYTES = 16 * 1024**2
-"""Of a description such as ``config.json``, which has some kilobytes."""
+"""Largest JSON file, such as ``config.json``, which has some kilobytes."""
 
 MOST_HEADER_BYTES = 100_000_000
-"""Of the header of a safetensors file, by its format."""
+"""Largest header of a safetensors file, as its format defines."""
 
 LARGEST_SIZE = 2**62
 
 _MOST_DIMENSIONS = 64
-"""Of a tensor; no library knows more, and the product of very many takes long, and is too long a number to be written."""
+"""Most dimensions of a tensor; no library supports more, and the product of very many would take too long."""
 
 _NO_MEMORY = ("out of memory", "not enough memory", "allocate memory")
-"""What torch and the system say where memory does not suffice; their errors have no type of their own for it."""
+"""Parts of the messages with which torch and the system report that memory ran out; these errors have no type of their own."""
 
 
 def check_regular_files(folder: Path, title: str) -> None:
-    """Refuse a folder with something in it that a library could wait for without end: a pipe, a socket, a device.
+    """Refuse a folder that contains something on which a read could block forever: a pipe, a socket, a device.
 
     Args:
-        folder: of a model; what lies in the folders below it is looked at as well, one level deep.
-        title: name of the model for people.
+        folder: of a model; its folder ``1_Pooling`` is checked as well.
+        title: display name of the model.
 
     Raises:
-        ModelError: it has, or cannot be looked into.
+        ModelError: it contains one, or cannot be read.
     """
     try:
         for place in (folder, folder / "1_Pooling"):
             for path in place.iterdir() if place.is_dir() else ():
                 if not path.exists():
-                    continue  # a link that leads nowhere is as good as no file
+                    continue  # a broken link counts as no file
                 mode = path.stat().st_mode
                 if not os.access(path, os.R_OK):
-                    raise PermissionError(errno.EACCES, f"{path.name[:80]!r} belongs to somebody else")
+                    raise PermissionError(errno.EACCES, f"{path.name[:80]!r} cannot be read by this user")
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                     raise ModelError(
-                        f"The folder of model {title!r} holds {path.name[:80]!r}, which is no file but a pipe, a socket or a "
-                        "device. Take it out, or choose another folder."
+                        f"The folder of model {title!r} contains {path.name[:80]!r}, which is not a regular file but a pipe, a "
+                        "socket or a device. Remove it, or choose another folder."
                     )
     except OSError as error:
         raise ModelError(
-            f"The folder of model {title!r} cannot be read: {error.strerror or 'its disk does not answer'}. Allow it to be read, "
-            "or choose another folder."
+            f"The folder of model {title!r} cannot be read: {error.strerror or 'its disk does not respond'}. Give this user "
+            "permission to read it, or choose another folder."
         ) from None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping a JSON file holds; nothing where there is no such file, or something else in it."""
+    """The mapping in a JSON file; ``None`` if there is no such file or it contains something else."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_JSON_BYTES:
@@ -73,26 +73,26 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def count_numbers(weights: Path) -> int:
-    """How many numbers a safetensors file holds, read off its header.
+    """Number of parameters in a safetensors file, from its header.
 
     Source: the safetensors format: 8 bytes of header length, little-endian, then a JSON header with the shape of every tensor.
 
     Raises:
-        ModelError: it is not a whole safetensors file.
+        ModelError: it is not a complete safetensors file.
     """
     try:
         return _count(weights)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         raise ModelError(
-            f"The weights file {weights.name[:80]!r} is not a whole safetensors file. Copy or download the model again."
+            f"The weights file {weights.name[:80]!r} is not a complete safetensors file. Copy or download the model again."
         ) from None
 
 
 def fast_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer of a model's ``tokenizer.json``, which neither cuts nor pads; nothing where there is no such file.
+    """The tokenizer of a model's ``tokenizer.json``, without truncation and padding; ``None`` if there is no such file.
 
     Raises:
-        ModelError: the file is not what it should be.
+        ModelError: the file is damaged.
     """
     from tokenizers import Tokenizer
 
@@ -112,7 +112,7 @@ def fast_tokenizer(folder: Path) -> Tokenizer | None:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether a file could not be opened for lack of memory alone."""
+    """Whether an error means that memory ran out while a file was opened."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
 

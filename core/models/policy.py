@@ -1,4 +1,4 @@
-"""Which model references this server takes: folders below certain roots, hub ids of certain patterns."""
+"""Which model references this server allows: local folders below certain roots, and hub ids that match certain patterns."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from core.models.hub import BUNDLED
 
 
 def check_allowed(reference: str, *, roots: Sequence[Path], hub_models: Sequence[str], is_shared: bool) -> None:
-    """Refuse a model reference that the rules leave out; says nothing of whether it leads anywhere.
+    """Refuse a model reference that the rules do not allow; does not check whether the model exists.
 
     Args:
         reference: ``bundled``, a folder's path, or a hub id.
-        roots: folders below which local models may lie; empty for anywhere, or nowhere on a shared server.
+        roots: folders that local models must lie in; empty for anywhere, or nowhere on a shared server.
         hub_models: patterns of hub ids, such as ``google-bert/*``; empty for any.
-        is_shared: whether people sign in, so that whoever asks may not be whose files lie on this machine.
+        is_shared: whether users sign in, so that files of this machine may belong to somebody else.
 
     Raises:
-        ModelError: it is left out.
+        ModelError: it is not allowed.
     """
     reference = reference.strip()
     if reference == BUNDLED:
@@ -34,19 +34,19 @@ def check_allowed(reference: str, *, roots: Sequence[Path], hub_models: Sequence
         if not is_below:
             where = ", ".join(str(root) for root in roots) or "no folder"
             raise ModelError(
-                f"Models from folders are taken from {where} here (TUNEBOARD_MODEL_ROOTS), and {reference[:120]!r} is elsewhere. "
-                "Choose another model, or ask whoever runs this server."
+                f"The model folder {reference[:120]!r} is not allowed. On this server, local models may be loaded from {where} "
+                "(TUNEBOARD_MODEL_ROOTS). Choose another model, or ask the administrator of this server."
             )
         return
     if hub_models and not any(fnmatch.fnmatchcase(reference, pattern) for pattern in hub_models):
         raise ModelError(
-            f"Of the models on the hub, {', '.join(hub_models)} may be downloaded here (TUNEBOARD_HUB_MODELS), "
-            f"and {reference[:120]!r} is none of them. Choose another model, or ask whoever runs this server."
+            f"The hub model {reference[:120]!r} is not allowed. On this server, models that match {', '.join(hub_models)} may be "
+            "downloaded (TUNEBOARD_HUB_MODELS). Choose another model, or ask the administrator of this server."
         )
 
 
 def _looks_local(reference: str) -> bool:
-    """Whether it would be taken for a folder: it is one, or cannot be a hub id."""
+    """Whether a reference is treated as a folder: it is one, or cannot be a hub id."""
     if reference.startswith(("/", "~", ".", "\\")) or reference.count("/") > 1:
         return True
     try:

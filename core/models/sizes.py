@@ -1,4 +1,4 @@
-"""How large a model's parts are, read off its files: what its texts cost in memory and time depends on nothing else."""
+"""Sizes of a model's parts, read from its files; memory and time per text are estimated from them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 from core.files.text_patterns import EMBEDDING
 
 LONGEST_KEPT = 128
-"""Tokens up to which our own attention on the CPU keeps scores for the way back; from there on, fetching them takes as long as
-computing them again."""
+"""Tokens up to which Tuneboard's attention on the CPU stores scores for the backward pass; for longer texts, loading them takes
+as long as computing them again."""
 
 LONGEST_HEADER = 100_000_000
-"""Bytes of a safetensors header, at most, as its own library has it."""
+"""Most bytes of a safetensors header, as in its own library."""
 
 KEEPS_NO_SCORES = frozenset(
     {
@@ -40,18 +40,18 @@ KEEPS_NO_SCORES = frozenset(
         "xmod",
     }
 )
-"""Architectures whose way of attending can be chosen, so that ours is; all others keep the scores of every layer."""
+"""Architectures whose attention implementation can be replaced by Tuneboard's; all others store the scores of every layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSizes:
-    """What of a model computes, and how wide it is.
+    """Sizes of a pretrained model.
 
     Attributes:
-        num_parameters: all numbers of the pretrained model.
-        num_embedding: those that are looked up and compute nothing: word vectors, positions.
+        num_parameters: all parameters.
+        num_embedding: parameters that are only looked up: word and position embeddings.
         num_layers, hidden_size, intermediate_size, num_heads: of its encoder.
-        keeps_scores: whether attention keeps a score for each pair of tokens, whatever their number.
+        keeps_scores: whether attention stores a score for each pair of tokens at any length.
     """
 
     num_parameters: int
@@ -64,17 +64,17 @@ class ModelSizes:
 
     @property
     def num_computing(self) -> int:
-        """Numbers that a token is multiplied with on its way through the encoder."""
+        """Parameters that compute: all but the embeddings."""
         return self.num_parameters - self.num_embedding
 
     @property
     def num_in_layer(self) -> int:
-        """Numbers of one layer."""
+        """Parameters of one layer."""
         return self.num_computing // self.num_layers
 
 
 def sizes_of(folder: Path) -> ModelSizes | None:
-    """The sizes of the model in a folder; ``None`` where its files do not tell."""
+    """The sizes of the model in a folder; ``None`` if they cannot be read from its files."""
     try:
         files = tuple((path, path.stat().st_mtime_ns) for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))])
         return _sizes_of(files)
@@ -89,7 +89,7 @@ def _sizes_of(files: tuple[tuple[Path, int], ...]) -> ModelSizes | None:
         tensors = [tensor for path, _ in files[1:] for tensor in _tensors(path)]
         num_layers = _first(config, "num_hidden_layers", "n_layers", "num_layers")
         hidden = _first(config, "hidden_size", "dim", "d_model")
-        is_shared = config.get("model_type") == "albert"  # one layer's numbers, used in each of them
+        is_shared = config.get("model_type") == "albert"  # all layers share the parameters of one
         computing = sum(size for name, size in tensors if not EMBEDDING.search(name))
         return ModelSizes(
             num_parameters=sum(size for _, size in tensors) + (computing * (num_layers - 1) if is_shared else 0),
@@ -105,7 +105,7 @@ def _sizes_of(files: tuple[tuple[Path, int], ...]) -> ModelSizes | None:
 
 
 def _first(config: dict[str, Any], *names: str, default: int | None = None) -> int:
-    """The first of these settings that is a size.
+    """The first of these settings that is a valid size.
 
     Raises:
         KeyError: none is.

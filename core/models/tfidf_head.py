@@ -1,10 +1,10 @@
-"""What a text's words and pairs of neighbouring words say by themselves, added to what the encoder says.
+"""The TF-IDF classifier: logits from a text's tokens and token pairs, added to those of the encoder.
 
-An encoder reads what a text means, and now and then passes over what its words plainly say; weighing words sees nothing else and
-errs elsewhere. Together they are right more often than either.
+An encoder sometimes misses labels that single words indicate clearly. A TF-IDF classifier makes other errors. Together they are
+more accurate than either.
 
-Sources: K. Sparck Jones, A statistical interpretation of term specificity and its application in retrieval, 1972 (rare words
-count more); G. E. Hinton, Training products of experts by minimizing contrastive divergence, 2002 (adding what several say).
+Sources: K. Sparck Jones, A statistical interpretation of term specificity and its application in retrieval, 1972 (inverse
+document frequency); G. E. Hinton, Training products of experts by minimizing contrastive divergence, 2002 (adding logits).
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import torch
 from torch import nn
 
 _PAIR = 1 << 24
-"""More tokens than any vocabulary has, so that a token and a pair of tokens never share a key."""
+"""Larger than any vocabulary, so that a token and a pair of tokens never share a key."""
 
 _PADDING = -1
 
 _MOST_AT_ONCE = 8_000_000
-"""Weights that are looked up together, 32 MB: long texts and many labels would need a gigabyte."""
+"""Most weights looked up together, 32 MB: long texts with many labels would need a gigabyte."""
 
 
 class TfidfHead(nn.Module):
-    """Logits that are a weighted sum over a text's tokens and pairs of neighbouring tokens, as far as they are known.
+    """A linear classifier on TF-IDF features of tokens and pairs of adjacent tokens; unknown features are ignored.
 
-    What occurs several times counts by the logarithm, what is rare counts more, and a text's numbers have length 1 together.
-    Tokens are words or parts of them; where a text begins and ends is a token too.
+    Term frequencies are logarithmic, and each text's feature vector has an L2 norm of 1. Tokens are the model's own, special
+    tokens included.
 
     Attributes:
-        keys: of the known tokens and pairs, ascending, int64 ``(num_features,)``.
-        rarity: how much each counts, ``(num_features,)``.
-        weight: what each says of each output, ``(num_features, num_outputs)``.
+        keys: keys of the vocabulary's tokens and pairs, ascending, int64 ``(num_features,)``.
+        rarity: inverse document frequency of each, ``(num_features,)``.
+        weight: ``(num_features, num_outputs)``.
         bias: ``(num_outputs,)``.
     """
 
@@ -48,25 +48,25 @@ class TfidfHead(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """How many tokens and pairs are known."""
+        """Size of the vocabulary of tokens and pairs."""
         return len(self.keys)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """What the words say, ``(batch, num_outputs)``, for inputs of ``(batch, length)``."""
+        """Logits ``(batch, num_outputs)`` for inputs of ``(batch, length)``."""
         places, values = self.features(input_ids, attention_mask)
-        # Plain products, which every device has, and not a matrix product, which autocast would round.
+        # Elementwise products, which every device supports, and not a matrix product, which autocast would round.
         rows = max(1, _MOST_AT_ONCE // max(1, places.shape[1] * len(self.bias)))
         parts = zip(torch.split(places, rows), torch.split(values, rows), strict=True)
         return torch.cat([(value.unsqueeze(-1) * self.weight[place]).sum(dim=1) for place, value in parts]) + self.bias
 
     def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The known tokens and pairs of each text, and how much each counts in it.
+        """The tokens and pairs of each text in the vocabulary, and their TF-IDF values.
 
         Args:
             input_ids, attention_mask: ``(batch, length)``.
 
         Returns:
-            Places in ``keys``, int64, and values, float32, both ``(batch, 2 * length - 1)``; 0 is the value of what is unknown.
+            Indices into ``keys``, int64, and values, float32, both ``(batch, 2 * length - 1)``; unknown features have value 0.
         """
         keys, counts = keys_and_counts(input_ids, attention_mask)
         places = torch.searchsorted(self.keys, keys).clamp(max=self.num_features - 1)
@@ -76,14 +76,14 @@ class TfidfHead(nn.Module):
 
 
 def keys_and_counts(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which tokens and pairs of neighbouring tokens each text has, and how often.
+    """The tokens and pairs of adjacent tokens of each text, and how often each occurs.
 
     Args:
         input_ids, attention_mask: ``(batch, length)``.
 
     Returns:
-        Keys, int64, ascending in each row, and counts, both ``(batch, 2 * length - 1)``. The count stands beside the first of
-        equal keys and is 0 beside the others and beside padding.
+        Keys, int64, ascending in each row, and counts, both ``(batch, 2 * length - 1)``. The first of equal keys has the count;
+        the others and padding have 0.
     """
     is_token = attention_mask.bool()
     tokens = input_ids.masked_fill(~is_token, _PADDING)

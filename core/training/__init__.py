@@ -1,1 +1,1 @@
-"""The training engine: batches, optimizer and schedule, the loop, checkpoints and recipes."""
+"""The training engine: batches, optimizer and learning-rate schedule, the training loop, checkpoints and recipes."""

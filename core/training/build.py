@@ -1,4 +1,4 @@
-"""Putting a training loop together from a run config: here the config ends, and plain values go on."""
+"""Assembling a training loop from a run config; the loop itself gets plain values only."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPredictor:
-    """Logits, predictions and loss of a split, as a run's task and model give them."""
+    """Computes logits, predictions and loss of a split with a run's task and model."""
 
     classifier: Classifier
     task: Task
@@ -60,7 +60,7 @@ class SplitPredictor:
     sharing: Sharing = ALONE
 
     def logits(self, split: Split) -> Outputs:
-        """What the model says of every input, and the mean loss."""
+        """Logits of every input, and the mean loss."""
         return run_model(
             self.classifier,
             split.encoded,
@@ -77,7 +77,7 @@ class SplitPredictor:
         return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision), ran.loss
 
     def validate(self, split: Split, metric: str) -> Validation:
-        """The loss and the task's scores, and what the rows came to for the one that chooses the epoch."""
+        """The loss, the task's scores, and the outcome of each row for the selection metric."""
         predictions, loss = self.predict(split)
         gold = self.task.gold(split.examples)
         result = self.task.evaluate(gold, predictions, self.outputs, loss)
@@ -98,7 +98,7 @@ def head_shape(config: RunConfig) -> HeadShape:
 
 
 def assemble_classifier(config: RunConfig, info: ModelInfo, task: Task, outputs: list[str], pooling: str) -> Classifier:
-    """The pretrained model with its head, frozen where the config says so."""
+    """The pretrained model with its head, with the config's trainable parameters."""
     classifier = build_classifier(
         info, task, outputs, pooling=pooling, head=head_shape(config), encoder_dropout=config.model.encoder_dropout
     )
@@ -127,7 +127,7 @@ def assemble_predictor(
     batch_size: int,
     sharing: Sharing = ALONE,
 ) -> SplitPredictor:
-    """Runs a classifier over splits, twice as many inputs at a time as training has."""
+    """A predictor whose batches are ``EVALUATION_BATCH_FACTOR`` times those of training."""
     return SplitPredictor(
         classifier=classifier,
         task=task,
@@ -153,7 +153,7 @@ def assemble_loop(
     sizes: ModelSizes | None = None,
     limits: MemoryLimits = NO_LIMITS,
 ) -> Loop:
-    """Everything the loop needs, made from the config."""
+    """The training loop of a config."""
     training, settings = config.training, config.optimizer
     encoded = splits["train"].encoded
     optimizer = build_optimizer(
@@ -165,7 +165,7 @@ def assemble_loop(
         layer_decay=config.learning.layer_decay,
         momentum=settings.momentum,
     )
-    # In company, too, the model is not wrapped: the loop puts gradients together itself, by what each part holds.
+    # The model is not wrapped for several ranks either: the loop sums gradients itself, weighted by the size of each part.
     classifier = accelerator.prepare_model(classifier, evaluation_mode=sharing.size > 1)
     optimizer = accelerator.prepare_optimizer(optimizer)
     batch_size = batch_size_of(config, encoded.num_inputs)
@@ -209,7 +209,7 @@ def assemble_loop(
 
 
 def footprint_of(config: RunConfig, classifier: Classifier, sizes: ModelSizes | None, precision: str) -> Footprint:
-    """What a classifier takes of main memory while it learns as a config says."""
+    """Main memory of a classifier while it is trained with a config."""
     pretrained = classifier.pretrained
     parameters = list(classifier.parameters())
     if sizes is not None:
@@ -229,7 +229,7 @@ def footprint_of(config: RunConfig, classifier: Classifier, sizes: ModelSizes | 
 
 
 def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
-    """The learning rate's formula for a training split of so many inputs."""
+    """The learning-rate schedule for a training split of this many inputs."""
     chosen = config.schedule
     steps_per_epoch = -(-num_inputs // (batch_size_of(config, num_inputs) * config.training.gradient_accumulation))
     total_steps = steps_per_epoch * config.training.epochs
@@ -246,7 +246,7 @@ def make_schedule(config: RunConfig, num_inputs: int) -> Schedule:
 
 
 def loss_options(config: RunConfig, task: Task, encoded: Encoded, num_outputs: int, device: torch.device) -> LossOptions:
-    """How the training loss departs from the plain one."""
+    """Label smoothing, class weights and focal loss of the training loss."""
     weights = None
     if config.loss.class_weights != "none":
         strength = {"square_root": 0.5, "balanced": 1.0}[config.loss.class_weights]
@@ -261,5 +261,5 @@ def _sampling_weights(config: RunConfig, task: Task, split: Split) -> np.ndarray
 
 
 def _pad_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    assert tokenizer.pad_token_id is not None  # load_tokenizer has made sure
+    assert tokenizer.pad_token_id is not None  # checked by load_tokenizer
     return int(tokenizer.pad_token_id)

@@ -1,4 +1,4 @@
-"""The device of a run: which one and in which precision, how busy it is, and how a training process behaves beside others."""
+"""The device of a run: its choice and precision, its utilization, and the priority of a training process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from core.machine.platform_support import lower_priority, usable_cores
 from core.training.distributed import MEETING, init_process_group
 
 SMALLEST_SCALE = 2.0**-10
-"""Gradients that overflow with losses scaled by no more than this are not finite by themselves; scaling starts at 65,536."""
+"""Loss scale (float16) below which gradients that overflow are not finite by themselves; scaling starts at 65,536."""
 
 
 def open_accelerator(device: str, precision: str) -> Accelerator:
-    """The device and arithmetic a run asks for.
+    """The device and precision of a run.
 
     Raises:
         ConfigError: this machine does not have them.
@@ -33,21 +33,21 @@ def open_accelerator(device: str, precision: str) -> Accelerator:
     if precision == "automatic":
         precision = _fastest_precision(device)
     if precision == "float16" and device == "cpu":
-        raise ConfigError("compute.precision", "is float16, but training is on the processor. Choose automatic or bfloat16.")
+        raise ConfigError("compute.precision", "is float16, but the run trains on the CPU. Choose automatic or bfloat16.")
     init_process_group(device)
     mixed = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision]
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
 
 def precision_name(accelerator: Accelerator) -> str:
-    """The arithmetic of an accelerator in the words of the run config."""
+    """The precision of an accelerator, as named in the run config."""
     return {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}[str(accelerator.mixed_precision)]
 
 
 def unscale_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer) -> None:
-    """Divide gradients by the factor their losses were scaled with, where losses are scaled (float16); once a step.
+    """Divide gradients by the loss scale, if losses are scaled (float16); once per step.
 
-    Accelerate's own clipping would do it as well, but only just before it clips, after all that was added to the gradients.
+    Accelerate's own clipping would do this too, but only just before it clips, after L1 gradients have been added.
     """
     if accelerator.scaler is not None:
         while isinstance(optimizer, AcceleratedOptimizer):
@@ -56,7 +56,7 @@ def unscale_gradients(accelerator: Accelerator, optimizer: torch.optim.Optimizer
 
 
 def can_scale_less(accelerator: Accelerator) -> bool:
-    """Whether a gradient that is not finite may come from how losses are scaled, so that the step is left out and all goes on."""
+    """Whether a gradient that is not finite may come from the loss scale, so that the step is skipped and training continues."""
     return accelerator.scaler is not None and accelerator.scaler.get_scale() > SMALLEST_SCALE
 
 
@@ -67,18 +67,18 @@ def _fastest_precision(device: str) -> str:
 
 
 def _gpu_precision() -> str:
-    """The number format that every GPU of the run has in hardware; torch itself calls bfloat16 supported where it is emulated."""
-    if torch.version.hip:  # AMD's numbers mean something else
+    """The precision that every GPU of the run has in hardware; torch reports bfloat16 as supported even if it is emulated."""
+    if torch.version.hip:  # AMD's version numbers mean something else
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     num_gpus = int(os.environ["WORLD_SIZE"]) if MEETING in os.environ and "WORLD_SIZE" in os.environ else 1
     return devices.gpu_precision(min(torch.cuda.get_device_capability(index) for index in range(num_gpus)))
 
 
 def yield_to_others(threads: int, niceness: int) -> None:
-    """Use no more threads than allowed, and let everything else on the machine go first.
+    """Limit this process's CPU threads and lower its priority.
 
     Args:
-        threads: most processor threads; 0 leaves torch's choice, one for each core.
+        threads: most CPU threads; 0 leaves torch's default of one per core.
         niceness: added to the process's own.
     """
     if threads:
@@ -87,7 +87,7 @@ def yield_to_others(threads: int, niceness: int) -> None:
 
 
 class DeviceUse:
-    """The share of the device that was at work: of an NVIDIA GPU, or of the processor's usable cores by this process."""
+    """Utilization of the device: of an NVIDIA GPU, or of the usable CPU cores by this process."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -95,7 +95,7 @@ class DeviceUse:
         self._clock, self._worked = time.monotonic(), time.process_time()
 
     def since_last_time(self) -> float:
-        """From 0 to 1 since the last call; not a number where the device does not tell."""
+        """Utilization since the last call, from 0 to 1; NaN if the device does not report it."""
         clock, worked = time.monotonic(), time.process_time()
         passed, work = clock - self._clock, worked - self._worked
         self._clock, self._worked = clock, worked

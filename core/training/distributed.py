@@ -1,7 +1,8 @@
-"""Sharing the work of a run between processes, one for each GPU, so that the result is the one a single process would have had.
+"""Data-parallel training with one process (rank) per GPU, with the same result as a single process.
 
-Each process computes a part of every step's inputs and of every split that is read; sums, gradients and answers are put together
-over all of them before anything is decided. So uneven parts count for what they hold, and no figure is an average of averages.
+Each rank computes a part of every step's inputs and of every split that is read. Sums, gradients and predictions are combined
+over all ranks before anything is decided. So parts of unequal size are weighted correctly, and no metric is an average of
+averages.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from core.training.checkpoint.serialization import from_bytes, to_bytes
 T = TypeVar("T")
 
 MEETING = "TUNEBOARD_MEETING"
-"""Environment variable with the URL of the file through which the processes of a run find each other."""
+"""Environment variable with the URL of the file through which the ranks of a run find each other."""
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """This process among those that share a run.
+    """This process's rank among those that share a run.
 
     Attributes:
-        rank: which one it is; the first, 0, writes everything that is written.
-        size: how many there are; 1 is alone, and then nothing here costs anything.
-        device: where numbers are put together.
+        rank: rank of this process; rank 0 writes all files.
+        size: number of ranks; with 1, nothing here has any cost.
+        device: where tensors are reduced.
     """
 
     rank: int = 0
@@ -38,28 +39,28 @@ class Sharing:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process speaks for all."""
+        """Whether this is rank 0."""
         return self.rank == 0
 
     def own(self, items: Sequence[T]) -> Sequence[T]:
-        """This process's part of what is to be done; parts differ by one at most and may be empty."""
+        """This rank's part of the items; parts differ in size by at most one and may be empty."""
         return items[self.rank :: self.size]
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """The sums of numbers over all processes."""
+        """The sums of numbers over all ranks."""
         if self.size == 1:
             return list(values)
-        # Apple's GPUs know no double precision, but there is only ever one of them.
+        # Apple GPUs have no double precision, but there is only ever one of them.
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         distributed.all_reduce(total)
         return [float(value) for value in total.tolist()]
 
     def any(self, value: bool) -> bool:
-        """Whether it holds in one process at least."""
+        """Whether it is true in at least one rank."""
         return value if self.size == 1 else self.sum([float(value)])[0] > 0
 
     def gather(self, value: T) -> list[T]:
-        """What each process has, made of tensors, arrays and plain values, in the order of the processes."""
+        """The value of each rank, made of tensors, arrays and plain values, in the order of the ranks."""
         if self.size == 1:
             return [value]
         own = _as_tensor(to_bytes(value))
@@ -71,7 +72,7 @@ class Sharing:
         return [from_bytes(part[: int(length)].numpy().tobytes()) for part, length in zip(parts, lengths, strict=True)]
 
     def from_first(self, value: T) -> T:
-        """What the first process has, made of the same."""
+        """The value of rank 0, made of the same types."""
         if self.size == 1:
             return value
         own = _as_tensor(to_bytes(value))
@@ -83,7 +84,7 @@ class Sharing:
         return first
 
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Replace each gradient by its sum over all processes; one that had nothing to learn from counts as zero."""
+        """Replace each gradient by its sum over all ranks; a missing gradient counts as zero."""
         if self.size == 1:
             return
         gradients = []
@@ -99,7 +100,7 @@ class Sharing:
             first += gradient.numel()
 
     def start_alike(self, module: torch.nn.Module) -> None:
-        """Give every process the weights of the first."""
+        """Give every rank the weights of rank 0."""
         if self.size > 1:
             for tensor in (*module.parameters(), *module.buffers()):
                 distributed.broadcast(tensor.data, src=0)
@@ -109,15 +110,15 @@ ALONE = Sharing()
 
 
 def _as_tensor(data: bytes) -> torch.Tensor:
-    """Bytes to send, in main memory; torch's own way to send objects would unpickle whatever arrives."""
+    """Bytes to send, in main memory; torch's own object collectives would unpickle whatever arrives."""
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)
 
 
 def init_process_group(device: str) -> None:
-    """Join the processes that share the run, where the environment names a place to meet, with this one's share of the machine.
+    """Join the process group of the run, if the environment names one, with this rank's share of the machine.
 
     Args:
-        device: ``cuda``, where each process has the GPU of its rank, or ``cpu``, where they share the cores.
+        device: ``cuda``, where each rank has its own GPU, or ``cpu``, where they share the cores.
     """
     meeting = os.environ.get(MEETING)
     if meeting is None or distributed.is_initialized():
@@ -125,7 +126,7 @@ def init_process_group(device: str) -> None:
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     if device == "cuda":
         torch.cuda.set_device(rank)
-        # Objects travel in main memory, numbers from GPU to GPU.
+        # Objects are sent through main memory, tensors from GPU to GPU.
         distributed.init_process_group("cpu:gloo,cuda:nccl", init_method=meeting, rank=rank, world_size=size)
     else:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

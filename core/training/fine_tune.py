@@ -1,7 +1,7 @@
 """One run from its config to its results: prepare, train, calibrate, test, save.
 
-Everything is done in the order it is written here. The caller says where checkpoints, model and predictions go and gets the
-content of ``result.json``; it owns the process, its signals and the run directory.
+The steps are in the order of execution. The caller gives the paths of checkpoints, model and predictions, and gets the content of
+``result.json``; it owns the process, its signals and the run directory.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ from core.training.tracking.recorder import Recorder, TrainingStopped
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where a run's files go.
+    """Paths of a run's files.
 
     Attributes:
-        checkpoints: folder of resumable states.
-        model: folder of the trained model; made anew.
-        predictions: parquet file of gold and predictions.
-        hub_models: where downloaded models are kept.
+        checkpoints: folder of checkpoints.
+        model: folder of the trained model; replaced if it exists.
+        predictions: Parquet file of gold labels and predictions.
+        hub_models: folder of downloaded models.
     """
 
     checkpoints: Path
@@ -73,23 +73,23 @@ def fine_tune(
     limits: MemoryLimits = NO_LIMITS,
     surroundings: Surroundings = ANYWHERE,
 ) -> dict[str, Any]:
-    """Train, test and save a model; goes on from the last whole checkpoint if there is one.
+    """Train, test and save a model; resumes from the last valid checkpoint if there is one.
 
     Args:
-        config: what to do.
+        config: settings of the run.
         dataset: the rows.
-        places: where to put things.
-        recorder: gets figures and events while it goes on.
-        finish_now: train no further; test and save the best weights of the last checkpoint.
-        limits: what the run may take of main memory.
-        surroundings: where it works; a workspace that does not know the machine's pace yet gets it measured.
+        places: paths of the run's files.
+        recorder: gets metrics and events during the run.
+        finish_now: train no further; evaluate and save the best checkpoint.
+        limits: limits on main memory.
+        surroundings: workspace and resource limits; if the workspace does not know the machine's speed yet, it is measured.
 
     Returns:
-        The content of ``result.json``; nothing from a process that only shares the training of another.
+        The content of ``result.json``; empty in ranks other than 0.
 
     Raises:
-        UserError: something the person can put right.
-        TrainingStopped: a stop was asked for.
+        UserError: an error that the person can fix.
+        TrainingStopped: a stop was requested.
     """
     # Prepare: rows, model, inputs.
     recorder.event("phase", "Preparing data and model.", phase="preparing")
@@ -129,7 +129,7 @@ def fine_tune(
         **_plan_facts(config, loop, num_parameters, pooling, max_length),
     )
     if can_read_once(classifier) and loop.masking is None:
-        recorder.event("info", "The encoder is frozen, so every text is read once and kept as a vector.")
+        recorder.event("info", "The encoder is frozen, so every text is encoded once and its vector is cached.")
         for split in splits.values():
             if not cache_features(
                 classifier,
@@ -152,19 +152,17 @@ def fine_tune(
                 )
         sharing.start_alike(classifier)
         if sharing.size > 1 and loop.progress.step == 0:
-            set_seed(config.training.seed + sharing.rank)  # each drops out values of its own
+            set_seed(config.training.seed + sharing.rank)  # each rank draws its own dropout
         recorder.event("phase", "Training.", phase="training")
         if not loop.run():
             raise TrainingStopped
         loop.save_checkpoint()
     elif loop.progress.step == 0:
-        raise RunError(
-            "There is no checkpoint to finish from: the run ended before its first one. Resume it, or start a new run."
-        )
+        raise RunError("There is no checkpoint to evaluate: the run ended before its first one. Resume it, or start a new run.")
     trained: Classifier = accelerator.unwrap_model(loop.classifier)
     weights, from_epochs = loop.settle()
     if not sharing.is_first:
-        return {}  # what is left to do is done by the first process alone
+        return {}  # the rest is done by rank 0 alone
     if weights is not None:
         trained.load_state_dict(weights)
     merge_adapters(trained)
@@ -173,7 +171,7 @@ def fine_tune(
     del loop.optimizer, loop.learning_rate
     gc.collect()
 
-    # Calibrate: validation teaches how to decide.
+    # Calibrate: temperature, TF-IDF classifier and thresholds are fitted on validation.
     recorder.event("phase", "Calibrating the best checkpoint on validation.", phase="calibrating")
     predictor = assemble_predictor(task, trained, tokenizer, outputs, accelerator.device, loop.batch_size)
     validation = splits["validation"]
@@ -198,7 +196,7 @@ def fine_tune(
     tuned = config.training.thresholds == "tuned"
     decision = task.choose_decision(gold, predictor.predict(validation)[0], outputs) if tuned else NO_DECISION
 
-    # Test: the test split is looked at once.
+    # Test: the test split is evaluated once.
     recorder.event("phase", "Testing the best checkpoint.", phase="testing")
     results: dict[str, Any] = {}
     tables = []
@@ -206,7 +204,7 @@ def fine_tune(
         predictions, loss = predictor.predict(splits[name], decision)
         if not math.isfinite(loss):
             raise RunError(
-                f"The loss on the {name} split is not a finite number, and so neither are some of the model's answers. "
+                f"The loss on the {name} split is not a finite number, because some of the model's outputs are not. "
                 "Lower the learning rate, or choose precision float32, and run again."
             )
         gold = task.gold(splits[name].examples)
@@ -215,8 +213,8 @@ def fine_tune(
 
     # Save.
     recorder.event("phase", "Saving model and predictions.", phase="saving")
-    with durable.written(places.predictions) as aside:
-        pd.concat(tables, ignore_index=True).to_parquet(aside, index=False)
+    with durable.written(places.predictions) as temporary:
+        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
     card = ModelCard(
         task=task.name,
         outputs=list(outputs),
@@ -226,8 +224,8 @@ def fine_tune(
         base_model=config.model.model,
         decision=dict(decision),
     )
-    with durable.written_folder(places.model) as aside:
-        save_classifier(trained, tokenizer, card, aside)
+    with durable.written_folder(places.model) as temporary:
+        save_classifier(trained, tokenizer, card, temporary)
     return {
         "task": task.name,
         "splits": {"test": results["test"], "validation": results["validation"]},
@@ -260,8 +258,8 @@ def fine_tune(
 def _check_same_rows(config: RunConfig, dataset: Dataset) -> None:
     if dataset.content_hash != config.data.dataset_hash:
         raise DatasetError(
-            f"The rows of data set {dataset.id} are not the ones this run was made for: their content hash differs. "
-            "Start a new run on the data set as it is now."
+            f"The rows of data set {dataset.id} have changed since this run was created: their content hash differs. "
+            "Start a new run on the current data set."
         )
 
 
@@ -277,9 +275,9 @@ def _encode_splits(
         if encoded.num_cut:
             cut.append(f"{encoded.num_cut} of {len(examples)} texts of the {name} split")
     if cut:
-        recorder.event("warning", f"Longer than {max_length} tokens, and read without their end: {', '.join(cut)}.")
+        recorder.event("warning", f"Texts longer than {max_length} tokens are truncated: {', '.join(cut)}.")
     if not len(splits["train"].examples):
-        raise DatasetError("The training split is empty. Import the data again with a share for training.")
+        raise DatasetError("The training split is empty. Import the data again with rows for training.")
     return splits
 
 
@@ -307,11 +305,11 @@ def _resume(loop: Loop, recorder: Recorder) -> None:
         return
     folder, progress = found
     loop.load_checkpoint(folder, progress)
-    recorder.event("resume", f"Going on from the checkpoint at step {loop.progress.step}.", step=loop.progress.step)
+    recorder.event("resume", f"Resuming from the checkpoint at step {loop.progress.step}.", step=loop.progress.step)
 
 
 def _say_how_long(config: RunConfig, dataset: Dataset, info: ModelInfo, loop: Loop, surroundings: Surroundings) -> None:
-    """Say how long the run will take, by what this machine's CPU does in a rehearsal of a second."""
+    """Report the expected duration of the run, from a one-second benchmark of this machine's CPU."""
     sizes = None if info.folder is None else sizes_of(info.folder)
     if loop.accelerator.device.type != "cpu" or sizes is None or surroundings.home is None:
         return

@@ -1,6 +1,6 @@
 """The training loop, top to bottom: for each epoch its batches, a step for each batch, then validation and the best weights.
 
-It knows nothing of files, pages or processes: figures and events go to a ``Recorder``, checkpoints to ``Checkpoints``.
+It is independent of files, pages and processes: metrics and events go to a ``Recorder``, checkpoints to ``Checkpoints``.
 """
 
 from __future__ import annotations
@@ -42,31 +42,31 @@ from core.training.tracking.recorder import Recorder
 
 @dataclass(kw_only=True)
 class Loop:
-    """Everything a training loop needs, put together once by ``fine_tune``.
+    """Everything a training loop needs, assembled once by ``fine_tune``.
 
     Attributes:
         classifier, optimizer: prepared by ``accelerator``.
         forward: the classifier, or its compiled form.
-        learning_rate: moves the optimizer's rates.
+        learning_rate: sets the optimizer's learning rates.
         encoded: inputs of the training split.
-        records: number of each example of the training split in the file it came from.
-        validate: measures the validation split.
-        selection_metric: the score of a validation by which the best weights are chosen, or ``loss``.
-        averaging_steps: about how many steps back the averaged weights reach, which are validated and kept; below 1 is off.
-        average_best: how many of the best validations' weights are kept and averaged at the end.
-        masking: which tokens are hidden while training.
-        sharing: the processes that share the work.
+        records: record number of each training example in its source file.
+        validate: evaluates the validation split.
+        selection_metric: validation score by which the best weights are selected, or ``loss``.
+        averaging_steps: number of steps the weight average (EMA) reaches back; it is validated and kept. Below 1 it is off.
+        average_best: number of best epochs whose weights are kept and averaged at the end.
+        masking: token masking while training; ``None`` if off.
+        sharing: the ranks that share the work.
         gradient_accumulation: batches computed one after the other for one step.
-        loss_options: how the loss departs from the plain one.
-        sampling_weights: how often each input is drawn; nothing draws each once an epoch.
-        footprint: reckons what a portion takes of main memory.
-        left_mib: tells how much of it is left, where portions are to be cut to that; nothing leaves their size to the batch.
-        memory_kills: how often this run was killed for want of memory: portions are halved as often.
-        l1: strength of the pull of small weights to zero.
-        patience: validations without a gain after which training ends; 0 never ends it.
-        minimum_gain, num_validation: what counts as a gain, and how many examples validation has; see ``SelectionRule``.
-        report_interval_s: seconds between two lines of training figures.
-        checkpoint_interval_s: seconds after which the end of an epoch is worth a checkpoint.
+        loss_options: label smoothing, class weights and focal loss.
+        sampling_weights: how often each input is drawn; ``None`` draws each once per epoch.
+        footprint: estimates the main memory of a portion.
+        left_mib: returns the free main memory that portions must fit into; ``None`` makes each batch one portion.
+        memory_kills: how often this run was killed for lack of memory; portions are halved as often.
+        l1: strength of L1 regularization.
+        patience: epochs without improvement after which training stops early; 0 is off.
+        minimum_gain, num_validation: minimum improvement, and number of validation examples; see ``SelectionRule``.
+        report_interval_s: seconds between two lines of training metrics.
+        checkpoint_interval_s: least seconds between two checkpoints at the end of an epoch.
     """
 
     accelerator: Accelerator
@@ -108,28 +108,28 @@ class Loop:
 
     def __post_init__(self) -> None:
         self._lengths = self.encoded.lengths
-        num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is no share of examples
-        tie = 1 / num_examples if num_examples else 0.0  # what one example more or less could make
+        num_examples = 0 if self.selection_metric == LOSS else self.num_validation  # a loss is not a share of examples
+        tie = 1 / num_examples if num_examples else 0.0  # the difference that one example can make
         rule = SelectionRule(tie=tie, num_examples=num_examples, minimum_gain=self.minimum_gain, num_kept=self.average_best)
         self.selection = Selection(metric=self.selection_metric, rule=rule)
 
     # --- when things happen ------------------------------------------------------------------------------------------------
 
     def run(self) -> bool:
-        """Train to the end, or until a stop is asked for.
+        """Train to the end, or until a stop is requested.
 
         Returns:
-            Whether training came to its end; if not, a checkpoint was left from which it goes on.
+            Whether training is complete; if not, a checkpoint was saved from which it can resume.
 
         Raises:
-            RunError: loss or gradient is no finite number any more; what was learned before is left in a checkpoint.
+            RunError: loss or gradient is not finite; the weights of the step before are saved in a checkpoint.
         """
         progress = self.progress
         self._clock = time.monotonic() - progress.time_s
         self._last_checkpoint = time.monotonic()
         self._report = StepMetrics(self.accelerator.device)
         self._rates = Rates(self.optimizer, self._model.fresh_parameters())
-        self.memory = self._open_ladder()
+        self.memory = self._memory_fallback()
         self._rehearse_largest_step()
         if self.average is None and self.averaging_steps > 1:
             self.average = WeightAverage(self._trained(), self.averaging_steps)
@@ -143,8 +143,11 @@ class Loop:
         return True
 
     def settle(self) -> tuple[Weights | None, list[int]]:
-        """The weights to go on with, the best ones or the average of several where that is no worse on validation, and the epochs
-        they are from; nothing before the first validation."""
+        """Select the final weights: the best ones, or the average of several if that is no worse on validation.
+
+        Returns:
+            The weights and the epochs they are from; ``None`` and no epochs before the first validation.
+        """
         best = self.progress.kept[: len(self.kept_weights)]
         if len(best) < 2:
             return (self.kept_weights[0], [best[0]["epoch"]]) if best else (None, [])
@@ -158,7 +161,7 @@ class Loop:
         return together, sorted(entry["epoch"] for entry in best)
 
     def _train_epoch(self) -> bool:
-        """The rest of the epoch under way; whether it was finished."""
+        """Train the rest of the current epoch; returns whether it was finished."""
         batches = training_batches(
             self._lengths,
             self.batch_size * self.gradient_accumulation,
@@ -201,7 +204,7 @@ class Loop:
         for sentence in new_alerts(validation, progress, epochs=self.epochs):
             self.recorder.event("warning", sentence)
         if self.learning_rate.after_validation(gained=not progress.epochs_without_gain):
-            self.recorder.event("info", "Validation brought no gain; the learning rate is reduced.")
+            self.recorder.event("info", "No improvement on validation; the learning rate was reduced.")
         self._report.restart()
         if progress.epoch < self.epochs:
             self.recorder.event("phase", "Training.", phase="training")
@@ -218,7 +221,7 @@ class Loop:
     def _train_step(self, positions: list[int]) -> StepFigures:
         """One optimizer step.
 
-        Portions that are accumulated, here or in other processes, weigh by what they hold, so that a step is the same however it
+        Portions that are accumulated, here or in other ranks, are weighted by their size, so that a step is the same however it
         is divided.
         """
         own = list(self.sharing.own(positions))
@@ -228,13 +231,13 @@ class Loop:
         if not math.isfinite(loss):
             self._end_not_finite("loss", positions)
         self.sharing.add_gradients(self._trained())
-        # From here on gradients are what they are, not scaled: what is added to them or measured of them comes after this line.
+        # From here on gradients are unscaled: anything added to them or measured on them must come after this line.
         unscale_gradients(self.accelerator, self.optimizer)
         if self.l1:
             add_l1_gradient(self.classifier.parameters(), self.l1)
         limit = self.max_gradient_norm or math.inf
         gradient_norm = float(torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), limit))
-        # In float16 a gradient too large is expected now and then: the scaler leaves out that step and scales less.
+        # In float16 an occasional overflow of gradients is expected: the scaler skips that step and lowers the loss scale.
         if not math.isfinite(gradient_norm) and not can_scale_less(self.accelerator):
             self._end_not_finite("gradient", positions)
         step = StepFigures(loss, num_units, gradient_norm, *self._rates.now())
@@ -252,7 +255,7 @@ class Loop:
         return self.task.count_units(self.task.collate_targets([self.encoded.targets[i] for i in positions], length))
 
     def _add_up_gradients(self, positions: list[int], num_units: int) -> float:
-        """Add the gradients of the mean loss over ``num_units`` for some of its inputs; their summed loss."""
+        """Accumulate the gradients of the mean loss over ``num_units`` for some of its inputs; returns their summed loss."""
         loss = 0.0
         for portion in self._portions(positions):
             total, _ = self._loss(self._batch(portion))
@@ -263,14 +266,14 @@ class Loop:
         return loss
 
     def _portions(self, positions: list[int]) -> list[list[int]]:
-        """A step's inputs in the parts that are computed one after the other."""
-        # A GPU computes padding beside the rest, and what has been read already has none.
+        """A step's inputs divided into portions that are computed one after the other."""
+        # On a GPU padding costs little, and cached features have none.
         padding_is_costly = self.accelerator.device.type == "cpu" and self.encoded.vectors is None
         start_cost = PORTION_START_TOKENS if padding_is_costly else UNDIVIDED
         return portions(positions, self._lengths, self.memory.portion, start_cost=start_cost, most=self.memory.most)
 
-    def _open_ladder(self) -> OomFallback:
-        """Portions cut to the main memory that is left now; on a GPU, its own memory says by itself when it is full."""
+    def _memory_fallback(self) -> OomFallback:
+        """Portion sizes that fit into the free main memory; a GPU reports itself when its memory is full."""
         tell = partial(self.recorder.event, "warning")
         budget, fits = None, None
         if self.footprint is not None and self.encoded.vectors is None and self.accelerator.device.type == "cpu":
@@ -278,22 +281,22 @@ class Loop:
                 left_bytes = self.left_mib() * 2**20 // self.sharing.size
                 budget = self.footprint.budget_bytes(left_bytes, has_state=bool(self.optimizer.state))
             fits = partial(self.footprint.most_texts, budget_bytes=budget)
-        ladder = OomFallback(self.batch_size, tell, fits)
+        fallback = OomFallback(self.batch_size, tell, fits)
         if self.memory_kills:
-            before = ladder.most(int(self._lengths.max()))
-            ladder.halve(self.memory_kills)
+            before = fallback.most(int(self._lengths.max()))
+            fallback.halve(self.memory_kills)
             tell(
-                f"The system ran out of memory and killed this run's worker. It goes on with {ladder.portion} inputs at a time, "
-                f"{ladder.most(int(self._lengths.max()))} of the longest ones instead of {before}, accumulated, so that the "
-                "result stays the same."
+                f"The system ran out of memory and killed this run's worker. Training continues with {fallback.portion} inputs at"
+                f" a time, {fallback.most(int(self._lengths.max()))} of the longest ones instead of {before}. Gradients "
+                "are accumulated, so the result stays the same."
             )
-        return ladder
+        return fallback
 
     def _rehearse_largest_step(self) -> None:
-        """Go there and back once with the longest inputs, so that memory runs out now and not in the middle of the night.
+        """Run one forward and backward pass with the longest inputs, so that memory runs out now and not hours later.
 
-        What comes with the first steps and validations is there already as empty room, and gradients of one portion while the
-        next is computed, so that no later step takes more.
+        Memory that the first steps and validations will allocate is reserved during the pass, and gradients of one portion are
+        held while the next is computed, so that no later step needs more.
         """
         longest = np.argsort(-self._lengths, kind="stable")[: self.batch_size].tolist()
 
@@ -310,10 +313,10 @@ class Loop:
         self.memory.within(rehearse, classifier=self._model)
 
     def _room_for_later(self) -> torch.Tensor | None:
-        """Main memory as large as what the run will hold later; nothing where that is there already, or on a GPU."""
+        """A tensor as large as what the run will allocate later; ``None`` if that is allocated already, or on a GPU."""
         if self.footprint is None or self.optimizer.state or self.accelerator.device.type != "cpu":
             return None
-        return torch.ones(self.footprint.later_bytes, dtype=torch.uint8)  # written to, or it would be none
+        return torch.ones(self.footprint.later_bytes, dtype=torch.uint8)  # written to, or Linux would not allocate it
 
     def _batch(self, positions: list[int]) -> Batch:
         batch = collate(self.encoded, positions, self.task, self.pad_token_id)
@@ -325,7 +328,7 @@ class Loop:
         return self.task.loss(logits, batch.targets, self.loss_options)
 
     def _end_not_finite(self, what: str, positions: list[int]) -> NoReturn:
-        """Leave the weights of the last step that was finite in a checkpoint, and say which batch ended training."""
+        """Save the weights of the last finite step in a checkpoint, and raise an error that names the batch."""
         self.optimizer.zero_grad(set_to_none=True)
         records = sorted({int(self.records[self.encoded.example[i]]) for i in positions})
         is_kept = self.progress.step > 0 and all(bool(parameter.isfinite().all()) for parameter in self._trained())
@@ -360,13 +363,13 @@ class Loop:
         return [parameter for parameter in self.classifier.parameters() if parameter.requires_grad]
 
     def _averaged_weights(self) -> AbstractContextManager[None]:
-        """For as long as it lasts, the model has the averaged weights, if there are any."""
+        """Inside this context the model has the averaged weights, if there are any."""
         return nullcontext() if self.average is None else self.average.applied_to(self._trained())
 
     # --- checkpoints -------------------------------------------------------------------------------------------------------
 
     def save_checkpoint(self) -> None:
-        """Leave everything from which training goes on exactly as it would have."""
+        """Save everything needed to resume training exactly as it would have continued."""
         self.progress.time_s = time.monotonic() - self._clock
         random = self.sharing.gather(random_state(self.accelerator.device))
         if self.sharing.is_first:
@@ -384,7 +387,7 @@ class Loop:
         self._last_checkpoint = time.monotonic()
 
     def load_checkpoint(self, folder: Path, progress: dict[str, Any]) -> None:
-        """Go back to a checkpoint that ``Checkpoints.latest`` has verified."""
+        """Restore a checkpoint that ``Checkpoints.latest`` has verified."""
         state = TrainingState.read(folder, num_kept=len(progress["kept"]))
         self._model.load_state_dict(state.weights)
         self.kept_weights = [state.kept[place] for place in comparable(progress["kept"])]
@@ -400,5 +403,5 @@ class Loop:
         if len(state.random) == self.sharing.size:
             set_random_state(state.random[self.sharing.rank], self.accelerator.device)
         else:
-            # Other processes than before: none can go on with another's numbers, and no two may draw the same.
+            # Another number of ranks than before: random states cannot be reused, and no two ranks may draw the same numbers.
             torch.manual_seed(self.seed + self.progress.step + self.sharing.rank)

@@ -1,4 +1,4 @@
-"""The GPU's measurement in small on the CPU, so that it runs at once on the day there is a GPU."""
+"""The GPU benchmark on a small scale on the CPU, so that it works when there is a GPU."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ def test_a_part_that_takes_too_long_leaves_what_it_found_out_and_hides_nothing(
 
     answers = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))["parts"]
     assert not went_well
-    assert answers["steps"] == {"ok": False, "error": "It took longer than it may.", "answer": {}, "duration_s": 1.0}
+    assert answers["steps"] == {"ok": False, "error": "It exceeded its time limit.", "answer": {}, "duration_s": 1.0}
     assert "There is no model of support_tickets" in answers["same_on_cpu"]["error"]
     assert "FAILED steps" in capsys.readouterr().out
 

@@ -144,17 +144,17 @@ BEHIND_PROXY: dict[str, object] = {"control": AccessControl.PROXY, "users": ("*"
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"address": "0.0.0.0"}, "nobody has to sign in"),
-        ({"address": "::"}, "nobody has to sign in"),
-        ({"address": "192.168.1.5"}, "nobody has to sign in"),
-        ({"address": "tuneboard.example.org"}, "nobody has to sign in"),
+        ({"address": "0.0.0.0"}, "where others can reach it without signing in"),
+        ({"address": "::"}, "where others can reach it without signing in"),
+        ({"address": "192.168.1.5"}, "where others can reach it without signing in"),
+        ({"address": "tuneboard.example.org"}, "where others can reach it without signing in"),
         ({"control": AccessControl.PROXY}, "TUNEBOARD_USERS"),
         ({"control": AccessControl.PROXY, "users": ("*",)}, "TUNEBOARD_USER_HEADER"),
         ({"control": AccessControl.PROXY, "users": ("*",), "address": "0.0.0.0"}, "TUNEBOARD_ALLOWED_HOSTS"),
         (BEHIND_PROXY | {"proxy_secret": "short"}, "could be guessed"),
         (
             BEHIND_PROXY | {"trusted_proxies": ("0.0.0.0/0",)},
-            "which is everybody",
+            "which trusts every address",
         ),
         ({"control": AccessControl.OIDC, "users": ("*",)}, "no identity provider"),
     ],

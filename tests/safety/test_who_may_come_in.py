@@ -60,7 +60,7 @@ def letters(page: str | int) -> set[str]:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({"TUNEBOARD_ADDRESS": "0.0.0.0"}, "nobody has to sign in"),
+        ({"TUNEBOARD_ADDRESS": "0.0.0.0"}, "where others can reach it without signing in"),
         ({"TUNEBOARD_ADDRESS": "0.0.0.0", "TUNEBOARD_ACCESS": "proxy"}, "TUNEBOARD_USERS"),
         ({"TUNEBOARD_ACCESS": "oidc", "TUNEBOARD_USERS": "*"}, "no identity provider"),
     ],
@@ -316,5 +316,5 @@ def test_an_address_counts_only_if_the_provider_says_that_it_is_verified(verifie
 
 @pytest.mark.parametrize("claimed", [["ada@example.org"], {"a": 1}, 7, True, None, ""])
 def test_a_claim_that_is_no_text_names_nobody(claimed: object) -> None:
-    with pytest.raises(UserError, match="not one of those"):
+    with pytest.raises(UserError, match="is not allowed to use this dashboard"):
         Access(users=("*",)).user_of_claims({"email": claimed, "email_verified": True})

@@ -1,10 +1,10 @@
-"""Attention for training on the processor: two matrix products with a softmax between them.
+"""Attention for training on the CPU: two matrix products with a softmax between them.
 
-torch's own attention for the processor cannot drop out without keeping every score, and its way back in bfloat16 is slow on the
-short texts people label: plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the figures). Short
-texts keep their scores for the way back; longer ones compute them twice (``recomputed_attention``), so that memory grows with the
-length and not with its square. Prediction, long texts without dropout, other devices and attention of any special kind are left
-to torch.
+torch's own attention on the CPU cannot apply dropout without storing every score, and its backward pass in bfloat16 is slow on
+short texts: plain products take from a half to a fifth of its time (benchmarks/RESULTS.md has the measurements). Short texts
+store their scores for the backward pass. Longer ones compute them twice (``blockwise_attention``), so that memory grows linearly
+with the length and not quadratically. Prediction, long texts without dropout, other devices and special kinds of attention are
+left to torch.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from core.models.sizes import LONGEST_KEPT
 NAME = "tuneboard_processor"
 
 LONGEST_PLAIN = 512
-"""Tokens up to which products of ours are the faster ones where nothing is dropped out, and torch keeps no scores either."""
+"""Tokens up to which plain products are faster without dropout, where torch stores no scores either."""
 
 UNUSUAL = ("position_bias", "softcap", "s_aux", "sliding_window", "cache")
-"""Arguments that mean a kind of attention we do not compute."""
+"""Arguments of special kinds of attention that are not computed here."""
 
 
 def use_processor_attention(model: Any) -> None:
-    """Let a transformers model attend as this module does, where its kind lets the way of attending be chosen."""
+    """Use this module's attention in a transformers model, if its architecture lets the implementation be chosen."""
     if getattr(model.config, "_attn_implementation", None) == "sdpa" and model._can_set_attn_implementation():
         model.set_attn_implementation(NAME)
 
@@ -46,19 +46,19 @@ def attend(
     is_causal: bool | None = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it.
+    """Attention with the signature that transformers expects.
 
     Args:
-        module: the layer that attends.
+        module: the attention layer.
         query, key, value: ``(batch, heads, length, head_size)``.
-        attention_mask: true, or 0, where a token may be looked at, broadcastable to ``(batch, heads, length, length)``.
-        dropout: share of the attention that is switched off at random.
-        scaling: of the scores; one over the root of ``head_size`` unless given.
-        is_causal: whether a token looks back only.
-        others: what special kinds of attention need.
+        attention_mask: true, or 0, where a token may be attended to, broadcastable to ``(batch, heads, length, length)``.
+        dropout: dropout rate of the attention weights.
+        scaling: of the scores; by default one over the square root of ``head_size``.
+        is_causal: whether tokens attend only to earlier ones.
+        others: arguments of special kinds of attention.
 
     Returns:
-        ``(batch, length, heads, head_size)``, and no weights.
+        ``(batch, length, heads, head_size)``, and ``None`` for the weights.
     """
     looks_back_only = getattr(module, "is_causal", True) if is_causal is None else is_causal
     is_plain = (
@@ -78,7 +78,7 @@ def attend(
         return attend_recomputing(query, key, value, attention_mask, scale=scale, dropout=dropout), None
     scores = torch.matmul(query * scale, key.transpose(-1, -2))
     if attention_mask is not None and attention_mask.dtype == torch.bool:
-        # The lowest finite number and not minus infinity: a row that may look at nothing must not become "not a number".
+        # The lowest finite number instead of minus infinity: a fully masked row must not become NaN.
         scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
     elif attention_mask is not None:
         scores = scores + attention_mask

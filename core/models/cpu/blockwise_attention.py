@@ -1,8 +1,7 @@
-"""Attention that keeps no scores: they are computed block by block, and once more on the way back.
+"""Attention that stores no scores: they are computed block by block, and again in the backward pass.
 
 Scores, weights and dropout factors of a layer grow with the square of the length: for 32 texts of 512 tokens and 12 heads they
-are 1.2 GB a layer. A block is small enough to stay in the CPU's cache, so that computing it twice costs little more than
-fetching it.
+are 1.2 GB per layer. A block fits into the CPU's cache, so that computing it twice costs little more than loading it.
 
 Source: T. Dao et al., FlashAttention: fast and memory-efficient exact attention with IO-awareness, 2022 (here with whole rows, so
 that the softmax needs no correction).
@@ -18,7 +17,7 @@ import torch
 from core.models.cpu.dropout import Draws
 
 BLOCK = 2**20
-"""Scores computed at a time, at most: 4 MiB in float32, of which a few are at work together."""
+"""Most scores computed at a time: 4 MiB in float32; a few such blocks are in use together."""
 
 
 def attend_recomputing(
@@ -34,10 +33,10 @@ def attend_recomputing(
 
     Args:
         query, key, value: ``(batch, heads, length, head_size)``.
-        attention_mask: true, or 0, where a token may be looked at, of four dimensions, broadcastable to
+        attention_mask: true, or 0, where a token may be attended to, of four dimensions, broadcastable to
             ``(batch, heads, length, length)``; it gets no gradient.
-        scale: what the scores are multiplied with.
-        dropout: share of the attention that is switched off at random.
+        scale: factor of the scores.
+        dropout: dropout rate of the attention weights.
 
     Returns:
         ``(batch, length, heads, head_size)``, contiguous.
@@ -78,7 +77,7 @@ class _Attention(torch.autograd.Function):
             asked = query[texts, :, rows]
             weights = _weights(asked, key[texts], _part(mask, texts, rows), scale)
             of_block = gradient[texts, rows].transpose(1, 2)
-            # What the softmax takes off each row: the sum over its weights' gradients is the gradient times what was attended to.
+            # Backward pass of the softmax: the weighted sum of a row's weight gradients is its gradient times its output.
             mean = (of_block * attended[texts, rows].transpose(1, 2)).sum(dim=-1, keepdim=True)
             for_weights = torch.matmul(of_block, value[texts].transpose(-1, -2))
             if draws is None:
@@ -95,7 +94,7 @@ class _Attention(torch.autograd.Function):
 
 
 def _blocks(query: torch.Tensor) -> Iterator[tuple[slice, slice]]:
-    """Texts and rows of each block: several texts together, or where one has too many scores, some of its rows."""
+    """Texts and rows of each block: several texts together, or some rows of one text if it has too many scores."""
     batch, heads, length, _ = query.shape
     num_texts = max(1, BLOCK // max(1, heads * length * length))
     num_rows = length if num_texts > 1 else max(1, min(length, BLOCK // (heads * length)))
@@ -112,10 +111,10 @@ def _part(mask: torch.Tensor | None, texts: slice, rows: slice) -> torch.Tensor 
 
 
 def _weights(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
-    """How much each token looks at each other one."""
+    """Attention weights between tokens."""
     scores = torch.matmul(query * scale, key.transpose(-1, -2))
     if mask is not None and mask.dtype == torch.bool:
-        # The lowest finite number and not minus infinity: a row that may look at nothing must not become "not a number".
+        # The lowest finite number instead of minus infinity: a fully masked row must not become NaN.
         scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
     elif mask is not None:
         scores += mask

@@ -1,9 +1,9 @@
-"""Dropout for the processor: eight random numbers from each draw of a fast generator, where torch takes one from a slow one.
+"""Dropout for the CPU: eight random numbers from each draw of a fast generator, where torch takes one from a slow one.
 
-torch draws one number a value, one after the other on a single core, which takes a tenth of a training step. Here eight bits
-decide whether a value stays. They know shares in steps of one in 256 only, so each call rounds its share up or down at random, so
-that the mean over many calls is the share asked for. Each call's generator is seeded by torch's own, so that a seed, a resumed
-run and gradient checkpointing mean what they mean everywhere.
+torch draws one number per value, one after the other on a single core, which takes a tenth of a training step. Here eight bits
+decide whether a value is kept. They represent rates in steps of 1/256 only, so each call rounds its rate up or down at random;
+the mean over many calls is the requested rate. Each call's generator is seeded by torch's own, so that seeds, resumed runs and
+gradient checkpointing work as usual.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ LEVELS = 2**8
 
 
 class ProcessorDropout(nn.Dropout):
-    """``nn.Dropout``, faster on the processor."""
+    """``nn.Dropout``, faster on the CPU."""
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Values of any shape, some of them zero while training."""
+        """Apply dropout to values of any shape, in training mode."""
         if values.device.type == "cpu" and not self.inplace:
             return dropout_on_processor(values, self.p if self.training else 0.0)
         return super().forward(values)
 
 
 def use_processor_dropout(model: nn.Module) -> None:
-    """Put ``ProcessorDropout`` in the place of every ``nn.Dropout`` within a model."""
+    """Replace every ``nn.Dropout`` in a model by ``ProcessorDropout``."""
     for module in model.modules():
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
@@ -39,11 +39,11 @@ def use_processor_dropout(model: nn.Module) -> None:
 
 
 def dropout_on_processor(values: torch.Tensor, share: float) -> torch.Tensor:
-    """Values with a share of them, chosen at random, set to zero and the others scaled up, so that their mean stays.
+    """Set a random share of values to zero and scale the others up, so that the mean is preserved.
 
     Args:
         values: of any shape, in main memory.
-        share: from 0 to 1.
+        share: dropout rate, from 0 to 1.
     """
     if share <= 0:
         return values
@@ -54,10 +54,10 @@ def dropout_on_processor(values: torch.Tensor, share: float) -> torch.Tensor:
 
 
 class Draws:
-    """What one call drops: the same every time it is asked, without being kept.
+    """The dropout mask of one call: reproducible every time it is needed, without being stored.
 
     Args:
-        share: of the values that are dropped, from 0 to 1, neither of them.
+        share: dropout rate, above 0 and below 1.
     """
 
     def __init__(self, share: float) -> None:
@@ -66,20 +66,20 @@ class Draws:
         self.scale = 1 / (1 - share)
 
     def kept(self, values: torch.Tensor, part: int = 0) -> torch.Tensor:
-        """1 where a value stays and 0 where it is dropped, like ``values``.
+        """The dropout mask: 1 where a value is kept and 0 where it is dropped.
 
         Args:
-            values: of any shape; they give shape and type.
-            part: which of several parts of the call they are.
+            values: give the mask's shape and type.
+            part: index of the part, if a call is divided into several.
         """
-        # One part draws what it always drew; further ones have streams of their own.
+        # Part 0 uses the seed itself; further parts have streams of their own.
         words = np.random.SFC64((self._seed, part) if part else self._seed).random_raw(-(-values.numel() // 8))
         draws = torch.from_numpy(words.view(np.uint8))[: values.numel()].view(values.shape)
-        # Compared in place, and as factors of the values' own type: truth values take ten times as long to multiply with.
+        # Compared in place, and as factors of the values' own type: multiplying with booleans takes ten times as long.
         return (draws.ge_(self._threshold) if self._threshold < LEVELS else draws.zero_()).to(values.dtype)
 
     def factors(self, values: torch.Tensor, part: int = 0) -> torch.Tensor:
-        """What values are multiplied with, so that their mean stays: ``kept``, scaled up."""
+        """The scaled dropout mask, which preserves the mean of the values."""
         return self.kept(values, part).mul_(self.scale)
 
 

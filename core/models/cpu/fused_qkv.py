@@ -1,8 +1,7 @@
-"""Query, key and value of an attention layer from one matrix product instead of three, for training on the processor.
+"""Query, key and value of an attention layer from one matrix product instead of three, for training on the CPU.
 
-The three read the same values, so that one product of three times the width gives the same numbers; it is the larger product that
-the processor computes faster, and the values are brought into its arithmetic once instead of three times. The weights stay where
-and what they are: nothing of it can be seen in a saved model.
+All three have the same input, so one product of three times the width gives the same result. The larger product is faster on a
+CPU, and the input is cast to bfloat16 once instead of three times. The weights stay unchanged: a saved model is not affected.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import torch
 from torch import nn
 
 NAMES = (("query", "key", "value"), ("q_lin", "k_lin", "v_lin"))
-"""How architectures call the three layers."""
+"""Names of the three layers in different architectures."""
 
 
 def use_shared_projections(model: nn.Module) -> None:
-    """Let every attention layer of a model whose query, key and value can be computed together do so while it trains."""
+    """Compute query, key and value together in every attention layer of a model that supports it, in training mode."""
     for module in model.modules():
         for names in NAMES:
             layers = [getattr(module, name, None) for name in names]
@@ -28,11 +27,11 @@ def use_shared_projections(model: nn.Module) -> None:
 def _share(layers: list[nn.Linear]) -> None:
     shared = _SharedProjection(layers)
     for place, layer in enumerate(layers):
-        layer.forward = partial(shared.project, place)  # type: ignore[method-assign]  # it is one layer's way, not its class's
+        layer.forward = partial(shared.project, place)  # type: ignore[method-assign]  # on the instance, not on its class
 
 
 class _SharedProjection:
-    """Computes all three when the first is asked for, and gives out the others when they are asked for with the same values."""
+    """Computes all three projections when the first is called; the others are returned when called with the same input."""
 
     def __init__(self, layers: list[nn.Linear]) -> None:
         self._layers = layers
@@ -40,7 +39,7 @@ class _SharedProjection:
         self._answers: dict[int, torch.Tensor] = {}
 
     def project(self, place: int, values: torch.Tensor) -> torch.Tensor:
-        """What the layer at a place makes of values ``(..., in_features)``."""
+        """Output of the layer at index ``place`` for values ``(..., in_features)``."""
         layer = self._layers[place]
         if not (layer.training and torch.is_grad_enabled() and values.device.type == "cpu"):
             return nn.functional.linear(values, layer.weight, layer.bias)
@@ -50,7 +49,7 @@ class _SharedProjection:
             return nn.functional.linear(values, layer.weight, layer.bias)
         answer = self._answers.pop(place)
         if not self._answers:
-            self._values = None  # nothing is kept longer than the layer needs it
+            self._values = None  # freed as soon as the layer no longer needs it
         return answer
 
     def _project_all(self, values: torch.Tensor) -> dict[int, torch.Tensor]:

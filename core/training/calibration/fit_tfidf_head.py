@@ -1,6 +1,6 @@
-"""Learning what words and pairs of words say about each label: a logistic regression a label, on how rare and frequent they are.
+"""Training the TF-IDF classifier: one logistic regression per label on TF-IDF features of tokens and token pairs.
 
-It takes seconds where the encoder takes minutes, and knows nothing of the encoder.
+It takes seconds where the encoder takes minutes, and does not depend on the encoder.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from core.tasks.ragged import RaggedRows
 from core.training.steps.batching import evaluation_batches, pad
 
 FEWEST_TEXTS = 2
-"""Texts in which a token or pair must occur: what occurs in one alone is no evidence of anything."""
+"""Minimum document frequency of a token or pair: what occurs in a single text does not generalize."""
 
 MOST_WEIGHTS = 8_000_000
-"""Features times labels, 32 MB in a saved model; beyond it the rarest features are left out."""
+"""Most features times labels, 32 MB in a saved model; beyond it the rarest features are left out."""
 
 MOST_LOOKS = 250_000_000
-"""Tokens and pairs times labels that are learned from, about a minute; beyond it a sample of the texts has to do."""
+"""Most tokens and pairs times labels to train on, about a minute; beyond it a sample of the texts is used."""
 
 REGULARISATION = 10.0
-"""Inverse strength, as scikit-learn has it: between 3 and 30 it makes little difference (benchmarks/RESULTS.md)."""
+"""Inverse regularization strength, scikit-learn's C: between 3 and 30 it makes little difference (benchmarks/RESULTS.md)."""
 
 BATCH_SIZE = 256
 
@@ -41,14 +41,14 @@ def weigh_words(
     seed: int = 0,
     on_label: Callable[[int], None] | None = None,
 ) -> TfidfHead | None:
-    """What the training split teaches about words by themselves; nothing where no word occurs twice.
+    """Train a TF-IDF classifier on the training split; ``None`` if no token occurs in two texts.
 
     Args:
-        encoded: training inputs with targets, one input a text.
-        task: one that gives one output a text and label.
-        num_outputs: how many labels there are.
+        encoded: training inputs with targets, one input per text.
+        task: one with one output per text and label.
+        num_outputs: number of labels.
         pad_token_id: fills short rows.
-        seed: decides which texts are learned from, where there are too many.
+        seed: decides which texts are sampled, if there are too many.
         on_label: called with the number of labels done so far, before each.
     """
     num_looks = 2 * num_outputs * len(encoded.input_ids.values)
@@ -73,7 +73,7 @@ def weigh_words(
 
 
 def tfidf_logits(evidence: TfidfHead, encoded: Encoded, *, pad_token_id: int) -> np.ndarray:
-    """What the words of every input say, float32 ``(num_inputs, num_outputs)``; ``evidence`` is on the processor."""
+    """Logits of the TF-IDF classifier, float32 ``(num_inputs, num_outputs)``; ``evidence`` must be on the CPU."""
     said = np.zeros((encoded.num_inputs, len(evidence.bias)), dtype=np.float32)
     with torch.inference_mode():
         for positions in _batches(encoded.input_ids):
@@ -82,7 +82,7 @@ def tfidf_logits(evidence: TfidfHead, encoded: Encoded, *, pad_token_id: int) ->
 
 
 def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> TfidfHead | None:
-    """The features there are, each with how rare it is, before anything is known of labels."""
+    """The vocabulary with its inverse document frequencies; its weights are not trained yet."""
     found = []
     for positions in _batches(rows):
         keys, counts = keys_and_counts(*pad([rows[i] for i in positions], pad_token_id).inputs)
@@ -96,13 +96,13 @@ def _vocabulary(rows: RaggedRows, num_outputs: int, pad_token_id: int) -> TfidfH
         return None
     evidence = TfidfHead(int(is_kept.sum()), num_outputs)
     evidence.keys.copy_(keys[is_kept])
-    # As scikit-learn's TfidfTransformer has it: as if one more text had every feature.
+    # Smoothed as in scikit-learn's TfidfTransformer: as if one more text had every feature.
     evidence.rarity.copy_(((1 + len(rows)) / (1 + num_texts[is_kept])).log() + 1)
     return evidence
 
 
 def _table(evidence: TfidfHead, rows: RaggedRows, pad_token_id: int) -> sparse.csr_matrix:
-    """How much each feature counts in each text, ``(num_texts, num_features)``."""
+    """TF-IDF value of each feature in each text, ``(num_texts, num_features)``."""
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for positions in _batches(rows):
         places, values = evidence.features(*pad([rows[i] for i in positions], pad_token_id).inputs)
@@ -114,17 +114,17 @@ def _table(evidence: TfidfHead, rows: RaggedRows, pad_token_id: int) -> sparse.c
 
 
 def _regression(table: sparse.csr_matrix, is_label: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
-    """Weights and bias with which the log-odds of a label are foreseen."""
-    # Here, because they take half a second to load, and a run should not begin with that.
+    """Weights and bias of a logistic regression for one label."""
+    # Imported here, because they take half a second to load, which would delay the start of every run.
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     num_yes = int(is_label.sum())
-    if num_yes in {0, len(is_label)}:  # words cannot tell apart what never differs
+    if num_yes in {0, len(is_label)}:  # all examples have the label, or none: there is nothing to separate
         return np.zeros(table.shape[1]), float(np.log((num_yes + 0.5) / (len(is_label) - num_yes + 0.5)))
     model = LogisticRegression(C=REGULARISATION, solver="liblinear", dual=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # what is not quite at rest is as good
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a nearly converged solution is as good
         model.fit(table, is_label)
     return model.coef_[0], float(model.intercept_[0])
 

@@ -1,8 +1,8 @@
-"""What validation teaches about a trained model's logits: how sure they may be, and how much words by themselves should add.
+"""Temperature scaling of a trained model's logits, and the weight of the TF-IDF classifier, both fitted on validation.
 
-Fine-tuning leaves a model surer than it is right. One factor for all logits mends that and changes no order. Where the model has
-word evidence beside it, a second factor says how much that counts. Both are what makes validation's loss the least, and neither
-is used unless it lowers the loss of examples it was not fitted to, nor where there are too few mistakes to learn it from.
+Fine-tuning leaves a model overconfident. One factor for all logits corrects that and keeps the ranking of the labels. If a TF-IDF
+classifier was trained, a second factor weighs its logits. Both factors minimize the validation loss. A factor is used only if it
+lowers the loss in cross-validation, and if there are enough errors to fit it.
 
 Sources: C. Guo et al., On calibration of modern neural networks, 2017, there called temperature scaling; P. Peduzzi et al., A
 simulation study of the number of events per variable in logistic regression analysis, 1996.
@@ -21,29 +21,28 @@ from scipy.optimize import minimize
 NUM_FOLDS = 10
 
 MISTAKES_PER_FACTOR = 10
-"""Texts answered wrongly there must be for each number that is fitted: four mistakes do not foretell the next four."""
+"""Misclassified validation texts needed for each fitted factor; with fewer, the fit would not generalize."""
 
 SCALES = (0.2, 2.0)
-"""How far logits may be shrunk or stretched: validation without a mistake would stretch them for ever."""
+"""Bounds of the scale (inverse temperature): without an error on validation it would grow without limit."""
 
 MOST_EVIDENCE = 5.0
 MOST_ANSWERS = 500_000
-"""Examples times labels that are looked at, some seconds; two factors need no more."""
+"""Most examples times labels used for fitting, some seconds; two factors need no more."""
 
 SummedLoss = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, Any]]
-"""Logits and targets -> their summed loss, and how many answers it sums over."""
+"""Logits and targets -> their summed loss, and the number of units it sums over."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogitScaling:
-    """What is done to the logits.
+    """The scaling of the logits.
 
     Attributes:
-        scale: what they are multiplied with.
-        evidence: what the words' evidence is multiplied with before it is added.
-        num_mistakes: texts of the validation split that were answered wrongly without.
-        loss_before, loss: on validation without and with it, each example answered with factors fitted to others;
-            nothing where there were too few mistakes to tell.
+        scale: factor of the classifier's logits (inverse temperature).
+        evidence: factor of the TF-IDF classifier's logits before they are added.
+        num_mistakes: validation texts misclassified without scaling.
+        loss_before, loss: cross-validated validation loss without and with scaling; ``None`` if there were too few errors.
     """
 
     scale: float = 1.0
@@ -56,17 +55,17 @@ class LogitScaling:
 def choose_factors(
     logits: np.ndarray, targets: torch.Tensor, loss: SummedLoss, said: np.ndarray | None = None, *, may_scale: bool = True
 ) -> LogitScaling:
-    """The factors that suit validation best, of those that are worth having.
+    """The factors with the lowest cross-validated loss on the validation split.
 
     Args:
         logits: of the validation split, ``(n, num_outputs)``.
         targets: as the task collates them; ``n`` in the first dimension.
         loss: of the task.
-        said: what the words say, ``(n, num_outputs)``, where that is to be weighed.
-        may_scale: whether the logits may be scaled where no evidence is added.
+        said: logits of the TF-IDF classifier, ``(n, num_outputs)``; ``None`` without one.
+        may_scale: whether the logits may be scaled if no TF-IDF classifier is added.
 
     Returns:
-        Factors 1 and 0 where there are too few mistakes to tell, or no loss that would be lower by more than its own error.
+        Factors 1 and 0 if there are too few errors, or if no factor lowers the loss by more than its standard error.
     """
     mistakes = count_mistakes(logits, targets)
     if mistakes < MISTAKES_PER_FACTOR:
@@ -81,7 +80,7 @@ def choose_factors(
         best, kept = alone, replace(kept, scale=scale, loss=float(alone.mean()))
     if said is not None and mistakes >= 2 * MISTAKES_PER_FACTOR:
         together = folds.losses(lambda rows: folds.fit(rows, with_words=True))
-        # Against scaled logits, even where they may not be: what scaling alone achieves is no merit of the words.
+        # Compared with scaled logits even if scaling is off: what scaling alone achieves is not due to the TF-IDF classifier.
         if _is_lower(together, best) and _is_lower(together, alone):
             scale, evidence = folds.fit(folds.everything, with_words=True)
             kept = replace(kept, scale=scale, evidence=evidence, loss=float(together.mean()))
@@ -89,7 +88,7 @@ def choose_factors(
 
 
 def count_mistakes(logits: np.ndarray, targets: torch.Tensor) -> int:
-    """Texts that are answered wrongly as the logits stand; of several labels one wrong decision is enough."""
+    """Misclassified texts; in multi-label tasks, texts with at least one wrong decision."""
     if targets.ndim == 1:
         return int((logits.argmax(axis=1) != targets.numpy()).sum()) if len(logits) else 0
     return int(((logits > 0) != (targets.numpy() > 0.5)).any(axis=1).sum())
@@ -102,7 +101,7 @@ def _is_lower(losses: np.ndarray, others: np.ndarray) -> bool:
 
 
 class _Folds:
-    """The validation split in parts, each to be answered with what the others teach."""
+    """Cross-validation on the validation split: each fold is evaluated with factors fitted on the others."""
 
     def __init__(self, logits: np.ndarray, targets: torch.Tensor, loss: SummedLoss, said: np.ndarray | None) -> None:
         order = np.random.default_rng(0).permutation(len(logits))[: MOST_ANSWERS // max(1, logits.shape[1])]
@@ -115,7 +114,7 @@ class _Folds:
         self._fold = self.everything % NUM_FOLDS
 
     def losses(self, factors: Callable[[torch.Tensor], tuple[float, float]]) -> np.ndarray:
-        """Mean loss of each part with the factors that are given for the rows of the others."""
+        """Mean loss of each fold, with the factors given for the rows of the others."""
         losses = []
         for fold in range(NUM_FOLDS):
             inside, others = (torch.nonzero(self._fold == fold).flatten(), torch.nonzero(self._fold != fold).flatten())
@@ -123,7 +122,7 @@ class _Folds:
         return np.array(losses)
 
     def fit(self, rows: torch.Tensor, *, with_words: bool) -> tuple[float, float]:
-        """Factors of logits and evidence with the least loss on some rows; the loss has one minimum and no other."""
+        """Factors of logits and TF-IDF logits with the lowest loss on some rows; the loss has a single minimum."""
 
         def loss_and_slope(factors: np.ndarray) -> tuple[float, np.ndarray]:
             at = torch.from_numpy(factors).requires_grad_()

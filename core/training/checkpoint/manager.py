@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or not there: written aside, hashed, put on the disk, renamed, and verified before they are read.
+"""Atomic checkpoints: written to a temporary folder, hashed, flushed to disk, renamed, and verified before they are read.
 
-A checkpoint is a folder ``step-00000042`` with the weights as they are, the best weights so far, the state of optimizer, schedule
-and random numbers, and ``manifest.json`` with the sha256 of each file, written last. Two are kept; a damaged one costs little.
-All of it is safetensors and JSON: reading a checkpoint runs no code, whoever wrote it.
+A checkpoint is a folder ``step-00000042`` with the current weights, the best weights so far, the state of optimizer, schedule and
+random number generators, and ``manifest.json`` with the SHA-256 of each file, written last. Two are kept, so that a damaged one
+costs little. All of it is safetensors and JSON: reading a checkpoint never runs code.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ MANIFEST = "manifest.json"
 KEPT = 2
 
 LAYOUT = 4
-"""Number of what a checkpoint's files are and hold. The first had a ``state.pt``; the second did not tell a score from the
-highest of its ties; the third had neither the scale of float16 losses nor what validation's rows were answered."""
+"""Format version of checkpoints. Version 1 had a ``state.pt``; version 2 did not record the highest score of a tie; version 3 had
+neither the float16 loss scale nor the outcomes of validation rows."""
 
 READABLE = frozenset({3, LAYOUT})
-"""Layouts from which training goes on."""
+"""Format versions from which training can resume."""
 
 _EARLIER = ".earlier"
-"""End of the name of a checkpoint while another one of the same step takes its place."""
+"""Suffix of a checkpoint while another one of the same step replaces it."""
 
 
 class Checkpoints:
@@ -39,22 +39,22 @@ class Checkpoints:
         self.folder = folder
 
     def save(self, step: int, write: Callable[[Path], None], progress: Mapping[str, Any]) -> Path:
-        """Make a checkpoint; where that fails, for want of room for instance, those before it stay as they are.
+        """Save a checkpoint; if that fails, for example because the disk is full, earlier checkpoints are unchanged.
 
         Args:
             step: optimizer steps done.
-            write: puts its files into the folder it is given.
-            progress: plain values kept in the manifest.
+            write: writes its files into the given folder.
+            progress: plain values for the manifest.
         """
         final = self.folder / f"step-{step:08d}"
         earlier = final.with_name(final.name + _EARLIER)
-        with durable.written_folder(final) as aside:
-            write(aside)
-            hashes = {path.name: sha256_of(path) for path in sorted(aside.iterdir())}
+        with durable.written_folder(final) as temporary:
+            write(temporary)
+            hashes = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
             manifest = {"layout": LAYOUT, "step": step, "files": hashes, "progress": dict(progress)}
-            # Not as strict JSON: among what was observed may be a loss that is no finite number.
-            durable.write_text(aside / MANIFEST, json.dumps(manifest, ensure_ascii=False))
-            if final.exists():  # it may be the only one, so it keeps a name that can be seen until the new one has its own
+            # Not strict JSON: an observed loss may be NaN or infinite.
+            durable.write_text(temporary / MANIFEST, json.dumps(manifest, ensure_ascii=False))
+            if final.exists():  # it may be the only one, so it keeps a visible name until the new one is in place
                 _remove(earlier)
                 durable.move(final, earlier)
         _remove(earlier)
@@ -63,7 +63,7 @@ class Checkpoints:
         return final
 
     def latest(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest checkpoint whose files are what its manifest says, with its progress; others are passed over."""
+        """The newest checkpoint whose files match its manifest, with its progress; others are skipped."""
         for folder in reversed(self._all()):
             progress = _verified_progress(folder)
             if progress is not None:
@@ -71,24 +71,24 @@ class Checkpoints:
         return None
 
     def set_unreadable_aside(self) -> dict[str, str]:
-        """Take what training cannot go on from out of the way, and what was never finished.
+        """Hide checkpoints from which training cannot resume, and remove unfinished ones.
 
         Returns:
-            Name of each checkpoint, and why training cannot go on from it, as the end of a sentence. Their files are kept under a
-            hidden name, for whoever wants to look into it.
+            Name of each checkpoint, and why training cannot resume from it, as the end of a sentence. Their files are kept under
+            a hidden name for inspection.
         """
         reasons = {folder: _why_not(folder) for folder in self._all()}
         unreadable = {folder: reason for folder, reason in reasons.items() if reason is not None}
         for folder in unreadable:
-            aside = folder.with_name(f".damaged-{folder.name}")
-            shutil.rmtree(aside, ignore_errors=True)
-            durable.move(folder, aside)
+            hidden = folder.with_name(f".damaged-{folder.name}")
+            shutil.rmtree(hidden, ignore_errors=True)
+            durable.move(folder, hidden)
         for unfinished in (*self.folder.glob(".step-*.part"), *hidden_in(self.folder), *hidden_in(self.folder.parent)):
             remove(unfinished)
         return {folder.name.removesuffix(_EARLIER): reason for folder, reason in unreadable.items()}
 
     def remove_all(self) -> None:
-        """Free the disk once the run is complete."""
+        """Remove all checkpoints once the run is complete."""
         _remove(self.folder)
 
     def _all(self) -> list[Path]:
@@ -96,7 +96,7 @@ class Checkpoints:
 
 
 def _remove(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # room that is not given free now is given free by the next worker
+    with contextlib.suppress(OSError):  # what is not removed now is removed by the next worker
         remove_folder(folder)
 
 
@@ -114,12 +114,12 @@ def _verified_progress(folder: Path) -> dict[str, Any] | None:
 
 
 def _why_not(folder: Path) -> str | None:
-    """Why training cannot go on from a checkpoint; nothing if it can."""
+    """Why training cannot resume from a checkpoint; ``None`` if it can."""
     if _verified_progress(folder) is not None:
         return None
     manifest = _manifest(folder)
     if "files" in manifest and manifest.get("layout", 1) not in READABLE:
-        return "was written by another version of Tuneboard, which keeps its state in another form,"
+        return "was written by another version of Tuneboard in another format,"
     return "is damaged"
 
 

@@ -1,7 +1,7 @@
-"""Nested values as files or bytes that hold tensors and plain values and nothing else, so that reading them never runs code.
+"""Serialization of nested values as tensors and plain values only, so that reading them never runs code.
 
-Tensors go to safetensors, everything around them to JSON. What comes back is what went in: tuples stay tuples, keys that are
-numbers stay numbers, and every number keeps its last bit.
+Tensors are written as safetensors, everything else as JSON. Values are restored exactly: tuples stay tuples, numeric keys stay
+numbers, and floats keep every bit.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def write_state(value: Any, folder: Path) -> None:
     """Write a value as two files of a folder.
 
     Args:
-        value: made of dicts, lists, tuples, tensors, arrays, numbers, text, booleans and nothing.
+        value: made of dicts, lists, tuples, tensors, arrays, numbers, text, booleans and ``None``.
 
     Raises:
-        TypeError: some part of it is none of these.
+        TypeError: a part of it has another type.
     """
     tensors: Tensors = {}
     plain = _taken_apart(value, tensors)
@@ -36,18 +36,18 @@ def write_state(value: Any, folder: Path) -> None:
 
 
 def read_state(folder: Path) -> Any:
-    """The value that ``write_state`` wrote, its tensors in main memory.
+    """The value that ``write_state`` wrote, with its tensors in main memory.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, SafetensorError: the files are gone or were not written by it.
+        OSError, ValueError, KeyError, TypeError, SafetensorError: the files are missing or were not written by it.
     """
-    # Copied, because what was only mapped would hold the file's room on the disk after the file is deleted.
+    # Copied, because memory-mapped tensors would hold the file's disk space after the file is deleted.
     tensors = {name: tensor.clone() for name, tensor in load_file(folder / TENSORS).items()}
     return _put_together(json.loads((folder / VALUES).read_text(encoding="utf-8")), tensors)
 
 
 def to_bytes(value: Any) -> bytes:
-    """The same as bytes: the length of the JSON in eight bytes, the JSON, the safetensors."""
+    """The value as bytes: the length of the JSON in eight bytes, the JSON, the safetensors."""
     tensors: Tensors = {}
     plain = json.dumps(_taken_apart(value, tensors), allow_nan=False).encode()
     packed: bytes = save(tensors)
@@ -61,7 +61,7 @@ def from_bytes(data: bytes) -> Any:
 
 
 def _taken_apart(value: Any, tensors: Tensors) -> Any:
-    """The value as JSON has it, with names in place of its tensors, which are added to ``tensors``."""
+    """The value as JSON types, with names in place of its tensors, which are added to ``tensors``."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

@@ -1,6 +1,6 @@
-"""What a checkpoint holds beside the place reached: everything from which training goes on exactly as it would have.
+"""The state in a checkpoint beside the progress: everything needed to resume training exactly.
 
-Weights are safetensors files of their own; the rest is as ``core.training.checkpoint.serialization`` writes it.
+Weights are safetensors files of their own; the rest is written by ``core.training.checkpoint.serialization``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ Weights = dict[str, torch.Tensor]
 """A model's weights by name, in main memory."""
 
 RandomState = tuple[torch.Tensor, torch.Tensor | None]
-"""Where a process stands in its random numbers: the processor's, and those of its GPU if it trains on one."""
+"""State of a process's random number generators: the CPU's, and its GPU's if it trains on one."""
 
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """All that changes while a model is trained.
+    """All state that changes during training.
 
     Attributes:
-        weights: as the last step left them.
+        weights: after the last step.
         kept: the weights of the best validations, best first.
-        optimizer, learning_rate: what their ``state_dict`` gave.
-        average: the averaged weights; empty where none are kept.
-        random: of each process that shares the run.
-        outcomes: what the ``state_dict`` of the selection among epochs gave.
-        scaler: what the ``state_dict`` of the scaler of losses gave; empty where losses are not scaled.
+        optimizer, learning_rate: their ``state_dict``.
+        average: the averaged weights (EMA); empty if off.
+        random: random state of each rank.
+        outcomes: ``state_dict`` of the model selection.
+        scaler: ``state_dict`` of the loss scaler (float16); empty if losses are not scaled.
     """
 
     weights: Weights
@@ -45,7 +45,7 @@ class TrainingState:
     scaler: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Put everything into a folder."""
+        """Write the state into a folder."""
         save_file(self.weights, folder / "model.safetensors")
         for place, weights in enumerate(self.kept):
             save_file(weights, folder / f"kept-{place}.safetensors")
@@ -53,7 +53,7 @@ class TrainingState:
             "optimizer": self.optimizer,
             "learning_rate": self.learning_rate,
             "average": self.average,
-            "random": [processor for processor, _ in self.random],
+            "random": [cpu for cpu, _ in self.random],
             "random_cuda": [gpu for _, gpu in self.random if gpu is not None],
             "outcomes": self.outcomes,
             "scaler": self.scaler,
@@ -62,11 +62,11 @@ class TrainingState:
 
     @classmethod
     def read(cls, folder: Path, *, num_kept: int) -> Self:
-        """What ``write`` put into a folder, in main memory.
+        """The state that ``write`` wrote into a folder, in main memory.
 
         Args:
-            folder: with files that have been verified.
-            num_kept: how many best validations' weights are among them.
+            folder: with verified files.
+            num_kept: number of best validations whose weights are among them.
         """
         state = read_state(folder)
         gpus = state["random_cuda"] or [None] * len(state["random"])
@@ -77,7 +77,7 @@ class TrainingState:
             learning_rate=state["learning_rate"],
             average=state["average"],
             random=list(zip(state["random"], gpus, strict=True)),
-            outcomes=state.get("outcomes", {}),  # checkpoints of layout 3 have neither
+            outcomes=state.get("outcomes", {}),  # missing in format version 3, like the scaler
             scaler=state.get("scaler", {}),
         )
 
@@ -88,7 +88,7 @@ def weights_of(module: torch.nn.Module) -> Weights:
 
 
 def mean_of(weights: list[Weights]) -> Weights:
-    """The mean of each tensor over several sets of weights; what is not a fraction is taken from the first."""
+    """The mean of each tensor over several sets of weights; integer tensors are taken from the first."""
     first = weights[0]
     return {
         name: torch.stack([each[name] for each in weights]).mean(dim=0) if first[name].is_floating_point() else first[name]
@@ -97,13 +97,13 @@ def mean_of(weights: list[Weights]) -> Weights:
 
 
 def random_state(device: torch.device) -> RandomState:
-    """Where this process stands in the random numbers it draws."""
+    """The state of this process's random number generators."""
     return torch.get_rng_state(), torch.cuda.get_rng_state() if device.type == "cuda" else None
 
 
 def set_random_state(state: RandomState, device: torch.device) -> None:
-    """Go on drawing from where ``random_state`` was taken."""
-    processor, gpu = state
-    torch.set_rng_state(processor)
+    """Restore what ``random_state`` returned."""
+    cpu, gpu = state
+    torch.set_rng_state(cpu)
     if gpu is not None and device.type == "cuda":
         torch.cuda.set_rng_state(gpu)

@@ -1,4 +1,4 @@
-"""How long a run will take and how much main memory, said before its launch; nothing where nobody can know. Loads no torch."""
+"""Estimates of a run's duration and main memory before its launch; ``None`` where they cannot be known. Loads no torch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from core.training.planning.recipes import batch_size_of
 from core.training.planning.workload import Workload
 
 SPECIAL_TOKENS = 2
-"""Tokens of an input that are not the text's, as nearly every tokenizer adds them."""
+"""Special tokens of an input; nearly every tokenizer adds this many."""
 
 LORA_SHARE = 0.04
-"""Numbers of adapters for each number they adapt, at a usual rank."""
+"""Adapter parameters per parameter they adapt, at a usual rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """Where a run will work.
+    """The workspace and resource limits of a run.
 
     Attributes:
-        home: the workspace, which keeps what was measured of the machine; ``None`` where there is none.
-        threads, max_memory_mib: what a worker may use; 0 means all there is.
+        home: the workspace, which stores the machine's measured speed; ``None`` if there is none.
+        threads, max_memory_mib: what a worker may use; 0 means no limit.
     """
 
     home: Path | None = None
@@ -42,13 +42,13 @@ ANYWHERE = Surroundings()
 
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
-    """What is known beforehand of time and memory.
+    """Estimated time and memory of a run.
 
     Attributes:
-        seconds: how long the run takes; ``None`` where this machine's pace or the model's sizes are not known.
-        memory_mib: the most main memory it takes; ``None`` where that is not known.
-        total_mib: main memory there is for it.
-        fits: whether that much is left now.
+        seconds: duration of the run; ``None`` if this machine's speed or the model's sizes are not known.
+        memory_mib: peak main memory; ``None`` if it is not known.
+        total_mib: main memory available to it.
+        fits: whether that much is free now.
     """
 
     seconds: float | None = None
@@ -69,18 +69,18 @@ def foresee(
     is_pooled: bool,
     surroundings: Surroundings = ANYWHERE,
 ) -> Foreseen:
-    """Reckon time and memory of a run on a CPU; of a GPU nothing has been measured, so nothing is said.
+    """Estimate time and memory of a run on a CPU. GPUs have not been measured, so there is no estimate for them.
 
     Args:
-        config: what is to be done.
+        config: settings of the run.
         sizes: of the pretrained model.
-        num_examples: inputs that each split becomes.
+        num_examples: number of inputs of each split.
         num_labels: of the data set.
         lengths: tokens of each input on a sample of the training split, as ``read_lengths`` gives them.
         precision: float32 or bfloat16.
-        on_gpu: whether it will work on one.
-        is_pooled: whether the head reads one vector a text.
-        surroundings: where it will work.
+        on_gpu: whether it will train on one.
+        is_pooled: whether the head reads one vector per text.
+        surroundings: workspace and resource limits.
     """
     if on_gpu or sizes is None or not lengths:
         return Foreseen()
@@ -107,7 +107,7 @@ def memory_in_words(memory_mib: int, total_mib: int) -> str:
 
 
 def read_lengths(token_lengths: Sequence[int], limit: int, head_level: str) -> list[int]:
-    """Tokens of each input that texts become: cut at the limit, or in overlapping windows where every word is answered for."""
+    """Tokens of each input: texts are truncated at the limit, or read in overlapping windows in token classification."""
     if head_level != "token":
         return [min(length, limit) for length in token_lengths]
     size, overlap = window_shape(limit, SPECIAL_TOKENS)
@@ -127,7 +127,7 @@ def workload_of(
     *,
     is_pooled: bool,
 ) -> Workload:
-    """How much a run computes; arguments as those of ``foresee``."""
+    """The amount of computation of a run; arguments as those of ``foresee``."""
     training = config.training
     num_train = num_examples["train"]
     batch_size = batch_size_of(config, num_train) * training.gradient_accumulation
@@ -150,7 +150,7 @@ def workload_of(
 
 
 def footprint_of_config(config: RunConfig, sizes: ModelSizes, precision: str) -> Footprint:
-    """What a run takes of main memory, as far as its config tells."""
+    """Main memory of a run, as far as its config determines it."""
     num_trained, num_layers_back = _learning(config, sizes)
     return Footprint(
         sizes=sizes,
@@ -166,7 +166,7 @@ def footprint_of_config(config: RunConfig, sizes: ModelSizes, precision: str) ->
 
 
 def _learning(config: RunConfig, sizes: ModelSizes) -> tuple[int, int]:
-    """Numbers of the encoder that learn, and layers through which gradients go back."""
+    """Trainable parameters of the encoder, and the number of layers in the backward pass."""
     learning = config.learning
     top = min(learning.top_layers, sizes.num_layers)
     return {

@@ -1,6 +1,6 @@
-"""What the machine at hand achieves, as a rehearsal of a second has measured it, kept in the workspace. Loads no torch.
+"""The training speed of this machine as measured by a one-second benchmark, stored in the workspace. Loads no torch.
 
-Without a measurement nobody can say how long a run takes: machines differ by a factor of fifty.
+Without a measurement the duration of a run cannot be estimated: machines differ by a factor of fifty.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from core.machine.devices import Machine
 FILE = "pace.json"
 
 LAYOUT = 1
-"""Number of what a measurement holds and how it was made; others are not read."""
+"""Format version of a measurement and its method; other versions are not read."""
 
 FRESH_S = 86_400.0
-"""After so long a machine is measured again: it may have been busy when it was."""
+"""Seconds after which a machine is measured again: it may have been busy during the last measurement."""
 
 SHORT, LONG = 16, 256
-"""Tokens of the texts that are rehearsed with; lengths between are reckoned from both."""
+"""Tokens per text in the benchmark; speeds at lengths between are interpolated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,10 @@ class Pace:
 
     Attributes:
         processor, cores, threads, precision: what was measured.
-        short_flops, long_flops: floating-point operations a second on the way through layers and back, on texts of ``SHORT`` and
-            of ``LONG`` tokens.
-        moved_per_s: numbers a second that an optimizer step moves.
-        measured_at: seconds since the epoch.
+        short_flops, long_flops: floating-point operations per second in forward and backward pass, on texts of ``SHORT`` and
+            ``LONG`` tokens.
+        moved_per_s: parameters per second that an optimizer step updates.
+        measured_at: seconds since the Unix epoch.
     """
 
     processor: str
@@ -50,20 +50,20 @@ class Pace:
     measured_at: float
 
     def flops(self, length: float) -> float:
-        """Operations a second on texts of so many tokens."""
+        """Floating-point operations per second on texts of this many tokens."""
         share = (math.log(max(1.0, length)) - math.log(SHORT)) / (math.log(LONG) - math.log(SHORT))
         share = min(1.0, max(0.0, share))
         return float(self.short_flops ** (1 - share) * self.long_flops**share)
 
 
 def known_pace(home: Path, here: Machine, *, threads: int, precision: str) -> Pace | None:
-    """The measurement a workspace keeps of this machine; ``None`` where there is none, or it is old.
+    """The workspace's measurement of this machine; ``None`` if there is none or it is outdated.
 
     Args:
         home: the workspace.
-        here: the machine now; a workspace may have come from another one.
+        here: the current machine; a workspace may have been copied from another one.
         threads: threads a worker may use; 0 means all cores.
-        precision: what a run computes in.
+        precision: precision of the run.
     """
     measured = _read(home / FILE).get(precision)
     if measured is None or measured.threads != threads or (measured.processor, measured.cores) != (here.processor, here.cores):
@@ -72,7 +72,7 @@ def known_pace(home: Path, here: Machine, *, threads: int, precision: str) -> Pa
 
 
 def keep_pace(home: Path, measured: Pace) -> None:
-    """Keep a measurement beside those of other precisions; a file that cannot be written is done without."""
+    """Store a measurement beside those of other precisions; does nothing if the file cannot be written."""
     paces = {**_read(home / FILE), measured.precision: measured}
     content = {"layout": LAYOUT, "paces": {name: asdict(pace) for name, pace in paces.items()}}
     with contextlib.suppress(OSError):
@@ -80,7 +80,7 @@ def keep_pace(home: Path, measured: Pace) -> None:
 
 
 def _read(path: Path) -> dict[str, Pace]:
-    """The measurements in a file, by precision; none where it cannot be read."""
+    """The measurements in a file, by precision; empty if it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["layout"] != LAYOUT:

@@ -1,7 +1,7 @@
-"""A rehearsal of a second: an encoder of random weights is trained a few steps as a run would, to see how fast that is here.
+"""A benchmark of about a second: trains an encoder with random weights for a few steps, to measure the training speed here.
 
-``python -m core.training.planning.pace_benchmark WORKSPACE THREADS`` does it in a process of its own, whose threads are gone
-afterwards.
+``python -m core.training.planning.pace_benchmark WORKSPACE THREADS`` runs it in a process of its own, so that its threads are
+gone afterwards.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ NUM_LAYERS, HIDDEN, INNER, HEADS = 2, 384, 1536, 12
 """Two layers of the bundled model."""
 
 TOKENS = {SHORT: 512, LONG: 2048}
-"""Tokens computed together, for each length of text."""
+"""Tokens per batch, for each text length."""
 
 MOVED = 4_000_000
-"""Numbers that the rehearsed optimizer moves."""
+"""Parameters that the benchmarked optimizer updates."""
 
 POLL_S = 0.5
 
@@ -38,10 +38,10 @@ EACH_S = 0.3
 
 
 def rehearse(*, threads: int = 0, each_s: float = EACH_S) -> Pace:
-    """Measure this machine's CPU, in the precision that Automatic takes on it.
+    """Measure this machine's CPU, in the precision that Automatic uses on it.
 
     Args:
-        threads: what is noted of threads; how many are used is torch's own setting.
+        threads: thread limit recorded with the result; the number used is torch's own setting.
         each_s: seconds for each of three measurements.
     """
     here = devices.machine()
@@ -60,7 +60,7 @@ def rehearse(*, threads: int = 0, each_s: float = EACH_S) -> Pace:
 
 
 def known_or_rehearsed(home: Path, *, threads: int, precision: str) -> Pace | None:
-    """The machine's pace in a precision, measured now where the workspace knows none; ``None`` for one it does not take."""
+    """The machine's speed in a precision, measured now if the workspace has no result; ``None`` for one it does not use."""
     here = devices.machine()
     known = known_pace(home, here, threads=threads, precision=precision)
     if known is not None or precision != ("bfloat16" if devices.processor_has_bfloat16() else "float32"):
@@ -71,7 +71,7 @@ def known_or_rehearsed(home: Path, *, threads: int, precision: str) -> Pace | No
 
 
 def _flops(length: int, each_s: float, *, has_bfloat16: bool) -> float:
-    from transformers import BertConfig, BertModel  # not every run needs them
+    from transformers import BertConfig, BertModel  # not needed by every run
 
     config = BertConfig(
         vocab_size=64,
@@ -90,7 +90,7 @@ def _flops(length: int, each_s: float, *, has_bfloat16: bool) -> float:
     num_texts = TOKENS[length] // length
     ids = torch.randint(0, 64, (num_texts, length))
     mask = torch.ones_like(ids)
-    mask[0, -1] = 0  # some padding, as nearly always
+    mask[0, -1] = 0  # some padding, as in most batches
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16):
@@ -124,7 +124,7 @@ def _moved_per_s(each_s: float) -> float:
 
 
 def _seconds(step: Callable[[], None], each_s: float) -> float:
-    """Seconds of one step: the middle one of as many as fit, after one that does not count."""
+    """Seconds of one step: the median of as many as fit, after a warm-up step that is not counted."""
     step()
     began = time.perf_counter()
     taken: list[float] = []
@@ -136,7 +136,7 @@ def _seconds(step: Callable[[], None], each_s: float) -> float:
 
 
 def main() -> int:
-    """Measure this machine for the workspace that is named, unless it is known there."""
+    """Measure this machine for the given workspace, unless it already has a result."""
     from core.training.device import yield_to_others
 
     home, threads = Path(sys.argv[1]), int(sys.argv[2])
@@ -148,9 +148,9 @@ def main() -> int:
 
 
 def _leave_with_the_parent(parent: int) -> None:
-    """End this process when whoever wanted to know is gone."""
+    """End this process when its parent process has ended."""
     while os.getppid() == parent:
-        time.sleep(POLL_S)  # between two looks: nothing tells a process of its parent's end on every system
+        time.sleep(POLL_S)  # polling: not every system notifies a process of its parent's end
     os._exit(1)
 
 

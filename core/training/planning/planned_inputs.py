@@ -1,4 +1,4 @@
-"""How many inputs a training split becomes: where every word is answered for, a long text is read in several windows."""
+"""Number of inputs of a training split: in token classification, a long text is read in several overlapping windows."""
 
 import functools
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from core.models.model_files import fast_tokenizer
 from core.tasks import get_task
 
 MOST_COUNTED = 2000
-"""Long texts whose tokens are counted; of more, a sample of so many is, and the rest is taken to be like it."""
+"""Most long texts whose tokens are counted. If there are more, a sample of this size is counted and extrapolated."""
 
 
 @dataclass(frozen=True)
 class PlannedInputs:
-    """Inputs that a training split becomes.
+    """Number of inputs of a training split.
 
     Attributes:
-        count: how many.
+        count: number of inputs.
         is_exact: whether every text that may be long was counted.
     """
 
@@ -27,12 +27,12 @@ class PlannedInputs:
 
 
 def planned_inputs(dataset: Dataset, info: ModelInfo, max_length: int | None) -> PlannedInputs:
-    """How many inputs the training split becomes, by the model's own tokenizer.
+    """Number of inputs of the training split, counted with the model's own tokenizer.
 
     Args:
         dataset: with a training split.
-        info: the model; where its tokenizer is not here, every text counts as one input.
-        max_length: longest input in tokens, or nothing for the model's own limit.
+        info: the model; if its tokenizer is not on this machine, every text counts as one input.
+        max_length: longest input in tokens, or ``None`` for the model's own limit.
     """
     num_train = dataset.num_examples["train"]
     if not get_task(dataset.task).reads_windows or info.folder is None:
@@ -47,7 +47,7 @@ def _counted(model_folder: Path, dataset_folder: Path, task_name: str, max_lengt
     if tokenizer is None:
         return PlannedInputs(len(texts), is_exact=False)
     task, num_special = get_task(task_name), tokenizer.num_special_tokens_to_add(is_pair=False)
-    # A text has hardly more tokens than bytes (one, where a tokenizer puts a space first): only these can need more windows.
+    # A text has at most one token more than bytes (a tokenizer may put a space first): only these can need more windows.
     long = texts[[len(text.encode()) >= max_length - num_special for text in texts]]
     sample = long if len(long) <= MOST_COUNTED else long.sample(MOST_COUNTED, random_state=0)
     encodings = tokenizer.encode_batch(sample.tolist(), add_special_tokens=False)

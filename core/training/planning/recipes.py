@@ -1,6 +1,6 @@
 """Recipes: functions from facts about data, model and machine to the settings of a run, with a reason for each choice.
 
-A recipe never looks at the rows themselves, so it can be shown, tested and argued with.
+A recipe never reads the rows themselves, so it can be shown and tested on facts alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +15,20 @@ from core.training.planning.truncation import cut_at
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a recipe may know.
+    """The facts that a recipe decides on.
 
     Attributes:
-        head_level, exclusive_labels: as the task says.
+        head_level, exclusive_labels: as the task defines them.
         num_train: examples of the training split.
-        num_inputs: what the model reads of them in an epoch; more where long texts are read in windows.
+        num_inputs: inputs the model reads of them in an epoch; more than examples if long texts are read in windows.
         num_labels: labels, or entity types.
         smallest_label, largest_label: training examples of the rarest and of the most frequent label.
-        num_parameters, num_layers: of the model; nothing where it has not been downloaded yet, or does not say.
-        pooling: how the model declares that texts are pooled.
-        max_length: most tokens of an input that the model reads.
-        token_lengths: tokens of a sample of the texts; empty where they cannot be counted yet.
-        has_gpu: whether training will take a GPU.
-        precision: number format that ``automatic`` takes there.
+        num_parameters, num_layers: of the model; ``None`` if it has not been downloaded yet or does not declare them.
+        pooling: pooling that the model declares.
+        max_length: maximum input length of the model, in tokens.
+        token_lengths: token counts of a sample of the texts; empty if they cannot be counted yet.
+        has_gpu: whether training will use a GPU.
+        precision: number format that ``automatic`` uses there.
     """
 
     head_level: str
@@ -81,36 +81,36 @@ class Recipe:
 
 
 LARGE_MODEL = 60_000_000
-"""Parameters from which a model is fine-tuned with small steps; small encoders are robust and profit from large ones."""
+"""Parameters above which a model is fine-tuned with a low learning rate; small encoders do better with a high one."""
 
 SMALL_DATASET = 1000
 """Training examples below which small batches are worth their time."""
 
 LARGE_DATASET = 3000
-"""Training examples from which hiding words does good; with few, each word is needed (benchmarks/RESULTS.md)."""
+"""Training examples from which token masking helps; with fewer, every word is needed (benchmarks/RESULTS.md)."""
 
 DEEP = 6
-"""Layers from which the lowest third can stay as pretrained without harm (benchmarks/RESULTS.md)."""
+"""Layers from which the lowest third can stay frozen without loss (benchmarks/RESULTS.md)."""
 
 UNEVEN = 10
-"""How many times as frequent as the rarest the most frequent label is where people ask what is done about it."""
+"""Ratio of the most frequent to the rarest label from which the recipe comments on class weights."""
 
 LARGE_BATCH = 64
-"""Examples a step where the fewest epochs of them are steps enough: fast, and no worse where lower layers take smaller steps."""
+"""Batch size where the fewest epochs still give enough steps: fast, and no worse with layer-wise learning-rate decay."""
 
 STEPS_WANTED = 500
-"""Optimizer steps a run should have so that a small data set, too, is learned well."""
+"""Optimizer steps a run should have so that a small data set is learned well, too."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 20
 
 
 def batch_size_of(config: RunConfig, num_train: int) -> int:
-    """The batch size of a run: what its config says, or what suits so many training examples."""
+    """The batch size of a run: from its config, or the automatic one for this many training examples."""
     return config.training.batch_size or automatic_batch_size(num_train)
 
 
 def automatic_batch_size(num_train: int) -> int:
-    """Examples computed together: few where there are few, so that there are steps enough, else as many as are fast."""
+    """Batch size: small for small data sets, so that there are enough steps, otherwise as large as is fast."""
     return 16 if num_train < SMALL_DATASET else 32
 
 
@@ -127,7 +127,7 @@ def automatic(facts: Facts) -> Recommendation:
         + (
             "small batches give a small data set more steps."
             if batch_size == 16
-            else f"batches of {batch_size} are fast and still precise."
+            else f"batches of {batch_size} are fast and still accurate."
         ),
     )
     steps_per_epoch = max(1, facts.steps(batch_size))
@@ -138,52 +138,52 @@ def automatic(facts: Facts) -> Recommendation:
     recommendation = recommendation.but(
         "learning_rate",
         learning_rate,
-        "A large model forgets what it knew if the steps are large."
+        "A large model forgets its pretraining at a high learning rate."
         if large
-        else "A small pretrained encoder learns best with large steps; the usual 5e-5 leaves points of accuracy on the table.",
+        else "A small pretrained encoder learns best at a high learning rate; the usual 5e-5 gives lower accuracy.",
     )
     if not large and facts.num_parameters is not None:
         recommendation = recommendation.but(
             "trainable",
             "all_but_embeddings",
-            "About half of a small model are word vectors; leaving them alone saves time.",
+            "About half of a small model's parameters are word embeddings; freezing them saves time.",
         )
     if facts.head_level == "text" and facts.pooling is not None:
         return _pooled_head(recommendation, facts)
     return recommendation.but(
-        "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts from nothing and has to catch up."
+        "head_learning_rate", 10 * learning_rate if large else 2e-3, "The head starts untrained and needs larger steps."
     )
 
 
 def _at_lengths(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """No limit but the model's own: nothing is cut that could be read."""
+    """No limit but the model's own: nothing is truncated that the model can read."""
     if not facts.token_lengths:
         return recommendation
     longest, cut = max(facts.token_lengths), cut_at(facts.token_lengths, facts.max_length)
-    looked_at = f"{len(facts.token_lengths):,} texts looked at"
+    looked_at = f"{len(facts.token_lengths):,} sampled texts"
     if not cut.num_texts:
-        reason = f"Nothing has to be cut: the longest of {looked_at} has {longest:,} tokens, the limit is {facts.max_length:,}."
+        reason = f"No text is truncated: the longest of {looked_at} has {longest:,} tokens, the limit is {facts.max_length:,}."
     else:
-        fate = "lose their end" if facts.head_level == "text" else "are read in overlapping windows"
+        fate = "are truncated" if facts.head_level == "text" else "are read in overlapping windows"
         reason = f"The model's own limit of {facts.max_length:,} tokens: {cut.num_texts:,} of {looked_at} are longer and {fate}."
     return recommendation.but("max_length", None, reason)
 
 
 def _at_the_machine(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """The number format that is fastest at the same result."""
-    here = "GPU" if facts.has_gpu else "processor"
+    """The fastest precision that gives the same result."""
+    here = "GPU" if facts.has_gpu else "CPU"
     reason = {
-        "bfloat16": f"This {here} multiplies bfloat16 in hardware: several times faster, with the same result.",
-        "float16": f"float16: this {here} has no bfloat16 of its own. Losses are scaled so that small gradients are not lost.",
-        "float32": f"float32: this {here} has neither bfloat16 nor fast float16."
+        "bfloat16": f"This {here} has native bfloat16: several times faster than float32, with the same result.",
+        "float16": f"float16, because this {here} has no native bfloat16. Loss scaling keeps small gradients from vanishing.",
+        "float32": f"float32, because this {here} has neither native bfloat16 nor fast float16."
         if facts.has_gpu
-        else f"float32: this {here} has no bfloat16 of its own.",
+        else f"float32, because this {here} has no native bfloat16.",
     }
     return recommendation.but("precision", "automatic", reason[facts.precision])
 
 
 def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """No weights: they trade precision for recall, and which is worth more a recipe cannot know (benchmarks/RESULTS.md)."""
+    """No class weights: they trade precision for recall, and a recipe cannot know which matters more (benchmarks/RESULTS.md)."""
     if facts.largest_label < UNEVEN * max(1, facts.smallest_label):
         return recommendation
     what = "labels" if facts.head_level == "text" else "entity types"
@@ -191,7 +191,7 @@ def _at_rare_labels(recommendation: Recommendation, facts: Facts) -> Recommendat
         "class_weights",
         "none",
         f"The most frequent of {facts.num_labels:,} {what} has {facts.largest_label:,} examples, the rarest "
-        f"{facts.smallest_label:,}. Weights would find more of the rare ones and be wrong about them more often; look at their "
+        f"{facts.smallest_label:,}. Class weights would raise the recall of rare ones and lower their precision; check their "
         "recall first.",
     )
 
@@ -201,37 +201,39 @@ def _epochs_reason(epochs: int, steps: int) -> str:
 
 
 def _pooled_head(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """What suits an encoder that was trained to give one vector a text."""
+    """Settings for an encoder that was pretrained to give one vector per text."""
     if facts.exclusive_labels:
         recommendation = (
             recommendation.but(
-                "head", "cosine", "The model was made to compare texts, so a label can start from what its texts have in common."
+                "head",
+                "cosine",
+                "The model was pretrained for text similarity, so each label can start from its mean text vector.",
             )
-            .but("head_learning_rate", 1e-3, "The head starts close to where it should be and needs no large steps.")
-            .but("dropout", 0.0, "A similarity needs the whole vector; the encoder's own dropout is enough against overfitting.")
+            .but("head_learning_rate", 1e-3, "The prototype head starts close to a good solution and needs no large steps.")
+            .but("dropout", 0.0, "Cosine similarity needs the whole vector; the encoder's dropout is enough against overfitting.")
         )
     else:
         recommendation = recommendation.but(
             "head_learning_rate",
             3e-3,
-            f"The model declares {facts.pooling} pooling, so only a thin new layer has to be learned, and it can learn fast.",
+            f"The model declares {facts.pooling} pooling, so only one new layer starts untrained and it can take large steps.",
         )
     recommendation = recommendation.but(
-        "word_evidence", True, "Now and then plain words know better than the model; they are added where validation agrees."
+        "word_evidence", True, "A TF-IDF classifier corrects some errors of the model; it is added if validation improves."
     )
     return recommendation if facts.num_train < LARGE_DATASET else _many_texts(recommendation, facts)
 
 
 def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
-    """What suits where there is so much to read that learning by heart is the danger and time the price."""
+    """Settings for large training splits, where overfitting and training time matter most."""
     recommendation = recommendation.but(
-        "token_masking", 0.1, "A tenth of the words hidden, other ones each time, keeps texts from being learned by heart."
+        "token_masking", 0.1, "Masking a tenth of the tokens, drawn again in each epoch, reduces overfitting."
     )
     layers = facts.num_layers or 0
     if recommendation.values.get("trainable") != "all_but_embeddings" or layers < DEEP:
         return recommendation
     recommendation = recommendation.but(
-        "trainable", "top_layers", "Word vectors and the lowest layers know words, not labels; leaving them alone saves time."
+        "trainable", "top_layers", "Word embeddings and the lowest layers are general; freezing them saves time."
     ).but("top_layers", layers - layers // 3, f"All but the lowest third of the model's {layers} layers.")
     if facts.num_train * FEWEST_EPOCHS < LARGE_BATCH * STEPS_WANTED:
         return recommendation
@@ -239,11 +241,11 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
         recommendation.but(
             "batch_size",
             LARGE_BATCH,
-            f"{facts.num_train:,} training examples: steps enough even in large batches, which are fast.",
+            f"{facts.num_train:,} training examples: enough steps even with large batches, which are fast.",
         )
         .but("epochs", FEWEST_EPOCHS, _epochs_reason(FEWEST_EPOCHS, FEWEST_EPOCHS * facts.steps(LARGE_BATCH)))
-        .but("learning_rate", 4e-4, "What many texts agree on is to be trusted more, so each step may be larger.")
-        .but("layer_decay", 0.85, "Lower layers take smaller steps, so that what they know of language stays.")
+        .but("learning_rate", 4e-4, "Larger batches give more reliable gradients, so each step may be larger.")
+        .but("layer_decay", 0.85, "Lower layers take smaller steps and keep their general language knowledge.")
     )
     if not facts.exclusive_labels:
         return recommendation
@@ -251,7 +253,7 @@ def _many_texts(recommendation: Recommendation, facts: Facts) -> Recommendation:
 
 
 def quick_look(facts: Facts) -> Recommendation:
-    """A first impression in about a minute; the figures will be below what the data allow."""
+    """A first impression in about a minute; scores will be below what the data allow."""
     base = automatic(facts)
     batch_size = max(32, int(base.values["batch_size"]))
     steps_per_epoch = max(1, facts.steps(batch_size))
@@ -262,28 +264,28 @@ def quick_look(facts: Facts) -> Recommendation:
 
 
 def thorough(facts: Facts) -> Recommendation:
-    """Twice the epochs of Automatic and an early stop: takes longer and gains the last points."""
+    """Twice the epochs of Automatic, with early stopping: takes longer and gains the last points."""
     base = automatic(facts)
     epochs = 2 * int(base.values["epochs"])
-    return base.but("epochs", epochs, "Twice the automatic number; the schedule slows down later and settles better.").but(
-        "early_stopping_patience", max(4, epochs // 3), "Ends when validation has not improved for a third of the run."
-    )
+    return base.but(
+        "epochs", epochs, "Twice the automatic number; the learning rate falls more slowly and converges better."
+    ).but("early_stopping_patience", max(4, epochs // 3), "Stops when validation has not improved for a third of the run.")
 
 
 def frozen_encoder(facts: Facts) -> Recommendation:
-    """Only the head learns, on texts that are read once: seconds, and already better than counting words."""
+    """Only the head is trained, on text vectors computed once: takes seconds and beats a bag-of-words model."""
     base = (
         automatic(facts)
-        .but("trainable", "head", "The encoder stays as pretrained, so every text is read only once.")
+        .but("trainable", "head", "The encoder stays frozen, so every text is encoded only once.")
         .without("top_layers")
         .without("layer_decay")
         .without("token_masking")
-        .but("batch_size", 64, "Steps of the head alone cost nothing.")
-        .but("epochs", 40, "Passes over texts that have been read take a moment.")
+        .but("batch_size", 64, "Training the head alone is fast.")
+        .but("epochs", 40, "Epochs over cached text vectors take a moment.")
         .but("head_learning_rate", 5e-3, "A head alone can take large steps without harm.")
     )
     if facts.head_level == "token":
-        return base.but("epochs", 10, "Entities need every word anew in each epoch, so fewer passes.")
+        return base.but("epochs", 10, "Entity tagging encodes every text again in each epoch, so fewer epochs.")
     return base
 
 
@@ -293,25 +295,25 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(
             name="automatic",
             title="Automatic",
-            summary="Looks at your data, model and machine and fills everything in. Right for most people.",
+            summary="Chooses every setting from your data, model and machine. Right for most people.",
             recommend=automatic,
         ),
         Recipe(
             name="quick_look",
             title="Quick look",
-            summary="About a minute: shows whether the labels can be learned at all.",
+            summary="Takes about a minute: shows whether the labels can be learned at all.",
             recommend=quick_look,
         ),
         Recipe(
             name="thorough",
             title="Thorough",
-            summary="Twice as long, for the last points of quality.",
+            summary="Takes twice as long as Automatic, for the last points of quality.",
             recommend=thorough,
         ),
         Recipe(
             name="frozen_encoder",
             title="Frozen encoder",
-            summary="Seconds: only the head learns. Good with few examples, or to compare labels quickly.",
+            summary="Takes seconds: only the head is trained. Good with few examples, or to compare labels quickly.",
             recommend=frozen_encoder,
         ),
     )

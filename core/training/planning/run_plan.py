@@ -1,6 +1,6 @@
-"""From what a person chose to a complete run config, and what it will mean, before anything is started.
+"""From a person's choices to a complete run config, and the plan of the run, before anything is started.
 
-Loads no torch: a page asks this on every change of a form.
+Loads no torch: a page calls this on every change of a form.
 """
 
 import functools
@@ -26,22 +26,22 @@ from core.training.planning.recipes import Facts, Recommendation, batch_size_of,
 from core.training.planning.truncation import cut_at
 
 LENGTH_SAMPLE = 2000
-"""Texts whose tokens are counted to foresee lengths and times."""
+"""Texts whose tokens are counted to estimate lengths and times."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """What a run will do.
+    """The plan of a run.
 
     Attributes:
         num_examples: rows of each split.
-        device, precision: in words, as far as can be told without loading torch.
-        estimated_s: rough duration; nothing where the model is not here yet, or this machine's pace is not known.
-        memory_mib, total_mib: the most main memory it will take, of how much; nothing where that is not known.
+        device, precision: in words, as far as known without loading torch.
+        estimated_s: estimated duration; ``None`` if the model is not downloaded yet or this machine's speed is not known.
+        memory_mib, total_mib: estimated peak main memory, and how much there is; ``None`` if not known.
         median_tokens, longest_tokens: lengths of the texts in the model's tokens, on a sample.
         token_lengths: length of each text of the sample, in the model's tokens.
-        num_cut: texts of the sample longer than ``max_length``; ``num_sampled`` is its size.
-        share_of_tokens_cut: how much of the sample's tokens they lose, from 0 to 1.
+        num_cut: texts of the sample longer than ``max_length``; ``num_sampled`` is the sample's size.
+        share_of_tokens_cut: share of the sample's tokens that are truncated, from 0 to 1.
         notes: what a person should know before launch.
     """
 
@@ -72,17 +72,17 @@ def new_run_config(
     recipe: str = "automatic",
     values: Mapping[str, Any] | None = None,
 ) -> tuple[RunConfig, dict[str, str]]:
-    """A complete config for a data set, and why the recipe chose what it chose.
+    """A complete config for a data set, and the recipe's reasons for its choices.
 
     Args:
         dataset: what to learn from.
-        hub_folder: where downloaded models are kept.
+        hub_folder: folder of downloaded models.
         model: a model reference.
         recipe: name of the recipe that fills in everything.
-        values: fields, dotted or bare, that a person set; they win over the recipe.
+        values: fields, dotted or bare, set by a person; they override the recipe.
 
     Raises:
-        ConfigError: a field, value or recipe is not known or not allowed.
+        ConfigError: a field, value or recipe is unknown or not allowed.
         ModelError: the model reference leads nowhere.
         DatasetError: the data set cannot be trained on.
     """
@@ -91,7 +91,7 @@ def new_run_config(
         model = values.pop(name, model)
     info = describe(model, hub_folder)
     if info.folder is not None and Path(model).expanduser().is_dir():
-        model = str(info.folder)  # a relative path means another folder to the worker
+        model = str(info.folder)  # to the worker, a relative path would mean another folder
     recommendation = _fitting(get_recipe(recipe).recommend(facts_of(dataset, info)), info)
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task), recipe=recipe)
     config = config.with_values({"model.model": model, **recommendation.values}).with_values(values)
@@ -102,7 +102,7 @@ def new_run_config(
 
 
 def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
-    """What a recipe chose, without what the model has nothing for: hidden words, layers by number, word vectors."""
+    """A recipe's choices without those that the model does not support: token masking, numbered layers, word embeddings."""
     left_out = [] if info.can_hide_tokens else ["token_masking"]
     trainable = recommendation.values.get("trainable")
     if info.architecture in WITHOUT_NUMBERED_LAYERS:
@@ -113,7 +113,7 @@ def _fitting(recommendation: Recommendation, info: ModelInfo) -> Recommendation:
 
 
 def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
-    """Refuse what no single field can know: settings that do not fit task, data set or model.
+    """Refuse settings that do not fit the task, the data set or the model.
 
     Raises:
         ConfigError: a setting does not fit.
@@ -123,21 +123,21 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
     for split in ("train", "validation", "test"):
         if not dataset.num_examples.get(split):
             raise DatasetError(
-                f"The data set has no {split} examples; training needs all three splits. Import it again with one."
+                f"The data set has no {split} examples; training needs all three splits. Import it again with a {split} split."
             )
     if config.head.head == "cosine" and not has_pooled_head(config, task.head_level, info):
         raise ConfigError(
-            "head.head", "is cosine, which needs one pooled vector a text. Choose pooling mean, first or max, or head linear."
+            "head.head", "is cosine, which needs one pooled vector per text. Choose pooling mean, first or max, or head linear."
         )
     if config.model.token_masking and not info.can_hide_tokens:
         raise ConfigError(
             "model.token_masking",
-            f"is {config.model.token_masking:g}, but {info.title} has no token to put in the place of a hidden one. Set it to 0.",
+            f"is {config.model.token_masking:g}, but the tokenizer of {info.title} has no mask token. Set it to 0.",
         )
     metric = config.training.selection_metric
     known = task.selection_metrics
     if metric is not None and metric not in known:
-        raise ConfigError("training.selection_metric", f"is {shown(metric)}; for this task expected one of {', '.join(known)}.")
+        raise ConfigError("training.selection_metric", f"is {shown(metric)}; expected one of {', '.join(known)} for this task.")
     longest = config.model.max_length
     if longest is not None and longest > info.max_length:
         raise ConfigError(
@@ -150,11 +150,11 @@ def check_config(config: RunConfig, dataset: Dataset, info: ModelInfo) -> None:
         )
     if config.compute.precision == "float16" and config.compute.device == "automatic" and machine().gpu is None:
         raise ConfigError(
-            "compute.precision", "is float16, but this machine trains on its processor. Choose automatic, bfloat16 or float32."
+            "compute.precision", "is float16, but this machine trains on its CPU. Choose automatic, bfloat16 or float32."
         )
     if config.model.pooling not in {"declared", "architecture"} and task.head_level == "token":
         raise ConfigError(
-            "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} needs no pooling. Leave it as declared."
+            "model.pooling", f"is {config.model.pooling!r}, but {task.title.lower()} uses no pooling. Leave it at declared."
         )
     check_architecture(config, info)
     check_combinations(
@@ -171,13 +171,13 @@ def _steps_per_epoch(config: RunConfig, num_inputs: int) -> int:
 
 
 def has_pooled_head(config: RunConfig, head_level: str, info: ModelInfo) -> bool:
-    """Whether the head will be ours, on one vector a text, and not the architecture's own."""
+    """Whether the head will be Tuneboard's own, on one vector per text, and not the architecture's."""
     pooling = (info.pooling or "architecture") if config.model.pooling == "declared" else config.model.pooling
     return head_level == "text" and pooling != "architecture"
 
 
 def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
-    """What a recipe may know of a data set, a model and this machine."""
+    """The facts about a data set, a model and this machine that recipes decide on."""
     counts = dataset.label_counts.get("train", {})
     return Facts(
         head_level=get_task(dataset.task).head_level,
@@ -198,13 +198,13 @@ def facts_of(dataset: Dataset, info: ModelInfo) -> Facts:
 
 
 def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Surroundings = ANYWHERE) -> TrainingPlan:
-    """Foresee a run: steps, lengths, device, memory and a rough time.
+    """Plan a run: steps, lengths, device, and estimates of memory and time.
 
     Args:
-        config: what is to be done.
+        config: settings of the run.
         dataset: the rows.
         info: the model.
-        surroundings: where it will work; a time is told only where the machine's pace is known there.
+        surroundings: workspace and resource limits; time is estimated only if the workspace knows the machine's speed.
     """
     inputs = planned_inputs(dataset, info, config.model.max_length)
     steps_per_epoch = _steps_per_epoch(config, inputs.count)
@@ -231,40 +231,40 @@ def plan(config: RunConfig, dataset: Dataset, info: ModelInfo, surroundings: Sur
         surroundings=surroundings,
     )
     cut = cut_at(lengths, limit)
-    # Where every word is answered for, long texts are read in overlapping windows and lose nothing.
+    # In token classification, long texts are read in overlapping windows and nothing is truncated.
     num_cut, share_of_tokens_cut = (
         (0, 0.0) if get_task(dataset.task).head_level == "token" else (cut.num_texts, cut.share_of_tokens)
     )
     notes = []
     if info.needs_download:
-        notes.append(f"The model {info.reference} will be downloaded from the hub first; nothing of your data is sent.")
+        notes.append(f"The model {info.reference} will first be downloaded from the hub. None of your data is sent.")
     if foreseen.memory_mib is not None and not foreseen.fits:
         notes.append(
-            f"About {foreseen.memory_mib / 1024:.1f} GiB of main memory are needed, more than is free now. Close other programs, "
-            "or choose a shorter longest input or a smaller model."
+            f"The run needs about {foreseen.memory_mib / 1024:.1f} GiB of main memory, more than is free now. Close other "
+            "programs, or choose a lower maximum input length or a smaller model."
         )
     if num_cut:
         notes.append(
-            f"At most {limit} tokens are read: {num_cut:,} of {len(lengths):,} training texts looked at "
-            f"({_percent(cut.share_of_texts)}) lose their end, {_percent(share_of_tokens_cut)} of all tokens."
+            f"Inputs are truncated at {limit} tokens: {num_cut:,} of {len(lengths):,} sampled training texts "
+            f"({_percent(cut.share_of_texts)}) are longer and lose {_percent(share_of_tokens_cut)} of all tokens."
         )
     elif cut.num_texts:
         notes.append(
-            f"{cut.num_texts:,} of {len(lengths):,} training texts looked at are longer than {limit} tokens; "
-            "they are read in overlapping windows and lose nothing. "
-            f"All training texts are {'' if inputs.is_exact else 'about '}{inputs.count:,} inputs, by which steps are counted."
+            f"{cut.num_texts:,} of {len(lengths):,} sampled training texts are longer than {limit} tokens; "
+            "they are read in overlapping windows and nothing is truncated. "
+            f"Training has {'' if inputs.is_exact else 'about '}{inputs.count:,} inputs, by which steps are counted."
         )
-    if not is_native and not (on_gpu and here.device == "mps"):  # some of Apple's have it
+    if not is_native and not (on_gpu and here.device == "mps"):  # some Apple GPUs have it
         notes.append(
-            f"This {'GPU' if on_gpu else 'CPU'} has no bfloat16 of its own and only emulates it, which is slow. "
-            f"Automatic takes {fastest} here."
+            f"This {'GPU' if on_gpu else 'CPU'} has no native bfloat16 and only emulates it, which is slow. "
+            f"Precision automatic uses {fastest} here."
         )
     return TrainingPlan(
         num_examples=dict(dataset.num_examples),
         steps_per_epoch=steps_per_epoch,
         total_steps=steps_per_epoch * config.training.epochs,
         epochs=config.training.epochs,
-        device=here.title if on_gpu or here.gpu is None else f"processor, {here.cores} cores",
+        device=here.title if on_gpu or here.gpu is None else f"CPU, {here.cores} cores",
         precision=precision,
         estimated_s=foreseen.seconds,
         memory_mib=foreseen.memory_mib,
@@ -292,7 +292,7 @@ def _token_lengths(info: ModelInfo, dataset: Dataset) -> Sequence[int]:
 
 @functools.lru_cache(maxsize=64)
 def _cached_token_lengths(model_folder: Path, dataset_folder: Path) -> tuple[int, ...]:
-    """Tokens of a sample of training texts, special tokens included; empty where the tokenizer has no fast file."""
+    """Tokens of a sample of training texts, special tokens included; empty if the tokenizer has no fast version."""
     from core.datasets.dataset import open_dataset
 
     tokenizer = fast_tokenizer(model_folder)

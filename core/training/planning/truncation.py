@@ -1,4 +1,4 @@
-"""What a limit on the tokens of an input would cut off, before a run is told one."""
+"""How much text a maximum input length would truncate, computed before a run is configured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ USUAL_LIMITS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 @dataclass(frozen=True, kw_only=True)
 class Truncation:
-    """What texts lose where only so many tokens of each are read.
+    """What is truncated at a maximum input length.
 
     Attributes:
-        limit: most tokens of a text.
+        limit: maximum tokens of a text.
         num_texts: texts that are longer.
-        share_of_texts, share_of_tokens: theirs among all texts, and what they lose of all tokens, from 0 to 1.
+        share_of_texts, share_of_tokens: share of all texts that are truncated, and of all tokens that are lost, from 0 to 1.
     """
 
     limit: int
@@ -23,7 +23,7 @@ class Truncation:
 
 
 def cut_at(lengths: Sequence[int], limit: int) -> Truncation:
-    """What a limit cuts off texts of these many tokens."""
+    """What a limit truncates, given the token count of each text."""
     lost = [length - limit for length in lengths if length > limit]
     return Truncation(
         limit=limit,
@@ -34,5 +34,5 @@ def cut_at(lengths: Sequence[int], limit: int) -> Truncation:
 
 
 def usual_cuts(lengths: Sequence[int], *, most: int = 3) -> list[Truncation]:
-    """The largest usual limits that cut anything, the largest last: below them time is saved and text is lost."""
+    """The largest usual limits that truncate any text, in ascending order: lower limits save time and lose text."""
     return [cut_at(lengths, limit) for limit in USUAL_LIMITS if limit < max(lengths, default=0)][-most:]

@@ -1,7 +1,7 @@
-"""How much a run computes, and how long that takes at a machine's pace. Loads no torch.
+"""The amount of computation of a run, and its duration at a machine's speed. Loads no torch.
 
-Counted is what computes: layers, not the vectors of a vocabulary that are only looked up; tokens as they are, since texts of like
-length share a batch; the layers that learn and those that are only read.
+It counts the layers, but not the embeddings, which are only looked up. It counts tokens without padding, because texts of similar
+length share a batch. Trained and frozen layers are counted separately.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ STARTING_S = 6.0
 """Seconds from launch to the first step: imports, data, model."""
 
 ENDING_S = 3.0
-"""Seconds for what comes after the last epoch beside reading: calibrating, saving."""
+"""Seconds after the last epoch beside evaluation: calibrating, saving."""
 
 STEP_S = 0.002
-"""Seconds of a step that are not spent on computing: choosing and padding its inputs, its loss, its figures."""
+"""Overhead of a step in seconds: choosing and padding its inputs, its loss, its metrics."""
 
 EPOCH_S = 0.3
-"""Seconds of an epoch beside its steps: scoring validation, keeping weights, reporting."""
+"""Overhead of an epoch in seconds: scoring validation, copying weights, reporting."""
 
 ROWS_TOKENIZED_PER_S = 15_000.0
 
 LOOKS_PER_S = 8e6
-"""Tokens and pairs times labels a second that word evidence is learned from (benchmarks/RESULTS.md, words)."""
+"""Tokens and pairs times labels per second when the TF-IDF classifier is trained (benchmarks/RESULTS.md, words)."""
 
 MOST_LOOKS = 250_000_000
-"""More are never learned from."""
+"""Most tokens and pairs times labels that it is trained on."""
 
 PADDING = 1.04
-"""Tokens computed for each real one, sorted by length as they are."""
+"""Tokens computed per real token, with inputs sorted by length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A run in figures.
+    """The amount of computation of a run.
 
     Attributes:
         sizes: of the pretrained model.
-        lengths: tokens of each input, on a sample of the training split; cut or in windows as they are read.
-        num_train: inputs learned from in an epoch.
-        num_read: inputs read without learning, over the whole run.
+        lengths: tokens of each input, on a sample of the training split; truncated or in windows, as they are read.
+        num_train: training inputs per epoch.
+        num_read: inputs read in inference, over the whole run.
         num_texts: texts that are tokenized.
-        epochs, steps: in all.
-        num_trained: numbers of the encoder that the optimizer moves.
-        num_layers_back: layers through which gradients go back.
-        num_learning: numbers of those layers that learn.
-        is_read_once: whether the encoder is frozen, so that each training text is read once and only the head learns.
-        num_labels_weighed: labels for which words are weighed; 0 where they are not.
+        epochs, steps: in total.
+        num_trained: trainable parameters of the encoder.
+        num_layers_back: layers in the backward pass.
+        num_learning: trainable parameters of those layers.
+        is_read_once: whether the encoder is frozen, so that each training text is encoded once and only the head is trained.
+        num_labels_weighed: labels for which the TF-IDF classifier is trained; 0 without one.
     """
 
     sizes: ModelSizes
@@ -68,7 +68,7 @@ class Workload:
     num_labels_weighed: int = 0
 
     def seconds(self, pace: Pace) -> float:
-        """How long the run takes."""
+        """Estimated duration of the run."""
         learned, read = self.num_train * self.epochs, self.num_read
         if self.is_read_once:
             learned, read = 0, self.num_train + read // (self.epochs + 1)
@@ -85,7 +85,7 @@ class Workload:
         )
 
     def _seconds_of_text(self, pace: Pace, *, learns: bool) -> float:
-        """Of a text as they are in the mean."""
+        """Mean computing time of a text."""
         total = 0.0
         for length in self.lengths:
             each = flops_of_token(
@@ -103,15 +103,16 @@ class Workload:
 def flops_of_token(*, in_layer: int, num_layers: int, num_layers_back: int, num_learning: int, hidden: int, length: int) -> float:
     """Floating-point operations for one token of a text.
 
-    A product takes two for each number on the way there, two more for the gradient of its values on the way back, and two for
-    that of its weights where they learn. Attention takes two products with each other token, and twice that on the way back.
+    Per parameter, a matrix product takes two operations in the forward pass, two in the backward pass for the gradient of its
+    inputs, and two for the gradient of its weights if they are trained. Attention takes two products with every other token, and
+    twice that in the backward pass.
 
     Args:
-        in_layer: numbers of a layer.
+        in_layer: parameters of a layer.
         num_layers: of the encoder.
-        num_layers_back: through which gradients go back.
-        num_learning: numbers that learn.
-        hidden: width of a layer.
+        num_layers_back: layers in the backward pass.
+        num_learning: trainable parameters.
+        hidden: hidden size.
         length: tokens of the text.
 
     Source: J. Kaplan et al., Scaling laws for neural language models, 2020, section 2.1.

@@ -1,7 +1,7 @@
-"""Which inputs go into a batch together, and the batch as tensors.
+"""Batching: which inputs form a batch, and the batch as tensors.
 
-Texts of like length share a batch and are padded only to the longest of it. The order depends on nothing but the seed and the
-epoch, so that a resumed run sees the rest of the epoch as it would have come.
+Texts of similar length share a batch and are padded only to its longest. The order depends only on the seed and the epoch, so
+that a resumed run sees the rest of the epoch in the same order.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from core.tasks.base import Encoded, Task
 from core.tasks.label_matrix import LabelMatrix
 
 POOL_BATCHES = 100
-"""Batches' worth of shuffled inputs that are sorted by length together: enough to pad little, few enough to stay random."""
+"""Shuffled inputs, in batches, that are sorted by length together: enough to pad little, few enough to stay random."""
 
 
 PORTION_START_TOKENS = 250
-"""Tokens that could be computed on a processor in the time that starting one more portion takes: weights are cast once more and
-gradients added up. Model and precision change both alike (benchmarks/RESULTS.md)."""
+"""Cost of one more portion on a CPU, in tokens that could be computed in that time: weights are cast again and gradients added
+up. Model and precision change both times in proportion (benchmarks/RESULTS.md)."""
 
 EVALUATION_TOKENS = 16_384
-"""Tokens that are read together, at most, where nothing is kept for gradients: more are no faster and take gigabytes."""
+"""Most tokens per batch in evaluation, where no activations are stored: more are no faster and take gigabytes."""
 
 UNDIVIDED = 10**9
-"""A cost of starting that no padding is worth, so that there are no more portions than memory asks for."""
+"""A start cost higher than that of any padding, so that there are no more portions than memory requires."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Batch:
 
     Attributes:
         input_ids, attention_mask: int64, ``(batch, length)``.
-        targets: as the task collates them; nothing where gold is not known.
-        num_units: how many targets the loss sums over.
-        vectors: what a frozen encoder made of the inputs, ``(batch, hidden_size)``, where that is known already.
+        targets: as the task collates them; ``None`` without gold labels.
+        num_units: number of targets the loss sums over.
+        vectors: cached features of a frozen encoder, ``(batch, hidden_size)``; ``None`` if there are none.
     """
 
     input_ids: torch.Tensor
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:
-        """What a classifier is called with."""
+        """The arguments of the classifier's forward pass."""
         known = () if self.vectors is None else (self.vectors,)
         return (self.input_ids, self.attention_mask, *known)
 
@@ -74,7 +74,7 @@ def training_batches(
     Args:
         lengths: tokens of each input.
         batch_size: inputs per batch; the last batch may be smaller.
-        seed, epoch: decide the order, and nothing else does.
+        seed, epoch: determine the order.
         weights: how often each input should be drawn, relative to the others; inputs may then repeat or be left out.
     """
     random = np.random.default_rng((seed, epoch))
@@ -100,14 +100,14 @@ def portions(
     start_cost: int,
     most: Callable[[int], int] | None = None,
 ) -> list[list[int]]:
-    """Divide a batch so that the tokens computed, padding included, and what starting each portion costs, are the fewest.
+    """Divide a batch into portions with the lowest total cost: tokens computed, padding included, and start costs.
 
     Args:
         positions: of the batch's inputs.
         lengths: tokens of each input.
-        limit: inputs in a portion, at most.
-        start_cost: what starting one more portion costs, in tokens that could be computed in that time.
-        most: inputs that fit into memory together, at most, where the longest of them has so many tokens; at least 1.
+        limit: most inputs in a portion.
+        start_cost: cost of one more portion, in tokens that could be computed in that time.
+        most: returns how many inputs fit into memory together if the longest has this many tokens; at least 1.
 
     Returns:
         Positions of each portion's inputs, shortest first.
@@ -141,8 +141,8 @@ def evaluation_batches(
 
     Args:
         lengths: tokens of each input.
-        batch_size: inputs per batch, at most.
-        most_tokens: tokens per batch with padding, at most; a single longer input is a batch of its own.
+        batch_size: most inputs per batch.
+        most_tokens: most tokens per batch, with padding; a single longer input is a batch of its own.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
@@ -166,7 +166,7 @@ def collate(encoded: Encoded, positions: Sequence[int], task: Task, pad_token_id
 
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray], pad_token_id: int) -> Batch:
-    """Inputs of unequal length as one batch without targets."""
+    """Inputs of different lengths as one padded batch without targets."""
     length = max(len(row) for row in rows)
     input_ids = np.full((len(rows), length), pad_token_id, dtype=np.int64)
     attention_mask = np.zeros((len(rows), length), dtype=np.int64)
@@ -177,9 +177,9 @@ def pad(rows: Sequence[Sequence[int] | np.ndarray], pad_token_id: int) -> Batch:
 
 
 def balanced_weights(strata: LabelMatrix) -> np.ndarray:
-    """How often each example should be drawn so that every label is seen about alike.
+    """How often each example should be drawn so that all labels are seen about equally often.
 
-    An example counts by the rarest of its labels; one without a label like one of the most frequent label.
+    An example counts by the rarest of its labels; one without a label counts like one of the most frequent label.
 
     Args:
         strata: which labels each example has.

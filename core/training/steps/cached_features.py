@@ -1,4 +1,4 @@
-"""Reading every text once where the encoder is frozen, so that training a head takes seconds."""
+"""Cached features: with a frozen encoder every text is encoded once, so that training the head takes seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.training.steps.batching import evaluation_batches, pad
 
 
 def can_read_once(classifier: Classifier) -> bool:
-    """Whether what the head sees of a text never changes: nothing below the head learns."""
+    """Whether features can be cached: nothing below the head is trained."""
     return (
         isinstance(classifier, PooledClassifier)
         and classifier.attention is None
@@ -30,20 +30,20 @@ def cache_features(
     device: torch.device,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Keep the vector of every input in ``encoded.vectors``.
+    """Store the vector of every input in ``encoded.vectors``.
 
-    The encoder reads without dropout, which would make the vectors differ from epoch to epoch.
+    The encoder runs without dropout, which would make the vectors differ from epoch to epoch.
 
     Args:
-        classifier: one that ``can_cache_features`` accepts.
+        classifier: one that ``can_read_once`` accepts.
         encoded: gets the vectors.
         pad_token_id: fills short rows.
         batch_size: inputs per forward pass.
         device: where the classifier is.
-        may_go_on: asked before each batch.
+        may_go_on: called before each batch; false stops.
 
     Returns:
-        Whether all were read; if not, ``encoded`` is left as it was.
+        Whether all inputs were encoded; if not, ``encoded`` is unchanged.
     """
     assert isinstance(classifier, PooledClassifier)
     classifier.eval()

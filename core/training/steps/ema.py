@@ -1,6 +1,6 @@
-"""The exponential moving average of the weights: what is validated and kept instead of the last step's weights.
+"""The exponential moving average (EMA) of the weights, which is validated and kept instead of the last step's weights.
 
-Single steps overshoot this way and that; their average lies nearer to where they circle.
+Single steps are noisy; their average is closer to the optimum around which they move.
 Source: B. T. Polyak, A. B. Juditsky, Acceleration of stochastic approximation by averaging, SIAM J. Control Optim. 30 (1992).
 """
 
@@ -12,15 +12,15 @@ from contextlib import contextmanager
 import torch
 
 LOOKS = 20
-"""Updates within the reach of an average: weights change so little from step to step that taking in each would only cost time."""
+"""Updates within the span of an average: weights change so little per step that updating at each one would only cost time."""
 
 
 class WeightAverage:
-    """An average of parameters that reaches back over about a number of steps, and over fewer at the start.
+    """An exponential moving average of parameters over about ``steps`` steps, and over fewer at the start.
 
     Args:
-        parameters: where the average starts; copied.
-        steps: how far back it reaches once the run is under way, more than 1.
+        parameters: initial values of the average; copied.
+        steps: span of the average after the first steps, more than 1.
     """
 
     def __init__(self, parameters: Sequence[torch.Tensor], steps: float) -> None:
@@ -29,7 +29,7 @@ class WeightAverage:
         self._interval = max(1, int(steps / LOOKS))
 
     def update(self, parameters: Sequence[torch.Tensor], step: int) -> None:
-        """Take in the weights after a step, counted from 0; early steps count more, so that the start is soon forgotten."""
+        """Add the weights after a step, counted from 0; the span is shorter at first, so that the start is soon forgotten."""
         if step % self._interval:
             return
         decay = min(self._decay, (1 + step) / (10 + step)) ** self._interval
@@ -42,7 +42,7 @@ class WeightAverage:
 
     @contextmanager
     def applied_to(self, parameters: Sequence[torch.Tensor]) -> Iterator[None]:
-        """For as long as it lasts, the parameters have the averaged values."""
+        """Inside this context the parameters have the averaged values."""
         own = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
             torch._foreach_copy_(list(parameters), self.values)

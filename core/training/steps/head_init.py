@@ -1,9 +1,9 @@
-"""Where a fresh head starts.
+"""Initialization of a new head.
 
-A linear head starts at how often each label occurs. A similarity head starts at what the pretrained encoder already finds in
-common among each label's texts.
+A linear head starts with the label frequencies as biases. A cosine head starts with a prototype for each label: the mean vector
+of its texts.
 
-An encoder made for sentence similarity tells many labels apart before it has learned anything; starting from there saves epochs
+An encoder pretrained for sentence similarity separates many labels before any training. Starting from prototypes saves epochs
 and helps labels with few examples most.
 """
 
@@ -20,22 +20,22 @@ from core.tasks.base import Encoded, Task
 from core.training.steps.batching import evaluation_batches, pad
 
 FEWEST_TEXTS_PER_LABEL, TEXTS_PER_LABEL, TEXTS = 16, 64, 256
-"""Texts a label's vector is averaged over: so many that all labels together need ``TEXTS``, within these bounds.
+"""Texts averaged per prototype: about ``TEXTS`` for all labels together, within these bounds per label.
 
-More make everybody wait for the first point of the curve and change little; see benchmarks/RESULTS.md, Launching.
+More delay the first point of the curve and change little; see benchmarks/RESULTS.md, Launching.
 """
 
 BATCH_SIZE = 64
 
 
 def start_from_label_frequencies(classifier: Classifier, task: Task, encoded: Encoded, num_outputs: int) -> None:
-    """Set the output biases to the labels' frequencies; does nothing to a head without biases.
+    """Initialize the output biases with the label frequencies; does nothing to a head without biases.
 
     Args:
         classifier: changed in place.
-        task: knows what its targets count.
+        task: computes the biases from its targets.
         encoded: training inputs with targets.
-        num_outputs: how many outputs the head has.
+        num_outputs: number of outputs of the head.
     """
     bias = classifier.output_bias
     if bias is not None:
@@ -51,15 +51,15 @@ def start_from_label_means(
     device: torch.device,
     arithmetic: AbstractContextManager[Any] | None = None,
 ) -> None:
-    """Set each label's vector to the mean direction of its texts; does nothing to a head of another kind.
+    """Initialize the prototypes of a cosine head with the mean direction of each label's texts; does nothing to other heads.
 
     Args:
         classifier: changed in place.
         encoded: training inputs whose targets are label ids.
-        num_outputs: how many labels there are.
+        num_outputs: number of labels.
         pad_token_id: fills short rows.
         device: where the classifier is.
-        arithmetic: in which the vectors are computed; the one that training uses is several times faster than plain float32.
+        arithmetic: autocast context for the vectors; training's own is several times faster than plain float32.
     """
     if not isinstance(classifier, PooledClassifier) or not isinstance(classifier.head, CosineHead):
         return
@@ -76,5 +76,5 @@ def start_from_label_means(
             sums.index_add_(0, torch.from_numpy(targets[rows]).to(device), vectors)
     with torch.no_grad():
         seen = sums.norm(dim=-1, keepdim=True) > 0
-        # A label no training text has keeps its random start.
+        # A label without training texts keeps its random initialization.
         classifier.head.weight.copy_(torch.where(seen, torch.nn.functional.normalize(sums, dim=-1), classifier.head.weight))

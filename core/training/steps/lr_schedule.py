@@ -1,4 +1,4 @@
-"""How the learning rate changes from step to step, and after a validation that brought no gain."""
+"""Learning-rate schedules: the learning rate of each step, and its reduction on a plateau."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The formula of a learning rate, as a factor of where it started.
+    """A learning-rate schedule, as a factor of the initial learning rate.
 
     Attributes:
         name: linear, cosine, constant, polynomial, exponential, inverse_time or plateau.
         total_steps, steps_per_epoch: of the run.
         warmup_steps: steps over which the factor rises from near 0 to 1.
-        power: of the polynomial.
-        decay_rate: per epoch after the warm-up, of exponential and inverse_time; of plateau, per reduction.
-        plateau_patience: validations without a gain before plateau reduces.
+        power: exponent of polynomial.
+        decay_rate: for exponential and inverse_time, per epoch after the warm-up; for plateau, per reduction.
+        plateau_patience: epochs without improvement before plateau reduces the learning rate.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Schedule:
     plateau_patience: int = 2
 
     def factor(self, step: int) -> float:
-        """What the learning rate is multiplied with at a step, counted from 0; plateau's reductions come on top."""
+        """Factor of the learning rate at a step, counted from 0; reductions of plateau are applied in addition."""
         if step < self.warmup_steps:
             return (step + 1) / (self.warmup_steps + 1)
         done = step - self.warmup_steps
@@ -51,7 +51,7 @@ class Schedule:
 
 
 class LearningRate:
-    """Sets the learning rate of an optimizer's groups, each from where it started."""
+    """Sets the learning rates of an optimizer's parameter groups, each from its initial value."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule) -> None:
         self._optimizer = optimizer
@@ -63,12 +63,12 @@ class LearningRate:
         self._apply()
 
     def step(self) -> None:
-        """Go on to the next step."""
+        """Advance to the next step."""
         self._step += 1
         self._apply()
 
     def after_validation(self, *, gained: bool) -> bool:
-        """Take note of whether a validation was a gain; whether the rate was reduced because it was not."""
+        """Record whether a validation improved; returns whether the learning rate was reduced because it did not."""
         if gained:
             self._without_gain = 0
             return False
@@ -81,7 +81,7 @@ class LearningRate:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain values from which ``load_state_dict`` goes on."""
+        """Plain values for ``load_state_dict``."""
         return {
             "step": self._step,
             "reduction": self._reduction,
@@ -89,7 +89,7 @@ class LearningRate:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where ``state_dict`` was taken."""
+        """Restore what ``state_dict`` returned."""
         self._step, self._reduction = int(state["step"]), float(state["reduction"])
         self._without_gain = int(state["without_gain"])
         self._apply()

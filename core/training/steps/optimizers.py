@@ -1,4 +1,4 @@
-"""The optimizer and its groups of parameters: encoder layers, embeddings and head, each with and without weight decay."""
+"""The optimizer and its parameter groups: encoder layers, embeddings and head, each with and without weight decay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.models.freezing import layer_of, num_layers
 from core.models.heads import Classifier
 
 HEAD_FACTOR = 10.0
-"""How much faster than the encoder a fresh head learns unless a run says otherwise."""
+"""Default ratio of the head's learning rate to the encoder's."""
 
 
 def build_optimizer(
@@ -24,15 +24,15 @@ def build_optimizer(
     layer_decay: float = 1.0,
     momentum: float = 0.9,
 ) -> torch.optim.Optimizer:
-    """An optimizer over everything that may learn.
+    """An optimizer over all trainable parameters.
 
-    Biases and the scales of normalisations are not decayed: pulling them towards zero only weakens the model.
+    Biases and the scales of normalization layers get no weight decay: pulling them towards zero only weakens the model.
 
     Args:
         classifier: its parameters that require gradients are taken.
         optimizer: adamw, adam, sgd or adafactor.
         learning_rate: of the encoder's top layer.
-        head_learning_rate: of the fresh head.
+        head_learning_rate: of the new head.
         weight_decay: of matrices; decoupled for AdamW and Adafactor, added to the gradient for Adam and SGD.
         layer_decay: each layer's learning rate as a share of the one above it.
         momentum: of SGD.
@@ -42,7 +42,7 @@ def build_optimizer(
         return torch.optim.Adafactor(groups, lr=learning_rate)
     if optimizer == "sgd":
         return torch.optim.SGD(groups, lr=learning_rate, momentum=momentum, nesterov=momentum > 0, fused=True)
-    # The fused step touches every number once instead of a dozen times.
+    # The fused step reads every parameter once instead of a dozen times.
     kind: type[torch.optim.Adam] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[optimizer]
     return kind(groups, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
@@ -67,7 +67,7 @@ def _groups(
         rate = head_learning_rate
         if id(parameter) not in fresh:
             layer = layer_of(names.get(id(parameter), ""))
-            # What lies below the layers, the embeddings, counts as one layer further down.
+            # The embeddings count as one layer below the lowest.
             rate = (
                 learning_rate * layer_decay ** (top - (layer if layer is not None else -1)) if layer_decay < 1 else learning_rate
             )

@@ -1,4 +1,4 @@
-"""What to do when memory runs out: smaller portions of the same step, then gradient checkpointing, then an honest end."""
+"""Fallbacks when memory runs out: smaller portions of the same step, then gradient checkpointing, then an error."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def ran_out(error: BaseException) -> str:
-    """What a person is told of a run that memory running out has ended, where nothing could be made smaller."""
+    """The error message of a run that ended because memory ran out."""
     if isinstance(error, torch.OutOfMemoryError) or "cuda" in str(error).lower():
         return (
-            "The GPU ran out of memory. Where other programs use it too ('nvidia-smi' lists them), end those and resume; "
-            "otherwise launch the run again with a shorter longest input, a smaller batch size or a smaller model."
+            "The GPU ran out of memory. If other programs use it too ('nvidia-smi' lists them), close them and resume the run. "
+            "Otherwise start a new run with a lower maximum input length, a smaller batch size or a smaller model."
         )
     return (
-        "There was not enough main memory. Close other programs and resume, or launch the run again with a shorter longest "
-        "input, a smaller batch size or a smaller model."
+        "There was not enough main memory. Close other programs and resume the run, or start a new run with a lower maximum "
+        "input length, a smaller batch size or a smaller model."
     )
 
 
 def no_room_to_read(device: torch.device) -> RunError:
-    """The error of a model that cannot read even one text."""
+    """The error of a model that cannot process even one text."""
     if device.type == "cuda":
         return RunError(
-            "The GPU has not enough memory to read even a single text. Other programs or runs may hold it "
-            "('nvidia-smi' lists them): end them or wait for them, and try again."
+            "The GPU does not have enough memory to process even a single text. Other programs or runs may use it "
+            "('nvidia-smi' lists them): close them or wait until they end, and try again."
         )
-    return RunError("There is not enough main memory to read even a single text. Close other programs, and try again.")
+    return RunError("There is not enough main memory to process even a single text. Close other programs, and try again.")
 
 
 class OomFallback:
-    """How a step is portioned, and the way down when it does not fit.
+    """Divides a step into portions, and makes them smaller when memory runs out.
 
     Args:
-        batch_size: inputs computed together at first. The step stays what it is: smaller portions are accumulated.
-        tell: is given a sentence for each step down.
-        fits: how many inputs of so many tokens fit together; without it, all of them.
+        batch_size: inputs computed together at first. The step stays the same: gradients of smaller portions are accumulated.
+        tell: called with a message for each fallback.
+        fits: returns how many inputs of a given length fit into memory together; without it, all of them.
     """
 
     def __init__(self, batch_size: int, tell: Callable[[str], None], fits: Callable[[int], int] | None = None) -> None:
@@ -62,20 +62,20 @@ class OomFallback:
         self._checkpointing = False
 
     def most(self, length: int) -> int:
-        """Inputs of so many tokens that may be computed together."""
+        """Most inputs of this many tokens that may be computed together."""
         fits = self.portion if self._fits is None else self._fits(length) // self._shares
         return max(1, min(self.portion, fits))
 
     def halve(self, times: int) -> None:
-        """Compute half as many inputs together, so many times: they were too many before."""
+        """Halve the portion size this many times."""
         self.portion = max(1, self.portion >> times)
         self._shares <<= times
 
     def within(self, compute: Callable[[], T], *, classifier: Classifier) -> T:
-        """Compute gradients; as long as memory runs out, again in smaller portions, on the processor with equal random numbers.
+        """Compute gradients; while memory runs out, retry in smaller portions, on the CPU with the same random numbers.
 
         Raises:
-            RunError: there is no smaller portion.
+            RunError: no fallback is left.
         """
         while True:
             random = torch.get_rng_state()
@@ -89,13 +89,13 @@ class OomFallback:
             self._tell(self.step_down(classifier))
 
     def step_down(self, classifier: Classifier) -> str:
-        """Take the next step down.
+        """Apply the next fallback.
 
         Returns:
-            What was done, in a sentence.
+            A message that says what was done.
 
         Raises:
-            RunError: there is no step left.
+            RunError: no fallback is left.
         """
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -103,34 +103,34 @@ class OomFallback:
             before, self.portion = self.portion, (self.portion + 1) // 2
             self._shares *= 2
             return (
-                f"Memory ran out with {before} inputs at a time; going on with {self.portion}, accumulated, so that the result "
-                "stays the same and only the time grows."
+                f"Out of memory with {before} inputs at a time. Training continues with {self.portion} at a time and accumulated "
+                "gradients: the result stays the same, but training takes longer."
             )
         if not self._checkpointing and can_checkpoint_gradients(classifier):
             self._checkpointing = True
             use_gradient_checkpointing(classifier)
-            return "Memory ran out even with one input at a time; gradient checkpointing is on from here."
+            return "Out of memory even with one input at a time. Gradient checkpointing was turned on."
         even_so = ", even with gradient checkpointing" if self._checkpointing else ""
         if next(classifier.parameters()).device.type == "cuda":
             raise RunError(
-                f"The GPU has not enough memory for a single text{even_so}. Choose a shorter longest "
-                "input, a smaller model or fewer layers that learn, or end other programs that use the GPU ('nvidia-smi' lists "
-                "them), and run again."
+                f"The GPU does not have enough memory for a single text{even_so}. Choose a lower maximum input length, a smaller "
+                "model or fewer trainable layers, or close other programs that use the GPU ('nvidia-smi' lists them), and run "
+                "again."
             )
         raise RunError(
             f"There is not enough memory for a single text{even_so}. "
-            "Choose a shorter longest input or a smaller model, or free memory, and run again."
+            "Choose a lower maximum input length or a smaller model, or free memory, and run again."
         )
 
 
 def can_checkpoint_gradients(classifier: Classifier) -> bool:
-    """Whether transformers has gradient checkpointing for the encoder's architecture."""
+    """Whether transformers supports gradient checkpointing for the encoder's architecture."""
     return bool(getattr(classifier.pretrained, "supports_gradient_checkpointing", False))
 
 
 def use_gradient_checkpointing(classifier: Classifier) -> None:
-    """Compute the encoder's inner values again on the way back, where they would otherwise be kept."""
+    """Recompute the encoder's activations in the backward pass instead of storing them."""
     pretrained = classifier.pretrained
-    # transformers gave it a new name in 5.20.
+    # transformers renamed it in 5.20.
     enable = getattr(pretrained, "activation_checkpointing_enable", None) or pretrained.gradient_checkpointing_enable
     enable()

@@ -1,4 +1,4 @@
-"""Running a model over a split without learning from it."""
+"""Inference on a split."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from core.training.steps.batching import Batch, collate, evaluation_batches
 from core.training.steps.out_of_memory import is_out_of_memory, no_room_to_read
 
 EVALUATION_BATCH_FACTOR = 2
-"""How many times larger a batch may be when nothing is kept for gradients."""
+"""How many times larger a batch may be when no activations are stored."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a model says of a split.
+    """A model's outputs on a split.
 
     Attributes:
         logits: one float32 array for each input, without padding.
-        loss: mean over all units of the split (texts, decisions or words), exact however uneven the batches; NaN without gold.
+        loss: mean over all units of the split (texts, decisions or words), exact for batches of any size; NaN without gold
+            labels.
     """
 
     logits: list[np.ndarray]
@@ -44,7 +45,7 @@ def run_model(
 ) -> Outputs:
     """Logits and mean loss for every input of a split, in the order of the inputs.
 
-    Where memory runs out, fewer inputs are read at a time; the answers are the same.
+    If memory runs out, fewer inputs are processed at a time; the results are the same.
 
     Args:
         classifier: left in evaluation mode.
@@ -54,7 +55,7 @@ def run_model(
         batch_size: inputs per forward pass.
         device: where the classifier is.
         on_batch: called with the number of inputs done so far.
-        sharing: the processes that read the split together; each of them is given all of it.
+        sharing: the ranks that share the split; each of them gets all results.
 
     Raises:
         RunError: there is no memory for a single input.
@@ -90,14 +91,14 @@ def run_model(
 
 
 def _within_memory(classifier: Classifier, batch: Batch, device: torch.device) -> torch.Tensor | None:
-    """What the model says of a batch; nothing if memory does not suffice for it."""
+    """The model's output for a batch; ``None`` if there is not enough memory for it."""
     try:
         output: torch.Tensor = classifier(*batch.to(device).inputs)
         return output.float()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    # Only here is everything let go that the error held.
+    # Only here has everything been freed that the error's traceback referenced.
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return None

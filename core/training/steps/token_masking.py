@@ -1,4 +1,4 @@
-"""Hiding some of a text's tokens while training, other ones each time, so that no text can be learned by heart.
+"""Token masking: some of a text's tokens are masked during training, drawn again each time, which reduces overfitting.
 
 Source: D. Shen et al., A simple but tough-to-beat data augmentation approach for natural language understanding and generation,
 2020, there called token cutoff.
@@ -17,12 +17,12 @@ from core.training.steps.batching import Batch
 
 @dataclass(frozen=True)
 class TokenMasking:
-    """How tokens are hidden.
+    """Masks random tokens of a batch.
 
     Attributes:
-        share: of a text's tokens, from 0 to 1.
-        stand_in: id of the token put in the place of a hidden one.
-        never: ids of tokens that stay: those that mark where a text begins and ends.
+        share: share of a text's tokens, from 0 to 1.
+        stand_in: id of the mask token.
+        never: ids of tokens that are never masked: the special tokens.
     """
 
     share: float
@@ -31,10 +31,10 @@ class TokenMasking:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, share: float) -> TokenMasking | None:
-        """Masking with a model's own mask token; nothing where no token is to be hidden.
+        """Masking with a model's own mask token; ``None`` if ``share`` is 0.
 
         Raises:
-            ConfigError: the model has no token that could stand in.
+            ConfigError: the tokenizer has neither a mask token nor an unknown token.
         """
         if not share:
             return None
@@ -44,7 +44,7 @@ class TokenMasking:
         return cls(share, int(stand_in), tuple(tokenizer.all_special_ids))
 
     def hide(self, batch: Batch) -> Batch:
-        """The batch with some tokens hidden, drawn from torch's random numbers; its targets stay what they are."""
+        """The batch with some tokens masked, drawn from torch's random numbers; its targets stay the same."""
         ids = batch.input_ids
         stays = torch.isin(ids, torch.tensor(self.never, dtype=ids.dtype))
         hidden = (torch.rand(ids.shape) < self.share) & ~stays

@@ -1,4 +1,4 @@
-"""What a line of training figures sums up: the loss, how fast rows are learned, and what that takes of the machine."""
+"""Training metrics of a reporting interval: loss, learning rates, examples/s, memory and utilization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.training.device import DeviceUse
 
 
 class StepFigures(NamedTuple):
-    """What an optimizer step was: summed loss, the units it sums over, the gradient's norm, and the rates it was made with."""
+    """Metrics of an optimizer step: summed loss, its number of units, gradient norm, and learning rates."""
 
     loss: float
     units: int
@@ -23,10 +23,10 @@ class StepFigures(NamedTuple):
 
 
 class Rates:
-    """The two learning rates people look for, read from an optimizer's groups of parameters.
+    """The learning rates of encoder and head, read from an optimizer's parameter groups.
 
     Args:
-        optimizer: its groups may mix what is fresh and what is pretrained where both have the same rate.
+        optimizer: a group may contain both head and pretrained parameters if they have the same rate.
         fresh: the head's parameters.
     """
 
@@ -38,16 +38,16 @@ class Rates:
         self._pretrained = [place for place, kinds in enumerate(inside) if False in kinds] or self._head
 
     def now(self) -> tuple[float, float]:
-        """That of the pretrained model's top layer, which is the head's where only the head learns, and the head's."""
+        """Learning rate of the encoder's top layer (the head's, if only the head is trained), and of the head."""
         groups = self._optimizer.param_groups
         return max(groups[place]["lr"] for place in self._pretrained), max(groups[place]["lr"] for place in self._head)
 
 
 class StepMetrics:
-    """What happened since the last line of training figures.
+    """Metrics since the last reported line.
 
     Args:
-        device: the one that is trained on.
+        device: the training device.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -56,12 +56,12 @@ class StepMetrics:
         self.restart()
 
     def restart(self) -> None:
-        """Begin a new line."""
+        """Start a new line."""
         self._started = time.monotonic()
         self._loss, self._units, self.num_inputs, self._num_tokens = 0.0, 0, 0, 0
 
     def add(self, step: StepFigures, num_inputs: int, num_tokens: int) -> None:
-        """Take in a step, with how many inputs it learned from and their tokens."""
+        """Add a step, with its number of inputs and of tokens."""
         self._last = step
         self._loss += step.loss
         self._units += step.units
@@ -70,11 +70,11 @@ class StepMetrics:
 
     @property
     def age_s(self) -> float:
-        """Seconds since the line was begun."""
+        """Seconds since the line was started."""
         return time.monotonic() - self._started
 
     def figures(self) -> dict[str, float]:
-        """The figures of a line that has taken in a step, by their namespaced keys; one that is not known is not a number."""
+        """The metrics of a line with at least one step, by their namespaced keys; NaN for those not known."""
         age_s = max(1e-9, self.age_s)
         figures = {
             "train/loss": self._loss / max(1, self._units),

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept: each validation is compared with the best one before it, on the same rows."""
+"""Model selection: each validation is compared with the best one before it, on the same rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FIGURES = ("best_epoch", "best_score", "highest_epoch", "highest_score")
 
 @dataclass(kw_only=True)
 class Selection:
-    """The choice among epochs, with what it must remember of those that later ones are compared with.
+    """Selection among epochs, with the outcomes that later epochs are compared with.
 
     Attributes:
-        metric: the score of a validation that decides, or ``loss``.
+        metric: the selection metric, or ``loss``.
         rule: what counts as better.
-        outcomes: of the epochs whose score a later one has to come up to.
+        outcomes: outcomes of each row, of the epochs that later ones are compared with.
     """
 
     metric: str
@@ -28,16 +28,16 @@ class Selection:
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
 
     def take_in(self, validation: Validation, progress: TrainingProgress) -> int | None:
-        """Take in the validation after the epoch just done.
+        """Record the validation after the epoch just completed.
 
         Returns:
-            Its place among those whose weights are kept, 0 for the best; nothing if it is not one of them.
+            Its rank among the validations whose weights are kept, 0 for the best; ``None`` if it is not one of them.
         """
 
         def error_to(epoch: int) -> float | None:
             before = self.outcomes.get(epoch)
             if before is None or validation.outcomes is None:
-                return None  # the checkpoint of an earlier version, which kept none
+                return None  # a checkpoint of an earlier version has no outcomes
             return standard_error(before, validation.outcomes)
 
         place = progress.take_in(validation.score(self.metric), self.rule, error_to)
@@ -48,7 +48,7 @@ class Selection:
         return place
 
     def facts(self, progress: TrainingProgress) -> dict[str, Any]:
-        """Which epoch is kept and which had the highest score (of the loss, the lowest), for ``tracking.kept_epoch``."""
+        """Which epoch is kept and which had the best score, for ``tracking.kept_epoch``."""
         facts: dict[str, Any] = {"selection_metric": self.metric, "best_step": progress.best_step}
         facts["best_epoch"] = progress.best_epoch
         sign = -1 if self.metric == LOSS else 1
@@ -58,14 +58,14 @@ class Selection:
         return facts
 
     def figures(self, progress: TrainingProgress) -> dict[str, float]:
-        """The same as figures of a validation, by their namespaced keys."""
+        """The same as metrics of a validation, by their namespaced keys."""
         facts = self.facts(progress)
         return {f"selection/{name}": facts[name] for name in FIGURES if name in facts}
 
     def state_dict(self) -> dict[int, dict[str, Any]]:
-        """What a checkpoint must hold beside the progress, so that a resumed run chooses alike."""
+        """State that a checkpoint needs beside the progress, so that a resumed run makes the same selection."""
         return {epoch: as_plain(outcomes) for epoch, outcomes in self.outcomes.items()}
 
     def load_state_dict(self, state: Mapping[int, Mapping[str, Any]]) -> None:
-        """Go on from what ``state_dict`` gave; nothing from a version before there was anything."""
+        """Restore what ``state_dict`` returned; empty in checkpoints of versions without it."""
         self.outcomes = {epoch: from_plain(plain) for epoch, plain in state.items()}

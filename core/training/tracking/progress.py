@@ -1,4 +1,4 @@
-"""Where a training run stands, and what a validation found."""
+"""Progress of a training run, and the results of a validation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.tasks.base import LOSS
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """What a validation found.
+    """The results of a validation.
 
     Attributes:
         loss: mean over the split.
         scores: the task's flat scores.
-        labels: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and ``predicted`` (how often it was) of each label.
-        outcomes: what its rows came to for the score that chooses the epoch; ``None`` where that is the loss.
+        labels: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and ``predicted`` (number of predictions) of each label.
+        outcomes: the outcome of each row for the selection metric; ``None`` if that is the loss.
     """
 
     loss: float
@@ -28,15 +28,16 @@ class Validation:
     outcomes: Outcomes | None = None
 
     def score(self, metric: str) -> float:
-        """A score by its name, or minus the loss: higher is better."""
+        """A score by name, or the negative loss: higher is better."""
         return -self.loss if metric == LOSS else self.scores[metric]
 
 
 class Kept(TypedDict):
-    """A validation whose weights are kept: after which step and epoch, and its score.
+    """A validation whose weights are kept: its step, its epoch and its score.
 
-    ``reached`` is the highest score among those it took the place of because they were no different, so that ties cannot add up
-    to a descent, and ``reached_epoch`` the epoch that had it; 0 where an earlier version did not note it.
+    ``reached`` is the highest score among the earlier validations that this one replaced because the difference was within the
+    margin of error; later scores are compared with it, so that ties cannot add up to a decline. ``reached_epoch`` is the epoch of
+    that score; 0 if an earlier version did not record it.
     """
 
     score: float
@@ -47,7 +48,7 @@ class Kept(TypedDict):
 
 
 class Highest(TypedDict):
-    """The highest score of all validations, and its epoch; 0 where an earlier version did not note it."""
+    """The highest score of all validations, and its epoch; 0 if an earlier version did not record it."""
 
     score: float
     epoch: int
@@ -55,13 +56,13 @@ class Highest(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionRule:
-    """What counts as better: the one rule for the weights that are kept, early stopping, the plateau and what a person is told.
+    """What counts as better: the one rule for model selection, early stopping, reduce on plateau and messages.
 
     Attributes:
-        tie: scores no further apart than this are no different.
-        num_examples: validation examples; 0 where chance is not to be allowed for, which a loss has no scale for.
-        minimum_gain: what a score must gain at least for training to count as getting on.
-        num_kept: how many of the best validations' weights are kept.
+        tie: scores that differ by no more than this count as equal.
+        num_examples: validation examples; 0 if no standard error can be computed, as for the loss.
+        minimum_gain: smallest increase of the score that counts as an improvement.
+        num_kept: number of best validations whose weights are kept.
     """
 
     tie: float = 0.0
@@ -74,44 +75,45 @@ class SelectionRule:
         return score - than > self.tie + ROUNDING
 
     def is_clearly_better(self, score: float, than: float, error: float | None = None) -> bool:
-        """Whether it is above another by more than chance: by more than the standard error of their difference.
+        """Whether a score is above another by more than the standard error of their difference (one-standard-error rule).
 
-        Of the others the later weights are kept, which have settled more. To take the highest score of many that are no different
-        would be to choose by chance, and for less settled weights.
+        Among scores within one standard error, the later weights are kept, because they have converged further. Taking the
+        highest of several scores that do not differ would select by chance.
         Source: L. Breiman et al., Classification and regression trees, 1984, section 3.4.3.
 
         Args:
             score, than: the scores.
-            error: of their difference on the same rows; where it is not known, that of the score alone, as of a share, is taken.
+            error: standard error of their difference on the same rows; if it is not known, the standard error of the score as a
+                proportion is used.
         """
         if error is None:
             error = math.sqrt(score * (1 - score) / self.num_examples) if self.num_examples and 0 < score < 1 else 0.0
         return self.is_better(score, than) and score - than > error
 
     def is_gain(self, score: float, than: float) -> bool:
-        """Whether it is also the smallest gain above it."""
+        """Whether a score is better than another by at least the minimum improvement."""
         return self.is_better(score, than) and score - than >= self.minimum_gain - ROUNDING
 
 
 ROUNDING = 1e-9
-"""Differences of scores below this come from how numbers are stored: 0.94 - 0.93 is more than 0.01, 0.58 - 0.57 is not."""
+"""Smaller differences of scores are floating-point error: 0.94 - 0.93 is more than 0.01, 0.58 - 0.57 is not."""
 
 
 @dataclass
 class TrainingProgress:
-    """Where training stands; all of it is kept in a checkpoint.
+    """The progress of training; all of it is saved in checkpoints.
 
     Attributes:
         step: optimizer steps done.
         epoch: full epochs done.
-        batch: batches done of the epoch under way.
-        epoch_loss, epoch_units: summed training loss of the epoch under way, and over how many units.
+        batch: batches done of the current epoch.
+        epoch_loss, epoch_units: summed training loss of the current epoch, and its number of units.
         kept: validations whose weights are kept, best first.
-        highest: the highest score so far, whose weights need not be kept.
-        score_to_beat, epochs_without_gain: the last score that counted as a gain, and validations since then.
+        highest: the highest score so far; its weights are not necessarily kept.
+        score_to_beat, epochs_without_gain: the last score that counted as an improvement, and validations since then.
         time_s: seconds spent in the loop, earlier attempts included.
-        num_inputs: inputs learned from.
-        observed: what the observer of the run has seen and said.
+        num_inputs: inputs trained on.
+        observed: state of the training alerts.
     """
 
     step: int = 0
@@ -129,7 +131,7 @@ class TrainingProgress:
 
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> Self:
-        """What a checkpoint holds, also one of a version that did not note which epoch had the highest score."""
+        """The progress saved in a checkpoint, also of a version that did not record which epoch had the highest score."""
         progress = cls(**values)
         progress.kept = [progress.kept[place] for place in comparable(progress.kept)]
         if progress.score_to_beat is not None and not math.isfinite(progress.score_to_beat):
@@ -142,16 +144,16 @@ class TrainingProgress:
         return progress
 
     def take_in(self, score: float, rule: SelectionRule, error_to: Callable[[int], float | None] = lambda _: None) -> int | None:
-        """Take in the score of the validation after the epoch just done.
+        """Record the score of the validation after the epoch just completed.
 
         Args:
-            score: higher is better. One that is no finite number is neither a gain nor ever kept.
+            score: higher is better. A score that is not finite is neither an improvement nor kept.
             rule: what counts as better.
-            error_to: gives the standard error of the difference to an epoch's score on the same rows, or nothing where that is
-                not known; asked only where it matters.
+            error_to: returns the standard error of the difference to an epoch's score on the same rows, or ``None`` if it is not
+                known; called only if needed.
 
         Returns:
-            Its place among those whose weights are kept, 0 for the best; nothing if it is not one of them.
+            Its rank among the validations whose weights are kept, 0 for the best; ``None`` if it is not one of them.
         """
         if not math.isfinite(score):
             self.epochs_without_gain += 1
@@ -162,7 +164,7 @@ class TrainingProgress:
             self.score_to_beat, self.epochs_without_gain = score, 0
         else:
             self.epochs_without_gain += 1
-        # Behind those that are better; before those that are no different.
+        # After those that are clearly better, before those within the margin of error.
         place = sum(self._is_clearly_better(entry, score, rule, error_to) for entry in self.kept)
         if place >= rule.num_kept:
             return None
@@ -177,7 +179,7 @@ class TrainingProgress:
 
     @staticmethod
     def _is_clearly_better(entry: Kept, score: float, rule: SelectionRule, error_to: Callable[[int], float | None]) -> bool:
-        """Whether what a kept validation reached is above a score by more than chance."""
+        """Whether a kept validation is above a score by more than one standard error."""
         if not rule.is_better(entry["reached"], score):
             return False
         return rule.is_clearly_better(entry["reached"], score, error_to(entry["reached_epoch"]) if rule.num_examples else None)
@@ -194,5 +196,5 @@ class TrainingProgress:
 
 
 def comparable(kept: Sequence[Kept]) -> list[int]:
-    """Places of the validations whose score is a finite number; earlier versions could keep others."""
+    """Indices of the validations whose score is finite; earlier versions could keep others."""
     return [place for place, entry in enumerate(kept) if math.isfinite(entry["score"])]

@@ -100,7 +100,11 @@ def test_a_file_that_is_no_run_config_is_refused(command: Command, workspace, tm
         ("training:\n  seed: 1\n  epochs: 0\n", [], "training.epochs (config.yaml, line 3): is 0; expected at least 1."),
         ("model:\n  max_length: 9000\n", [], "model.max_length (config.yaml, line 2): is 9000; expected at most 8192."),
         ("model:\n  max_length: 600\n", [], "model.max_length (config.yaml, line 2): is 600, but"),
-        ("learning:\n  lora_rank: 4\n", [], "learning.lora_rank (config.yaml, line 2): is 4, which only trainable lora reads"),
+        (
+            "learning:\n  lora_rank: 4\n",
+            [],
+            "learning.lora_rank (config.yaml, line 2): is 4, which has an effect only if trainable is lora",
+        ),
         ("training:\n  epochs: 3\n", ["--set", "epochs=0"], "training.epochs (--set): is 0; expected at least 1."),
         ("training:\n  epochs: 3\n", ["--set", "epoch=2"], "epoch (--set): is not an option"),
     ],
@@ -129,7 +133,7 @@ def test_hiding_tokens_of_a_model_that_has_none_to_put_in_their_place_is_refused
     code, value = command("train", "tickets", "--config", str(file))
     _, by_argument = command("train", "tickets", "--model", str(folder), "--set", "token_masking=0.1")
 
-    said = "is 0.1, but maskless has no token to put in the place of a hidden one. Set it to 0."
+    said = "is 0.1, but the tokenizer of maskless has no mask token. Set it to 0."
     assert (code, workspace.runs()) == (2, [])
     assert value["error"] == f"model.token_masking (config.yaml, line 3): {said}"
     assert by_argument["error"] == f"model.token_masking (--set): {said}"

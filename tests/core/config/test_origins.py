@@ -1,4 +1,4 @@
-"""An origin is a scheme, a name and a port; what is not exactly one is none."""
+"""An origin is a scheme, a host name and a port; anything else is rejected."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Configs from outside: what is no setting is refused at once, in a few words, by every door."""
+"""Untrusted configs: anything but settings is refused at once, with a short error, by every interface."""
 
 import os
 from pathlib import Path
@@ -66,12 +66,12 @@ def test_what_a_run_wrote_is_read_whatever_the_path_of_its_model() -> None:
 
 
 def test_a_value_that_is_none_is_named_with_its_line() -> None:
-    with pytest.raises(ConfigError, match=r"training\.epochs \(line 2\): is not one plain value"):
+    with pytest.raises(ConfigError, match=r"training\.epochs \(line 2\): is not a single value"):
         mapping_from_yaml("training:\n  epochs: [3]\n")
 
 
 def test_an_alias_is_named_with_its_line() -> None:
-    with pytest.raises(ConfigError, match=r"config \(line 3\): has an alias such as \*name\. Write the value out"):
+    with pytest.raises(ConfigError, match=r"config \(line 3\): has an alias such as \*name\. Write the value itself"):
         mapping_from_yaml("model: &m\n  model: bundled\nhead: *m\n")
 
 

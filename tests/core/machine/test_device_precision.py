@@ -124,9 +124,9 @@ def colours(tmp_path: Path) -> Dataset:
 @pytest.mark.parametrize(
     ("capability", "precision", "said"),
     [
-        ("6.1", "float32", "float32: this GPU has neither bfloat16 nor fast float16."),
-        ("7.5", "float16", "float16: this GPU has no bfloat16 of its own."),
-        ("8.9", "bfloat16", "This GPU multiplies bfloat16 in hardware"),
+        ("6.1", "float32", "float32, because this GPU has neither native bfloat16 nor fast float16."),
+        ("7.5", "float16", "float16, because this GPU has no native bfloat16."),
+        ("8.9", "bfloat16", "This GPU has native bfloat16"),
     ],
 )
 def test_recipe_and_plan_say_what_the_run_will_take(
@@ -148,6 +148,6 @@ def test_bfloat16_by_choice_where_it_is_emulated_is_called_so(gpu_says: GpuSays,
 
     gpu_says("7.5")
     (said,) = [note for note in plan(config, colours, info).notes if "bfloat16" in note]
-    assert said == "This GPU has no bfloat16 of its own and only emulates it, which is slow. Automatic takes float16 here."
+    assert said == "This GPU has no native bfloat16 and only emulates it, which is slow. Precision automatic uses float16 here."
     gpu_says("8.0")
     assert not [note for note in plan(config, colours, info).notes if "bfloat16" in note]

@@ -78,7 +78,7 @@ KNOWN = tuple(name for name in (*ENCODERS, *DECODERS) if name in CONFIG_MAPPING)
 
 
 def tiny_config(model_type: str, **changes: Any) -> Any:
-    """A config of an architecture with all sizes small."""
+    """A small config of an architecture."""
     plain = CONFIG_MAPPING[model_type]()
     small = {
         name: value for name, value in _SMALL.items() if hasattr(plain, name) and name not in _UNSETTABLE.get(model_type, ())

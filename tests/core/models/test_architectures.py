@@ -1,4 +1,4 @@
-"""What Tuneboard takes for granted of architectures, against what the installed transformers does with tiny random models."""
+"""Assumptions about architectures, compared with the installed transformers on tiny random models."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ OF_EACH_KIND = {
 
 
 def reads(encoder: Any, num_tokens: int) -> bool:
-    """Whether a model reads so many tokens, none of them padding."""
+    """Whether a model can read this many tokens, none of them padding."""
     ids = torch.full((1, num_tokens), 7)
     try:
         with torch.inference_mode():
@@ -112,7 +112,7 @@ def classifier_of(
 
 
 def varies(classifier: Classifier, *, encoder_alone: bool) -> bool:
-    """Whether what a classifier, or its encoder alone, says of the same texts changes while it trains."""
+    """Whether the outputs of a classifier, or of its encoder alone, differ between two passes in training mode."""
     ids = torch.arange(5, 85).reshape(8, 10)
     classifier.train()
 
@@ -132,7 +132,7 @@ def check_dropouts(folder: Path, model_type: str) -> None:
     assert varies(pooled, encoder_alone=True), "the encoder's dropout does nothing"
     for task_name in ("single_label", "token_classification"):
         if task_name == "token_classification" and model_type == "opt":
-            continue  # for which transformers has no such head
+            continue  # transformers has no such head for it
         held = classifier_of(folder, model_type, task_name, "architecture", encoder=0.0, head=0.0)
         assert not varies(held, encoder_alone=False), "something drops that was not asked for"
         head = classifier_of(folder, model_type, task_name, "architecture", encoder=0.0, head=0.9)
@@ -191,7 +191,7 @@ def test_what_an_architecture_lacks_is_known(model_type: str) -> None:
 
 
 def test_a_decay_by_layers_that_cannot_be_told_apart_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"layer_decay: is 0\.9, but the model has no layers that could be told apart"):
+    with pytest.raises(ConfigError, match=r"layer_decay: is 0\.9, but the model has no numbered layers"):
         check_layer_decay(tiny_encoder("albert"), 0.9)
     check_layer_decay(tiny_encoder("albert"), 1.0)
     check_layer_decay(tiny_encoder("bert"), 0.9)

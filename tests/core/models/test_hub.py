@@ -59,7 +59,7 @@ UNKNOWN = {
 def test_whether_tokens_can_be_hidden_is_read_as_transformers_reads_it(
     tiny_model: Path, tmp_path: Path, changed: dict[str, object], expected: bool
 ) -> None:
-    """``gone`` stands for a token that the file does not name."""
+    """``gone`` means a token that the file does not contain."""
     from core.models.build import load_tokenizer
 
     folder = tmp_path / "model"
@@ -134,7 +134,7 @@ def test_hub_model_that_cannot_be_used_is_refused_and_not_kept(
     fake_hub(monkeypatch, useless)
 
     for _ in range(2):
-        with pytest.raises(ModelError, match="no weights as safetensors"):
+        with pytest.raises(ModelError, match="contains no safetensors weights"):
             download("somebody/some-model", tmp_path / "hub")
     assert not (tmp_path / "hub" / "somebody--some-model").exists()
 
@@ -150,7 +150,7 @@ def test_reference_that_leads_nowhere_is_refused(reference: str, tmp_path: Path)
     [
         ({"is_encoder_decoder": True}, "encoder-decoder"),
         ({"vocab_size": None}, "does not read text"),
-        ({"model_type": None}, "names a model type"),
+        ({"model_type": None}, "with a model_type"),
         ({"tuneboard": {"task": "single_label"}}, "already has a head"),
     ],
 )
@@ -166,7 +166,7 @@ def test_model_made_for_something_else_is_refused(tiny_model: Path, tmp_path: Pa
 
 
 def as_weights(header: str) -> bytes:
-    """A safetensors file of a header alone."""
+    """A safetensors file with only a header."""
     return len(header).to_bytes(8, "little") + header.encode()
 
 
@@ -197,7 +197,7 @@ def test_weights_that_are_no_safetensors_file_are_refused(tiny_model: Path, tmp_
     shutil.copytree(tiny_model, folder)
     (folder / "model.safetensors").write_bytes(content)
 
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
+    with pytest.raises(ModelError, match="not a complete safetensors file"):
         describe(str(folder), tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_folder_without_safetensors_is_refused(tiny_model: Path, tmp_path: Path)
     shutil.copytree(tiny_model, folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
-    with pytest.raises(ModelError, match="no weights as safetensors"):
+    with pytest.raises(ModelError, match="contains no safetensors weights"):
         describe(str(folder), tmp_path)
 
 
@@ -221,7 +221,7 @@ def changed(tiny_model: Path, tmp_path: Path, file: str, content: str) -> Path:
 def test_a_config_that_is_no_mapping_is_refused(tiny_model: Path, tmp_path: Path, content: str) -> None:
     folder = changed(tiny_model, tmp_path, "config.json", content)
 
-    with pytest.raises(ModelError, match="names a model type"):
+    with pytest.raises(ModelError, match="with a model_type"):
         describe(str(folder), tmp_path)
 
 
@@ -269,7 +269,7 @@ def test_a_device_linked_into_the_folder_of_a_model_is_not_read(tiny_model: Path
     (folder / "more.safetensors").symlink_to("/dev/zero")
     (folder / "nowhere").symlink_to(folder / "no such file")
 
-    with deadline(5), pytest.raises(ModelError, match=r"holds 'more\.safetensors', which is no file"):
+    with deadline(5), pytest.raises(ModelError, match=r"contains 'more\.safetensors', which is not a regular file"):
         describe(str(folder), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""One open model that several people ask at once, as the sessions of a dashboard do."""
+"""One loaded model used by several threads at once, as the sessions of a dashboard do."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ LONG, SHORT = "the sky is very calm " * 40, "the sea is blue"
 
 
 class WatchedTokenizer:
-    """A tokenizer that notices when two threads are inside it at once, and gives the second time to come."""
+    """A tokenizer that detects two threads inside it at once, and waits so that a second one can enter."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -42,7 +42,7 @@ class WatchedTokenizer:
             self.calls_together += 1
             self._together.set()
         try:
-            self._together.wait(0.1)  # alone, nobody comes; with a second one inside, it is over at once
+            self._together.wait(0.1)  # times out if alone; ends at once with a second thread inside
             yield
         finally:
             self._inside -= 1

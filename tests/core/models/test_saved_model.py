@@ -1,4 +1,4 @@
-"""What a saved model looks like from outside: to transformers, and to our own Predictor in a clean process."""
+"""A saved model as opened by transformers, and by Tuneboard's Predictor in a new process."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_a_model_whose_weights_were_cut_after_it_was_chosen_is_said_to_be_damage
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
 
-    with pytest.raises(ModelError, match=r"weights of model 'mine' are damaged or not whole\. Copy or download"):
+    with pytest.raises(ModelError, match=r"weights of model 'mine' are damaged or incomplete\. Copy or download"):
         build_classifier(info, get_task("single_label"), ["a", "b"], pooling=pooling, head=HeadShape())
 
 
@@ -110,13 +110,13 @@ def with_card(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
 
 
 def as_first_written(card: dict[str, Any]) -> None:
-    """The first version knew linear heads alone."""
+    """The first version had only linear heads."""
     del card["head"], card["scale"], card["num_word_features"]
     card["dropout"] = 0.1
 
 
 def as_written_second(card: dict[str, Any]) -> None:
-    """The second named the kind of its head."""
+    """The second version stored the kind of its head as a name."""
     kind = card["head"]["kind"]
     as_first_written(card)
     card["head"] = kind
@@ -138,12 +138,12 @@ def test_a_model_of_an_early_version_opens_and_answers_as_it_did(
         (lambda card: card.pop("outputs"), "was made by an earlier version"),
         (lambda card: card["head"].update(gates=3), "was made by a later version of Tuneboard. Update"),
         (lambda card: card.update(quantized=True), "was made by a later version of Tuneboard. Update"),
-        (lambda card: card.update(outputs="ab"), "is damaged: its config.json has values"),
-        (lambda card: card.update(max_length=True), "is damaged: its config.json has values"),
-        (lambda card: card.update(head=[]), "is damaged: its config.json has values"),
-        (lambda card: card["head"].update(hidden_sizes=["a"]), "is damaged: its config.json has values"),
-        (lambda card: card["head"].update(hidden_sizes=7), "is damaged: its config.json has values"),
-        (lambda card: card.update(scale=None), "is damaged: its config.json has values"),
+        (lambda card: card.update(outputs="ab"), "is damaged: its config.json has invalid values"),
+        (lambda card: card.update(max_length=True), "is damaged: its config.json has invalid values"),
+        (lambda card: card.update(head=[]), "is damaged: its config.json has invalid values"),
+        (lambda card: card["head"].update(hidden_sizes=["a"]), "is damaged: its config.json has invalid values"),
+        (lambda card: card["head"].update(hidden_sizes=7), "is damaged: its config.json has invalid values"),
+        (lambda card: card.update(scale=None), "is damaged: its config.json has invalid values"),
         (lambda card: card.update(task="x"), "was made by a later version of Tuneboard. Update"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_config_that_is_no_mapping_is_said_to_hold_no_model(tiny_model: Path, 
     folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean")
     (folder / "config.json").write_text(content)
 
-    with pytest.raises(ModelError, match="holds no model trained by Tuneboard"):
+    with pytest.raises(ModelError, match="contains no model trained by Tuneboard"):
         open_classifier(folder)
 
 
@@ -174,7 +174,7 @@ def test_a_pipe_among_the_files_of_a_trained_model_is_not_waited_for(
     (folder / name).unlink()
     os.mkfifo(folder / name)
 
-    with deadline(20), pytest.raises(ModelError, match=f"holds '{name}', which is no file but a pipe"):
+    with deadline(20), pytest.raises(ModelError, match=f"contains '{name}', which is not a regular file but a pipe"):
         open_classifier(folder)
 
 
@@ -190,10 +190,10 @@ def test_memory_that_does_not_suffice_is_not_called_damage(
         raise error
 
     monkeypatch.setattr(build, "load_file", fail)
-    with pytest.raises(ModelError, match="Memory does not suffice to open the trained model in 'model'"):
+    with pytest.raises(ModelError, match="There is not enough memory to open the trained model in 'model'"):
         open_classifier(folder)
     monkeypatch.setattr(build.AutoModel, "from_pretrained", fail)
-    with pytest.raises(ModelError, match="Memory does not suffice to load the model"):
+    with pytest.raises(ModelError, match="There is not enough memory to load the model"):
         build_classifier(
             describe(str(tiny_model), tmp_path), get_task("single_label"), ["a", "b"], pooling="mean", head=HeadShape()
         )
@@ -205,5 +205,5 @@ def test_a_file_that_may_not_be_read_is_not_called_damage(
     folder = saved(tmp_path, tiny_model, "single_label", ["a", "b"], "mean")
     monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "model.safetensors")
 
-    with pytest.raises(ModelError, match=r"'model\.safetensors' belongs to somebody else\. Allow it to be read"):
+    with pytest.raises(ModelError, match=r"'model\.safetensors' cannot be read by this user\. Give this user permission"):
         open_classifier(folder)

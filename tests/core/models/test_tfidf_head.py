@@ -1,4 +1,4 @@
-"""What words and pairs of words say: the same features as scikit-learn counts, whatever is padded beside them."""
+"""The TF-IDF classifier: the same features as scikit-learn's, independent of padding."""
 
 import numpy as np
 import pytest

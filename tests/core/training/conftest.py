@@ -1,4 +1,4 @@
-"""What short trainings learn from."""
+"""Small data sets for short runs."""
 
 from pathlib import Path
 

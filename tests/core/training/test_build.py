@@ -1,4 +1,4 @@
-"""What a run config becomes when the loop and what judges it are put together."""
+"""The training loop and its evaluation as assembled from a run config."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_weights_for_rare_labels_leave_the_learning_rate_as_it_is(class_weights:
 
 
 def test_a_validation_says_how_often_each_label_was_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted, and not inferred from precision, which is 0 for a label that is always wrong."""
+    """Predictions are counted and not inferred from precision, which is 0 for a label that is always wrong."""
     gold, predicted = ["A"] * 20 + ["B"] * 80, ["A"] * 10 + ["C"] * 50 + ["B"] * 10 + ["C"] * 30
     examples = pd.DataFrame({"label": gold})
     monkeypatch.setattr(SplitPredictor, "predict", lambda *_: (pd.DataFrame({"predicted": predicted}), 0.5))

@@ -1,4 +1,4 @@
-"""Two processes that share a run bring it to the same result as one."""
+"""A run shared by two ranks has the same result as a run of one process."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A run from its rows to a model that predicts, and what it says on the way."""
+"""A run from its rows to a model that predicts, with its events and metrics."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def _stored(value: Any, row: Any) -> Any:
 
 def test_losses_of_the_tiny_model_are_the_known_ones(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
     recorder = ListRecorder()
-    config = config_for(colours, tiny_model).with_values({"encoder_dropout": 0})  # which numbers dropout draws is its own affair
+    config = config_for(colours, tiny_model).with_values({"encoder_dropout": 0})  # dropout's random numbers may differ
 
     fine_tune(config, colours, places_in(tmp_path / "run"), recorder)
 
@@ -98,5 +98,5 @@ def test_long_texts_are_reported(tiny_model: Path, tmp_path: Path) -> None:
     fine_tune(config_for(dataset, tiny_model, epochs=1), dataset, places_in(tmp_path / "run"), recorder)
 
     assert [message for kind, message, _ in recorder.events if kind == "warning" and "tokens" in message] == [
-        "Longer than 64 tokens, and read without their end: 1 of 32 texts of the train split, 1 of 14 texts of the test split."
+        "Texts longer than 64 tokens are truncated: 1 of 32 texts of the train split, 1 of 14 texts of the test split."
     ]

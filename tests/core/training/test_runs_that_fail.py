@@ -1,4 +1,4 @@
-"""A run that cannot be done, or goes wrong on the way, says why and keeps what it has learned."""
+"""A run that cannot start, or fails during training, reports why and keeps its best weights."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_weights_that_are_not_safetensors_are_refused(colours: Dataset, tiny_mod
     shutil.copytree(tiny_model, pickled)
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
 
-    with pytest.raises(ModelError, match="no weights as safetensors"):
+    with pytest.raises(ModelError, match="contains no safetensors weights"):
         fine_tune(config_for(colours, pickled), colours, places_in(tmp_path / "run"), ListRecorder())
 
 
@@ -62,7 +62,7 @@ def test_a_step_that_is_not_finite_is_not_taken_and_what_was_learned_before_can_
     def spoilt(self: torch.Tensor, **more: Any) -> None:
         nonlocal computed
         computed += 1
-        backward(self * float("inf") if computed == 30 else self, **more)  # the first one is the rehearsal
+        backward(self * float("inf") if computed == 30 else self, **more)  # the first one is the trial step
 
     monkeypatch.setattr(torch.Tensor, "backward", spoilt)
     with pytest.raises(RunError) as error:
@@ -70,9 +70,9 @@ def test_a_step_that_is_not_finite_is_not_taken_and_what_was_learned_before_can_
     monkeypatch.undo()
     result = fine_tune(config, colours, places, ListRecorder(), finish_now=True)
 
-    assert "gradient stopped being a finite number at step 29, on records " in str(error.value)
-    assert "Lower the learning rate and run again." in str(error.value)  # it computes in float32 already
-    assert f"the best ones, of epoch {result['training']['best_epoch']}, are kept" in str(error.value)
+    assert "gradient is not a finite number at step 29, on records " in str(error.value)
+    assert "Lower the learning rate and run again." in str(error.value)  # it trains in float32 already
+    assert f"the best weights, of epoch {result['training']['best_epoch']}, are saved" in str(error.value)
     assert result["training"]["steps"] == 28
     assert result["splits"]["test"]["accuracy"] > 0.9
     assert all(tensor.isfinite().all() for tensor in open_classifier(places.model)[0].state_dict().values())

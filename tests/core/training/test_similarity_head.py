@@ -1,4 +1,4 @@
-"""The head that compares a text with what is typical of each label."""
+"""The cosine (prototype) head."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Nothing that is learned or decided may depend on the test split: it is read once, when everything else stands."""
+"""Neither training nor any decision may depend on the test split: it is evaluated once, at the end."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Short trainings on the processor: what they are told, where they write, and what they said."""
+"""Short runs on the CPU: their configs, their paths and their recorder."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ EXAMPLES = {
 
 
 class ListRecorder:
-    """Keeps everything, and asks for a stop after a number of steps."""
+    """Keeps all metrics and events, and requests a stop after a number of steps."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.lines: list[dict[str, float]] = []
@@ -65,7 +65,7 @@ def config_for(dataset: Dataset, model: Path, **training: Any) -> RunConfig:
 
 
 def as_written_before(checkpoints: Path) -> None:
-    """Make the checkpoints of a folder what they were when they held neither scale nor outcomes, in layout 3."""
+    """Convert the checkpoints of a folder to format version 3, without loss scale and outcomes."""
     for folder in sorted(checkpoints.glob("step-*")):
         state = read_state(folder)
         for name in ("scaler", "outcomes"):

@@ -240,7 +240,7 @@ def test_the_epoch_that_is_kept_and_the_highest_one_are_told_with_the_rule() -> 
     training = {"epochs": 6, "duration_s": 60.0, "best_step": 300, "best_epoch": 5, "from_epochs": [5]}
     chosen = {"selection_metric": "macro_f1", "best_score": 0.91, "highest_epoch": 3, "highest_score": 0.915}
     which = markdown_text(
-        "Epoch 5 is kept (validation macro F1 0.9100): the latest epoch not worse than the best by more than chance. "
+        "Epoch 5 is kept (validation macro F1 0.9100): the latest epoch within one standard error of the best. "
         "Epoch 3 had the highest (0.9150).",
         longest=400,
     )

@@ -94,10 +94,11 @@ def test_what_the_chosen_way_of_learning_leaves_unread_is_not_shown_explained_or
     app = open_page("train", dataset=many.id)
     assert _field(app, "Token masking").value == "0.1"
     assert "Token masking: " in words_on(app)
-    _field(app, "What learns").set_value("head").run()
+    _field(app, "Trainable parameters").set_value("head").run()
     shown = {one.label for kind in (app.text_input, app.number_input) for one in kind}
-    assert not {"Token masking", "Encoder dropout", "Top layers", "Layer-wise decay"} & shown
-    assert not [title for title in ("Token masking: ", "Top layers: ", "Layer-wise decay: ") if title in words_on(app)]
+    assert not {"Token masking", "Encoder dropout", "Top layers", "Layer-wise learning-rate decay"} & shown
+    unread = ("Token masking: ", "Top layers: ", "Layer-wise learning-rate decay: ")
+    assert not [title for title in unread if title in words_on(app)]
     app.button(key="launch-0").click().run()
     config = workspace.run_dir(workspace.runs()[0].id).config()
     assert (config.learning.trainable, config.model.token_masking, config.learning.layer_decay) == ("head", 0.0, 1.0)
@@ -118,7 +119,10 @@ def test_another_recipe_shows_its_own_values(open_page: OpenPage, tickets: str) 
     assert _field(app, "Epochs").value == 2 * before
 
 
-@pytest.mark.parametrize(("title", "typed"), [("Learning rate", "-1"), ("Warm-up", "1.0"), ("Longest input (tokens)", 5000)])
+@pytest.mark.parametrize(
+    ("title", "typed"),
+    [("Learning rate", "-1"), ("Warm-up (share of steps)", "1.0"), ("Maximum input length (tokens)", 5000)],
+)
 def test_a_value_out_of_range_is_named_where_it_was_made(open_page: OpenPage, tickets: str, title: str, typed: object) -> None:
     app = open_page("train", dataset=tickets)
     _field(app, title).set_value(typed)
@@ -171,12 +175,12 @@ def test_a_late_second_click_meets_a_button_that_launches_nothing(
 def test_the_lengths_of_the_texts_are_drawn_with_the_limit(open_page: OpenPage, tickets: str) -> None:
     app = open_page("train", dataset=tickets)
     assert "so all fit" in words_on(app)
-    _field(app, "Longest input (tokens)").set_value(10)
+    _field(app, "Maximum input length (tokens)").set_value(10)
     app.run()
     words = words_on(app)
     assert "so all fit" not in words
-    assert "At most 10 tokens are read" in words
-    assert "lose their end" in words
+    assert "Inputs are truncated at 10 tokens" in words
+    assert "of all tokens" in words
     assert len(app.get("plotly_chart")) == 1
 
 

@@ -1,4 +1,4 @@
-"""The faster ways of attending and dropping out on the processor give what torch's own give."""
+"""The faster attention and dropout on the CPU give the same results as torch's own."""
 
 from functools import partial
 from pathlib import Path
@@ -235,7 +235,7 @@ def test_a_long_text_keeps_nothing_that_grows_with_the_square_of_its_length(leng
 
 
 def _held_by(answer: torch.Tensor) -> int:
-    """Whether dropout's own function keeps its factors, which no hook sees."""
+    """Whether the dropout function stores its factors, which no hook can observe."""
     waiting, found = [answer.grad_fn], 0
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""What validation does to a trained model before it is tested, seen from a run's results and from the saved model."""
+"""Calibration of a trained model before it is tested, as seen in a run's results and in the saved model."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def more_colours(tmp_path: Path) -> Dataset:
 
 @pytest.fixture
 def disputed(tmp_path: Path) -> Dataset:
-    """Colours of which every third of the validation split is labelled wrongly, so that a model cannot help being too sure."""
+    """Colours with a wrong label for every third row of the validation split, so that a model is overconfident."""
     examples = tiny_dataset(240)
     wrong = (examples["split"] == "validation") & (np.arange(len(examples)) // 8 % 3 == 0)
     examples.loc[wrong, "label"] = examples.loc[wrong, "label"].map({"blue": "green", "green": "blue"})
@@ -52,7 +52,7 @@ def test_words_decide_where_the_encoder_has_learned_nothing(task: str, tiny_mode
     assert calibration["evidence"] > 0
     assert calibration["loss"] < 0.5 * calibration["loss_before"]
     assert result["splits"]["test"]["micro"]["f1"] == 1.0
-    assert any(message.startswith("What words say by themselves is added") for _, message, _ in recorder.events)
+    assert any(message.startswith("TF-IDF classifier added: validation loss ") for _, message, _ in recorder.events)
     predicted = Predictor.load(places.model).predict(dataset.examples("test")["text"].tolist())
     kept = pd.read_parquet(places.predictions).query("split == 'test'")
     np.testing.assert_allclose(
@@ -82,7 +82,8 @@ def test_words_that_add_nothing_are_said_to_be_left_out(more_colours: Dataset, t
     result = fine_tune(config, dataset, places_in(tmp_path / "run"), recorder)
 
     assert result["calibration"]["evidence"] == 0
-    assert any(message.startswith("Words by themselves make no answers better") for _, message, _ in recorder.events)
+    sentence = "The TF-IDF classifier does not lower the validation loss and is left out."
+    assert any(message == sentence for _, message, _ in recorder.events)
 
 
 def test_few_mistakes_decide_nothing(colours: Dataset, tiny_model: Path, tmp_path: Path) -> None:
@@ -95,10 +96,7 @@ def test_few_mistakes_decide_nothing(colours: Dataset, tiny_model: Path, tmp_pat
     assert mistakes < 10
     assert result["calibration"] == {"scale": 1.0, "evidence": 0.0, "loss_before": None, "loss": None}
     told = [message for _, message, _ in recorder.events]
-    assert (
-        f"Validation's mistakes ({mistakes}) are too few to learn from them what words by themselves would add and how sure the "
-        "model may be."
-    ) in told
+    assert f"Too few errors on validation ({mistakes}) to fit a TF-IDF classifier and temperature scaling." in told
 
 
 def test_calibration_can_be_switched_off_and_changes_no_label(disputed: Dataset, tiny_model: Path, tmp_path: Path) -> None:
@@ -180,5 +178,5 @@ def test_words_are_refused_where_the_architectures_own_head_has_no_place_for_the
     write_tiny_model(tmp_path / "model", pooling=None)
     config = config_for(more_colours, tmp_path / "model").with_values({"word_evidence": True})
 
-    with pytest.raises(ConfigError, match="word_evidence: is true, but the architecture's own head has no place for it"):
+    with pytest.raises(ConfigError, match="word_evidence: is true, but a TF-IDF classifier cannot be added to the arch"):
         check_config(config, more_colours, describe(str(tmp_path / "model"), tmp_path))

@@ -1,4 +1,4 @@
-"""How sure a model may be, and how much words add: factors that are known, and those that are not worth having."""
+"""Temperature scaling and the weight of the TF-IDF classifier: known factors are found, useless ones are not applied."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ LOSS = get_task("single_label").loss
 
 
 def world(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, torch.Tensor]:
-    """Logits that are as sure as they are right, evidence that knows something else, and answers drawn from both together."""
+    """Calibrated logits, independent TF-IDF logits, and targets drawn from the sum of both."""
     random = np.random.default_rng(seed)
     logits, said = random.normal(size=(2, n, 4)).astype(np.float32) * np.array([[[2.0]], [[1.5]]], dtype=np.float32)
     targets = (logits + said + random.gumbel(size=(n, 4))).argmax(axis=1)

@@ -19,7 +19,7 @@ VALUES = {
 
 
 def same(one: object, other: object) -> bool:
-    """Equal in value and kind, down to the last bit."""
+    """Equal in value and type, bit by bit."""
     if isinstance(one, torch.Tensor | np.ndarray):
         assert type(one) is type(other)
         return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()

@@ -1,4 +1,4 @@
-"""A run that is stopped, and goes on or is finished with what it has learned."""
+"""A run that is stopped and then resumed, or finished with its best checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def test_a_checkpoint_of_the_version_before_is_gone_on_from(colours: Dataset, ti
 
 
 class StoppedWhileWeighing(ListRecorder):
-    """Asks for a stop once training is over and words are being weighed."""
+    """Requests a stop after training, while the TF-IDF classifier is trained."""
 
     def stop_requested(self) -> bool:
         return any(facts.get("phase") == "calibrating" for _, _, facts in self.events)
@@ -78,7 +78,7 @@ def test_a_stop_while_words_are_weighed_is_heard_and_nothing_is_learned_twice(
     assert not resumed.values("train/loss")
     assert (result["splits"], result["calibration"]) == (whole["splits"], whole["calibration"])
     assert whole["calibration"]["evidence"] > 0
-    assert "Weighing words by themselves: 1 of 2 labels done." in [message for _, message, _ in resumed.events]
+    assert "Training the TF-IDF classifier: 1 of 2 labels done." in [message for _, message, _ in resumed.events]
 
 
 def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbers(
@@ -89,7 +89,7 @@ def test_resumed_by_more_processes_than_before_no_two_draw_the_same_random_numbe
         fine_tune(config, colours, places, ListRecorder(3))
 
     class LookedAtError(Exception):
-        """Enough was seen."""
+        """The test has seen enough of the run."""
 
     load, states = Loop.load_checkpoint, []
     for sharing in (ALONE, Sharing(0, 2), Sharing(1, 2), Sharing(0, 2)):

@@ -1,4 +1,4 @@
-"""Each choice of a run does what it says, on the tiny model."""
+"""Each option of a run has its effect, on the tiny model."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.training
 
 
 def trained(config: RunConfig, dataset: Dataset, folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any], ListRecorder]:
-    """State of the saved model, result and record of a run."""
+    """Weights of the saved model, result and recorder of a run."""
     places, recorder = places_in(folder), ListRecorder()
     result = fine_tune(config, dataset, places, recorder)
     return open_classifier(places.model)[0].state_dict(), result, recorder

@@ -1,4 +1,4 @@
-"""Settings that would do nothing for a model's architecture are refused before a run is launched, and no recipe chooses them."""
+"""Settings without effect for a model's architecture are refused before a run is launched, and no recipe chooses them."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from core.training.planning.run_plan import new_run_config
 
 
 def as_architecture(tiny_model: Path, folder: Path, model_type: str) -> str:
-    """A model whose files say that it is of another architecture; before a launch nothing else is looked at."""
+    """A model whose config names another architecture; nothing else is checked before a launch."""
     shutil.copytree(tiny_model, folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": model_type}))
@@ -23,9 +23,9 @@ def as_architecture(tiny_model: Path, folder: Path, model_type: str) -> str:
 @pytest.mark.parametrize(
     ("model_type", "values", "said"),
     [
-        ("albert", {"layer_decay": 0.9}, r"learning\.layer_decay: is 0\.9, but a model of type albert has no layers"),
+        ("albert", {"layer_decay": 0.9}, r"learning\.layer_decay: is 0\.9, but a model of type albert has no numbered layers"),
         ("xlm", {"trainable": "top_layers", "top_layers": 1}, r"learning\.trainable: is top_layers, but a model of type xlm"),
-        ("canine", {"trainable": "all_but_embeddings"}, r"learning\.trainable: is all_but_embeddings, but .* no word vectors"),
+        ("canine", {"trainable": "all_but_embeddings"}, r"learning\.trainable: is all_but_embeddings, but .* no word embeddings"),
         ("mpnet", {"gradient_checkpointing": True}, r"compute\.gradient_checkpointing: is true, but a model of type mpnet"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Time and memory said before a run: only where they can be known, and from what computes."""
+"""Estimates of time and memory before a run: only where they can be known."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What a run is reckoned to take of main memory, and portions cut to it."""
+"""Estimated main memory of a run, and portions that fit into it."""
 
 import pytest
 from hypothesis import given

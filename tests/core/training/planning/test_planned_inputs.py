@@ -1,4 +1,4 @@
-"""What is announced before a run, against what the run will do: long texts for entities are several inputs each."""
+"""The plan of a run compared with the run: long texts for entities are several inputs each."""
 
 import shutil
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_the_plan_announces_the_steps_that_the_run_makes(
     num_inputs = encoded_inputs(long_names, tiny_model, 64)
     schedule = make_schedule(config, num_inputs)
     assert (foreseen.steps_per_epoch, foreseen.total_steps) == (schedule.steps_per_epoch, schedule.total_steps)
-    assert any(f"All training texts are {num_inputs} inputs" in note for note in foreseen.notes)
+    assert any(f"Training has {num_inputs} inputs" in note for note in foreseen.notes)
 
 
 def test_a_warm_up_is_held_against_the_steps_there_will_be(long_names: Dataset, tiny_model: Path, tmp_path: Path) -> None:

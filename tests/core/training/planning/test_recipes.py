@@ -1,4 +1,4 @@
-"""Recipes: what they choose for which facts, and what becomes of it when a person chooses otherwise."""
+"""Recipes: their choices for given facts, and the effect of a person's own choices on them."""
 
 import json
 import shutil
@@ -91,8 +91,8 @@ def test_the_reason_for_the_length_says_what_is_cut() -> None:
         assert chosen.values["max_length"] is None
         return chosen.reasons["max_length"]
 
-    assert reason() == "Nothing has to be cut: the longest of 3 texts looked at has 93 tokens, the limit is 512."
-    assert reason(max_length=15) == "The model's own limit of 15 tokens: 2 of 3 texts looked at are longer and lose their end."
+    assert reason() == "No text is truncated: the longest of 3 sampled texts has 93 tokens, the limit is 512."
+    assert reason(max_length=15) == "The model's own limit of 15 tokens: 2 of 3 sampled texts are longer and are truncated."
     assert "overlapping windows" in reason(max_length=15, head_level="token", pooling=None)
     assert "max_length" not in automatic(facts(token_lengths=())).reasons
 
@@ -100,9 +100,9 @@ def test_the_reason_for_the_length_says_what_is_cut() -> None:
 def test_the_reason_for_the_precision_names_what_computes() -> None:
     automatic = RECIPES["automatic"].recommend
 
-    assert automatic(facts()).reasons["precision"].startswith("This processor multiplies bfloat16 in hardware")
-    assert automatic(facts(has_gpu=True)).reasons["precision"].startswith("This GPU multiplies bfloat16 in hardware")
-    assert automatic(facts(precision="float32")).reasons["precision"].startswith("float32: this processor")
+    assert automatic(facts()).reasons["precision"].startswith("This CPU has native bfloat16")
+    assert automatic(facts(has_gpu=True)).reasons["precision"].startswith("This GPU has native bfloat16")
+    assert automatic(facts(precision="float32")).reasons["precision"].startswith("float32, because this CPU")
 
 
 def test_where_the_most_frequent_label_has_ten_times_as_many_examples_it_is_said_what_weights_would_do() -> None:
@@ -118,7 +118,7 @@ def test_where_the_most_frequent_label_has_ten_times_as_many_examples_it_is_said
         said(smallest_label=30, largest_label=300, exclusive_labels=False),
     ):
         assert uneven is not None
-        assert uneven.startswith("The most frequent of 77 labels has 300 examples, the rarest 30. Weights would find more")
+        assert uneven.startswith("The most frequent of 77 labels has 300 examples, the rarest 30. Class weights would")
     types = said(smallest_label=1, largest_label=300, head_level="token", pooling=None)
     assert types is not None
     assert types.startswith("The most frequent of 77 entity types")
@@ -153,7 +153,7 @@ def test_what_a_recipe_chose_for_one_way_of_learning_goes_with_it(tmp_path: Path
     assert "top_layers" not in reasons
     assert {"epochs", "token_masking"} <= set(reasons)
     assert chosen(top_layers=1) == ("top_layers", 1)
-    with pytest.raises(ConfigError, match="top_layers: is 3, which only trainable top_layers reads"):
+    with pytest.raises(ConfigError, match="top_layers: is 3, which has an effect only if trainable is top_layers"):
         chosen(trainable="everything", top_layers=3)
     config, reasons = new_run_config(texts, hub_folder=tmp_path, recipe="frozen_encoder")
     assert (config.learning.trainable, config.learning.top_layers, "top_layers" in reasons) == ("head", 2, False)

@@ -14,6 +14,8 @@ from core.training.planning.run_plan import new_run_config, plan
 from tests.core.training.planning.test_estimates import MEASURED
 from tests.tiny import tiny_dataset, tiny_entities_dataset, write_tiny_dataset
 
+ONLY_IF = "which has an effect only if"
+
 
 @pytest.fixture
 def names(tmp_path: Path) -> Dataset:
@@ -32,28 +34,31 @@ def test_what_a_person_sets_wins_over_the_recipe(colours: Dataset, tmp_path: Pat
         ({"selection_metric": "entity_f1"}, "expected one of macro_f1"),
         ({"max_length": 1024}, "at most 512"),
         ({"pooling": "architecture", "head": "cosine"}, "needs one pooled vector"),
-        ({"recipe": "x"}, "known are"),
+        ({"recipe": "x"}, "recipe: is not an option; expected one of"),
         ({"trainable": "top_layers", "top_layers": 7}, "top_layers: is 7, but .* has 6 layers. Choose at most 6"),
-        ({"precision": "float16"}, "float16, but this machine trains on its processor"),
+        ({"precision": "float16"}, "float16, but this machine trains on its CPU"),
         ({"token_masking": 1.0}, "expected less than 1"),
         ({"processes": -1}, "expected at least 0"),
         ({"average_best": 0}, "expected at least 1"),
-        ({"device": "cuda"}, "compute.device: is cuda, but this machine has no GPU that can be used. Choose automatic or cpu"),
-        ({"device": "mps"}, "compute.device: is mps, but this machine has no GPU"),
+        ({"device": "cuda"}, "compute.device: is cuda, but this machine has no usable GPU. Choose automatic or cpu"),
+        ({"device": "mps"}, "compute.device: is mps, but this machine has no usable GPU"),
         ({"compile": True}, "compute.compile: is true, but no C\\+\\+ compiler was found"),
-        ({"trainable": "head", "lora_rank": 8}, "lora_rank: is 8, which only trainable lora reads, and trainable is head"),
-        ({"momentum": 0.5}, "momentum: is 0.5, which only optimizer sgd reads, and optimizer is adamw"),
-        ({"decay_rate": 0.9}, "decay_rate: is 0.9, which only schedule exponential or inverse_time or plateau reads"),
-        ({"thresholds": "half"}, "thresholds: is 'half', which does nothing for one label per text"),
+        ({"trainable": "head", "lora_rank": 8}, f"lora_rank: is 8, {ONLY_IF} trainable is lora, and trainable is head"),
+        ({"momentum": 0.5}, f"momentum: is 0.5, {ONLY_IF} optimizer is sgd, and optimizer is adamw"),
+        ({"decay_rate": 0.9}, f"decay_rate: is 0.9, {ONLY_IF} schedule is exponential or inverse_time or plateau, and schedule"),
+        ({"thresholds": "half"}, "thresholds: is 'half', which has no effect for one label per text"),
         (
             {"pooling": "architecture", "word_evidence": True, "head": "linear"},
-            "word_evidence: is True, which only pooling declared or",
+            f"word_evidence: is True, {ONLY_IF} pooling is declared or",
         ),
-        ({"pooling": "architecture", "head": "feed_forward"}, "head.head: is feed_forward, which takes the place of"),
-        ({"trainable": "head", "layer_decay": 0.9}, "layer_decay: is 0.9, which only trainable everything or .* reads"),
-        ({"trainable": "head", "token_masking": 0.1}, "token_masking: is 0.1, which only trainable everything or .* reads"),
-        ({"trainable": "head", "encoder_dropout": 0.2}, "encoder_dropout: is 0.2, which only trainable everything or"),
-        ({"trainable": "head", "gradient_checkpointing": True}, "gradient_checkpointing: is True, which only trainable"),
+        (
+            {"pooling": "architecture", "head": "feed_forward"},
+            "head.head: is feed_forward, which replaces the architecture's own",
+        ),
+        ({"trainable": "head", "layer_decay": 0.9}, f"layer_decay: is 0.9, {ONLY_IF} trainable is everything or .*, and"),
+        ({"trainable": "head", "token_masking": 0.1}, f"token_masking: is 0.1, {ONLY_IF} trainable is everything or .*, and"),
+        ({"trainable": "head", "encoder_dropout": 0.2}, f"encoder_dropout: is 0.2, {ONLY_IF} trainable is everything or"),
+        ({"trainable": "head", "gradient_checkpointing": True}, f"gradient_checkpointing: is True, {ONLY_IF} trainable is"),
         ({"minimum_gain": 0.01}, "minimum_gain: is 0.01, but training neither stops early nor reduces"),
         ({"warmup_steps": 400, "epochs": 2}, "warmup_steps: is 400, but the run has 4 steps"),
         ({"warmup_fraction": 0.9, "epochs": 2}, "warmup_fraction: is 0.9, which is all of the run's 4 steps"),
@@ -98,7 +103,7 @@ def test_plan_says_which_texts_a_limit_cuts(tiny_model: Path, tmp_path: Path) ->
     foreseen = plan(config, dataset, info)
 
     assert foreseen.num_cut == sum(i % 4 == 0 for i in range(60) if examples["split"][i] == "train")
-    assert any("At most 10 tokens are read" in note for note in foreseen.notes)
+    assert any("Inputs are truncated at 10 tokens" in note for note in foreseen.notes)
 
 
 def test_plan_for_entities_promises_windows_and_cuts_nothing(names: Dataset, tiny_model: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Float16 scales losses so that small gradients are not lost; here a scaler on the CPU takes the same way through the loop."""
+"""Loss scaling for float16, tested with a scaler on the CPU that takes the same path through the loop."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ LARGEST = 2.0**14
 
 @pytest.fixture
 def scalers(monkeypatch: pytest.MonkeyPatch) -> list[torch.amp.GradScaler]:
-    """From here on, runs scale their losses as in float16; the scaler of each of them."""
+    """Make runs scale their losses as in float16; returns the scaler of each of them."""
     made: list[torch.amp.GradScaler] = []
 
     def open_scaling(device: str, precision: str) -> Accelerator:
@@ -39,7 +39,7 @@ def scalers(monkeypatch: pytest.MonkeyPatch) -> list[torch.amp.GradScaler]:
 
 @pytest.fixture
 def overflows(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """From here on, what is scaled too much overflows; the losses of which that was true."""
+    """Make losses overflow if they are scaled too much; returns those that did."""
     backward, found = torch.Tensor.backward, list[float]()
 
     def limited(self: torch.Tensor, **more: Any) -> None:
@@ -56,7 +56,7 @@ def overflows(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_l1_pulls_as_hard_where_losses_are_scaled(
     colours: Dataset, tiny_model: Path, tmp_path: Path, scalers: list[torch.amp.GradScaler], max_gradient_norm: float
 ) -> None:
-    """Powers of two scale without rounding, so that in float32 a scaled run is the same run to the last digits."""
+    """Powers of two scale without rounding, so that a scaled run in float32 has the same results."""
     plain = {"optimizer": "sgd", "learning_rate": 0.05, "head_learning_rate": 0.05, "max_gradient_norm": max_gradient_norm}
     config = config_for(colours, tiny_model, epochs=1).with_values({**plain, "l1": 0.05})
 
@@ -92,7 +92,7 @@ def test_a_run_with_scaled_losses_goes_on_with_the_scale_it_had(
         fine_tune(config, colours, places, first)
     fine_tune(config, colours, places, second)
 
-    assert len(overflows) > 3  # more than the rehearsals: steps were left out
+    assert len(overflows) > 3  # more than in the trial steps: steps were skipped
     assert scalers[2].state_dict() == scalers[0].state_dict()
     for key in ("validation/loss", "train/epoch_loss"):
         assert first.values(key) + second.values(key) == whole.values(key)
@@ -117,5 +117,5 @@ def test_a_run_whose_every_gradient_overflows_ends_and_says_so(
     backward = torch.Tensor.backward
     monkeypatch.setattr(torch.Tensor, "backward", lambda self, **more: backward(self * float("inf"), **more))
 
-    with pytest.raises(RunError, match="gradient stopped being a finite number"):
+    with pytest.raises(RunError, match="gradient is not a finite number at step"):
         fine_tune(config_for(colours, tiny_model, epochs=40), colours, places_in(tmp_path / "run"), ListRecorder())

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.training
 
 @pytest.fixture
 def room_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A machine on which training on more than so many texts at a time runs out of memory."""
+    """A machine on which training on more than this many texts at a time runs out of memory."""
     largest = [8]
     forward = PooledClassifier.forward
 
@@ -49,11 +49,11 @@ def test_smaller_portions_give_the_same_result_and_say_so(
 
     assert narrow.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
     warnings = [message for kind, message, _ in narrow.events if kind == "warning"]
-    assert [message.split(";")[0] for message in warnings[:2]] == [
-        "Memory ran out with 8 inputs at a time",
-        "Memory ran out with 4 inputs at a time",
+    assert [message.split(".")[0] for message in warnings[:2]] == [
+        "Out of memory with 8 inputs at a time",
+        "Out of memory with 4 inputs at a time",
     ]
-    assert not [event for event in roomy.events if event[0] == "warning" and "Memory" in event[1]]
+    assert not [event for event in roomy.events if event[0] == "warning" and "memory" in event[1]]
 
 
 def test_portions_of_like_length_give_the_same_result_as_the_whole_batch(
@@ -85,7 +85,7 @@ def test_no_room_for_a_single_text_ends_with_what_to_change(
     with pytest.raises(RunError, match="not enough memory for a single text"):
         fine_tune(config_for(colours, tiny_model, batch_size=4), colours, places_in(tmp_path / "run"), recorder)
 
-    assert any("gradient checkpointing is on" in message for _, message, _ in recorder.events)
+    assert any("Gradient checkpointing was turned on." in message for _, message, _ in recorder.events)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_memory_that_runs_out_in_the_middle_of_training_costs_time_only(
     fine_tune(config, colours, places_in(tmp_path / "narrowing"), narrowing)
 
     assert narrowing.values("train/epoch_loss") == pytest.approx(roomy.values("train/epoch_loss"), rel=1e-3)
-    assert any("Memory ran out with 8 inputs" in message for _, message, _ in narrowing.events)
+    assert any("Out of memory with 8 inputs" in message for _, message, _ in narrowing.events)
 
 
 @pytest.fixture
 def room_to_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A machine on which reading more than so many texts at a time, without learning, runs out of memory."""
+    """A machine on which inference on more than this many texts at a time runs out of memory."""
     largest = [1000]
     forward = PooledClassifier.forward
 
@@ -186,7 +186,7 @@ def test_on_a_gpu_the_advice_is_about_the_gpu() -> None:
 
 
 class _OnGpu:
-    """What the ladder asks of a classifier on a GPU."""
+    """The parts of a classifier on a GPU that the out-of-memory fallback uses."""
 
     asked = False
     supports_gradient_checkpointing = True
@@ -255,10 +255,10 @@ def test_the_rehearsal_holds_what_later_steps_will_hold(
     states = load_file(next((tmp_path / "run" / "checkpoints").glob("step-*")) / "model.safetensors")
     weights = sum(tensor.numel() * 4 for tensor in states.values())
 
-    assert rooms[0] == 4 * weights  # two numbers an optimizer remembers, the averaged weights and the best ones
+    assert rooms[0] == 4 * weights  # two values of optimizer state, the averaged weights and the best ones
     with pytest.raises(TrainingStopped):
         fine_tune(config, colours, places_in(tmp_path / "run"), ListRecorder(stop_after=2))
-    assert rooms[1] == 0  # where a run goes on, it is there
+    assert rooms[1] == 0  # in a resumed run it is allocated already
 
 
 CAPPED = """
@@ -301,7 +301,7 @@ if sys.argv[1] == "ours":
 ids = torch.randint(0, 64, (16, 512))
 mask = torch.ones_like(ids)
 mask[0, 400:] = 0
-model(input_ids=ids[:1, :8], attention_mask=mask[:1, :8]).last_hidden_state.sum().backward()  # threads and libraries are there
+model(input_ids=ids[:1, :8], attention_mask=mask[:1, :8]).last_hidden_state.sum().backward()  # loads threads and libraries
 now = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (now + 500 * 2**20, resource.RLIM_INFINITY))
 try:

@@ -35,7 +35,7 @@ def test_a_label_that_stays_at_zero_is_named_once_after_three_epochs() -> None:
     said = [look(observer, 1.0 - 0.1 * i, labels) for i in range(5)]
 
     assert [len(sentences) for sentences in said] == [0, 0, 1, 0, 0]
-    assert "after 3 epochs: b." in said[2][0]
+    assert "in 3 epochs: b." in said[2][0]
 
 
 def test_in_a_long_run_a_label_has_longer_to_be_found() -> None:
@@ -82,7 +82,7 @@ def test_a_label_that_is_nearly_everything_in_gold_swallows_nothing() -> None:
 
 
 def test_wrong_predictions_count_as_predictions() -> None:
-    """Only A is ever right, and nine in ten predictions are of others."""
+    """Only A is ever predicted correctly, and nine in ten predictions are of other labels."""
     labels = [
         row("A", precision=1.0, recall=0.5, support=20, predicted=10),
         row("B", precision=0, recall=0, support=40, predicted=40),
@@ -108,7 +108,7 @@ def test_where_hardly_anything_is_predicted_no_label_swallows_the_rest(labels: l
 
 
 def told(losses: Sequence[float], scores: Sequence[float], rule: SelectionRule) -> tuple[TrainingProgress, list[str]]:
-    """What is said of these validations, and where the run stands after them."""
+    """The progress after these validations, and the alerts about them."""
     progress, observer, sentences = TrainingProgress(), TrainingAlerts(), []
     for epoch, (loss, score) in enumerate(zip(losses, scores, strict=True), start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
@@ -122,19 +122,21 @@ def test_validation_that_turns_is_noticed_and_validation_that_gains_is_not() -> 
     _, gained = told([1, 0.8, 0.9, 1.0], [0.6, 0.7, 0.72, 0.75], SelectionRule(tie=0.01))
 
     (sentence,) = turned
+    assert sentence.startswith("Overfitting: the validation loss has risen for 2 epochs")
     assert "epoch 2 is still the best" in sentence
     assert gained == []
 
 
 def test_no_epoch_is_called_the_best_that_results_do_not_call_so() -> None:
-    """The third of 40 epochs is the highest, but by less than an example: the last one is kept, and nothing else is said."""
+    """The third of 40 epochs has the highest score, but by less than one example: the last one is kept and reported."""
     losses = [0.5, 0.4, 0.3, *(0.3 + 0.01 * i for i in range(37))]
     progress, sentences = told(losses, [0.8, 0.9, 0.953, *[0.95] * 37], SelectionRule(tie=1 / 200))
 
     assert progress.best_epoch == 40
     (sentence,) = sentences
     assert "epoch 3" not in sentence
-    assert "Kept is the latest epoch not worse than the best by more than chance." in sentence
+    assert sentence.startswith("Overconfident: ")
+    assert "those of the latest epoch within one standard error of the best." in sentence
 
 
 def test_a_loss_that_hardly_rises_while_the_score_holds_is_not_worth_a_word() -> None:
@@ -148,15 +150,15 @@ def test_an_early_stop_names_the_epoch_that_is_kept() -> None:
     small, _ = told([1, 1, 1], [0.9, 0.92, 0.93], SelectionRule(tie=0.01, minimum_gain=0.05))
 
     assert stopped_early(worse, SelectionRule(tie=0.01)) == (
-        "Stopped early: in 2 epochs validation has gained no more than one example makes. Epoch 2 is the best."
+        "Early stopping: validation has not improved by more than one example makes for 2 epochs. Epoch 2 is the best."
     )
     assert stopped_early(tied, SelectionRule(tie=0.01)).endswith(
-        "Epoch 4 is the latest epoch not worse than the best by more than chance."
+        "Epoch 4 is the latest epoch within one standard error of the best."
     )
     assert stopped_early(loss, SelectionRule()).startswith(
-        "Stopped early: in 2 epochs validation has gained nothing. Epoch 2 is the best"
+        "Early stopping: validation has not improved at all for 2 epochs. Epoch 2 is the best"
     )
-    assert "less than the smallest gain of 0.05" in stopped_early(small, SelectionRule(tie=0.01, minimum_gain=0.05))
+    assert "by the minimum improvement of 0.05" in stopped_early(small, SelectionRule(tie=0.01, minimum_gain=0.05))
 
 
 def test_what_was_said_before_a_stop_is_not_said_again_after_it() -> None:
@@ -176,6 +178,6 @@ def test_a_run_that_computes_precisely_already_is_not_told_to() -> None:
         not_finite("loss", [7], TrainingProgress(), is_kept=False, is_precise=is_precise) for is_precise in (False, True)
     )
 
-    assert "stopped being a finite number at step 1, on records 7 of the data. Lower the learning rate" in coarse
+    assert "is not a finite number at step 1, on records 7 of the data. Lower the learning rate" in coarse
     assert "or choose precision float32" in coarse
     assert "float32" not in precise

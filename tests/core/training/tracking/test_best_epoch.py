@@ -1,4 +1,4 @@
-"""Which epoch is kept, and when training ends because nothing is gained any more."""
+"""Which epoch is kept, and when early stopping ends training."""
 
 import dataclasses
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_patience_ends_training_when_validation_no_longer_gains(colours: Dataset
         if score > to_beat + one_example:
             to_beat, last_gain = score, epoch
     assert result["training"]["epochs"] == len(scores) == last_gain + 2
-    (said,) = [message for kind, message, _ in recorder.events if kind == "info" and "Stopped early" in message]
+    (said,) = [message for kind, message, _ in recorder.events if kind == "info" and "Early stopping" in message]
     assert f"Epoch {result['training']['best_epoch']} is the " in said
 
 
@@ -66,11 +66,11 @@ def test_the_best_epoch_can_be_the_one_of_the_lowest_loss(tiny_model: Path, tmp_
     assert result["training"]["best_epoch"] == 1 + losses.index(min(losses))
     assert result["training"]["epochs"] == len(losses) == result["training"]["best_epoch"] + 2
     (said,) = [message for _, message, _ in recorder.events if message.startswith("The average")]
-    assert f"{min(losses):.4f}: the best alone is kept." in said
+    assert f"{min(losses):.4f}: the best epoch is kept." in said
 
 
 def with_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
-    """From here on, validations have these losses first, and then their own."""
+    """Replace the losses of the first validations by these."""
     validate, left = SplitPredictor.validate, list(losses)
 
     def spoilt(self: SplitPredictor, split: Split, metric: str) -> Validation:
@@ -106,7 +106,7 @@ def test_where_no_validation_loss_is_a_number_the_last_weights_are_tested_and_it
 
     assert (result["training"]["best_epoch"], result["training"]["epochs"]) == (0, 2)
     assert "highest_score" not in result["training"]
-    assert [message for _, message, _ in recorder.events if message.startswith("No epoch could be chosen")]
+    assert [message for _, message, _ in recorder.events if message.startswith("No epoch could be selected")]
     assert result["splits"]["test"]["num_examples"] == colours.num_examples["test"]
 
 

@@ -1,4 +1,4 @@
-"""Which epoch is kept, where validations are compared row by row."""
+"""Which epoch is kept when validations are compared row by row."""
 
 import json
 from dataclasses import asdict
@@ -22,7 +22,7 @@ def validation(right: np.ndarray, loss: float = 0.5) -> Validation:
 
 
 def rows(*wrong: int) -> np.ndarray:
-    """Rows that are all right but some."""
+    """Rows that are all predicted correctly, except some."""
     right = np.ones(NUM_ROWS, dtype=np.float32)
     right[list(wrong)] = 0
     return right
@@ -43,7 +43,7 @@ def go_on(selection: Selection, progress: TrainingProgress, validations: list[Va
 
 
 def test_the_same_difference_is_chance_where_many_rows_changed_and_none_where_few_did() -> None:
-    """Both second epochs get 3 rows of 200 fewer right. As two shares on other rows, neither would be told from the first."""
+    """Both second epochs have 3 more errors in 200 rows. Compared as independent samples, neither would differ from the first."""
     best = validation(rows(*range(20)))
     only_worse = validation(rows(*range(23)))
     otherwise = validation(rows(*range(17, 40)))  # 17 rows better, 20 worse
@@ -51,11 +51,11 @@ def test_the_same_difference_is_chance_where_many_rows_changed_and_none_where_fe
     assert after([best, only_worse])[1].best_epoch == 1
     assert after([best, otherwise])[1].best_epoch == 2
     without = [Validation(loss=one.loss, scores=one.scores, labels=[]) for one in (best, only_worse)]
-    assert after(without)[1].best_epoch == 2  # what the former rule would have kept
+    assert after(without)[1].best_epoch == 2  # the epoch that the former rule would have kept
 
 
 def test_macro_f1_is_compared_by_its_own_error_and_not_by_that_of_a_share() -> None:
-    """A label with 3 rows of 400 decides: found in one epoch and not in the other, the difference is large, and chance."""
+    """A label with 3 of 400 rows decides: found in one epoch and not in the other. The difference is large, but due to chance."""
     gold = np.array([0] * 397 + [1] * 3)
     found, missed = gold.copy(), gold.copy()
     missed[-1] = 0
@@ -81,7 +81,7 @@ def test_ties_never_add_up_to_a_descent_and_the_highest_epoch_is_told_beside_the
     assert (progress.kept[0]["reached_epoch"], progress.highest) == (1, {"score": 0.9, "epoch": 1})
     facts = selection.facts(progress)
     assert (facts["highest_epoch"], facts["highest_score"], facts["best_epoch"]) == (1, 0.9, progress.best_epoch)
-    assert list(selection.outcomes) == [1]  # of the others nothing has to be remembered
+    assert list(selection.outcomes) == [1]  # outcomes of other epochs are not needed
 
 
 @pytest.mark.parametrize("num_kept", [1, 3])
@@ -111,8 +111,8 @@ def test_where_an_earlier_version_kept_no_rows_its_own_rule_goes_on_and_nothing_
 
     assert progress.best_epoch == 3
     said = which_epoch(selection.facts(progress))
-    assert said.startswith("Epoch 3 is kept (validation accuracy 0.8850): the latest epoch not worse")
-    assert said.endswith("An epoch before it had the highest (0.9000).")
+    assert said.startswith("Epoch 3 is kept (validation accuracy 0.8850): the latest epoch within one")
+    assert said.endswith("An earlier epoch had the highest (0.9000).")
 
     go_on(selection, progress, [validation(rows(*range(10)))])
 
@@ -154,7 +154,7 @@ def test_a_checkpoint_in_which_such_a_validation_was_the_best_forgets_it() -> No
     [
         (
             {"selection_metric": "macro_f1", "best_epoch": 8, "best_score": 0.91018, "highest_epoch": 5, "highest_score": 0.915},
-            "Epoch 8 is kept (validation macro F1 0.9102): the latest epoch not worse than the best by more than chance. "
+            "Epoch 8 is kept (validation macro F1 0.9102): the latest epoch within one standard error of the best. "
             "Epoch 5 had the highest (0.9150).",
         ),
         (

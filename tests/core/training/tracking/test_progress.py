@@ -2,7 +2,7 @@ from core.training.tracking.progress import SelectionRule, TrainingProgress
 
 
 def after(scores: list[float], rule: SelectionRule) -> TrainingProgress:
-    """A run with these validation scores."""
+    """The progress of a run with these validation scores."""
     progress = TrainingProgress()
     for epoch, score in enumerate(scores, start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
