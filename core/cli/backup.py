@@ -12,11 +12,11 @@ from core.workspace.backup_format import DATASETS, RUNS, Manifest
 
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: a zip if the name ends in .zip, a folder otherwise.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Target: a zip if the name ends in .zip, a folder otherwise.")],
     checkpoints: Annotated[
         bool,
         typer.Option(
-            "--with-checkpoints/--without-checkpoints", help="Whether to include checkpoints, so that unfinished runs can be resumed."
+            "--with-checkpoints/--without-checkpoints", help="Include checkpoints, so that unfinished runs can be resumed."
         ),
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is an earlier backup.")] = False,

@@ -55,7 +55,7 @@ def import_file(
     repair: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Repair to apply after the import, see 'repair --list'; repeatable. The rows as read are kept too."
+            metavar="NAME", help="Repair to apply after the import, see 'repair --list'; repeatable. The rows as read stay."
         ),
     ] = None,
     as_json: AsJson = False,

@@ -19,10 +19,8 @@ def predict(
     run: RunArgument,
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Texts to label.")] = None,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="File whose texts are labelled.")] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the file with the texts; auto-detected unless given.")] = None,
-    unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Label the unlabelled rows of the run's data set.")
-    ] = False,
+    text_column: Annotated[str | None, typer.Option(help="Column with the texts; auto-detected unless given.")] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Label the unlabelled rows of the run's data set.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
     """Label new texts with the model of a run."""

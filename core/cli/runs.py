@@ -10,7 +10,7 @@ from core.runs.store.queue import QueueMove
 from core.runs.store.records import RunRecord
 from core.workspace.workspace import Workspace
 
-_NOBODY_STARTS = "No scheduler is running, so it does not start. Start the dashboard, or use 'train' or 'resume'."
+_NO_SCHEDULER = "No scheduler is running, so it does not start. Start the dashboard, or use 'train' or 'resume'."
 
 
 def list_runs(context: typer.Context, as_json: AsJson = False) -> Reply:
@@ -117,7 +117,7 @@ def queue(
             desk.set_at_once(at_once or None)
         working = workspace.store.running()
         paused, allowed, is_looked_after = desk.switches().paused, desk.at_once(), desk.is_looked_after()
-        tells = desk.waits_for if paused or is_looked_after else lambda _: _NOBODY_STARTS
+        tells = desk.waits_for if paused or is_looked_after else lambda _: _NO_SCHEDULER
         waiting = [(run, tells(run)) for run in workspace.queue()]
     value = {
         "paused": paused,

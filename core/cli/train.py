@@ -111,7 +111,8 @@ def _follow_to_the_end(
 ) -> Reply:
     record = follow(workspace, record, progress)
     if waiting := workspace.queue():
-        remark(f"{len(waiting)} more {'run is' if len(waiting) == 1 else 'runs are'} queued for the dashboard or another command.")
+        counted = "1 more run is" if len(waiting) == 1 else f"{len(waiting):,} more runs are"
+        remark(f"{counted} queued. Start the dashboard, or use 'resume' or 'train', to run them.")
     lines = [f"Run {one_line(record.name)} ({record.id}) has {_outcome(record)} after {duration_in_words(record.duration_s)}."]
     if record.message:
         lines.append(one_line(record.message))

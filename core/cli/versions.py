@@ -35,7 +35,7 @@ def repair(
             help="NAME, NAME:parameter=value;parameter=value or NAME:{JSON}; repeatable, applied in this order.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the new version; the old name with a new number unless given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new version; numbered unless given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would change.")] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List all repairs with their parameters.")] = False,
     as_json: AsJson = False,
@@ -186,14 +186,16 @@ def export_dataset(
     context: typer.Context,
     dataset: DatasetArgument,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="File to write; its extension sets the format unless --format is given.")
+        Path, typer.Argument(metavar="FILE", help="File to write; its extension sets the format unless --format does.")
     ],
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with one file for each split)."),
+        typer.Option(
+            "--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with one file for each split)."
+        ),
     ] = None,
     guard: Annotated[
-        bool, typer.Option("--guard", help="For spreadsheets: put an apostrophe before CSV cells that would run as formulas.")
+        bool, typer.Option("--guard", help="For spreadsheets: an apostrophe before CSV cells that would run as formulas.")
     ] = False,
     columns: Annotated[bool, typer.Option("--columns", help="Also write the other columns of the imported file.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,

@@ -77,7 +77,10 @@ def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple
     is_complete = run_dir.result() is not None
 
     if said == RunState.SUCCEEDED and not is_complete:
-        return RunState.FAILED, "The run reported success, but its result.json is missing or damaged. Resume it to train it again."
+        return (
+            RunState.FAILED,
+            "The run reported success, but its result.json is missing or damaged. Resume the run to repeat it.",
+        )
     if said == RunState.SUCCEEDED or (said in (RunState.RUNNING, RunState.INTERRUPTED) and is_complete):
         return RunState.SUCCEEDED, None
     if said == RunState.FAILED:

@@ -40,7 +40,7 @@ from core.runs.store.store import Store
 logger = logging.getLogger(__name__)
 
 WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
-"""The worker's command; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow, or ``--wait``."""
+"""Command of the worker; followed by the folder of the run, ``--dataset``, its folder and perhaps ``--finish``, or by ``--wait``."""
 
 PERIOD_S = 0.3
 MOST_MEMORY_KILLS = 3
@@ -92,7 +92,7 @@ class Scheduler:
         """Run the rounds in a background thread until ``stop``."""
         if self._thread is None:
             self._ending.clear()
-            self._thread = threading.Thread(target=self._go_round, name="scheduler", daemon=True)
+            self._thread = threading.Thread(target=self._run_rounds, name="scheduler", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -108,7 +108,7 @@ class Scheduler:
         """Start the next round now, because something has changed."""
         self._awake.set()
 
-    def _go_round(self) -> None:
+    def _run_rounds(self) -> None:
         pause_s = PERIOD_S
         while not self._ending.is_set():
             self._awake.clear()
@@ -228,13 +228,13 @@ class Scheduler:
         ending = read_ending(record, run_dir, exit_code)
         reason = self._ended_for.pop(record.id, None)
         if ending.state is RunState.INTERRUPTED and reason is not None:
-            goes_on = (
+            then = (
                 "Resume continues from its last checkpoint."
                 if has_content(run_dir.checkpoints)
                 else "It had no checkpoint yet, so resuming starts from scratch."
             )
-            ending = dataclasses.replace(ending, message=f"{reason} {goes_on}")
-        if ending.ran_out_of_memory and self._goes_on_smaller(record, run_dir):
+            ending = dataclasses.replace(ending, message=f"{reason} {then}")
+        if ending.ran_out_of_memory and self._may_continue_smaller(record, run_dir):
             logger.warning("Run %s was killed for lack of memory; it continues with smaller micro-batches.", record.id)
             self._store.continue_run(record.id, finished_at=ending.finished_at)
             self._forget(record)
@@ -252,7 +252,7 @@ class Scheduler:
         )
         self._forget(record)
 
-    def _goes_on_smaller(self, record: RunRecord, run_dir: RunDir) -> bool:
+    def _may_continue_smaller(self, record: RunRecord, run_dir: RunDir) -> bool:
         """Record an out-of-memory kill of a run, which halves its micro-batches; whether to retry it automatically."""
         kills = run_dir.memory_kills() + 1
         run_dir.note_about(memory_kills=kills)

@@ -58,8 +58,8 @@ def what_for(
         return "The queue is paused, so no run starts."
     if disk_is_short(settings):
         return (
-            f"Less than {settings.min_free_mib:,} MiB of disk space are free, so no run starts. Free up disk space; the queue then "
-            "continues automatically."
+            f"Less than {settings.min_free_mib:,} MiB of disk space are free, so no run starts. Free up disk space, and the "
+            "queue continues automatically."
         )
     place = next((number for number, other in enumerate(queue) if other.id == run.id), 0)
     if place == 0 and len(running) < at_once:

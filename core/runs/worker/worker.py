@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     waited = words == [processes.WAIT]
     if waited:
-        told = _wait_for_a_run()
+        told = _wait_for_run()
         if told is None:
             return 0
         words = told
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     run_dir = RunDir(options.run)
     if waited:
-        _speak_into(run_dir.log_file)
+        _redirect_output(run_dir.log_file)
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
         with run_dir.only_worker().acquire(timeout=OTHER_WORKER_S), known_as_at_work():
@@ -130,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NO_ROOM if is_disk_full(error, run_dir.folder) else EXIT_CODES[RunState.FAILED]
 
 
-def _wait_for_a_run() -> list[str] | None:
-    """Load what every run needs, then wait for the arguments of a run; ``None`` if the process that started this one has ended."""
+def _wait_for_run() -> list[str] | None:
+    """Load what every run needs, then wait for the arguments of a run; ``None`` if the scheduler's process has ended."""
     try:
         from core.config.settings import Settings
         from core.runs.worker.preload import preload
@@ -146,7 +146,7 @@ def _wait_for_a_run() -> list[str] | None:
     return json.loads(line)["arguments"] if line.endswith("\n") else None
 
 
-def _speak_into(log_file: Path) -> None:
+def _redirect_output(log_file: Path) -> None:
     """Redirect the output of this process to a log file, and its standard input to nothing."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = private(str(log_file), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -163,14 +163,14 @@ def _work(run_dir: RunDir, dataset_folder: Path, *, finish_now: bool, niceness: 
     recorder.state(RunState.RUNNING, "The worker has started.", oom_kills=asdict(oom_kills()), clock_s=processes.clock_s())
     run_dir.error_file.unlink(missing_ok=True)
     run_dir.make_reserve()
-    _set_damage_aside(run_dir, recorder)
+    _skip_damaged(run_dir, recorder)
     state, message = _carry_out(run_dir, dataset_folder, recorder, finish_now=finish_now, niceness=niceness)
     run_dir.release_reserve()
     recorder.state(state, message)
     return EXIT_CODES[state]
 
 
-def _set_damage_aside(run_dir: RunDir, recorder: RunRecorder) -> None:
+def _skip_damaged(run_dir: RunDir, recorder: RunRecorder) -> None:
     """Move damaged checkpoints of an earlier attempt out of the way, and report them and damaged lines."""
     from core.training.checkpoint.manager import Checkpoints
 
