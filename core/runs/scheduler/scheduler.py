@@ -40,7 +40,7 @@ from core.runs.store.store import Store
 logger = logging.getLogger(__name__)
 
 WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
-"""Command of the worker; followed by the folder of the run, ``--dataset``, its folder and perhaps ``--finish``, or by ``--wait``."""
+"""Command of the worker; followed by the run folder, ``--dataset``, its folder and perhaps ``--finish``, or by ``--wait``."""
 
 PERIOD_S = 0.3
 MOST_MEMORY_KILLS = 3
