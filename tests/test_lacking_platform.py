@@ -107,7 +107,7 @@ def test_the_command_line_trains_and_stops_where_there_are_no_signals(colours: D
     stopped = answer(start("cancel", "endless"))
 
     assert stopped["status"] == "cancelled"
-    assert stopped["message"] == "Stopped; what was learned is kept in a checkpoint."
+    assert stopped["message"] == "Stopped; training progress is saved in a checkpoint."
     assert answer(endless, code=130)["status"] == "cancelled"
     assert (metrics.parent / "checkpoints").is_dir()
     assert not (metrics.parent / ".stop").exists()

@@ -32,7 +32,7 @@ def look_at_files(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
     num_open = sum(1 for _ in open_to_others(workspace.settings.home))
     if num_open:
         problems.append(
-            f"Other accounts of this machine, or a group, can read {num_open:,} files and folders of the workspace. "
+            f"Other accounts of this machine, or a group, can read parts of the workspace ({num_open:,} files and folders). "
             "'python -m core doctor --repair' removes their access; mark a folder that is shared on purpose with 'chmod g+ws'."
         )
     left = count_leftovers(workspace.settings, workspace.store)

@@ -87,9 +87,9 @@ def test_a_database_held_for_longer_than_that_is_said_plainly_and_never_set_asid
     workspace = Workspace(settings)
     add_dataset(workspace)
     with held_by_another_process(workspace, 60.0):
-        with pytest.raises(UserError, match=r"Another process has held the catalogue.*nothing was changed"):
+        with pytest.raises(UserError, match=r"Another process has locked the database.*nothing was changed"):
             workspace.launch(run_config)
-        with pytest.raises(UserError, match="Another process has held"):
+        with pytest.raises(UserError, match="Another process has locked"):
             rebuild(settings)
 
     assert not list(settings.home.glob("*.damaged-*"))

@@ -92,7 +92,7 @@ def test_memory_counts_are_read_from_the_control_group_and_the_machine(tmp_path:
 
 STUCK = """
 import sys, threading, time
-from core.runs import stop_signals, worker
+from core.runs.worker import signals as stop_signals, worker
 from core.runs.directory.run_dir import RunDir
 import core.training.fine_tune
 stop_signals.LEAVES_WITHIN_S = 0.5

@@ -211,6 +211,6 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
     check_that_it_carries_on(run_dir, colours, complete, "damaged checkpoint")
 
     events = run_dir.events()
-    assert any("is damaged and was set aside; the one before it is used" in event["message"] for event in events)
+    assert any("is damaged and was skipped; the one before it is used" in event["message"] for event in events)
     resumed = next(event for event in reversed(events) if event["kind"] == "resume")
     assert resumed["step"] == int(before.name.removeprefix("step-"))

@@ -109,7 +109,7 @@ def test_a_backup_restored_elsewhere_holds_everything(
     assert moved.run_dir(waiting.id).config() == run_config
     restored = moved.run("going")
     assert (restored.state, restored.worker) == (RunState.INTERRUPTED, None)
-    assert "Resume goes on" in (restored.message or "")
+    assert "Resume continues" in (restored.message or "")
     found = Checkpoints(moved.run_dir(going.id).checkpoints).latest()
     assert found is not None
     assert found[1] == {"step": 1}
@@ -290,13 +290,13 @@ def test_a_workspace_that_holds_something_or_is_in_use_is_not_restored_into(
 ) -> None:
     back_up(settings, tmp_path / "b.zip")
 
-    with pytest.raises(UserError, match="holds data sets or runs already"):
+    with pytest.raises(UserError, match="already contains data sets or runs"):
         restore(settings, tmp_path / "b.zip")
 
     used = Workspace(elsewhere)
     scheduler = used.new_launcher()
     assert scheduler.own()
-    with pytest.raises(UserError, match="at work in this workspace"):
+    with pytest.raises(UserError, match="is using this workspace"):
         restore(elsewhere, tmp_path / "b.zip")
     scheduler.disown()
     used.close()
@@ -313,7 +313,7 @@ def test_a_name_that_leads_elsewhere_is_refused(workspace: Workspace, tmp_path: 
     back_up(workspace.settings, tmp_path / "b.zip")
     changed(tmp_path / "b.zip", lambda manifest: manifest["files"].update({name: {"sha256": "0" * 64, "size": 1}}))
 
-    with pytest.raises(UserError, match="does not belong into a workspace"):
+    with pytest.raises(UserError, match="does not belong in a workspace"):
         restore(elsewhere, tmp_path / "b.zip")
 
     assert is_untouched(elsewhere)
@@ -341,7 +341,7 @@ def test_a_damaged_backup_is_refused_and_nothing_restored(
     back_up(workspace.settings, tmp_path / "b.zip")
     changed(tmp_path / "b.zip", DAMAGE[damage])
 
-    with pytest.raises(UserError, match=r"damaged|newer Tuneboard|no backup of its size"):
+    with pytest.raises(UserError, match=r"damaged|newer Tuneboard|not plausible for its size"):
         restore(elsewhere, tmp_path / "b.zip")
 
     assert is_untouched(elsewhere)
@@ -372,7 +372,7 @@ def test_a_link_or_a_pipe_in_a_backup_that_is_a_folder_is_not_followed(
 def test_a_backup_is_not_written_over_something_or_into_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_text("mine")
 
-    with pytest.raises(UserError, match="already something"):
+    with pytest.raises(UserError, match="already exists"):
         back_up(workspace.settings, tmp_path / "b.zip")
     with pytest.raises(UserError, match="inside the workspace"):
         back_up(workspace.settings, workspace.settings.home / "b.zip")
@@ -469,11 +469,11 @@ def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_pa
     documents.mkdir()
     letter.write_text("mine")
 
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, documents, replace=True)
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, letter, replace=True)
-    with pytest.raises(UserError, match="workspace lies in"):
+    with pytest.raises(UserError, match="contains the workspace"):
         back_up(workspace.settings, home.parent, replace=True)
     assert letter.read_text() == "mine"
     assert workspace.dataset_records()
@@ -481,7 +481,7 @@ def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_pa
     back_up(workspace.settings, tmp_path / "b")
     back_up(workspace.settings, tmp_path / "b", replace=True)
     (tmp_path / "b" / "letter").write_text("mine")
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, tmp_path / "b", replace=True)
 
 

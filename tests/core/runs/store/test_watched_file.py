@@ -172,7 +172,7 @@ def test_a_folder_that_is_gone_is_said_and_all_goes_on_when_it_is_back(
 ) -> None:
     before = everything(used)
     away = settings.home.rename(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="The folder of the catalogue is gone"):
+    with pytest.raises(UserError, match="The folder of the database is missing"):
         used.runs()
     assert not settings.home.exists()  # nothing was made in its place
 
@@ -216,7 +216,7 @@ def test_a_damaged_catalogue_in_use_is_said_with_what_to_do_and_that_helps(used:
     with file.open("r+b") as bytes_of_it:  # written over in place, as a copying program does
         bytes_of_it.seek(4096)
         bytes_of_it.write(b"\xff" * (file.stat().st_size - 4096))
-    with pytest.raises(UserError, match=r"catalogue is damaged.*doctor --repair"):
+    with pytest.raises(UserError, match=r"database is damaged.*doctor --repair"):
         used.runs()
 
     account = rebuild(settings)  # what the command does, beside this process

@@ -176,7 +176,7 @@ def test_a_run_never_has_two_workers_at_once(tmp_path: Path, colours: Dataset, t
 
 SECOND_WORKER = """
 import sys
-from core.runs import worker
+from core.runs.worker import worker
 worker.OTHER_WORKER_S = 0.1
 sys.exit(worker.main(sys.argv[1:]))
 """
