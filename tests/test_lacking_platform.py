@@ -63,7 +63,7 @@ def answer(started: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:
 
 @pytest.fixture
 def colours(lacking: Path, tmp_path: Path) -> Dataset:
-    """A data set that was imported where much is lacking."""
+    """A data set that was imported on such a platform."""
     tiny_dataset()[["text", "label"]].to_csv(tmp_path / "colours.csv", index=False)
     imported = answer(start("import", str(tmp_path / "colours.csv")))
     workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": str(lacking)}))

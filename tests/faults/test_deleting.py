@@ -1,4 +1,4 @@
-"""A kill at any step of deleting and importing: nothing stays half there, nothing comes back, and the next start clears up."""
+"""A kill at any step of deleting and importing: nothing stays half-deleted, nothing comes back, and the next start cleans up."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ NOTHING_LEFT = Leftovers(num_deleted=0, num_unfinished=0, num_unknown=0)
 
 
 def killed_at(step: int, settings: Settings, work: Callable[[Workspace], object]) -> bool:
-    """Let another process work on a workspace and be killed at its so-manieth step; whether it came so far."""
+    """Let another process work on a workspace and be killed at its step number ``step``; whether it got that far."""
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -143,7 +143,7 @@ def test_a_deletion_that_is_refused_leaves_everything_where_it_was(workspace: Wo
 def test_a_start_beside_a_deletion_under_way_does_not_disturb_it(
     workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever starts while folders are hidden and their lines still there waits for the change to count."""
+    """A process that starts while folders are hidden and their rows still exist waits for the commit."""
     import threading
 
     started = threading.Thread(target=lambda: Workspace(settings).close())
@@ -151,7 +151,7 @@ def test_a_start_beside_a_deletion_under_way_does_not_disturb_it(
     def hide_and_let_another_start(folder: Path) -> Path | None:
         hidden = hide(folder)
         started.start()
-        started.join(0.3)  # it waits for this change, which goes on meanwhile
+        started.join(0.3)  # it waits for this change, which continues meanwhile
         assert started.is_alive()
         return hidden
 

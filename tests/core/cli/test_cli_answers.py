@@ -1,4 +1,4 @@
-"""Every command: one JSON object on standard output, the exit code that fits, and no traceback for a person's mistake."""
+"""Every command: one JSON object on standard output, the right exit code, and no traceback for a user's mistake."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""``python -m core resume``, with ``--finish`` and without: what is said where that cannot be done is true, and leads on."""
+"""``python -m core resume``, with and without ``--finish``: if it is not possible, the message is true and says what to do."""
 
 from collections.abc import Callable
 from typing import Any

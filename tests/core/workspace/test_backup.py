@@ -1,4 +1,4 @@
-"""``backup`` and ``restore``: a workspace copied while it is in use, put back elsewhere, and what a hostile backup cannot do."""
+"""``backup`` and ``restore``: a workspace copied while it is in use, restored elsewhere, and what a hostile backup cannot do."""
 
 import contextlib
 import hashlib
@@ -134,7 +134,7 @@ def test_checkpoints_can_be_left_out(workspace: Workspace, run_config: RunConfig
 def test_a_run_that_grows_and_is_sealed_meanwhile_is_copied_as_it_was_at_one_moment(
     workspace: Workspace, run_config: RunConfig, tmp_path: Path, settings: Settings
 ) -> None:
-    """Backups one after the other, while a run writes figures and checkpoints and comes to its end."""
+    """Backups one after the other, while a run writes metrics and checkpoints and finishes."""
     run = at_work(workspace, run_config, "going")
     run_dir = workspace.run_dir(run.id)
     stop = threading.Event()
@@ -194,7 +194,7 @@ def test_what_is_deleted_while_it_is_copied_is_not_in_the_backup(
 
 
 def in_a_child(step: int, work: Callable[[], object]) -> bool:
-    """Let another process do something and be killed at its so-manieth step; whether it came so far."""
+    """Let another process do something and be killed at its step number ``step``; whether it got that far."""
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -398,7 +398,7 @@ def test_the_commands_say_what_they_did(
 def test_a_database_that_would_not_open_or_leads_out_is_refused(
     workspace: Workspace, tmp_path: Path, elsewhere: Settings, database: str
 ) -> None:
-    """The manifest is right about it, as that of whoever makes a hostile backup is."""
+    """The manifest is correct about it, as an attacker's would be."""
     back_up(workspace.settings, tmp_path / "b.zip")
     content = b"no database"
     if database != "no database":
@@ -451,7 +451,7 @@ def test_a_manifest_that_unpacks_to_far_more_than_its_backup_is_refused_before_i
 
 
 def test_a_backup_holds_nothing_from_outside_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
-    """A database that names such a folder may have come from somebody else."""
+    """A database that names such a folder may come from an attacker."""
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "letter").write_text("mine")
     with contextlib.closing(sqlite3.connect(workspace.settings.database_file)) as connection:
@@ -486,7 +486,7 @@ def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_pa
 
 
 def is_untouched(settings: Settings) -> bool:
-    """Whether a workspace holds nothing, not even hidden."""
+    """Whether a workspace is empty, hidden files included."""
     return {path.name for path in settings.home.iterdir()} <= {"queue.lock"}
 
 

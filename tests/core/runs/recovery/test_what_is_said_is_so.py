@@ -1,4 +1,4 @@
-"""What is said of runs is what became of them: states are not lost on the way, and nothing is claimed that nobody looked at."""
+"""The reported state of a run is what happened: states are not lost, and nothing is claimed that was not checked."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ def say(run_dir: RunDir, state: str, message: str = "", pid: int = 4711) -> None
 
 
 def test_a_stop_in_good_order_is_told_so_however_often_it_was_asked_for(tmp_path: Path) -> None:
-    """A worker that was asked twice, by a person and then with emphasis, has a checkpoint and says so."""
+    """A worker that was asked to stop twice, first by SIGINT and then by SIGTERM, has a checkpoint and says so."""
     run_dir = RunDir(tmp_path)
     say(run_dir, "running")
     say(run_dir, "interrupted", "Stopped; training progress is saved in a checkpoint.")
@@ -93,7 +93,7 @@ def test_a_worker_says_its_last_word_whatever_letters_it_takes(tmp_path: Path, m
 def test_a_run_another_worker_is_at_work_on_is_not_said_to_have_failed(
     workspace: Workspace, launcher_with, run_config: RunConfig, step_until_ended, wait_until
 ) -> None:
-    """Such as after an older database was put back: the run waits again in it, while a worker that was told it is at work."""
+    """For example after an older database was restored: the run is queued in it again, while its worker is running."""
     run = workspace.launch(run_config)
     run_dir = workspace.run_dir(run.id)
     code = (

@@ -1,4 +1,4 @@
-"""Runs side by side on several GPUs: each gets as many as it asks for, nobody's are taken, and the order is kept."""
+"""Parallel runs on several GPUs: each gets as many as it asks for, none are taken from others, and the order is kept."""
 
 import json
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_what_is_missing_is_said_in_words(shortage: Shortage, said: str) -> None
 
 @pytest.fixture
 def scheduler(workspace: Workspace, fake_worker, keep_scheduler) -> Scheduler:
-    """A scheduler on a machine with two GPUs, whose workers go on until they are told."""
+    """A scheduler on a machine with two GPUs, whose workers continue until they are stopped."""
     command = fake_worker("succeed-when-told")
     warm_worker = WarmWorker(command, delay_s=0.0)
     return keep_scheduler(Scheduler(workspace.store, workspace.settings, command, warm_worker=warm_worker, gpu_ids=("0", "1")))

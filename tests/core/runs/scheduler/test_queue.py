@@ -1,4 +1,4 @@
-"""The queue as people order it: places, pause, how many at once, and what a run that waits is waiting for."""
+"""The queue as people control it: places, pause, how many at once, and why a queued run waits."""
 
 import dataclasses
 
@@ -122,7 +122,9 @@ def test_where_the_disk_is_nearly_full_nothing_starts_and_the_run_says_so(worksp
     assert "disk space are free" in QueueDesk(workspace.store, settings, scheduler).waits_for(workspace.run(three[0]))
 
 
-@pytest.mark.parametrize(("limit", "said"), [({"min_free_mib": 2**40}, "disk space were free"), ({"max_run_hours": 1}, "an hour")])
+@pytest.mark.parametrize(
+    ("limit", "said"), [({"min_free_mib": 2**40}, "disk space were free"), ({"max_run_hours": 1}, "an hour")]
+)
 def test_a_run_at_work_is_ended_with_a_checkpoint_at_a_limit(
     workspace, three, fake_worker, wait_until, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int], said: str
 ) -> None:

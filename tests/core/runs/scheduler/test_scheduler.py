@@ -1,4 +1,4 @@
-"""The scheduler: which runs it starts, what holds it up and what does not, and what a worker is given."""
+"""The scheduler: which runs it starts, what blocks it and what does not, and what a worker is given."""
 
 import json
 import os

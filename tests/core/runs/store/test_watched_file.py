@@ -1,4 +1,4 @@
-"""A catalogue whose file is deleted or replaced while it is in use: it is noticed at the next look, and nothing is lost."""
+"""A database whose file is deleted or replaced while it is in use: it is detected at the next use, and nothing is lost."""
 
 import contextlib
 import sqlite3
@@ -27,7 +27,7 @@ def remove(settings: Settings, *names: str) -> None:
 
 
 def backup(settings: Settings, name: str = "backup.db") -> Path:
-    """A whole copy of the catalogue as it is now, as a backup program makes it."""
+    """A complete copy of the database as it is now, as a backup program makes it."""
     copy = settings.home / name
     with (
         contextlib.closing(sqlite3.connect(settings.home / "tuneboard.db")) as source,
@@ -43,7 +43,7 @@ def everything(workspace: Workspace) -> tuple[object, ...]:
 
 @pytest.fixture
 def used(workspace: Workspace, run_config: RunConfig) -> Workspace:
-    """A workspace in which people have named, tagged, ordered, stopped and paused, and in which a run is at work."""
+    """A workspace in which people have named, tagged, ordered, stopped and paused, and in which a run is running."""
     workspace.rename_dataset(run_config.data.dataset, "Letters of 1912")
     for name in ("working", "waiting", "later", "stopped"):
         workspace.launch(run_config, name=name)
@@ -219,7 +219,7 @@ def test_a_damaged_catalogue_in_use_is_said_with_what_to_do_and_that_helps(used:
     with pytest.raises(UserError, match=r"database is damaged.*doctor --repair"):
         used.runs()
 
-    account = rebuild(settings)  # what the command does, beside this process
+    account = rebuild(settings)  # what the command does, while this process runs
 
     assert account.set_aside is not None
     assert {run.name for run in used.runs()} >= {"working", "waiting", "later", "stopped"}

@@ -29,7 +29,7 @@ def beside() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         process.communicate()
 
 
-def test_a_rank_that_outlives_the_worker_is_not_taken_for_it(
+def test_a_companion_that_outlives_the_worker_is_not_taken_for_it(
     workspace, launcher_with, run_config, step_until_ended, beside
 ) -> None:
     run = workspace.launch(run_config)
@@ -40,7 +40,7 @@ def test_a_rank_that_outlives_the_worker_is_not_taken_for_it(
     assert "rows of the data set have changed" in workspace.run(run.id).message
 
 
-def test_the_final_state_of_a_recorded_worker_counts_whichever_process_has_its_arguments(
+def test_the_last_word_of_a_worker_that_was_noted_counts_whoever_has_its_arguments(
     workspace, launcher_with, run_config, step_until_ended, beside
 ) -> None:
     run = workspace.launch(run_config)
@@ -51,7 +51,7 @@ def test_the_final_state_of_a_recorded_worker_counts_whichever_process_has_its_a
     assert "rows of the data set have changed" in workspace.run(run.id).message
 
 
-def test_a_rank_ends_as_soon_as_the_worker_does() -> None:
+def test_a_companion_leaves_as_soon_as_the_worker_is_gone() -> None:
     """Even a rank that is stuck in the middle of a step, and on systems that do not report the end of a parent."""
     code = "from core.runs.worker import ranks\nranks.leave_with_the_worker()\nprint('up', flush=True)\nwhile True: pass"
     rank = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
