@@ -1,6 +1,6 @@
-# make run    install what the product needs and open the dashboard on this machine
-# make test   install what the tests need, check style and types, run every test
-# make lint   style and types alone         make bench   measure, see benchmarks/
+# make run    install the dependencies and open the dashboard on this machine
+# make test   install the test dependencies, check style and types, run all tests
+# make lint   only style and types          make bench   run the benchmarks, see benchmarks/
 
 PYTHON ?= python3
 VENV := .venv

@@ -9,14 +9,14 @@ from core.cli import main
 
 def _run() -> int:
     for stream in (sys.stdout, sys.stderr):
-        # Names and texts in every script must come out, whatever the terminal's locale says.
+        # Names and texts in any script must be printed, whatever the terminal's locale is.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = main()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has gone, as in `python -m core runs | head`; Python's own last flush must not complain.
+        # The reader of the output has exited, as in `python -m core runs | head`; Python's own last flush must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code

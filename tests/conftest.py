@@ -43,11 +43,11 @@ def _no_workspace_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def pytest_sessionstart() -> None:
-    """Whatever the tests start ends with them, even where they are killed."""
+    """All processes that the tests start end with them, even if they are killed."""
     reaper.engage()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it where a part of the tests is not there to run."""
+    """Report that a part of the tests could not run."""
     if postgresql.programs() is None:
-        terminalreporter.write_line("PostgreSQL is not installed: the catalogue was tested on SQLite alone.", yellow=True)
+        terminalreporter.write_line("PostgreSQL is not installed: the database was tested on SQLite only.", yellow=True)

@@ -18,7 +18,7 @@ _PATIENCE_S = 30.0
 
 
 def programs() -> Path | None:
-    """Folder of PostgreSQL's programs, or nothing where it is not installed."""
+    """Folder of PostgreSQL's programs; ``None`` if it is not installed."""
     found = shutil.which("postgres")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -38,7 +38,7 @@ class PostgreSQL:
         data = self._home / "data"
         first_steps = [str(folder / "initdb"), "-D", str(data), "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run([*first_steps, "--locale=C"], check=True, capture_output=True, cwd=self._home, **who)
-        # A catalogue of tests may be lost; what is never waited for the disk is several times faster.
+        # A database of tests may be lost; without waiting for the disk it is several times faster.
         options = ["listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB"]
         command = [str(folder / "postgres"), "-D", str(data), "-k", str(self._home)]
         for option in options:

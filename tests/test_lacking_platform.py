@@ -63,7 +63,7 @@ def answer(started: subprocess.Popen[str], *, code: int = 0) -> dict[str, Any]:
 
 @pytest.fixture
 def colours(lacking: Path, tmp_path: Path) -> Dataset:
-    """A data set that was imported where much is lacking."""
+    """A data set that was imported on such a platform."""
     tiny_dataset()[["text", "label"]].to_csv(tmp_path / "colours.csv", index=False)
     imported = answer(start("import", str(tmp_path / "colours.csv")))
     workspace = Workspace(Settings.from_environment({"TUNEBOARD_HOME": str(lacking)}))
@@ -107,7 +107,7 @@ def test_the_command_line_trains_and_stops_where_there_are_no_signals(colours: D
     stopped = answer(start("cancel", "endless"))
 
     assert stopped["status"] == "cancelled"
-    assert stopped["message"] == "Stopped; what was learned is kept in a checkpoint."
+    assert stopped["message"] == "Stopped; training progress is saved in a checkpoint."
     assert answer(endless, code=130)["status"] == "cancelled"
     assert (metrics.parent / "checkpoints").is_dir()
     assert not (metrics.parent / ".stop").exists()

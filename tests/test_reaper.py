@@ -11,7 +11,7 @@ import psutil
 SESSION = """
 import os, sys, time
 from pathlib import Path
-from core.runs import processes
+from core.runs.process import processes
 from tests import reaper
 
 reaper.engage()

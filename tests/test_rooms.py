@@ -1,4 +1,4 @@
-"""The plan of the house, held by importing each module and reading what it imports."""
+"""The rules about imports between packages ("rooms"), checked by importing each module and reading what it imports."""
 
 import ast
 import subprocess
@@ -104,7 +104,7 @@ ARROWS: dict[str, set[str]] = {
 }  # fmt: skip
 
 MOST_SIDE_BY_SIDE = 12
-"""Modules in one folder, above which nobody finds one by looking."""
+"""Maximum number of modules in one folder, so that one can still be found by looking."""
 
 
 FOLDERS = sorted({path.parent.relative_to(ROOT) for room in ("core", "dashboard") for path in (ROOT / room).rglob("*.py")})

@@ -1,7 +1,7 @@
 """The command line: everything the pages do, through the same functions.
 
-With ``--json`` a command prints one JSON object on standard output and nothing else there; progress and remarks go to standard
-error. Exit codes: 0 done, 1 the run failed, 2 the user's mistake, 130 cancelled.
+With ``--json`` a command prints one JSON object on standard output and nothing else there; progress and messages go to standard
+error. Exit codes: 0 success, 1 the run failed, 2 invalid arguments or input, 130 cancelled.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 app = typer.Typer(
     help="Fine-tune text classifiers on your own machine and see, label by label, how good they are.",
     epilog="The workspace is the folder TUNEBOARD_HOME, ./workspace unless set. "
-    "Exit codes: 0 done, 1 the run failed, 2 a mistake in what was asked, 130 cancelled.",
+    "Exit codes: 0 success, 1 the run failed, 2 invalid arguments or input, 130 cancelled.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -57,16 +57,16 @@ def main(
     """Run one command.
 
     Args:
-        arguments: words of the command line, without the program; those of this process if not given.
-        settings: where the workspace is; from the environment if not given.
-        worker_command: what is started for each run.
+        arguments: command-line arguments without the program; those of this process if not given.
+        settings: settings of the workspace; from the environment if not given.
+        worker_command: command that is started for each run.
 
     Returns:
-        the exit code.
+        The exit code.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
-    # Whatever a library prints meanwhile must not end up in the answer.
+    # What a library prints meanwhile must not end up in the answer.
     quietly = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     try:
         with quietly:
@@ -82,8 +82,8 @@ def main(
     except Exception as error:
         said = storage_sentence(error) if isinstance(error, OSError) else None
         if said is None:
-            logger.exception("This is a fault of the program, not yours; please report it.")
-            reply = answer(as_json, {"error": "A fault of the program; standard error says where."}, "", FAILED)
+            logger.exception("Unexpected error in Tuneboard. Please report it.")
+            reply = answer(as_json, {"error": "Unexpected error. See standard error for details."}, "", FAILED)
         else:
             reply = _refusal(said, as_json=as_json)
     if not isinstance(reply, Reply):
@@ -94,16 +94,16 @@ def main(
 
 
 def _refuse_other_bytes(words: Sequence[str]) -> None:
-    """Refuse words with bytes that are no text in UTF-8, which nothing behind here can store; the name of a file may have them.
+    """Refuse arguments that are not valid UTF-8, which cannot be stored; the name of an existing file may have such bytes.
 
     Raises:
-        UserError: says which word.
+        UserError: names the argument.
     """
     for word in words:
         is_text = word.encode("utf-8", "replace").decode() == word
         if not is_text and not os.path.lexists(word) and not os.path.lexists(word.partition("=")[2]):
             shown = repr(word if len(word) <= 40 else f"{word[:39]}…")
-            raise UserError(f"{shown} holds bytes that are no text in UTF-8. Write it in UTF-8, or give a file with --file.")
+            raise UserError(f"{shown} is not valid UTF-8. Write it in UTF-8, or give a file with --file.")
 
 
 def _refusal(message: str, *, as_json: bool) -> Reply:

@@ -1,4 +1,4 @@
-"""What commands share: the workspace they work in, and how they answer."""
+"""Shared by all commands: opening the workspace, and the format of answers."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Id or name of t
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What ``main`` was told, for commands to find in their context."""
+    """Arguments of ``main`` that commands find in their context."""
 
     settings: Settings | None
     worker_command: tuple[str, ...]
@@ -49,7 +49,7 @@ def answer(as_json: bool, value: Mapping[str, Any], text: str, exit_code: int = 
 
 
 def remark(text: str) -> None:
-    """Say something on standard error."""
+    """Print a message on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -65,7 +65,7 @@ def opened_workspace(context: typer.Context) -> Iterator[Workspace]:
 
 
 def run_fields(workspace: Workspace, record: RunRecord) -> dict[str, Any]:
-    """What every answer says of a run."""
+    """Fields about a run that every answer has."""
     return {
         "run": record.id,
         "name": record.name,
@@ -79,12 +79,12 @@ def run_fields(workspace: Workspace, record: RunRecord) -> dict[str, Any]:
 
 
 def one_line(text: str) -> str:
-    """Text of unknown origin on one line, with nothing in it that a terminal would obey."""
+    """Untrusted text on one line, without control characters that a terminal would act on."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def duration_in_words(seconds: float | None) -> str:
-    """Such as ``4 min 3 s``; a dash for nothing."""
+    """Such as ``4 min 3 s``; a dash for ``None``."""
     if seconds is None:
         return "–"
     whole = round(seconds)

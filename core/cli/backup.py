@@ -1,4 +1,4 @@
-"""``backup`` and ``restore``: a workspace in one file, for safe keeping and for moving house."""
+"""``backup`` and ``restore``: a workspace in one file, to keep it safe or to move it to another machine."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +12,17 @@ from core.workspace.backup_format import DATASETS, RUNS, Manifest
 
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip to write if its name ends in .zip, a folder otherwise.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Target: a zip if the name ends in .zip, a folder otherwise.")],
     checkpoints: Annotated[
-        bool, typer.Option("--with-checkpoints/--without-checkpoints", help="Whether runs that have not ended can be resumed.")
+        bool,
+        typer.Option(
+            "--with-checkpoints/--without-checkpoints", help="Include checkpoints, so that unfinished runs can be resumed."
+        ),
     ] = True,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is an earlier backup.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Copy the workspace into one file or folder, while runs go on."""
+    """Back up the workspace to one file or folder. Runs can continue meanwhile."""
     from core.workspace.backup import back_up
 
     with opened_workspace(context) as workspace:
@@ -32,11 +35,11 @@ def restore(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip or folder that 'backup' wrote.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a workspace that holds something; that is kept in a folder beside.")
+        bool, typer.Option("--replace", help="Replace a workspace that is not empty; its content is kept in a subfolder.")
     ] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Put a backup into the workspace, which must be empty and not in use."""
+    """Restore a backup into the workspace, which must be empty and not in use."""
     from core.workspace.restore import restore as put_back
 
     settings = context.obj.settings or Settings.from_environment()
@@ -44,7 +47,7 @@ def restore(
     with opened_workspace(context):
         pass  # it opens, or says why not
     value = {"home": str(settings.home), "kept": None if before is None else str(before), **_fields(manifest)}
-    kept = "" if before is None else f" What was there before lies in {before}."
+    kept = "" if before is None else f" The previous content is in {before}."
     return answer(as_json, value, f"{_in_words(manifest)} restored to {settings.home}.{kept}")
 
 

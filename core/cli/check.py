@@ -18,27 +18,34 @@ if TYPE_CHECKING:
     from core.workspace.workspace import Workspace
 
 _MOST_IDS = 1000
-"""Ids of rows in an answer for machines; all of them are counted."""
+"""Most row ids of a finding in the JSON answer; the count is always complete."""
 
 _SILENT_S = 1.5
-"""Seconds between two remarks on how far it is."""
+"""Seconds between two progress messages."""
 
 
 def check(
     context: typer.Context,
     subject: Annotated[str, typer.Argument(metavar="FILE|DATASET", help="A file, or the id or name of a data set.")],
     task: Annotated[
-        str | None, typer.Option(help="Of a file: single_label, multi_label or token_classification; guessed unless given.")
+        str | None,
+        typer.Option(help="Task of a file: single_label, multi_label or token_classification; auto-detected unless given."),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as gb18030; found unless given.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a text file, such as gb18030; auto-detected unless given.")
+    ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
+        str | None, typer.Option(help="Delimiter of a CSV file, such as ';' or tab; auto-detected unless given.")
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or file in an archive; found unless given.")] = None,
-    model: Annotated[str, typer.Option(help="Model whose limits and vocabulary count; 'none' leaves them out.")] = "bundled",
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook, or file in an archive; auto-detected unless given.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model to check lengths and vocabulary against; 'none' skips these checks.")
+    ] = "bundled",
     as_json: AsJson = False,
 ) -> Reply:
-    """Say what is wrong with a file or a data set. Exit code 0 whatever is found, 2 where the file cannot be read."""
+    """Report what is wrong with a file or a data set. The exit code is 0 whatever is found, and 2 if the file cannot be read."""
     with opened_workspace(context) as workspace:
         reading_model = _model(model, workspace)
         path = Path(subject)
@@ -55,7 +62,7 @@ def check(
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # longer than any name, or with letters that no name has
+    except (OSError, ValueError):  # too long for a file name, or with characters that no file name may have
         return False
 
 
@@ -85,11 +92,11 @@ def _check_file(
 
 
 def _refuse_options(given: Mapping[str, str | None], subject: str) -> None:
-    """Refuse what only says how to read a file where no file is read, rather than leave it unheeded."""
+    """Refuse options for reading a file where no file is read, rather than ignore them."""
     named = [f"--{name}" for name, value in given.items() if value is not None]
     if named:
         raise NotFoundError(
-            f"{', '.join(named)} says how to read a file, and {shown(one_line(subject))} is no file that can be found. "
+            f"{', '.join(named)} applies to files only, and there is no file {shown(one_line(subject))}. "
             "Correct the path, or leave the option out."
         )
 
@@ -101,7 +108,7 @@ def _check_dataset(id_or_name: str, model: "ModelInfo | None", workspace: "Works
         record = workspace.dataset_record(id_or_name)
     except NotFoundError:
         raise NotFoundError(
-            f"{shown(one_line(id_or_name))} is neither a file that can be found nor a data set. Correct the path or the name."
+            f"{shown(one_line(id_or_name))} is neither an existing file nor a data set. Correct the path or the name."
         ) from None
     dataset = workspace.dataset(record.id)
     return record.name, report_of(dataset, model, _Progress()), list(dataset.notes)
@@ -114,7 +121,7 @@ def _model(reference: str, workspace: "Workspace") -> "ModelInfo | None":
 
 
 class _Progress:
-    """Says on standard error how far it is, where that takes more than a moment."""
+    """Reports progress on standard error when the work takes more than a moment."""
 
     def __init__(self) -> None:
         self._said = time.monotonic()
@@ -146,12 +153,12 @@ def _in_words(name: str, report: "CheckReport", notes: Sequence[str]) -> str:
             for example in finding.examples[:3]
         ]
         lines += [f"  repair: {', '.join(dict.fromkeys(offer.repair for offer in finding.offers))}"] if finding.offers else []
-    lines += [f"\nNot carried out: {', '.join(report.unfinished)}."] if report.unfinished else []
+    lines += [f"\nChecks not completed: {', '.join(report.unfinished)}."] if report.unfinished else []
     return "\n".join(one_line(part) for line in lines for part in line.split("\n"))
 
 
 def _account_in_words(account: "ImportSummary") -> list[str]:
     from core.text_format import counted
 
-    head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} set aside."
+    head = f"{counted(account.num_records, 'record')} read: {account.kept:,} kept, {account.num_set_aside:,} skipped."
     return [head, *(f"  {number:,}: {kind.sentence}" for kind, number in account.by_kind.items())]

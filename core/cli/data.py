@@ -21,42 +21,46 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON, Parquet, Arrow, a workbook or CoNLL; also zipped.")],
     name: Annotated[str | None, typer.Option(help="Name of the data set; the file's name unless given.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="single_label, multi_label or token_classification; guessed unless given.")
+        str | None, typer.Option(help="single_label, multi_label or token_classification; auto-detected unless given.")
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column with the texts; guessed unless given.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column with the texts; auto-detected unless given.")] = None,
     label_column: Annotated[
-        list[str] | None, typer.Option(help="Column with the labels; may be given several times; guessed unless given.")
+        list[str] | None, typer.Option(help="Column with the labels; repeatable; auto-detected unless given.")
     ] = None,
     role: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE=COLUMN", help="Any other role of the task, such as sentence=sentence_id.")
+        list[str] | None,
+        typer.Option(metavar="ROLE=COLUMN", help="Column for another role of the task, such as sentence=sentence_id."),
     ] = None,
     split_column: Annotated[str | None, typer.Option(help="Column that says train, validation or test.")] = None,
-    group_column: Annotated[str | None, typer.Option(help="Column whose groups must not be in two splits.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Column with groups; each group stays in one split.")] = None,
     time_column: Annotated[
         str | None, typer.Option(help="Column with dates: train on the oldest rows, test on the newest.")
     ] = None,
     validation: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the validation examples.")] = None,
     test: Annotated[Path | None, typer.Option(metavar="FILE", help="File with the test examples.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of text files, such as gb18030; found unless given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the split.")] = 0,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of text files, such as gb18030; auto-detected unless given.")
+    ] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="What parts the cells of a CSV file, such as ';' or tab; found unless given.")
+        str | None, typer.Option(help="Delimiter of a CSV file, such as ';' or tab; auto-detected unless given.")
     ] = None,
     sheet: Annotated[
-        str | None, typer.Option(help="Sheet of a workbook FILE, or file in an archive FILE; found unless given.")
+        str | None, typer.Option(help="Sheet of a workbook FILE, or file in an archive FILE; auto-detected unless given.")
     ] = None,
     missing: Annotated[
-        list[str] | None, typer.Option(metavar="WORD", help="A cell that holds just this, such as NA, is empty; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Missing-value marker: a cell with only this, such as NA, is empty; repeatable."),
     ] = None,
     repair: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Repair to make at once, as in 'repair --list'; repeatable. The rows as read stay, too."
+            metavar="NAME", help="Repair to apply after the import, see 'repair --list'; repeatable. The rows as read stay."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> Reply:
-    """Make a data set from a file of labelled text."""
+    """Import a file of labelled text as a data set."""
     from core.datasets.importing.prepare import guess_plan, prepare
     from core.datasets.readers.read_table import read_table
     from core.progress import SILENT
@@ -111,7 +115,7 @@ def import_file(
 
 
 def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list[str], others: list[str]) -> "ImportPlan":
-    """The plan with the columns a person named in place of guessed ones; a task's first two roles are text and labels."""
+    """The plan with the columns the user named in place of detected ones; a task's first two roles are text and labels."""
     from core.tasks import get_task
 
     task = get_task(plan.task)
@@ -144,11 +148,11 @@ def _summary(value: dict[str, object]) -> str:
     assert isinstance(by_kind, dict)
     if by_kind:
         lines.append(
-            f"{value['num_records']:,} records read: {value['num_kept']:,} kept, {value['num_set_aside']:,} set aside. "
-            "The Data page says which."
+            f"{value['num_records']:,} records read: {value['num_kept']:,} kept, {value['num_set_aside']:,} skipped. "
+            "The Data page lists them."
         )
         lines += [f"  {number:,}: {Reason(kind).sentence}" for kind, number in by_kind.items()]
     notes = value["notes"]
     assert isinstance(notes, list)
-    notes = [*notes, f"What is wrong with it, if anything: python -m core check {value['dataset']}"]
+    notes = [*notes, f"To check it for problems: python -m core check {value['dataset']}"]
     return "\n".join(one_line(line) for line in [*lines, *notes])

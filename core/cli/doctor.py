@@ -26,13 +26,13 @@ def doctor(
         bool,
         typer.Option(
             "--repair",
-            help="First enter into the catalogue what lies in the workspace's folders and is not in it, and close the workspace "
-            "to other accounts.",
+            help="First add to the database the data sets and runs that are only in the workspace's folders, and remove the "
+            "access of other accounts to the workspace.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Report versions, device, disk, workspace and whether the bundled model is whole."""
+    """Report versions, device, disk, workspace, settings and whether the bundled model is intact."""
     repaired = _repair(context) if repair else None
     problems: list[str] = []
     value: dict[str, Any] = {
@@ -47,22 +47,22 @@ def doctor(
 
 
 def _repair(context: typer.Context) -> dict[str, Any]:
-    """Make the catalogue whole again from the folders, and say what was done."""
+    """Rebuild the database from the folders, and report what was done."""
     from core.runs.recovery.leftovers import sweep
     from core.runs.recovery.rebuild import rebuild
 
     settings = context.obj.settings or Settings.from_environment()
     num_closed = close_workspace(settings.home)
     if num_closed:
-        remark(f"Closed {num_closed:,} files and folders to other accounts of this machine.")
+        remark(f"Removed the access of other accounts of this machine to {num_closed:,} files and folders.")
     account = rebuild(settings)
     with opened_workspace(context) as workspace:
         sweep(settings, workspace.store, thoroughly=True)
     if account.set_aside is not None:
-        remark(f"The catalogue could not be read. It was set aside as {account.set_aside.name}, and a new one made.")
-    remark(f"Entered {account.num_datasets:,} data sets and {account.num_runs:,} runs that were not in the catalogue.")
+        remark(f"The database could not be read. It was renamed to {account.set_aside.name}, and a new one was created.")
+    remark(f"Added {account.num_datasets:,} data sets and {account.num_runs:,} runs that were missing from the database.")
     for name, why in account.left_out.items():
-        remark(f"Left out {name}: {why}.")
+        remark(f"Skipped {name}: {why}.")
     return {
         "set_aside": None if account.set_aside is None else str(account.set_aside),
         "num_datasets": account.num_datasets,
@@ -126,8 +126,8 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
     free_mib = shutil.disk_usage(home).free // 2**20
     if free_mib < workspace.settings.min_free_mib:
         problems.append(
-            f"Only {free_mib:,} MiB are free where the workspace is, less than TUNEBOARD_MIN_FREE_MIB asks for "
-            f"({workspace.settings.min_free_mib:,}): no run starts. Make room, or lower the floor."
+            f"Only {free_mib:,} MiB of disk space are free for the workspace, less than TUNEBOARD_MIN_FREE_MIB "
+            f"({workspace.settings.min_free_mib:,}), so no run starts. Free up disk space, or lower the limit."
         )
     return {
         "home": str(home),
@@ -143,7 +143,7 @@ def _workspace(context: typer.Context, problems: list[str]) -> dict[str, Any]:
 
 
 def _settings(context: typer.Context, problems: list[str]) -> dict[str, Any]:
-    """Every variable with what holds now; what is secret is only said to be there."""
+    """Every variable with its current value; of a secret, only whether it is set."""
     try:
         settings = context.obj.settings or Settings.from_environment()
         access = Access.from_environment()
@@ -168,17 +168,17 @@ def _report(value: dict[str, Any]) -> str:
     lines += [
         f"{'device':14} {device['title']}, {device['memory_mib']:,} MiB of memory, "
         f"{'native' if device['native_bfloat16'] else 'no native'} bfloat16",
-        f"{'model':14} {model['title']}: {'whole' if model['hash_agrees'] else 'NOT WHOLE'}",
+        f"{'model':14} {model['title']}: {'intact' if model['hash_agrees'] else 'DAMAGED'}",
     ]
     if workspace["is_writable"]:
         left = workspace["leftovers"]
         lines += [
             f"{'workspace':14} {workspace['home']}: {workspace['num_datasets']} data sets, {workspace['num_runs']} runs "
-            f"({workspace['num_running']} running, {workspace['num_queued']} waiting)",
+            f"({workspace['num_running']} running, {workspace['num_queued']} queued)",
             f"{'disk':14} {workspace['disk_free_mib']:,} MiB free",
             f"{'files':14} {workspace['num_damaged']:,} of {workspace['num_checked']:,} data sets and runs damaged; "
-            f"{left['num_deleted'] + left['num_unfinished']:,} leftovers; {left['num_unknown']:,} not in the catalogue",
-            f"{'queue':14} {'looked after by another process' if workspace['queue_is_owned'] else 'nobody looks after it now'}",
+            f"{left['num_deleted'] + left['num_unfinished']:,} leftovers; {left['num_unknown']:,} not in the database",
+            f"{'queue':14} {'managed by another process' if workspace['queue_is_owned'] else 'no scheduler is running'}",
         ]
     lines += ["", *(f"{name:30} {shown if shown != '' else '-'}" for name, shown in value["settings"].items())]
-    return "\n".join([*lines, "", *(value["problems"] or ["All is well."])])
+    return "\n".join([*lines, "", *(value["problems"] or ["No problems found."])])

@@ -1,4 +1,4 @@
-"""What ``doctor`` says of a workspace's files: whether they are whole, who may read them, and what kills left."""
+"""Checks of a workspace's files for ``doctor``: whether they are intact, who can read them, and what killed processes left."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from core.runs.store.records import RunState
 from core.workspace.workspace import Workspace
 
 _MOST_NAMED = 20
-"""Damaged data sets and runs that are named one by one; of more, the number is said."""
+"""Most damaged data sets and runs that are named one by one; the others are only counted."""
 
 
 def look_at_files(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
-    """Check every file against what was written, and say what is the matter.
+    """Check every file against its recorded hash, and report problems.
 
     Args:
-        workspace: which one.
-        problems: gets a sentence for each thing a person should know.
+        workspace: the workspace to check.
+        problems: gets one sentence for each problem.
 
     Returns:
-        ``num_checked``, ``num_damaged``, ``damaged`` (id -> file -> what is the matter), ``open_to_others`` (how many files and
-        folders), ``leftovers``.
+        ``num_checked``, ``num_damaged``, ``damaged`` (id -> file -> damage), ``open_to_others`` (number of files and folders),
+        ``leftovers``.
     """
     damaged = _damaged_datasets(workspace) | _damaged_runs(workspace)
     problems += list(damaged_sentences(damaged))
     num_open = sum(1 for _ in open_to_others(workspace.settings.home))
     if num_open:
         problems.append(
-            f"Other accounts of this machine can read the workspace, or its group can ({num_open:,} files and folders are open). "
-            "'python -m core doctor --repair' closes it; a folder that is shared on purpose is marked so with 'chmod g+ws'."
+            f"Other accounts of this machine, or a group, can read parts of the workspace ({num_open:,} files and folders). "
+            "'python -m core doctor --repair' removes their access; mark a folder that is shared on purpose with 'chmod g+ws'."
         )
     left = count_leftovers(workspace.settings, workspace.store)
     if left.num_unknown:
         problems.append(
-            f"{left.num_unknown:,} folders of data sets and runs are not in the catalogue, such as one of an import that was "
-            "killed at its end. 'python -m core doctor --repair' enters those that are whole."
+            f"{left.num_unknown:,} folders of data sets and runs are not in the database, for example because an import was "
+            "killed just before its end. 'python -m core doctor --repair' adds those that are intact."
         )
     if left.num_deleted or left.num_unfinished:
         problems.append(
-            f"Kills left {left.num_deleted:,} deleted and {left.num_unfinished:,} unfinished files or folders. "
-            "'python -m core doctor --repair' removes them; where it cannot, check the permissions of the workspace."
+            f"Killed processes left {left.num_deleted:,} deleted and {left.num_unfinished:,} unfinished files or folders. "
+            "'python -m core doctor --repair' removes them; if it cannot, check the permissions of the workspace."
         )
     return {
         "num_checked": len(workspace.dataset_records()) + len(workspace.runs()),
@@ -56,7 +56,7 @@ def look_at_files(workspace: Workspace, problems: list[str]) -> dict[str, Any]:
 
 
 def damaged_sentences(damaged: dict[str, tuple[str, Damage, str]]) -> list[str]:
-    """One sentence for each damaged thing, and one for those that are not named."""
+    """One sentence for each damaged data set or run, and one for those that are only counted."""
     named = [f"{what}: {in_words(damage)}. {advice}" for what, damage, advice in list(damaged.values())[:_MOST_NAMED]]
     rest = len(damaged) - len(named)
     return [*named, f"{rest:,} more data sets and runs are damaged."] if rest else named
@@ -70,7 +70,7 @@ def _damaged_datasets(workspace: Workspace) -> dict[str, tuple[str, Damage, str]
             found[record.id] = (
                 f"Data set {record.name!r} ({record.id}) is damaged",
                 damage,
-                "Put the files back from a backup, or import the data again.",
+                "Restore the files from a backup, or import the data again.",
             )
     return found
 
@@ -86,6 +86,6 @@ def _damaged_runs(workspace: Workspace) -> dict[str, tuple[str, Damage, str]]:
             found[record.id] = (
                 f"Run {record.name!r} ({record.id}) is damaged",
                 damage,
-                "Put the files back from a backup, or launch the run again.",
+                "Restore the files from a backup, or launch the run again.",
             )
     return found

@@ -1,4 +1,4 @@
-"""Following a run to its end from the command line, as the owner of the queue or as one who watches it."""
+"""Following a run to its end from the command line, as the owner of the queue or as an observer."""
 
 import contextlib
 import signal
@@ -17,19 +17,19 @@ from core.workspace.workspace import Workspace
 
 PERIOD_S = 0.2
 LINE_EVERY_S = 10.0
-"""How often a line is printed where standard error is no terminal."""
+"""Seconds between two progress lines where standard error is not a terminal."""
 
 
 def follow(workspace: Workspace, record: RunRecord, progress: "ProgressLine", *, start_queued: bool = True) -> RunRecord:
     """Wait for the end of a run, with progress on standard error; Ctrl-C asks the run to stop.
 
-    Where no other process owns the queue, this one does for as long as it follows; another owner that goes away is replaced.
+    If no other process owns the queue, this one does while it follows the run; it also takes over from an owner that exits.
 
     Args:
         workspace: where the run is.
-        record: a run that waits or works.
-        progress: what is shown meanwhile.
-        start_queued: whether runs that wait may be started from here.
+        record: a queued or running run.
+        progress: shows the progress meanwhile.
+        start_queued: whether this process may start queued runs.
     """
     scheduler = workspace.new_launcher()
     try:
@@ -47,17 +47,17 @@ def follow(workspace: Workspace, record: RunRecord, progress: "ProgressLine", *,
                     return record
                 if start_queued and scheduler.owns_queue:
                     scheduler.start_queued()
-                time.sleep(PERIOD_S)  # between two looks at the run
+                time.sleep(PERIOD_S)  # polling interval
     finally:
         progress.close()
         scheduler.disown()
 
 
 class ProgressLine:
-    """What is shown of a run on standard error: one line that changes on a terminal, a line now and then elsewhere."""
+    """Progress of a run on standard error: one line that is updated on a terminal, a line now and then elsewhere."""
 
     def __init__(self, run_dir: RunDir) -> None:
-        """Start with what the run writes from now on."""
+        """Show only what the run writes from now on."""
         self._metrics = _reader_from_end(run_dir.metrics_file)
         self._events = _reader_from_end(run_dir.events_file)
         self._is_terminal = sys.stderr.isatty()
@@ -69,11 +69,11 @@ class ProgressLine:
         self._shown_at = float("-inf")
 
     def show(self, record: RunRecord, *, num_before: int) -> None:
-        """Show where the run stands now.
+        """Show the run's current progress.
 
         Args:
             record: the run.
-            num_before: how many runs are before it.
+            num_before: how many runs are ahead of it.
         """
         for event in self._events.read_new():
             if event.get("kind") == "plan":
@@ -85,20 +85,20 @@ class ProgressLine:
         for values in self._metrics.read_new():
             self._first = self._first or values
             self._last |= values
-            if any(key.startswith("validation/") for key in values):  # of a loss that is no number only the scores are there
+            if any(key.startswith("validation/") for key in values):  # if the loss is not finite, only the scores are there
                 self._print(_validation(values))
         if not record.state.is_final:
             self._show_line(self._line(record, num_before))
 
     def close(self) -> None:
-        """End the line that changes."""
+        """End the line that is updated."""
         if self._line_open:
             remark("")
             self._line_open = False
 
     def _line(self, record: RunRecord, num_before: int) -> str:
         if record.state is RunState.QUEUED:
-            return f"waiting, {num_before} before it" if num_before else "waiting"
+            return f"queued, {num_before} ahead of it" if num_before else "queued"
         if record.stop_requested:
             return "stopping after the current step"
         if not self._last:
@@ -108,7 +108,7 @@ class ProgressLine:
         if "train/loss" in self._last:
             parts.append(f"loss {self._last['train/loss']:.4f}")
         if "train/examples_per_s" in self._last:
-            parts.append(f"{self._last['train/examples_per_s']:,.0f} rows/s")
+            parts.append(f"{self._last['train/examples_per_s']:,.0f} examples/s")
         remaining_s = self._remaining_s()
         if remaining_s is not None and self._phase == "training":
             parts.append(f"{duration_in_words(remaining_s)} left")
@@ -148,7 +148,7 @@ def _reader_from_end(path: Any) -> LineReader:
 
 
 def _num_before(workspace: Workspace, record: RunRecord) -> int:
-    """Runs that will start, or work, before a run that waits."""
+    """How many runs are ahead of a queued run, running ones included."""
     if record.state is not RunState.QUEUED:
         return 0
     waiting = [run.id for run in workspace.queue()]
@@ -156,14 +156,14 @@ def _num_before(workspace: Workspace, record: RunRecord) -> int:
 
 
 def _ask_to_stop(workspace: Workspace, run_id: str) -> None:
-    remark("\nStopping after the current step; what was learned is kept.")
-    with contextlib.suppress(RunError):  # it has ended this very moment
+    remark("\nStopping after the current step; training progress is kept.")
+    with contextlib.suppress(RunError):  # it has ended in the meantime
         workspace.stop(run_id)
 
 
 @contextlib.contextmanager
 def _ctrl_c() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets instead of breaking off; a second Ctrl-C breaks off, and the run goes on stopping by itself."""
+    """An event that Ctrl-C sets instead of aborting. A second Ctrl-C aborts the command, and the run still stops."""
     wanted = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:

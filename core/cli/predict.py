@@ -1,4 +1,4 @@
-"""``predict``: a finished run at work on new text."""
+"""``predict``: labels for new texts from the model of a run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,17 +19,15 @@ def predict(
     run: RunArgument,
     texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Texts to label.")] = None,
     file: Annotated[Path | None, typer.Option(metavar="FILE", help="File whose texts are labelled.")] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of the file with the texts; guessed unless given.")] = None,
-    unlabelled: Annotated[
-        bool, typer.Option("--unlabelled", help="Label the rows that came with the data set unlabelled.")
-    ] = False,
+    text_column: Annotated[str | None, typer.Option(help="Column with the texts; auto-detected unless given.")] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Label the unlabelled rows of the run's data set.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Label new texts with what a run has learned."""
+    """Label new texts with the model of a run."""
     if unlabelled and (texts or file is not None):
         raise UserError("Give either texts, --file or --unlabelled, not several of them.")
     if text_column is not None and file is None:
-        raise UserError("--text-column says which column of a file holds the texts. Name the file with --file, or leave it out.")
+        raise UserError("--text-column applies to files only. Name the file with --file, or leave --text-column out.")
     with opened_workspace(context) as workspace:
         record = workspace.run(run)
         inputs, set_aside = (
@@ -47,7 +45,7 @@ def predict(
 def _inputs(
     workspace: Workspace, record: RunRecord, texts: list[str], file: Path | None, text_column: str | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Texts to label, each with its record number where it comes from a file, and the records that have none."""
+    """Texts to label, each with its record number if it comes from a file, and the skipped records without a text."""
     if bool(texts) == (file is not None):
         raise UserError("Give either texts, --file or --unlabelled, as in: predict RUN 'my card was stolen'.")
     if file is None:
@@ -62,12 +60,12 @@ def _inputs(
             f"{file.name!r} has no column {shown(column)}; it has {quoted(rows.columns)}. Name one with --text-column."
         )
     records = list(zip(rows.index.tolist(), rows[column].tolist(), strict=True))
-    set_aside = [{"record": number, "reason": f"Nothing in column {shown(column)}."} for number, text in records if text is None]
+    set_aside = [{"record": number, "reason": f"Column {shown(column)} is empty."} for number, text in records if text is None]
     return [{"record": number, "text": text} for number, text in records if text is not None], set_aside
 
 
 def _unlabelled(workspace: Workspace, record: RunRecord) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The pool of the data set the run has learned from."""
+    """The unlabelled rows of the run's data set."""
     pool = workspace.dataset(record.dataset_id).unlabelled()
     if pool.empty:
         raise UserError(f"The data set of run {record.name!r} has no unlabelled rows. Give texts, or --file.")
@@ -75,7 +73,7 @@ def _unlabelled(workspace: Workspace, record: RunRecord) -> tuple[list[dict[str,
 
 
 def _guess_text_column(record: RunRecord, rows: Any) -> str:
-    """The column that the run's task takes for text, the one called ``text``, or the only one there is."""
+    """The only column, the one that the run's task detects as text, or the one called ``text``."""
     from core.tasks import TASKS, get_task
 
     if len(rows.columns) == 1:
@@ -93,13 +91,13 @@ def _model_folder(workspace: Workspace, record: RunRecord) -> Path:
         return run_dir.model
     run = f"Run {record.name!r}"
     if record.state is RunState.SUCCEEDED:
-        raise RunError(f"The model of run {record.name!r} is gone from its folder. Launch the run again to have it back.")
+        raise RunError(f"The model of run {record.name!r} is missing from its folder. Launch the run again to recreate it.")
     if not record.state.is_final:
-        raise RunError(f"{run} is {record.state} and has no finished model yet. Wait for it, or take a run that has succeeded.")
+        raise RunError(f"{run} is {record.state} and has no finished model yet. Wait for it, or choose a run that has succeeded.")
     verb, option = ("finish", " --finish") if has_content(run_dir.checkpoints) else ("resume", "")
     raise RunError(
         f"{run} ended early ({record.state}) and has no finished model. "
-        f"Take a run that has succeeded, or {verb} this one with 'python -m core resume {record.id}{option}'."
+        f"Choose a run that has succeeded, or {verb} this one with 'python -m core resume {record.id}{option}'."
     )
 
 

@@ -1,4 +1,4 @@
-"""``runs``, ``show`` and ``queue``: looking at what there is, and in which order it comes."""
+"""``runs``, ``show`` and ``queue``: listing runs, showing one, and managing the queue."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from core.runs.store.queue import QueueMove
 from core.runs.store.records import RunRecord
 from core.workspace.workspace import Workspace
 
-_NOBODY_STARTS = "No server is running, so nothing starts it. Start the dashboard, or follow a run with 'train' or 'resume'."
+_NO_SCHEDULER = "No scheduler is running, so it does not start. Start the dashboard, or use 'train' or 'resume'."
 
 
 def list_runs(context: typer.Context, as_json: AsJson = False) -> Reply:
@@ -75,7 +75,7 @@ def _headline(record: RunRecord) -> str:
 
 
 def _scores(record: RunRecord, result: dict[str, Any]) -> list[str]:
-    """The test scores in one number each."""
+    """The test scores, one line for each."""
     if not result:
         return []
     from core.tasks import get_task
@@ -83,29 +83,29 @@ def _scores(record: RunRecord, result: dict[str, Any]) -> list[str]:
     try:
         scores = {name: float(value) for name, value in get_task(record.task).flat_scores(result["splits"]["test"]).items()}
     except (UserError, LookupError, TypeError, ValueError, AttributeError):
-        return ["", "The scores cannot be shown: result.json is not as Tuneboard wrote it. Put the file back, or train again."]
+        return ["", "The scores cannot be shown: result.json was changed or damaged. Restore the file, or train again."]
     return ["", "On the test split:", *(f"  {name:20} {value:.4f}" for name, value in scores.items())]
 
 
 def queue(
     context: typer.Context,
     move: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Give a waiting run another place; see --to.", show_default=False)
+        str | None, typer.Option(metavar="RUN", help="Move a queued run to another place; see --to.", show_default=False)
     ] = None,
     to: Annotated[
-        QueueMove | None, typer.Option(help="Where to: first, up, down or last; first unless given.", show_default=False)
+        QueueMove | None, typer.Option(help="Where to move it: first, up, down or last; first unless given.", show_default=False)
     ] = None,
     pause: Annotated[
-        bool | None, typer.Option("--pause/--go-on", help="Let no further run start, or let them start again.")
+        bool | None, typer.Option("--pause/--go-on", help="Pause the queue, so that no further run starts, or resume it.")
     ] = None,
     at_once: Annotated[
-        int | None, typer.Option(metavar="N", help="How many runs may work at a time; 0 means one for each device.")
+        int | None, typer.Option(metavar="N", help="How many runs may train at the same time; 0 means one for each device.")
     ] = None,
     as_json: AsJson = False,
 ) -> Reply:
-    """Show the queue and what each run waits for; change its order, pause it, or say how many runs work at once."""
+    """Show the queue and why each run waits; change its order, pause or resume it, or set how many runs train at once."""
     if to is not None and move is None:
-        raise UserError("--to says where a waiting run goes. Name the run with --move, or leave --to out.")
+        raise UserError("--to needs a run to move. Name the run with --move, or leave --to out.")
     with opened_workspace(context) as workspace:
         workspace.settle()
         desk = workspace.desk
@@ -117,7 +117,7 @@ def queue(
             desk.set_at_once(at_once or None)
         working = workspace.store.running()
         paused, allowed, is_looked_after = desk.switches().paused, desk.at_once(), desk.is_looked_after()
-        tells = desk.waits_for if paused or is_looked_after else lambda _: _NOBODY_STARTS
+        tells = desk.waits_for if paused or is_looked_after else lambda _: _NO_SCHEDULER
         waiting = [(run, tells(run)) for run in workspace.queue()]
     value = {
         "paused": paused,
@@ -126,7 +126,7 @@ def queue(
         "running": [run.id for run in working],
         "waiting": [{"run": run.id, "name": run.name, "waits_for": reason} for run, reason in waiting],
     }
-    head = f"{'Paused' if paused else 'Open'}, {allowed} at once; {len(working)} at work, {len(waiting)} waiting."
+    head = f"{'Paused' if paused else 'Open'}, {allowed} at once; {len(working)} running, {len(waiting)} queued."
     rows = [[str(place), run.id, run.name, reason] for place, (run, reason) in enumerate(waiting, start=1)]
     listed = ["", table(["PLACE", "RUN", "NAME", "WAITS FOR"], rows)] if rows else []
     return answer(as_json, value, "\n".join([head, *listed]))

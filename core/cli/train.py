@@ -1,4 +1,4 @@
-"""``train``, ``resume`` and ``cancel``: runs on their way."""
+"""``train``, ``resume`` and ``cancel``: starting, resuming and stopping runs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,13 +45,13 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one option, such as learning_rate=3e-4.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file with options; --set and the others win over it.")
+        Path | None, typer.Option(metavar="FILE", help="YAML file with options; --set and other arguments override it.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     as_json: AsJson = False,
 ) -> Reply:
-    """Fine-tune a model on a data set, and follow the run to its end. Ctrl-C stops after the current step and keeps what was
-    learned."""
+    """Fine-tune a model on a data set, and follow the run to its end. Ctrl-C stops after the current step and keeps the
+    training progress."""
     from core.training.planning.run_plan import new_run_config
 
     with opened_workspace(context) as workspace:
@@ -81,10 +81,10 @@ def train(
 def resume(
     context: typer.Context,
     run: RunArgument,
-    finish: Annotated[bool, typer.Option(help="Train no further; test and save the best checkpoint so far.")] = False,
+    finish: Annotated[bool, typer.Option(help="Do not train further; evaluate and save the best checkpoint so far.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Go on with a run that ended early, from its last checkpoint, and follow it to its end."""
+    """Resume a run that ended early from its last checkpoint, and follow it to its end."""
     with opened_workspace(context) as workspace:
         workspace.settle()
         record = workspace.run(run)
@@ -94,7 +94,7 @@ def resume(
 
 
 def cancel(context: typer.Context, run: RunArgument, as_json: AsJson = False) -> Reply:
-    """Stop a run: one that waits at once, one at work after its current step, with what was learned kept."""
+    """Stop a run: a queued run at once, a running run after its current step. Training progress is kept."""
     with opened_workspace(context) as workspace:
         workspace.settle()
         record = workspace.run(run)
@@ -111,7 +111,8 @@ def _follow_to_the_end(
 ) -> Reply:
     record = follow(workspace, record, progress)
     if waiting := workspace.queue():
-        remark(f"{len(waiting)} more {'run waits' if len(waiting) == 1 else 'runs wait'} for a server or another command.")
+        counted = "1 more run is" if len(waiting) == 1 else f"{len(waiting):,} more runs are"
+        remark(f"{counted} queued. Start the dashboard, or use 'resume' or 'train', to run them.")
     lines = [f"Run {one_line(record.name)} ({record.id}) has {_outcome(record)} after {duration_in_words(record.duration_s)}."]
     if record.message:
         lines.append(one_line(record.message))
@@ -127,17 +128,17 @@ def _outcome(record: RunRecord) -> str:
 
 
 def _announce_recipe(config: RunConfig, reasons: Mapping[str, str]) -> None:
-    """Say what the recipe has chosen, in the form ``--set`` takes, and why."""
+    """Print what the recipe has chosen, in the form ``--set`` takes, and why."""
     remark(f"Recipe {config.recipe}:")
     for name, reason in reasons.items():
         remark(f"  {name}={config.value(name)}  {reason}")
 
 
 def _announce(workspace: Workspace, config: RunConfig, dataset: "Dataset") -> dict[str, Any]:
-    """Say before the launch what will happen.
+    """Print the plan of the run before the launch.
 
     Returns:
-        What was foreseen, for the answer; ``None`` where it is not known.
+        The estimates, for the answer; ``None`` for what is not known.
     """
     from core.training.planning.estimates import Surroundings, memory_in_words
     from core.training.planning.run_plan import plan
@@ -168,13 +169,13 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _read_config(file: Path, dataset: "Dataset") -> tuple[dict[str, Any], dict[str, str]]:
-    """What a config file sets; which rows to learn from is said by the command.
+    """The options that a config file sets; the data set is named on the command line.
 
     Returns:
-        Dotted name -> value of every field, and ``recipe``; and where in the file each stands.
+        Dotted name -> value of every field, and ``recipe``; and the place of each in the file.
 
     Raises:
-        ConfigError: the file cannot be read, or is not laid out as a run config.
+        ConfigError: the file cannot be read, or is not a valid run config.
     """
     text = config_text(file)
     raw = mapping_from_yaml(text)
@@ -195,7 +196,7 @@ def _assignments(pairs: list[str]) -> dict[str, str]:
     """Dotted name -> text of every ``key=value``.
 
     Raises:
-        ConfigError: one is not of that form, names no option, or names the data, which the command says already.
+        ConfigError: one is not of that form, is not an option, or sets the data set, which the command names already.
     """
     values: dict[str, str] = {}
     for pair in pairs:
@@ -209,12 +210,12 @@ def _assignments(pairs: list[str]) -> dict[str, str]:
         with pointing_at({key: "--set"}):
             section, field = locate(key)
         if section == "data":
-            raise ConfigError("--set", f"{shown(key)} is decided by the data set you name. Leave it out.")
+            raise ConfigError("--set", f"{shown(key)} is set by the data set you name. Leave it out.")
         values[f"{section}.{field}"] = value.strip()
     return values
 
 
 def _resolved(model: str) -> str:
-    """The model reference with a folder's whole path, since the worker runs elsewhere."""
+    """The model reference, with the absolute path of a folder, since the worker runs in another folder."""
     folder = expanded(model)
     return str(folder.resolve()) if model != BUNDLED and is_folder(folder) else model

@@ -1,4 +1,4 @@
-"""``repair``, ``versions`` and ``export``: mending a data set, its history, and taking it out as a file."""
+"""``repair``, ``versions`` and ``export``: repairing a data set, its history, and exporting it to a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,15 +32,15 @@ def repair(
         typer.Option(
             "--repair",
             metavar="NAME",
-            help="NAME, NAME:parameter=value;parameter=value or NAME:{JSON}; repeatable, carried out in this order.",
+            help="NAME, NAME:parameter=value;parameter=value or NAME:{JSON}; repeatable, applied in this order.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the new version; with the next number unless given.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Only say what would change.")] = False,
-    show_list: Annotated[bool, typer.Option("--list", help="List the repairs there are, with their parameters.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the new version; numbered unless given.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only show what would change.")] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List all repairs with their parameters.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
-    """Make a repaired version of a data set; the data set itself stays as it is."""
+    """Create a repaired version of a data set. The data set itself stays unchanged."""
     if show_list:
         return _list_repairs(as_json)
     if dataset is None or not repairs:
@@ -55,18 +55,18 @@ def repair(
         if not dry_run:
             made = dataset_versions.save(workspace, draft, name=name)
             value |= {"dataset": made.id, "name": made.name, "version": workspace.dataset(made.id).version}
-    head = "Nothing was kept; this is what would change:" if dry_run else f"Data set {value['name']} ({value['dataset']}):"
+    head = "Nothing was saved. This is what would change:" if dry_run else f"Data set {value['name']} ({value['dataset']}):"
     return answer(as_json, value, "\n".join([one_line(head), *_lines(draft)]))
 
 
 def repair_import(workspace: Workspace, record: DatasetRecord, steps: "list[RepairStep]") -> tuple[DatasetRecord, dict[str, Any]]:
-    """Repair a data set that was imported just now: the repaired version gets its name, the rows as read a name beside it.
+    """Repair a data set that was just imported. The repaired version takes its name; the rows as read get another name.
 
     Returns:
-        the repaired version, and what the answer says of it.
+        The repaired version, and its fields of the answer.
 
     Raises:
-        UserError: it cannot be repaired so; then nothing of it is kept.
+        UserError: the repairs cannot be applied; then the imported data set is deleted.
     """
     from core.workspace import dataset_versions
 
@@ -84,7 +84,7 @@ def repair_import(workspace: Workspace, record: DatasetRecord, steps: "list[Repa
 
 
 def draft_fields(draft: "Draft") -> dict[str, Any]:
-    """What every answer says of repairs."""
+    """Fields about repairs that every answer has."""
     return {
         "repairs": [
             {
@@ -108,7 +108,7 @@ def _lines(draft: "Draft") -> list[str]:
     lines = [f"  {step.line}." for step in draft.steps]
     lines += [f"  {note}" for step in draft.steps for note in step.notes]
     if draft.changes_test:
-        lines.append("  The test split differs now, so scores before and after cannot be compared.")
+        lines.append("  The test split has changed, so scores before and after cannot be compared.")
     return [one_line(line) for line in lines]
 
 
@@ -148,7 +148,7 @@ def _list_repairs(as_json: bool) -> Reply:
 
 
 def list_versions(context: typer.Context, dataset: DatasetArgument, as_json: AsJson = False) -> Reply:
-    """Tell the history of a data set: every version, what was done, and which runs used it."""
+    """Show the history of a data set: every version, what was changed, and which runs used it."""
     from core.workspace import dataset_versions
 
     with opened_workspace(context) as workspace:
@@ -178,7 +178,7 @@ def list_versions(context: typer.Context, dataset: DatasetArgument, as_json: AsJ
         ]
         for row in rows
     ]
-    text = table(["version", "name", "rows", "runs", "what was done"], lines)
+    text = table(["version", "name", "rows", "runs", "change"], lines)
     return answer(as_json, {"versions": rows, "history": history}, text)
 
 
@@ -186,17 +186,19 @@ def export_dataset(
     context: typer.Context,
     dataset: DatasetArgument,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="File to write; its ending tells the format unless --format does.")
+        Path, typer.Argument(metavar="FILE", help="File to write; its extension sets the format unless --format does.")
     ],
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with a file a split)."),
+        typer.Option(
+            "--format", help="csv, tsv, excel, jsonl, json, parquet, arrow or conll (a zip with one file for each split)."
+        ),
     ] = None,
     guard: Annotated[
         bool, typer.Option("--guard", help="For spreadsheets: an apostrophe before CSV cells that would run as formulas.")
     ] = False,
-    columns: Annotated[bool, typer.Option("--columns", help="Write the further columns of the imported file as well.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    columns: Annotated[bool, typer.Option("--columns", help="Also write the other columns of the imported file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: AsJson = False,
 ) -> Reply:
     """Write a data set to a file that can be imported again."""
@@ -208,7 +210,7 @@ def export_dataset(
             (name for name, one in FORMATS.items() if one.suffix == file.suffix.lower()), file.suffix.lstrip(".") or "csv"
         )
         if file.exists() and not force:
-            raise DatasetError(f"There is already a file {file.name!r}. Choose another name, or replace it with --force.")
+            raise DatasetError(f"The file {file.name!r} already exists. Choose another name, or replace it with --force.")
         content = export(opened, chosen, exact=not guard, with_columns=columns)
     try:
         file.write_bytes(content)

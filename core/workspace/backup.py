@@ -1,9 +1,9 @@
 """A backup of a workspace while it is in use: database, data sets and runs, each as it was at one moment.
 
-The database is copied first, so that it knows of nothing whose files are not there yet. Then every data set and run it names is
-copied. A run at work is copied as far as it has come: with its last checkpoints, or complete, if it was sealed meanwhile. What
-was deleted meanwhile is taken out of the copied database, and a run at work is entered there as what its copied files make of it,
-so that nobody who restores the backup takes a worker of this machine for theirs.
+The database is copied first, so that it names nothing whose files do not exist yet. Then every data set and run it names is
+copied. A running run is copied as it is: with its last checkpoints, or complete, if it finished meanwhile. What was deleted
+meanwhile is removed from the copied database, and a running run gets the state there that its copied files have, so that a
+restored backup never refers to a worker process of this machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from typing import IO, Protocol
 import sqlalchemy as sa
 
 import core
-from core.workspace.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Entry, Manifest, is_name, read_manifest
+from core.workspace.backup_format import (
+    DATABASE,
+    DATASETS,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    RUNS,
+    Entry,
+    Manifest,
+    is_name,
+    read_manifest,
+)
 from core.errors import NotFoundError, RunError, UserError
 from core.files import durable
 from core.files.parts import sweep_parts
@@ -36,14 +46,14 @@ from core.runs.store.tables import datasets, runs, switches
 from core.config.settings import Settings
 
 Progress = Callable[[str], None]
-"""Told what is being done, in a few words."""
+"""Called with what is being done, in a few words."""
 
 _CHUNK = 2**20
 _STORED = (".parquet", ".safetensors")
-"""Files that are packed as they are: they hold nothing that could be made much smaller."""
+"""Files that are stored uncompressed: they are compressed already or hardly compressible."""
 
 _TRIES = 5
-INTERRUPTED = "This was restored from a backup made while the run was at work. Resume goes on from its last checkpoint, if any."
+INTERRUPTED = "Restored from a backup that was made while the run was running. Resume continues from its last checkpoint, if any."
 
 
 class Target(Protocol):
@@ -56,14 +66,14 @@ class Target(Protocol):
 def back_up(
     settings: Settings, file: Path, *, with_checkpoints: bool = True, replace: bool = False, progress: Progress = lambda _: None
 ) -> Manifest:
-    """Write a backup of a workspace, whole and on the disk, or not at all.
+    """Write a backup of a workspace, complete and synced to the disk, or not at all.
 
     Args:
-        settings: which workspace.
-        file: a zip to write where its name ends in ``.zip``, a folder otherwise.
-        with_checkpoints: whether runs that have not ended can be resumed from the backup.
-        replace: whether a file that is there already is replaced, or a folder that holds a backup and nothing else.
-        progress: told what is being done.
+        settings: of the workspace.
+        file: where to write: a zip if the name ends in ``.zip``, a folder otherwise.
+        with_checkpoints: whether unfinished runs can be resumed from the backup.
+        replace: whether an existing zip file is replaced, or an existing folder that contains only a backup.
+        progress: called with what is being done.
 
     Raises:
         UserError: it cannot be written there, or the workspace cannot be read.
@@ -74,8 +84,8 @@ def back_up(
         sweep_parts(file.parent)
         with durable.scratch_folder(settings.home) as scratch, ExitStack() as stack:
             if is_zip:
-                aside = stack.enter_context(durable.written(file))
-                target: Target = _Zip(stack.enter_context(zipfile.ZipFile(aside, "w", allowZip64=True)))
+                partial = stack.enter_context(durable.written(file))
+                target: Target = _Zip(stack.enter_context(zipfile.ZipFile(partial, "w", allowZip64=True)))
             else:
                 target = _Folder(stack.enter_context(durable.written_folder(file)))
             manifest = _Backup(settings, target, scratch / DATABASE, with_checkpoints, progress).write()
@@ -83,14 +93,14 @@ def back_up(
                 out.write(manifest.to_json())
     except OSError as error:
         raise UserError(
-            f"The backup could not be written: {error.strerror or type(error).__name__}. Make room or choose another place; "
-            "nothing was changed."
+            f"The backup could not be written: {error.strerror or type(error).__name__}. Free up disk space or choose another "
+            "place; nothing was changed."
         ) from None
     return manifest
 
 
 class _Backup:
-    """One backup under way."""
+    """A backup that is being written."""
 
     def __init__(self, settings: Settings, target: Target, database: Path, with_checkpoints: bool, progress: Progress) -> None:
         self._settings = settings
@@ -131,7 +141,7 @@ class _Backup:
         return Manifest(self._files, now, self._with_checkpoints, core.__version__)
 
     def _was_deleted(self, one: str) -> bool:
-        """Whether a data set or run was deleted since the database was copied; a folder can be gone for other reasons, too."""
+        """Whether a data set or run was deleted since the database was copied; a folder can be missing for other reasons, too."""
         store = Store(url_of(self._settings))
         try:
             return one not in store.ids()
@@ -139,14 +149,14 @@ class _Backup:
             store.close()
 
     def _copy(self, room: str, folder: Path, choose: Callable[[Path], list[Path]]) -> bool:
-        """Copy a folder as it is at one moment; whether it is there.
+        """Copy a folder as it is at one moment; whether it exists.
 
         Every file is opened before the first is read: what is deleted or replaced meanwhile can still be read then.
-        A folder outside of its room, which a database of somebody else's can name, is not looked into.
+        A folder outside the workspace, which a foreign database could name, is not read.
         """
         rooms = (self._settings.datasets_folder, self._settings.runs_folder)
         if folder.parent not in rooms or not is_name(f"{room}/{folder.name}/file"):
-            self._progress(f"left out {folder.name[:80]!r}, which lies outside of the workspace")
+            self._progress(f"skipped {folder.name[:80]!r}, which is outside the workspace")
             return True
         for _ in range(_TRIES):
             with ExitStack() as stack:
@@ -154,7 +164,7 @@ class _Backup:
                     chosen = choose(folder)
                     opened = [(path, stack.enter_context(path.open("rb"))) for path in chosen]
                     if choose is not _files_below and set(choose(folder)) - set(chosen):
-                        continue  # it was sealed, or got another checkpoint, in between
+                        continue  # it finished, or got another checkpoint, in between
                 except FileNotFoundError:
                     if not folder.is_dir():
                         return False
@@ -164,12 +174,12 @@ class _Backup:
                     if is_name(name):
                         self._add(name, source)
                     else:
-                        self._progress(f"left out {path.name[:80]!r}, which Tuneboard has not written")
+                        self._progress(f"skipped {path.name[:80]!r}, which Tuneboard has not written")
                 return bool(opened)
-        raise UserError(f"The folder {folder.name} changes faster than it can be copied. Try again in a moment.")
+        raise UserError(f"The folder {folder.name} kept changing while it was copied. Try again in a moment.")
 
     def _files_of_run(self, folder: Path) -> list[Path]:
-        """Files of a run that belong together now: its results where it is sealed, its checkpoints where it is not."""
+        """Consistent set of a run's files: with its results if it is complete, with its checkpoints if it is not."""
         run_dir = RunDir(folder)
         is_sealed = run_dir.result() is not None
         results = {run_dir.result_file.name, run_dir.predictions_file.name, run_dir.model.name}
@@ -180,7 +190,7 @@ class _Backup:
 
     def _add(self, name: str, source: IO[bytes]) -> None:
         digest, size = hashlib.sha256(), 0
-        # A file that grows is copied as long as it was when its turn came.
+        # A growing file is copied up to its size at this moment.
         left = source.seek(0, 2)
         source.seek(0)
         with self._target.open(name) as out:
@@ -192,7 +202,7 @@ class _Backup:
 
 
 def copy_database(settings: Settings, file: Path) -> None:
-    """Copy the database of a workspace as it is at one moment into a new SQLite file, wherever it is kept.
+    """Copy the database of a workspace, SQLite or PostgreSQL, as it is at one moment into a new SQLite file.
 
     Raises:
         UserError: it cannot be read now.
@@ -212,14 +222,14 @@ def copy_database(settings: Settings, file: Path) -> None:
         ):
             old.backup(new)
     except sqlite3.Error as error:
-        raise UserError(f"The database cannot be copied ({error}). 'python -m core doctor' says more.") from None
+        raise UserError(f"The database cannot be copied ({error}). Run 'python -m core doctor' for details.") from None
 
 
 def copy_rows(source: sa.Engine, target: sa.URL) -> None:
-    """Copy every line of a database that is open into another, which must have none, or just these.
+    """Copy every row of an open database into another, which must be empty or already contain exactly these rows.
 
     Raises:
-        UserError: it has some, or cannot be written.
+        UserError: it contains other rows, or cannot be written.
     """
     engine = open_database(target)
     try:
@@ -228,9 +238,12 @@ def copy_rows(source: sa.Engine, target: sa.URL) -> None:
                 reading.execution_options(isolation_level="REPEATABLE READ")
             there, wanted = ids_in(writing), ids_in(reading)
             if there and there >= wanted:
-                return  # a kill came right after they were copied
+                return  # an earlier process was killed right after they were copied
             if there:
-                raise UserError("The database that is set already holds data sets or runs, so nothing was copied into it.")
+                raise UserError(
+                    "The database in TUNEBOARD_DATABASE_URL already contains data sets or runs, so nothing was copied into it. "
+                    "Empty it, or name another one."
+                )
             writing.execute(switches.delete())
             for table in (switches, datasets, runs):
                 rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
@@ -246,10 +259,10 @@ def ids_in(connection: sa.Connection) -> set[str]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """Every file of a folder that is not hidden, and not in a hidden folder; links are left out.
+    """Every file of a folder that is not hidden, and not in a hidden folder; links are skipped.
 
     Raises:
-        FileNotFoundError: the folder, or one in it, is gone.
+        FileNotFoundError: the folder, or one in it, no longer exists.
     """
     found = []
     for path in sorted(folder.iterdir()):
@@ -260,7 +273,7 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _forget_dataset(store: Store, dataset_id: str) -> None:
-    """Take what was deleted meanwhile out of the copied database, with its runs."""
+    """Remove a data set that was deleted meanwhile from the copied database, with its runs."""
     for run in store.runs(dataset_id=dataset_id):
         if run.state is RunState.RUNNING:
             store.end_run(run.id, RunState.INTERRUPTED)
@@ -268,7 +281,7 @@ def _forget_dataset(store: Store, dataset_id: str) -> None:
 
 
 def _end(store: Store, run_id: str, folder: Path, *, is_sealed: bool) -> None:
-    """Bring a run of the copied database to the state that its copied files have."""
+    """Set a run of the copied database to the state that its copied files have."""
     with contextlib.suppress(RunError, NotFoundError):
         if not is_sealed:
             if store.run(run_id).state is RunState.RUNNING:
@@ -284,23 +297,21 @@ def _end(store: Store, run_id: str, folder: Path, *, is_sealed: bool) -> None:
 
 
 def _check_free(file: Path, settings: Settings, *, replace: bool) -> None:
-    """Refuse to write over what is there, be it the workspace itself or what is no backup, and into the workspace."""
+    """Refuse to overwrite the workspace or anything that is not a backup, and to write into the workspace."""
     place, home = file.resolve(), settings.home.resolve()
     if place.is_relative_to(home):
-        raise UserError("A backup inside the workspace would be lost with it. Choose a place outside of it.")
+        raise UserError("A backup inside the workspace would be lost with it. Choose a place outside the workspace.")
     if any(one.resolve().is_relative_to(place) for one in (home, settings.datasets_folder, settings.runs_folder)):
-        raise UserError("The workspace lies in the folder that the backup would replace. Choose a name of its own for it.")
+        raise UserError("The backup would replace a folder that contains the workspace. Choose another name.")
     is_used = file.exists() and not (file.is_dir() and not any(file.iterdir()))
     if is_used and not replace:
-        raise UserError(f"There is already something at {file.name!r}. Choose another name, or replace it with --force.")
+        raise UserError(f"{file.name!r} already exists. Choose another name, or replace it with --force.")
     if is_used and not (_is_backup_folder(file) if file.is_dir() else file.is_file() and file.suffix.lower() == ".zip"):
-        raise UserError(
-            f"What is at {file.name!r} is no backup and is not replaced by one: all in it would be lost. Choose another name."
-        )
+        raise UserError(f"{file.name!r} is not a backup, so it is not replaced: its content would be lost. Choose another name.")
 
 
 def _is_backup_folder(folder: Path) -> bool:
-    """Whether a folder holds a backup, and nothing beside it that would be lost with it."""
+    """Whether a folder contains a backup, and nothing else that would be lost with it."""
     if not {path.name for path in folder.iterdir()} <= {MANIFEST, DATABASE, DATASETS, RUNS}:
         return False
     manifest = folder / MANIFEST

@@ -1,6 +1,6 @@
-"""What a backup is: files of a workspace under the names they have there, and a manifest, written last, with their hashes.
+"""Format of a backup: files of a workspace under the names they have there, and a manifest, written last, with their hashes.
 
-A backup is a zip, or a folder that holds the same. What is not in the manifest does not belong to it.
+A backup is a zip, or a folder with the same content. Files that are not in the manifest do not belong to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DATABASE = "tuneboard.db"
 DATASETS, RUNS = "datasets", "runs"
 
 LAYOUT = 1
-"""Number of what a backup holds and how; a later one is refused by an earlier Tuneboard."""
+"""Format version of backups; an older Tuneboard refuses a newer format."""
 
 LARGEST_MANIFEST = 256 * 2**20
 """Bytes; a million files take about 150 MB."""
@@ -29,7 +29,7 @@ class Entry:
     """A file of a backup.
 
     Attributes:
-        sha256: of what it holds.
+        sha256: hash of its content.
         size: bytes.
     """
 
@@ -39,13 +39,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup holds.
+    """Content of a backup.
 
     Attributes:
         files: name, with slashes, below the root of the workspace -> the file.
         created_at: ISO 8601, UTC.
-        with_checkpoints: whether runs that had not ended can be resumed from it.
-        version: the Tuneboard that wrote it.
+        with_checkpoints: whether unfinished runs can be resumed from it.
+        version: the version of Tuneboard that wrote it.
     """
 
     files: Mapping[str, Entry]
@@ -72,7 +72,7 @@ def read_manifest(content: bytes) -> Manifest:
     """The manifest of a backup, every name in it checked.
 
     Raises:
-        UserError: it is damaged, of a later Tuneboard, or holds a name that leads out of the workspace.
+        UserError: it is damaged, of a newer Tuneboard, or contains a name outside the workspace.
     """
     try:
         value: Any = json.loads(content)
@@ -88,13 +88,13 @@ def read_manifest(content: bytes) -> Manifest:
         return Manifest(files, str(value["created_at"]), bool(value["with_checkpoints"]), str(value["version"]))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
-            "This is no backup of a Tuneboard workspace, or its manifest.json is damaged. Choose a file that "
+            "This is not a backup of a Tuneboard workspace, or its manifest.json is damaged. Choose a file that "
             "'python -m core backup' has written."
         ) from None
 
 
 def is_name(name: str) -> bool:
-    """Whether a file of this name stays where it belongs: the database, or a visible file of a data set or run."""
+    """Whether the name is allowed in a backup: the database, or a visible file of a data set or run."""
     parts = name.split("/")
     is_known = name == DATABASE or (len(parts) > 2 and parts[0] in (DATASETS, RUNS))
     return is_known and all(
@@ -106,11 +106,11 @@ def check_name(name: str) -> str:
     """The name of a file in a backup, if ``is_name`` holds.
 
     Raises:
-        UserError: it leads elsewhere.
+        UserError: it is not allowed.
     """
     if not is_name(name):
         raise UserError(
-            f"The backup names a file that does not belong into a workspace: {name[:80]!r}. Nothing was restored; "
-            "it was not written by Tuneboard, or was changed since."
+            f"The backup contains a file that does not belong in a workspace: {name[:80]!r}. Nothing was restored; "
+            "the backup was not written by Tuneboard, or was changed since."
         )
     return name

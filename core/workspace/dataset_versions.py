@@ -1,6 +1,6 @@
-"""Versions of data sets in a workspace: drafting one, keeping it, and finding those of a family.
+"""Versions of data sets in a workspace: drafting one, saving it, and finding all versions of a family.
 
-The catalogue has a line for each version with its parent; what was done, and the number within the family, lie with the data set.
+The database has a row for each version with its parent; the changes, and the number within the family, are in the data set.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:  # pandas takes half a second to import
 _LONGEST_CHANGE = 500
 
 PATIENCE_S = 120.0
-"""How long a version waits for another one of the workspace to be saved."""
+"""How long saving a version waits for another one of the workspace to be saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One data set of a family: its line of the catalogue, and what lies on disk."""
+    """One data set of a family: its database record, and the data set on disk."""
 
     record: DatasetRecord
     dataset: Dataset
 
 
 def draft(workspace: Workspace, dataset_id: str, steps: Sequence[RepairStep]) -> Draft:
-    """What repairs would make of a data set; nothing is written.
+    """Apply repairs to a data set without writing anything.
 
     Raises:
-        DatasetError: a repair cannot be carried out, or what is left cannot be trained on.
+        DatasetError: a repair cannot be applied, or the remaining data cannot be trained on.
         NotFoundError: there is no such data set.
     """
     from core.datasets.versions.draft import draft_version
@@ -52,21 +52,21 @@ def draft(workspace: Workspace, dataset_id: str, steps: Sequence[RepairStep]) ->
 
 
 def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> DatasetRecord:
-    """Write a draft as a new version and enter it in the catalogue.
+    """Write a draft as a new version and add it to the database.
 
     Args:
-        workspace: where its parent lies.
-        made: what ``draft`` gave.
-        name: what people call it; the parent's name with the number of the version if not given. One that is taken gets a number.
+        workspace: where its parent is.
+        made: the result of ``draft``.
+        name: display name; the parent's name with the number of the version if not given. A name that is taken gets a number.
 
     Raises:
-        DatasetError: the repairs change nothing, or others save versions all the time.
+        DatasetError: the repairs change nothing, or another version was being saved for too long.
         NotFoundError: the parent was deleted meanwhile.
     """
     from core.datasets.versions.draft import write_version
 
     try:
-        # From looking for the highest number to entering the next one: two who save at once must not find the same.
+        # From finding the highest number to adding the next one: two that save at the same time must not get the same number.
         with FileLock(workspace.settings.versions_lock, timeout=PATIENCE_S):
             parent = workspace.dataset_record(made.parent.id)
             number = 1 + max(version.dataset.version for version in versions(workspace, parent.id))
@@ -92,12 +92,12 @@ def save(workspace: Workspace, made: Draft, *, name: str | None = None) -> Datas
                 raise
     except Timeout:
         raise DatasetError(
-            f"Another version is being saved in this workspace and was not done after {PATIENCE_S:g} seconds. Save again."
+            f"Another version is being saved in this workspace and was not finished after {PATIENCE_S:g} seconds. Save again."
         ) from None
 
 
 def versions(workspace: Workspace, dataset_id: str) -> list[Version]:
-    """Every version of the family a data set belongs to, newest first; those that are damaged are left out.
+    """Every version of the family a data set belongs to, newest first; damaged ones are skipped.
 
     Raises:
         NotFoundError: there is no such data set.
@@ -115,7 +115,7 @@ def versions(workspace: Workspace, dataset_id: str) -> list[Version]:
 
 
 def name_of_version(name: str, number: int) -> str:
-    """What a version is called: ``Tickets``, then ``Tickets v2``, ``Tickets v3``."""
+    """Default name of a version: ``Tickets``, then ``Tickets v2``, ``Tickets v3``."""
     ending = f" v{number}"
     return VERSION_NUMBER.sub("", name).rstrip()[: LONGEST_NAME - len(ending)] + ending
 

@@ -1,5 +1,5 @@
-"""What must hold before a run is made: there is room in the queue, and the config was made for the data set as it is now; and
-before one is finished early: it has ended, and has learned something."""
+"""Checks before a run is created: the queue is not full, and the config was made for the data set as it is now; and before a run
+is finished early: it has ended, and has a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs sh
 
 
 def check_room(store: Store, settings: Settings) -> None:
-    """Refuse one more run where as many wait as may.
+    """Refuse one more run if the queue is full.
 
     Raises:
-        RunError: says how many wait.
+        RunError: says how many runs are queued.
     """
     waiting = len(store.everybodys().queue())
     if waiting >= settings.max_queue:
         raise RunError(
-            f"{waiting:,} runs wait already, which is as many as may. Wait for some to end, cancel some, "
-            "or raise TUNEBOARD_MAX_QUEUE."
+            f"The queue is full: {waiting:,} runs are queued already. Wait for some to end, cancel some, or raise "
+            "TUNEBOARD_MAX_QUEUE."
         )
 
 
@@ -33,17 +33,17 @@ def check_agreement(config: RunConfig, dataset: Dataset, name: str) -> None:
     """Refuse a config that was made for other rows or another task.
 
     Args:
-        config: everything the run would be told.
-        dataset: what it would learn from.
-        name: what people call the data set.
+        config: the run's config.
+        dataset: the data set it would be trained on.
+        name: the data set's display name.
 
     Raises:
-        ConfigError: names the field that does not agree.
+        ConfigError: names the field that does not match.
     """
     if config.data.dataset_hash != dataset.content_hash:
         raise ConfigError(
             "data.dataset_hash",
-            f"does not agree with data set {name!r}, so this config was made for other rows. "
+            f"does not match data set {name!r}, so this config was made for other rows. "
             "Leave the 'data' section out of the config, or choose the data set it was made for.",
         )
     if config.data.task != dataset.task:
@@ -51,28 +51,28 @@ def check_agreement(config: RunConfig, dataset: Dataset, name: str) -> None:
 
 
 def check_finishable(record: RunRecord, *, has_checkpoint: bool) -> None:
-    """Refuse to take results from a run that has them already, may still get them by itself, or has learned nothing.
+    """Refuse to finish a run that has its results already, may still get them without help, or has no checkpoint.
 
     Args:
-        record: the run as it stands.
-        has_checkpoint: whether it has written one that is still there.
+        record: the current record of the run.
+        has_checkpoint: whether it has a checkpoint.
 
     Raises:
-        RunError: says how the run stands and what can be done with it.
+        RunError: gives the run's state and what can be done with it.
     """
     run = f"Run {record.name!r}"
     if record.state is RunState.SUCCEEDED:
         raise RunError(
-            f"{run} has succeeded, so there is nothing to finish: its results and its model are there. "
+            f"{run} has succeeded, so there is nothing to finish: its results and its model exist already. "
             "Launch a new run to train further."
         )
     if record.state is RunState.RUNNING:
         raise RunError(f"{run} is running. Stop it first; it can be finished once it has ended with a checkpoint.")
     if record.state is RunState.QUEUED:
-        to_finish = " To finish it with what it has learned so far, take it out of the queue first." if has_checkpoint else ""
+        to_finish = " To evaluate its best checkpoint so far, cancel it first." if has_checkpoint else ""
         raise RunError(f"{run} is queued and starts when its turn comes, so it cannot be finished now.{to_finish}")
     if not has_checkpoint:
         raise RunError(
-            f"{run} ended before its first checkpoint, so there is nothing to finish it with. "
-            "Resume it, and it starts over with the same settings."
+            f"{run} ended before its first checkpoint, so there is nothing to evaluate. "
+            "Resume it to start from scratch with the same settings."
         )

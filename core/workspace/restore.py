@@ -1,7 +1,7 @@
-"""Putting a backup into a workspace, as a whole or not at all, whatever a hostile archive holds and wherever a kill falls.
+"""Restoring a backup into a workspace, completely or not at all, even if the archive is hostile or the process is killed.
 
-Everything is unpacked beside the workspace's folders, checked against the manifest and brought to the disk first. Then one rename
-decides: from there on whoever opens the workspace moves what is there into place, be it this process or the next one.
+Everything is first unpacked beside the workspace's folders, checked against the manifest and synced to the disk. Then one rename
+commits the restore: from there on any process that opens the workspace, this one or the next, moves the files into place.
 """
 
 from __future__ import annotations
@@ -32,44 +32,44 @@ from core.config.settings import Settings
 from core.workspace.backup import copy_rows, ids_in
 
 READY = ".restored"
-"""The folder of a workspace in which a restored one lies that is whole, and is yet to be moved into place."""
+"""The folder of a workspace with a complete restored workspace that is yet to be moved into place."""
 
 _REPLACES = "replaces"
-"""File in that folder that says where what is there now is to be kept."""
+"""File in that folder that says where the current content of the workspace is to be kept."""
 
 BEFORE = "before-restore-"
-"""Start of the name of the folder that keeps what was there before."""
+"""Prefix of the name of the folder that keeps the previous content."""
 
 _CHUNK = 2**20
 _HIGHEST_RATIO = 200
 _SMALL = 100 * 2**20
-"""An archive that unpacks to more than this, and to more than so many times its own size, is no backup of ours."""
+"""An archive that unpacks to more bytes than this, and to more than ``_HIGHEST_RATIO`` times its own size, is refused."""
 
 _MOST_FILES = 2_000_000
 
 _SMALL_MANIFEST = 2**20
-"""A manifest of more bytes than this, and than the backup itself, is none of ours: what an archive keeps of a file takes more."""
+"""A manifest with more bytes than this, and than the backup itself, is refused: an archive needs more bytes for each file."""
 
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How files are packed in a backup. Others take memory without limit to unpack, and fail in ways of their own."""
+"""Compression methods of a backup. Others may take unlimited memory to unpack, and raise other errors."""
 
 
 def restore(
     settings: Settings, file: Path, *, replace: bool = False, progress: Callable[[str], None] = lambda _: None
 ) -> tuple[Manifest, Path | None]:
-    """Put a backup into a workspace.
+    """Restore a backup into a workspace.
 
     Args:
-        settings: which workspace.
+        settings: of the workspace.
         file: a zip or a folder that ``back_up`` wrote.
-        replace: whether a workspace that holds something is replaced; what it holds is kept in a folder beside.
-        progress: told what is being done.
+        replace: whether a workspace that is not empty is replaced; its content is kept in a subfolder.
+        progress: called with what is being done.
 
     Returns:
-        what the backup holds, and where what was there before lies now.
+        The backup's manifest, and the folder with the previous content; ``None`` if there was none.
 
     Raises:
-        UserError: it is no backup, it is damaged, there is no room, or the workspace holds something or is in use.
+        UserError: it is not a backup, it is damaged, the disk is too full, or the workspace is not empty or in use.
     """
     make_folders(settings.home)
     with _alone(settings):
@@ -77,12 +77,12 @@ def restore(
         holds_something = not is_empty(settings)
         if holds_something and not replace:
             raise UserError(
-                f"The workspace {settings.home} holds data sets or runs already. Set TUNEBOARD_HOME to another folder, or give "
-                "--replace: what is there is kept in a folder beside."
+                f"The workspace {settings.home} already contains data sets or runs. Set TUNEBOARD_HOME to another folder, or use "
+                "--replace, which keeps the current content in a subfolder."
             )
         if holds_something and not _has_own_database(settings):
             raise UserError(
-                "The database that TUNEBOARD_DATABASE_URL names holds data sets or runs, and is not replaced by a restore. "
+                "The database in TUNEBOARD_DATABASE_URL contains data sets or runs, and is not replaced by a restore. "
                 "Empty it, or name another one."
             )
         before = _free_place(settings) if holds_something else None
@@ -91,11 +91,11 @@ def restore(
                 most = min(LARGEST_MANIFEST, max(_SMALL_MANIFEST, source.size))
                 manifest = read_manifest(source.read_all(MANIFEST, most))
                 _check_room(settings, manifest, source.size)
-                with durable.written_folder(settings.home / READY) as aside:
-                    _unpack(source, manifest, aside, progress)
-                    _check_database(aside / DATABASE)
+                with durable.written_folder(settings.home / READY) as partial:
+                    _unpack(source, manifest, partial, progress)
+                    _check_database(partial / DATABASE)
                     if before is not None:
-                        durable.write_text(aside / _REPLACES, before.name)
+                        durable.write_text(partial / _REPLACES, before.name)
         except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
             said = getattr(error, "strerror", None) or type(error).__name__
             raise UserError(f"The backup {file.name!r} could not be read or unpacked ({said}). Nothing was restored.") from None
@@ -105,10 +105,10 @@ def restore(
 
 
 def finish_restore(settings: Settings) -> None:
-    """Move a restored workspace that is whole into place, if there is one; doing so again after a kill goes on from there.
+    """Move a complete restored workspace into place, if there is one; after a kill, another call continues from there.
 
     Raises:
-        UserError: the database that is set holds something, or something cannot be moved; the next call goes on from there.
+        UserError: the configured database is not empty, or a file cannot be moved; the next call continues from there.
     """
     ready = settings.home / READY
     if not ready.is_dir():
@@ -122,14 +122,14 @@ def finish_restore(settings: Settings) -> None:
     except OSError as error:
         raise UserError(
             f"The restored workspace cannot be moved into place ({error.strerror or type(error).__name__}). "
-            "Make room or check permissions; the next start goes on with it."
+            "Free up disk space or check permissions; the next start continues the restore."
         ) from None
 
 
 def _move_into_place(settings: Settings, ready: Path) -> None:
     replaces = ready / _REPLACES
     if replaces.exists():
-        _keep_what_is_there(settings, settings.home / replaces.read_text(encoding="utf-8"))
+        _keep_current_content(settings, settings.home / replaces.read_text(encoding="utf-8"))
         durable.remove_file(replaces)
     for room, place in ((DATASETS, settings.datasets_folder), (RUNS, settings.runs_folder)):
         durable.make_folder(place)
@@ -138,7 +138,7 @@ def _move_into_place(settings: Settings, ready: Path) -> None:
     database, url = ready / DATABASE, url_of(settings)
     if database.exists():
         if _has_own_database(settings):
-            for rest in ("-wal", "-shm"):  # of a database without lines, and taken for a part of the next one
+            for rest in ("-wal", "-shm"):  # of an empty database; SQLite would take them for a part of the next one
                 durable.remove_file(settings.home / f"{DATABASE}{rest}")
             durable.move(database, settings.database_file)
         else:
@@ -157,13 +157,13 @@ def _move(folder: Path, place: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with durable.written_folder(place) as aside:  # data sets or runs lie on another disk
-            shutil.copytree(folder, aside, dirs_exist_ok=True)
+        with durable.written_folder(place) as partial:  # data sets or runs are on another disk
+            shutil.copytree(folder, partial, dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 
 def is_empty(settings: Settings) -> bool:
-    """Whether a workspace holds no data set and no run, in its folders and in its database."""
+    """Whether a workspace has no data set and no run, in its folders and in its database."""
     rooms = (settings.datasets_folder, settings.runs_folder)
     if any(not path.name.startswith(".") for room in rooms if room.is_dir() for path in room.iterdir()):
         return False
@@ -179,14 +179,12 @@ def is_empty(settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """While no process looks after the queue of the workspace, and none begins to."""
+    """Hold the queue lock, so that no other process owns or takes the queue of the workspace."""
     try:
         lock = FileLock(settings.queue_lock, mode=file_mode(settings.home))
         lock.acquire(blocking=False)
     except Timeout:
-        raise UserError(
-            "A dashboard or another command is at work in this workspace. Stop it, then restore the backup."
-        ) from None
+        raise UserError("A dashboard or another command is using this workspace. Stop it, then restore the backup.") from None
     try:
         yield
     finally:
@@ -196,19 +194,19 @@ def _alone(settings: Settings) -> Iterator[None]:
 def _check_room(settings: Settings, manifest: Manifest, packed: int) -> None:
     if len(manifest.files) > _MOST_FILES or manifest.size > max(_SMALL, _HIGHEST_RATIO * packed):
         raise UserError(
-            f"The backup says that it unpacks to {manifest.size // 2**20:,} MiB, which no backup of its size does. "
+            f"The backup claims to unpack to {manifest.size // 2**20:,} MiB, which is not plausible for its size. "
             "Nothing was restored."
         )
     free = shutil.disk_usage(settings.home).free
     if manifest.size > free:
         raise UserError(
-            f"The backup takes {manifest.size // 2**20:,} MiB, and {free // 2**20:,} MiB are free where the workspace is. "
-            "Make room first."
+            f"The backup needs {manifest.size // 2**20:,} MiB, and only {free // 2**20:,} MiB of disk space are free for the "
+            "workspace. Free up disk space first."
         )
 
 
 def _unpack(source: _Source, manifest: Manifest, folder: Path, progress: Callable[[str], None]) -> None:
-    """Copy every file that the manifest names, and no byte more than it says, and see that each is what was written."""
+    """Copy every file that the manifest names, not a byte more than it says, and verify each hash."""
     for number, (name, entry) in enumerate(sorted(manifest.files.items()), start=1):
         if number % 100 == 1:
             progress(f"file {number:,} of {len(manifest.files):,}")
@@ -221,14 +219,14 @@ def _unpack(source: _Source, manifest: Manifest, folder: Path, progress: Callabl
                 out.write(chunk)
                 size += len(chunk)
         if size != entry.size or digest.hexdigest() != entry.sha256:
-            raise UserError(f"The backup is damaged: {name[-80:]!r} is not what was written. Nothing was restored.")
+            raise UserError(f"The backup is damaged: {name[-80:]!r} does not match its recorded hash. Nothing was restored.")
 
 
 def _check_database(file: Path) -> None:
-    """See that an unpacked database opens here, and that whatever it names lies in the workspace.
+    """Check that an unpacked database can be opened here, and that it names only folders in the workspace.
 
     Raises:
-        UserError: it does not, or is of a later Tuneboard.
+        UserError: it does not, or is of a newer Tuneboard.
     """
     try:
         engine = open_database(sa.URL.create("sqlite", database=str(file)))
@@ -241,13 +239,13 @@ def _check_database(file: Path) -> None:
         raise UserError(f"The database in the backup cannot be used, so nothing was restored. {error}") from None
     if not all(is_name(f"{RUNS}/{one}/file") and one.isascii() and "/" not in one for one in ids):
         raise UserError(
-            "The database in the backup names folders that lie outside of a workspace. Nothing was restored; it was not written "
-            "by Tuneboard, or was changed since."
+            "The database in the backup names folders outside the workspace. Nothing was restored; the backup was not written by "
+            "Tuneboard, or was changed since."
         )
 
 
 def _free_place(settings: Settings) -> Path:
-    """A folder of the workspace for what was there before."""
+    """A new folder in the workspace for its previous content."""
     return settings.home / f"{BEFORE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{time.time_ns() % 10**6:06d}"
 
 
@@ -255,15 +253,15 @@ def _has_own_database(settings: Settings) -> bool:
     return file_of(url_of(settings)) == settings.database_file.absolute()
 
 
-def _keep_what_is_there(settings: Settings, before: Path) -> None:
-    """Move what a workspace holds into a folder beside; what was moved before a kill is there already."""
+def _keep_current_content(settings: Settings, before: Path) -> None:
+    """Move the content of a workspace into a subfolder; parts moved before a kill are there already."""
     durable.make_folder(before)
     database = settings.database_file
     rest = (f"{DATABASE}{end}" for end in ("-wal", "-shm"))
     for path in (settings.datasets_folder, settings.runs_folder, database, *(settings.home / name for name in rest)):
         if path.is_dir() and (before / path.name).is_dir():
             with contextlib.suppress(OSError):
-                path.rmdir()  # made empty by somebody since
+                path.rmdir()  # created again, empty, by another process
         if path.exists():
             durable.move(path, before / path.name)
 
@@ -272,7 +270,7 @@ class _Source:
     """The files of a backup, by name.
 
     Attributes:
-        size: bytes that it takes up itself.
+        size: bytes on disk of the backup itself.
     """
 
     size: int
@@ -281,20 +279,20 @@ class _Source:
         """A file to read.
 
         Raises:
-            UserError: it is not there.
+            UserError: it does not exist.
         """
         raise NotImplementedError
 
     def read_all(self, name: str, limit: int) -> bytes:
-        """What a file holds.
+        """The content of a file.
 
         Raises:
-            UserError: it is not there, or holds more than ``limit`` bytes.
+            UserError: it does not exist, or has more than ``limit`` bytes.
         """
         with self.open(name) as file:
             content = file.read(limit + 1)
         if len(content) > limit:
-            raise UserError(f"This is no backup of a Tuneboard workspace: its {name} is too large.")
+            raise UserError(f"This is not a backup of a Tuneboard workspace: its {name} is too large.")
         return content
 
 
@@ -309,7 +307,7 @@ class _ZipSource(_Source):
             if entry.compress_type not in _PACKINGS:
                 raise KeyError(name)
             return self._archive.open(entry)
-        except (KeyError, RuntimeError):  # not there, packed in another way, or encrypted
+        except (KeyError, RuntimeError):  # missing, compressed by another method, or encrypted
             raise _is_missing(name) from None
 
 
@@ -320,7 +318,7 @@ class _FolderSource(_Source):
 
     def open(self, name: str) -> IO[bytes]:
         path = self._folder / name
-        # A link could lead anywhere, and a pipe would be waited for.
+        # A link could lead anywhere, and reading from a pipe would block.
         if any(one.is_symlink() for one in (path, *path.parents) if one.is_relative_to(self._folder)) or not path.is_file():
             raise _is_missing(name)
         return path.open("rb")
@@ -329,7 +327,7 @@ class _FolderSource(_Source):
 def _is_missing(name: str) -> UserError:
     if name == MANIFEST:
         return UserError(
-            "This is no backup of a Tuneboard workspace: it has no manifest.json. Choose one that 'python -m core backup' wrote."
+            "This is not a backup of a Tuneboard workspace: it has no manifest.json. Choose one that 'python -m core backup' wrote."
         )
     return UserError(f"The backup is damaged: {name[-80:]!r} is missing. Nothing was restored.")
 

@@ -1,7 +1,7 @@
-"""The one door to a workspace for pages and the command line: data sets, runs, and what people ask of them.
+"""The single entry point to a workspace for pages and the command line: data sets, runs, and what people can do with them.
 
-Everything a person can do has one function here. A function checks that it can be done, writes the catalogue through the store
-and leaves the work itself to whoever owns the queue. Names are for people and free; folders are named by ids made here.
+Everything a person can do has one function here. A function checks that it is possible, writes to the database through the store
+and leaves the work itself to the owner of the queue. Names are for people and can be chosen freely; folders are named by ids.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ class Workspace:
     """One workspace, as one process sees it. Safe to use from several threads.
 
     Attributes:
-        settings: where it is and which limits hold.
-        catalogue: its catalogue, with what became of it.
-        store: the catalogue as whoever works here sees it.
-        scheduler: the supervisor of its runs in this process, once ``start_launcher`` was called.
+        settings: where it is, and its limits.
+        catalogue: its database, with the last rebuild.
+        store: the database as the current user sees it.
+        scheduler: the scheduler of its runs in this process, once ``start_launcher`` was called.
     """
 
     def __init__(self, settings: Settings, *, worker_command: Sequence[str] = WORKER_COMMAND) -> None:
-        """Open the workspace, making its folders and catalogue where they are not there yet.
+        """Open the workspace, creating its folders and database if they do not exist yet.
 
         Args:
-            settings: where it is and which limits hold.
-            worker_command: what a scheduler made here starts for each run.
+            settings: where it is, and its limits.
+            worker_command: command that a scheduler made here starts for each run.
 
         Raises:
-            UserError: the folder cannot be written to, or the catalogue cannot be opened.
+            UserError: the folder cannot be written to, or the database cannot be opened.
         """
         make_folders(settings.home)
         finish_restore(settings)
@@ -74,32 +74,32 @@ class Workspace:
         return cls(settings or Settings.from_environment())
 
     def for_user(self, name: str, *, is_administrator: bool = False) -> Self:
-        """The workspace as one person sees it: what belongs to others is not there, unless they are an administrator."""
+        """The workspace as one person sees it: what belongs to others is hidden, unless they are an administrator."""
         view = copy.copy(self)
         view.store = self.store.for_user(name, sees_all=is_administrator)
         view._is_shared = True
         return view
 
     def close(self) -> None:
-        """Stop the scheduler of this process, if any, and let go of the catalogue. Workers go on."""
+        """Stop the scheduler of this process, if any, and close the database. Workers continue."""
         if self.scheduler is not None:
             self.scheduler.stop()
             self.scheduler = None
         self.store.close()
 
     def start_launcher(self) -> Scheduler:
-        """Supervise the workspace's runs from this process, for as long as it lasts; a second call changes nothing."""
+        """Start the scheduler of the workspace's runs in this process; a second call changes nothing."""
         if self.scheduler is None:
             self.scheduler = self.new_launcher()
             self.scheduler.start()
         return self.scheduler
 
     def new_launcher(self) -> Scheduler:
-        """A scheduler that does nothing by itself, for a caller who goes round step by step."""
+        """A scheduler that is not started, for a caller that runs its rounds step by step."""
         return Scheduler(self.store, self.settings, self._worker_command)
 
     def settle(self) -> None:
-        """Bring the catalogue up to date where no process supervises the runs: those whose worker is gone have ended."""
+        """Update the database if no process supervises the runs: runs whose worker has ended get their final state."""
         if self.scheduler is not None:
             return
         scheduler = self.new_launcher()
@@ -112,7 +112,7 @@ class Workspace:
     # --- data sets ---------------------------------------------------------------------------------------------------------
 
     def save_dataset(self, prepared: Prepared, name: str) -> DatasetRecord:
-        """Write a data set and enter it in the catalogue; a name that is taken gets a number.
+        """Write a data set and add it to the database; a name that is taken gets a number.
 
         Raises:
             DatasetError: the name is empty or too long.
@@ -143,7 +143,7 @@ class Workspace:
         return self.store.datasets()
 
     def dataset_record(self, id_or_name: str) -> DatasetRecord:
-        """One data set's line of the catalogue.
+        """One data set's database record.
 
         Raises:
             NotFoundError: nothing has this id or name.
@@ -151,10 +151,10 @@ class Workspace:
         return self.store.dataset(id_or_name)
 
     def dataset(self, id_or_name: str) -> Dataset:
-        """A data set as it lies on disk.
+        """A data set on disk.
 
         Raises:
-            NotFoundError: nothing has this id or name, or its folder is gone or damaged.
+            NotFoundError: nothing has this id or name, or its folder is missing or damaged.
         """
         from core.datasets.dataset import open_dataset
 
@@ -173,7 +173,7 @@ class Workspace:
         """Delete a data set; its runs too if asked.
 
         Raises:
-            DatasetError: it has runs and ``with_runs`` is not set, or one of them is at work. The message says how many.
+            DatasetError: it has runs and ``with_runs`` is not set, or one of them is running. The message says how many.
             NotFoundError: there is no such data set.
         """
         folder = inside(self.settings.datasets_folder, self.store.dataset(dataset_id).id)
@@ -193,17 +193,17 @@ class Workspace:
     # --- runs --------------------------------------------------------------------------------------------------------------
 
     def launch(self, config: RunConfig, *, name: str | None = None) -> RunRecord:
-        """Make a run and put it at the end of the queue.
+        """Create a run and put it at the end of the queue.
 
         Args:
-            config: everything the run is told.
-            name: what people call it; made from the data set's name if not given. One that is taken gets a number.
+            config: the run's complete config.
+            name: display name; made from the data set's name if not given. A name that is taken gets a number.
 
         Raises:
             ConfigError: the data set has changed since the config was made, or belongs to another task.
             NotFoundError: there is no such data set.
-            ModelError: the model is one that the settings leave out.
-            RunError: as many runs wait as may.
+            ModelError: the settings do not allow the model.
+            RunError: the queue is full.
         """
         self.check_model(config.model.model)
         check_room(self.store, self.settings)
@@ -214,7 +214,9 @@ class Workspace:
         try:
             folder = new_folder(self.settings.runs_folder, lambda folder: RunDir(folder).create(config))
         except OSError as error:
-            raise RunError(f"The run's folder cannot be made: {error.strerror}. Make room or check permissions.") from None
+            raise RunError(
+                f"The run's folder cannot be created: {error.strerror}. Free up disk space or check permissions."
+            ) from None
         record = RunRecord(
             id=folder.name,
             name=called,
@@ -235,10 +237,10 @@ class Workspace:
         return record
 
     def check_model(self, reference: str) -> None:
-        """Refuse a model reference that the settings leave out.
+        """Refuse a model reference that the settings do not allow.
 
         Raises:
-            ModelError: says which ones are taken.
+            ModelError: says which models are allowed.
         """
         from core.models.policy import check_allowed
 
@@ -251,20 +253,20 @@ class Workspace:
 
     @property
     def lists(self) -> RunLists:
-        """The newest runs that fit, and how many there are of which kind, for pages that do not show every run."""
+        """The newest matching runs, and counts of runs, for pages that do not show every run."""
         return self.store.lists
 
     def queue(self) -> list[RunRecord]:
-        """Runs that wait, in the order in which they will start."""
+        """Queued runs, in the order in which they will start."""
         return self.store.queue()
 
     @property
     def desk(self) -> QueueDesk:
-        """What people decide about the queue: order, pause, how many at once."""
+        """Control of the queue: order, pause, how many at once."""
         return QueueDesk(self.store, self.settings, self.scheduler or self.new_launcher())
 
     def run(self, id_or_name: str) -> RunRecord:
-        """One run's line of the catalogue.
+        """One run's database record.
 
         Raises:
             NotFoundError: nothing has this id or name.
@@ -280,12 +282,12 @@ class Workspace:
         return RunDir(inside(self.settings.runs_folder, run_id))
 
     def stop(self, run_id: str) -> RunRecord:
-        """Ask a run to stop: one that waits is cancelled at once, one at work ends after its current step with a checkpoint.
+        """Ask a run to stop: a queued run is cancelled at once, a running run ends after its current step with a checkpoint.
 
         Asking twice changes nothing.
 
         Raises:
-            RunError: the run has already ended by itself.
+            RunError: the run has already ended.
             NotFoundError: there is no such run.
         """
         record = self.store.request_stop(run_id)
@@ -293,22 +295,22 @@ class Workspace:
         return record
 
     def resume(self, run_id: str) -> RunRecord:
-        """Queue a run that ended early again; it goes on from its last verified checkpoint.
+        """Queue a run that ended early again; it continues from its last verified checkpoint.
 
         Raises:
-            RunError: the run has succeeded, or has not ended, or as many runs wait as may.
-            ModelError: its model is one that the settings leave out by now.
-            NotFoundError: there is no such run, or its data set is gone.
+            RunError: the run has succeeded, or has not ended, or the queue is full.
+            ModelError: the settings no longer allow its model.
+            NotFoundError: there is no such run, or its data set is missing.
         """
         return self._requeue(run_id, finish_early=False)
 
     def finish(self, run_id: str) -> RunRecord:
-        """Queue a run that ended early for its results only: the best checkpoint so far is tested, nothing more is trained.
+        """Queue a run that ended early for its results only: the best checkpoint so far is evaluated, without more training.
 
         Raises:
-            RunError: the run has succeeded, has not ended, or has no checkpoint, or as many runs wait as may.
-            ModelError: its model is one that the settings leave out by now.
-            NotFoundError: there is no such run, or its data set is gone.
+            RunError: the run has succeeded, has not ended, or has no checkpoint, or the queue is full.
+            ModelError: the settings no longer allow its model.
+            NotFoundError: there is no such run, or its data set is missing.
         """
         record = self.store.run(run_id)
         check_finishable(record, has_checkpoint=has_content(self.run_dir(record.id).checkpoints))
@@ -326,7 +328,7 @@ class Workspace:
         return record
 
     def tag_run(self, run_id: str, tags: Sequence[str]) -> RunRecord:
-        """Give a run these tags in place of those it has.
+        """Replace the tags of a run.
 
         Raises:
             RunError: a tag is too long.
@@ -341,7 +343,7 @@ class Workspace:
         """Delete a run with everything it wrote.
 
         Raises:
-            RunError: it is at work.
+            RunError: it is running.
             NotFoundError: there is no such run.
         """
         folder = inside(self.settings.runs_folder, self.store.run(run_id).id)
@@ -351,7 +353,7 @@ class Workspace:
     def _requeue(self, run_id: str, *, finish_early: bool) -> RunRecord:
         run = self.store.run(run_id)
         self.dataset(run.dataset_id)
-        if run.state.is_final:  # of others, the store says how they stand
+        if run.state.is_final:  # for others, the store raises the error
             self.check_model(run.model)
             check_room(self.store, self.settings)
         record = self.store.requeue(run_id, finish_early=finish_early)
@@ -360,11 +362,11 @@ class Workspace:
 
     @contextlib.contextmanager
     def _finishing_deletions(self) -> Iterator[None]:
-        """Afterwards, what was hidden is gone if the change of the catalogue counts, and where it was if it does not."""
+        """Afterwards, hidden folders are removed if the database change was committed, and put back if it was not."""
         try:
             yield
         finally:
-            with contextlib.suppress(UserError):  # the database cannot be asked now; the next start does it
+            with contextlib.suppress(UserError):  # the database cannot be read now; the next start does it
                 finish_deletions(self.settings, self.store)
 
     def _wake(self) -> None:

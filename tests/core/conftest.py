@@ -1,4 +1,4 @@
-"""A workspace with a small data set, and workers that only pretend, for everything that stands above single modules."""
+"""A workspace with a small data set, and fake workers, for tests above single modules."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def fake_worker() -> Callable[[str], tuple[str, ...]]:
-    """A worker command; what the behaviours are is said in ``fake_worker.py``."""
+    """A worker command; the behaviours are defined in ``fake_worker.py``."""
     return lambda behaviour: (sys.executable, str(FAKE_WORKER), behaviour)
 
 
@@ -152,14 +152,14 @@ def wait_until() -> Callable[..., None]:
         deadline = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < deadline, "the condition did not come about in time"
-            time.sleep(0.01)  # between two looks, not for luck
+            time.sleep(0.01)  # polling interval
 
     return wait
 
 
 @pytest.fixture
 def step_until_ended(wait_until: Callable[..., None]) -> Callable[..., None]:
-    """Let a scheduler go round until a run has ended."""
+    """Let a scheduler run until a run has ended."""
 
     def go(workspace: Workspace, scheduler, run_id: str) -> RunState:
         def has_ended() -> bool:

@@ -1,4 +1,4 @@
-"""A disk that loses what was not brought to it: what could lie there after a power cut at any moment of some work.
+"""A disk that loses what was not synced: what could be on it after a power cut at any moment.
 
 A recorder looks at a folder before and after every call that makes a difference (``fsync``, rename, unlink, mkdir, rmdir), and
 keeps for each file and folder what it held when it was last synced. A power cut leaves of each file either that or what it holds

@@ -1,4 +1,4 @@
-"""Random sequences of what people and the world do to runs: what the catalogue says is always what is the case."""
+"""Random sequences of events that happen to runs: the database always has their true state."""
 
 import os
 import signal
@@ -103,7 +103,7 @@ class Supervision(RuleBasedStateMachine):
 
     @rule(run=consumes(runs))
     def delete(self, run: str) -> None:
-        while True:  # a run at work must be stopped before
+        while True:  # a running run must be stopped before
             try:
                 self.workspace.delete_run(run)
                 break
@@ -135,7 +135,7 @@ class Supervision(RuleBasedStateMachine):
 
     @rule()
     def the_server_is_killed_and_another_comes(self) -> None:
-        self.scheduler.disown()  # the system lets go of a dead process's lock
+        self.scheduler.disown()  # the system releases a dead process's lock
         self.scheduler = self._new_launcher()
 
     @rule(run=runs)

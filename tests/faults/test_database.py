@@ -1,4 +1,4 @@
-"""What happens to the database of the catalogue: held by others, moved, damaged, gone."""
+"""What happens to the database: locked by others, moved, damaged, missing."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ held.execute("COMMIT")
 
 @contextlib.contextmanager
 def held_by_another_process(workspace: Workspace, seconds: float) -> Iterator[None]:
-    """While another process holds the catalogue's write lock, as a backup or an editor of databases does."""
+    """While another process holds the database's write lock, as a backup or a database editor does."""
     words = [sys.executable, "-c", HOLDER, str(workspace.settings.home / "tuneboard.db"), str(seconds)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -59,7 +59,7 @@ def test_a_database_that_another_process_holds_is_waited_for_and_nothing_is_lost
         threads = [threading.Thread(target=one) for one in asked]
         for thread in threads:
             thread.start()
-        assert {run.name for run in workspace.runs()} == {"waiting", "other"}  # looking never waits
+        assert {run.name for run in workspace.runs()} == {"waiting", "other"}  # reading never waits
         for thread in threads:
             thread.join()
 
@@ -87,14 +87,14 @@ def test_a_database_held_for_longer_than_that_is_said_plainly_and_never_set_asid
     workspace = Workspace(settings)
     add_dataset(workspace)
     with held_by_another_process(workspace, 60.0):
-        with pytest.raises(UserError, match=r"Another process has held the catalogue.*nothing was changed"):
+        with pytest.raises(UserError, match=r"Another process has locked the database.*nothing was changed"):
             workspace.launch(run_config)
-        with pytest.raises(UserError, match="Another process has held"):
+        with pytest.raises(UserError, match="Another process has locked"):
             rebuild(settings)
 
     assert not list(settings.home.glob("*.damaged-*"))
     assert workspace.runs() == []
-    assert not list(settings.runs_folder.iterdir())  # what was begun was taken back
+    assert not list(settings.runs_folder.iterdir())  # the change was rolled back
     workspace.close()
 
 

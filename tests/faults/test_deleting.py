@@ -1,4 +1,4 @@
-"""A kill at any step of deleting and importing: nothing stays half there, nothing comes back, and the next start clears up."""
+"""A kill at any step of deleting and importing: nothing stays half-deleted, nothing comes back, and the next start cleans up."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ NOTHING_LEFT = Leftovers(num_deleted=0, num_unfinished=0, num_unknown=0)
 
 
 def killed_at(step: int, settings: Settings, work: Callable[[Workspace], object]) -> bool:
-    """Let another process work on a workspace and be killed at its so-manieth step; whether it came so far."""
+    """Let another process work on a workspace and be killed at its step number ``step``; whether it got that far."""
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -125,7 +125,7 @@ def test_what_an_earlier_tuneboard_left_half_deleted_is_not_entered_again(worksp
     account = rebuild(settings)
 
     assert account.num_datasets == 0
-    assert account.left_out == {DATASET_ID: "it is not whole: examples.parquet is empty"}
+    assert account.left_out == {DATASET_ID: "it is damaged: examples.parquet is empty"}
 
 
 def test_a_deletion_that_is_refused_leaves_everything_where_it_was(workspace: Workspace, run_config) -> None:
@@ -133,7 +133,7 @@ def test_a_deletion_that_is_refused_leaves_everything_where_it_was(workspace: Wo
     workspace.store.start_run(run.id, events_offset=0)
 
     for refused in (lambda: workspace.delete_run(run.id), lambda: workspace.delete_dataset(DATASET_ID, with_runs=True)):
-        with pytest.raises(UserError, match=r"running|one of them now"):
+        with pytest.raises(UserError, match=r"is running"):
             refused()
 
     assert workspace.run_dir(run.id).config_file.is_file()
@@ -143,7 +143,7 @@ def test_a_deletion_that_is_refused_leaves_everything_where_it_was(workspace: Wo
 def test_a_start_beside_a_deletion_under_way_does_not_disturb_it(
     workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever starts while folders are hidden and their lines still there waits for the change to count."""
+    """A process that starts while folders are hidden and their rows still exist waits for the commit."""
     import threading
 
     started = threading.Thread(target=lambda: Workspace(settings).close())
@@ -151,7 +151,7 @@ def test_a_start_beside_a_deletion_under_way_does_not_disturb_it(
     def hide_and_let_another_start(folder: Path) -> Path | None:
         hidden = hide(folder)
         started.start()
-        started.join(0.3)  # it waits for this change, which goes on meanwhile
+        started.join(0.3)  # it waits for this change, which continues meanwhile
         assert started.is_alive()
         return hidden
 

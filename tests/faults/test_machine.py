@@ -1,4 +1,4 @@
-"""What happens to the machine: a restart, a clock that is set, memory that runs out, a stop that cannot be heeded."""
+"""What happens to the machine: a restart, a clock change, memory that runs out, a stop that cannot be handled."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ def test_a_memory_kill_is_told_apart_from_a_kill_by_hand(workspace, run_config, 
     for kills in (OomKills(machine=3, group=None), OomKills(machine=4, group=None)):
         scheduler = launcher_with("obey")
         run = workspace.launch(run_config)
-        workspace.run_dir(run.id).note_about(memory_kills=MOST_MEMORY_KILLS)  # after so many it is left to a person
+        workspace.run_dir(run.id).note_about(memory_kills=MOST_MEMORY_KILLS)  # after so many it is not resumed automatically
         scheduler.step()
         worker = workspace.run(run.id).worker
         counted = {"oom_kills": {"machine": 3, "group": None}}
@@ -92,7 +92,7 @@ def test_memory_counts_are_read_from_the_control_group_and_the_machine(tmp_path:
 
 STUCK = """
 import sys, threading, time
-from core.runs import stop_signals, worker
+from core.runs.worker import signals as stop_signals, worker
 from core.runs.directory.run_dir import RunDir
 import core.training.fine_tune
 stop_signals.LEAVES_WITHIN_S = 0.5

@@ -1,4 +1,4 @@
-"""A power cut at any moment: whatever the disk had not taken yet is lost, and what was promised is there all the same."""
+"""A power cut at any moment: what was not synced is lost, and what was reported as saved is still there."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from tests.tiny import tiny_dataset, write_tiny_dataset
 
 @pytest.fixture
 def _signals_stay_as_they_are() -> Iterator[None]:
-    """A worker in this process hears signals; afterwards nobody does."""
+    """A worker in this process handles signals; afterwards the handlers are restored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     signal.set_wakeup_fd(-1)
@@ -118,14 +118,14 @@ def test_what_a_recorder_sees_of_a_careless_writer_is_lost(tmp_path: Path, monke
 def entered(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Callable[[], DatasetRecord]], Recorder]:
-    """Record what happens among the data sets of a workspace; what follows the remark is from when the catalogue is told."""
+    """Record what happens among the data sets of a workspace; what follows the remark is after the database has it."""
 
     def record(write: Callable[[], DatasetRecord]) -> Recorder:
         recorder = Recorder(workspace.settings.datasets_folder, tmp_path / "recorded")
         enter = workspace.store.add_dataset
 
         def remark_and_enter(line: DatasetRecord) -> DatasetRecord:
-            recorder.remarks.append(line.id)  # the catalogue syncs its own file when it commits
+            recorder.remarks.append(line.id)  # the database syncs its own file when it commits
             return enter(line)
 
         monkeypatch.setattr(workspace.store, "add_dataset", remark_and_enter)
@@ -137,7 +137,7 @@ def entered(
 
 
 def check_data_sets(recorder: Recorder, folder: Path) -> None:
-    """What has its name is whole, and what the catalogue was told of is there."""
+    """What has its name is complete, and what the database lists is there."""
     num_there = 0
     for number, (tree, remarks) in enumerate(recorder.visible_states()):
         root = lay_out(tree, recorder.out / "contents", folder / str(number))

@@ -1,4 +1,4 @@
-"""A workspace in which nothing can be written: whoever asks for whatever is told so in words."""
+"""A read-only workspace: every command and page reports it in a sentence."""
 
 import contextlib
 import shutil
@@ -87,7 +87,7 @@ def test_a_workspace_that_becomes_read_only_under_an_open_dashboard_is_still_sho
     run = workspace.launch(run_config, name="a run")
 
     with read_only(settings.home):
-        workspace.store.close()  # what the dashboard holds open goes on for a while
+        workspace.store.close()  # what the dashboard has open still works for a while
         for change in (
             lambda: workspace.launch(run_config),
             lambda: workspace.rename_run(run.id, "another"),

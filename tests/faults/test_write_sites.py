@@ -1,4 +1,4 @@
-"""A worker that dies, or finds no room, at any of its writes: nothing half-written, nothing lost, and one resume carries on."""
+"""A worker that dies, or finds the disk full, at any write: nothing half-written, nothing lost, and one resume continues."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace that knows the machine's pace, which each of some hundred workers would measure for two seconds otherwise."""
+    """A workspace with a measurement of the machine's speed, which each of some hundred workers would take two seconds for."""
     folder = tmp_path_factory.mktemp("home")
     keep_pace(folder, rehearse(threads=1, each_s=0.01))
     return folder
@@ -73,7 +73,7 @@ def new_run(folder: Path, dataset: Dataset, model: Path) -> RunDir:
 
 
 def ending_of(run_dir: RunDir, code: int) -> tuple[RunState, str]:
-    """What a person is told of a run whose worker ended with this exit code."""
+    """The message about a run whose worker ended with this exit code."""
     pids = [event["pid"] for event in run_dir.events() if event["kind"] == "state"]
     worker = WorkerIdentity(pid=pids[-1], started_at=1.0, boot_id=processes.boot_id()) if pids else None
     record = RunRecord(
@@ -144,7 +144,7 @@ def test_a_worker_that_breaks_at_any_write_leaves_a_true_state_and_carries_on(
 
 
 def _check_the_truth(run_dir: RunDir, code: int, kind: Kind, at: int) -> bool:
-    """What is said of a run that broke is what happened; whether it has succeeded all the same."""
+    """The message about a run that broke is what happened; whether it has succeeded anyway."""
     what = f"{kind} at write {at}"
     check_nothing_is_half(run_dir)
     state, message = ending_of(run_dir, code)
@@ -211,6 +211,6 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
     check_that_it_carries_on(run_dir, colours, complete, "damaged checkpoint")
 
     events = run_dir.events()
-    assert any("is damaged and was set aside; the one before it is used" in event["message"] for event in events)
+    assert any("is damaged and was skipped; the one before it is used" in event["message"] for event in events)
     resumed = next(event for event in reversed(events) if event["kind"] == "resume")
     assert resumed["step"] == int(before.name.removeprefix("step-"))

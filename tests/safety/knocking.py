@@ -1,4 +1,4 @@
-"""A server as people start it, and a visitor who says what a browser would say, to see what comes back."""
+"""A server as people start it, and a client that sends what a browser would send."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A server that others open connections to without end stays up, keeps its log short and answers again."""
+"""A server that is flooded with connections stays up, keeps its log short and answers again."""
 
 import asyncio
 import logging

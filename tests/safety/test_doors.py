@@ -1,4 +1,4 @@
-"""The doors through which text could become markdown, HTML or code stay shut: read off the source of every module.
+"""No text can become markdown, HTML or code: checked in the source of every module.
 
 What is shown as markdown must be written in the source, made by a function that escapes, or stand in ``ours.txt`` beside this
 file: one line for each expression of a module that somebody has looked at and found to hold no text of a user's.
@@ -35,7 +35,7 @@ ESCAPES = {"markdown_text", "markdown_piece", "highlighted", "change_markdown"}
 """Functions that escape what they are given."""
 
 OF_OUR_OWN_WORDS = {"formats", "str.format"}
-"""Modules that make words of numbers and dates only."""
+"""Modules that format only numbers and dates."""
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:

@@ -113,7 +113,7 @@ def test_a_full_queue_takes_no_more_runs_from_anybody(tmp_path: Path) -> None:
     config = RunConfig(data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task))
 
     for asking in (workspace, workspace.for_user("root", is_administrator=True)):
-        with pytest.raises(RunError, match=r"2 runs wait already.*TUNEBOARD_MAX_QUEUE"):
+        with pytest.raises(RunError, match=r"2 runs are queued already.*TUNEBOARD_MAX_QUEUE"):
             asking.launch(config)
 
     assert len(list(workspace.settings.runs_folder.iterdir())) == 2

@@ -1,4 +1,4 @@
-"""What one cell, header, list of labels or row of columns can cost: time in proportion to its size, whatever stands in it.
+"""What one cell, header, list of labels or row of columns can cost: time in proportion to its size, whatever it contains.
 
 Each line is some work on data of a size; for twice the size it may take about twice the CPU time.
 """

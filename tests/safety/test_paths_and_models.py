@@ -1,4 +1,4 @@
-"""Paths stay inside their roots, and models come from where they may."""
+"""Paths stay inside their roots, and models come from allowed places only."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Strangers see nothing: on this machine's own address, behind a proxy, and with an identity provider."""
+"""Unauthorized visitors see nothing: on the loopback address, behind a proxy, and with an identity provider."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Ids of data sets and runs: short, in the order of their making, and safe as the name of a folder."""
+"""Ids of data sets and runs: short, sorted by creation time, and safe as the name of a folder."""
 
 import secrets
 from collections.abc import Callable
@@ -12,23 +12,23 @@ _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
 
 def new_id() -> str:
-    """A new id such as ``20260301-142530-k3fpq``: the time in UTC, then five characters drawn at random.
+    """A new id such as ``20260301-142530-k3fpq``: the time in UTC, then five random characters.
 
-    Two drawn in the same second may be the same; ``new_folder`` makes sure that only one of them is used.
+    Two ids of the same second may be equal; ``new_folder`` makes sure that only one of them is used.
     """
     drawn = "".join(secrets.choice(_ALPHABET) for _ in range(5))
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{drawn}"
 
 
 def new_folder(root: Path, make: Callable[[Path], object] | None = None) -> Path:
-    """Make a folder named by an id that nothing else in ``root`` has, not even what another process makes at this moment.
+    """Create a folder named by an id that is unique in ``root``, also if another process creates one at the same time.
 
     Args:
-        root: where it is to lie.
-        make: makes the folder, empty unless given; must raise ``FileExistsError``, and touch nothing, where there is one already.
+        root: parent folder.
+        make: creates the folder, empty unless given; must raise ``FileExistsError``, and change nothing, if it exists already.
 
     Raises:
-        OSError: it cannot be made there.
+        OSError: it cannot be created there.
     """
     make = make or partial(durable.make_folder, exist_ok=False)
     while True:

@@ -1,8 +1,8 @@
 """A run directory: every path in it, every append to it, and how to read it while it grows.
 
-The worker is the only writer. It appends to ``metrics.jsonl`` and ``events.jsonl`` one whole line at a time and writes all else
-through ``core.files.durable``. ``result.json`` comes last: where it is, the run is complete. Readers may look at any moment; a
-line that is still being written is left for the next look.
+The worker is the only writer. It appends to ``metrics.jsonl`` and ``events.jsonl`` one whole line at a time and writes all other
+files through ``core.files.durable``. ``result.json`` comes last: if it exists, the run is complete. Readers may read at any time;
+a line that is still being written is left for the next read.
 """
 
 import contextlib
@@ -45,13 +45,13 @@ class RunDir:
         self._reserve_file = folder / ".reserve"
         self._lock_file = folder / ".worker.lock"
 
-    # --- written once by whoever makes the run ----------------------------------------------------------------------------
+    # --- written once by the process that creates the run -----------------------------------------------------------------
 
     def create(self, config: RunConfig) -> None:
-        """Make the directory with its config; refuses to touch one that exists.
+        """Create the directory with its config; an existing one is not touched.
 
         Raises:
-            FileExistsError: there is one.
+            FileExistsError: it exists already.
         """
         durable.make_folder(self.folder, exist_ok=False)
         try:
@@ -61,9 +61,9 @@ class RunDir:
             raise
 
     def end_torn_lines(self) -> None:
-        """Close a line that an earlier worker was killed in the middle of, so that the next one is not glued to it.
+        """End a line that an earlier worker left incomplete when it was killed, so that the next one starts on its own line.
 
-        What it left half written elsewhere in the folder is removed.
+        Other incomplete files that it left in the folder are removed.
         """
         sweep_parts(self.folder)
         for path in (self.metrics_file, self.events_file):
@@ -72,25 +72,25 @@ class RunDir:
                     file.write(b"\n")
 
     def note_about(self, **facts: Any) -> None:
-        """Keep a copy of what only the catalogue knows, such as the name, from which the catalogue can be made anew."""
-        with contextlib.suppress(OSError):  # a copy; the catalogue has it
+        """Keep a copy of what is otherwise only in the database, such as the name, so that the database can be rebuilt."""
+        with contextlib.suppress(OSError):  # a copy; the database has it
             durable.write_json(self.about_file, self.about() | facts)
 
     def about(self) -> dict[str, Any]:
-        """What was noted."""
+        """What was stored by ``note_about``."""
         return read_json(self.about_file) or {}
 
     def memory_kills(self) -> int:
-        """How often a worker of this run was killed for want of memory, and the run went on by itself."""
+        """How often a worker of this run was killed for lack of memory, and the run continued automatically."""
         noted = self.about().get("memory_kills")
         return noted if isinstance(noted, int) and 0 < noted < 64 else 0
 
     def damaged_lines(self) -> int:
-        """How many lines of figures and events cannot be read."""
+        """How many lines of metrics and events cannot be read."""
         return sum(_damaged(path) for path in (self.metrics_file, self.events_file))
 
     def only_worker(self) -> FileLock:
-        """The lock a worker holds for as long as it lives, so that a run never has two, whatever went wrong elsewhere."""
+        """The lock a worker holds as long as it runs, so that a run never has two workers, whatever goes wrong elsewhere."""
         return FileLock(self._lock_file, mode=file_mode(self.folder))
 
     def has_worker(self) -> bool:
@@ -106,19 +106,19 @@ class RunDir:
         return False
 
     def make_reserve(self) -> None:
-        """Put aside a little room on the disk, so that why a run failed can be written down even where the disk is full."""
+        """Reserve a little disk space, so that the reason of a failure can be written even if the disk is full."""
         with contextlib.suppress(OSError):
             durable.write_bytes(self._reserve_file, os.urandom(RESERVE_BYTES))
 
     def release_reserve(self) -> None:
-        """Give the room free for the last words."""
+        """Free the reserved disk space for the final events."""
         with contextlib.suppress(OSError):
             self._reserve_file.unlink(missing_ok=True)
 
     # --- written by the worker ---------------------------------------------------------------------------------------------
 
     def append_metrics(self, values: Mapping[str, float]) -> None:
-        """Add one line of figures: ``step``, ``epoch``, ``time_s`` and namespaced keys such as ``train/loss``."""
+        """Add one line of metrics: ``step``, ``epoch``, ``time_s`` and namespaced keys such as ``train/loss``."""
         _append_line(self.metrics_file, values)
 
     def append_event(self, kind: str, message: str, **facts: Any) -> None:
@@ -132,11 +132,11 @@ class RunDir:
         _append_line(self.events_file, {"time": datetime.now(UTC).isoformat(), "kind": kind, "message": message, **facts})
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Seal the run: afterwards it is complete, on the disk too.
+        """Write the result, synced to the disk: afterwards the run is complete.
 
         Args:
-            result: plain values. The sha256 of what belongs to it and stays as it is is added as ``files``; figures and
-                events may still grow.
+            result: plain values. The sha256 hashes of the config, the predictions and the model are added as ``files``; those
+                of metrics and events are not, as they may still grow.
         """
         for grows in (self.metrics_file, self.events_file):
             if grows.is_file():
@@ -145,7 +145,7 @@ class RunDir:
         durable.write_json(self.result_file, {**result, "files": files})
 
     def write_error(self, message: str, *, details: str = "") -> None:
-        """Say why the run failed: ``message`` is what a person is shown, ``details`` what a developer needs."""
+        """Write why the run failed: ``message`` is shown to the user, ``details`` are for developers."""
         durable.write_json(self.error_file, {"message": message, "details": details})
 
     # --- read by everybody -------------------------------------------------------------------------------------------------
@@ -155,11 +155,11 @@ class RunDir:
         return RunConfig.from_yaml(self.config_file.read_text(encoding="utf-8"))
 
     def result(self) -> dict[str, Any] | None:
-        """The content of ``result.json``, or nothing while the run is not complete."""
+        """The content of ``result.json``; ``None`` while the run is not complete."""
         return read_json(self.result_file)
 
     def error(self) -> dict[str, Any] | None:
-        """The content of ``error.json``, or nothing."""
+        """The content of ``error.json``; ``None`` if it does not exist."""
         return read_json(self.error_file)
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -183,14 +183,14 @@ class RunDir:
 
 @dataclass
 class LineReader:
-    """Reads a growing file of JSON lines, each line once, whatever the pace at which it grows."""
+    """Reads a growing file of JSON lines, each line once."""
 
     path: Path
     offset: int = 0
 
     @classmethod
     def at_end(cls, path: Path, num_bytes: int) -> "LineReader":
-        """A reader of the last whole lines of a file, at least one of which fits into so many bytes."""
+        """A reader that starts with the last whole lines of a file within ``num_bytes``."""
         try:
             start = max(0, path.stat().st_size - num_bytes)
             with path.open("rb") as lines:
@@ -221,7 +221,7 @@ class LineReader:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The mapping a JSON file holds, or nothing where it is absent or damaged."""
+    """The mapping in a JSON file; ``None`` if the file is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -230,7 +230,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Add a whole line; where there is no room for all of it, none of it stays."""
+    """Add a whole line; if the disk is too full for all of it, nothing is added."""
     line = (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
     with durable.open_to_append(path, buffering=0) as file:
         before = file.seek(0, os.SEEK_END)

@@ -1,7 +1,7 @@
-"""How a worker's end is read from what it left behind.
+"""How a worker ended, from its exit code and the events it wrote.
 
-The worker says in ``events.jsonl`` where the run stands: ``running`` once it is up, and ``succeeded``, ``failed``, ``cancelled``
-or ``interrupted`` as its last word. Who died without a last word was killed, or could not even start.
+The worker writes state events to ``events.jsonl``: ``running`` once it is up, and ``succeeded``, ``failed``, ``cancelled`` or
+``interrupted`` as the final one. A worker that ended without a final state event was killed, or could not even start.
 """
 
 import logging
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 LONGEST_MESSAGE = 2000
 
 SIGKILL = 9
-"""Its number, also where a platform has no such signal."""
+"""Number of the signal, also on platforms without it."""
 
 NO_ROOM = 74
-"""Exit code of a worker that had no room on the disk even for its last word."""
+"""Exit code of a worker that had no disk space even for its final state event."""
 
 
 @dataclass(frozen=True)
 class ExitStatus:
-    """The final state of a run, why in words for the person, and when.
+    """The final state of a run, the reason as a sentence for the user, and the time.
 
     Attributes:
-        ran_out_of_memory: whether the system is known to have killed the worker for want of memory.
+        ran_out_of_memory: whether the system is known to have killed the worker because memory ran out.
     """
 
     state: RunState
@@ -43,12 +43,12 @@ class ExitStatus:
 
 
 def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> ExitStatus:
-    """What became of a running run whose worker is gone.
+    """The end of a running run whose worker process no longer exists.
 
     Args:
         record: the run, still as running.
         run_dir: what the worker wrote.
-        exit_code: its exit code, minus the signal that killed it, or nothing where neither is known.
+        exit_code: its exit code, or minus the signal that killed it; ``None`` if neither is known.
     """
     state, message = _outcome(record, run_dir, exit_code)
     return ExitStatus(
@@ -60,12 +60,12 @@ def read_ending(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> Ex
 
 
 def has_announced_itself(record: RunRecord, run_dir: RunDir) -> bool:
-    """Whether the worker of this attempt has said that it is up."""
+    """Whether the worker of this attempt has written its first state event."""
     return _last_word(record, run_dir) is not None
 
 
 def moment_of_start(record: RunRecord, run_dir: RunDir) -> float | None:
-    """When the worker of this attempt began, in seconds of ``processes.clock_s``; None where it has not said so."""
+    """When the worker of this attempt began, in seconds of ``processes.clock_s``; ``None`` if it has not written that."""
     said = [word["clock_s"] for word in _words(record, run_dir) if isinstance(word.get("clock_s"), int | float)]
     return said[0] if said else None
 
@@ -77,25 +77,28 @@ def _outcome(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> tuple
     is_complete = run_dir.result() is not None
 
     if said == RunState.SUCCEEDED and not is_complete:
-        return RunState.FAILED, "The run reported success, but its result.json is missing or damaged. Resume it to train it anew."
+        return (
+            RunState.FAILED,
+            "The run reported success, but its result.json is missing or damaged. Resume the run to repeat it.",
+        )
     if said == RunState.SUCCEEDED or (said in (RunState.RUNNING, RunState.INTERRUPTED) and is_complete):
         return RunState.SUCCEEDED, None
     if said == RunState.FAILED:
-        return RunState.FAILED, message or "The run failed without saying why. The log may tell more."
+        return RunState.FAILED, message or "The run failed without an error message. See the log for details."
     if said == RunState.CANCELLED:
         return RunState.CANCELLED, message
     if record.stop_requested and said == RunState.INTERRUPTED and message:
-        return RunState.CANCELLED, message  # it was asked twice, and ended in good order
+        return RunState.CANCELLED, message  # it was asked twice, and stopped cleanly
     if record.stop_requested:
-        return RunState.CANCELLED, "Stopped, but not in good order: what was learned since the last checkpoint may be missing."
+        return RunState.CANCELLED, "Stopped, but not cleanly: training progress since the last checkpoint may be lost."
     if said == RunState.INTERRUPTED:
-        return RunState.INTERRUPTED, message or "The run was interrupted. Resume goes on from the last checkpoint."
+        return RunState.INTERRUPTED, message or "The run was interrupted. Resume continues from the last checkpoint."
     if exit_code == NO_ROOM:
         return RunState.FAILED, full_sentence(run_dir.folder)
     if said is None and exit_code is not None and exit_code >= 0:
         return RunState.FAILED, _could_not_start(run_dir, exit_code)
     cause = _cause_of_death(record, run_dir, exit_code, oom_kills())
-    return RunState.INTERRUPTED, f"{cause} Resume goes on from the last checkpoint, if there is one."
+    return RunState.INTERRUPTED, f"{cause} Resume continues from the last checkpoint, if there is one."
 
 
 def _last_word(record: RunRecord, run_dir: RunDir) -> dict[str, Any] | None:
@@ -113,18 +116,18 @@ def _words(record: RunRecord, run_dir: RunDir) -> list[dict[str, Any]]:
 
 def _cause_of_death(record: RunRecord, run_dir: RunDir, exit_code: int | None, kills: OomKills) -> str:
     if record.worker is not None and not processes.is_of_this_boot(record.worker):
-        return "The machine was restarted while the run was at work."
+        return "The machine was restarted during the run."
     words = _words(record, run_dir)
     ran_out = _ran_out_of_memory(words, kills)
     if exit_code is None:
         if ran_out:
-            return f"The worker process is gone without a last word, and the system has killed for want of memory. {_NEEDS_LESS}"
+            return f"The worker process ended without giving a reason, and the system ran out of memory meanwhile. {_NEEDS_LESS}"
         free = free_mib(run_dir.folder)
         if free is not None and free < FULL_MIB:
-            return "The worker process is gone without a last word, and the disk is full. Make room first."
+            return "The worker process ended without giving a reason, and the disk is full. Free up disk space first."
         if not words:
-            return "The worker process is gone before it could begin: it was killed, or whoever started it was."
-        return "The worker process is gone without a last word; it was killed or it crashed."
+            return "The worker process ended before it could begin: it was killed, or the process that started it was."
+        return "The worker process ended without giving a reason; it was killed or it crashed."
     if exit_code >= 0:
         return f"The worker process ended with exit code {exit_code} before its work was done."
     name = signal_name(-exit_code)
@@ -134,20 +137,20 @@ def _cause_of_death(record: RunRecord, run_dir: RunDir, exit_code: int | None, k
         return f"The system ran out of memory and killed the worker process (SIGKILL). {_NEEDS_LESS}"
     if ran_out is None:
         return (
-            f"The worker process was killed (SIGKILL). Where nobody did that by hand, the system most likely ran out of memory: "
+            f"The worker process was killed (SIGKILL). If nobody did that by hand, the system most likely ran out of memory: "
             f"{_NEEDS_LESS[0].lower()}{_NEEDS_LESS[1:]}"
         )
-    return "The worker process was killed (SIGKILL) by a person or another program; the system had memory enough."
+    return "The worker process was killed (SIGKILL) by a person or another program; the system had enough memory."
 
 
 _NEEDS_LESS = (
-    "A smaller batch size, a shorter longest input or a smaller model needs less memory; so does one run at a time. "
-    "Launch it again with one of these changed, or free memory."
+    "A smaller batch size, a shorter maximum input length or a smaller model needs less memory; so does one run at a time. "
+    "Change one of these and launch the run again, or free memory."
 )
 
 
 def _ran_out_of_memory(words: list[dict[str, Any]], now: OomKills) -> bool | None:
-    """Whether the system has killed for want of memory since the worker began; nothing where that cannot be told."""
+    """Whether the system has killed processes for lack of memory since the worker began; ``None`` if that is unknown."""
     counted = next((word["oom_kills"] for word in words if isinstance(word.get("oom_kills"), dict)), None)
     if counted is None or counted.get("machine") is None or now.machine is None:
         return None
@@ -155,7 +158,7 @@ def _ran_out_of_memory(words: list[dict[str, Any]], now: OomKills) -> bool | Non
 
 
 def _was_killed_for_memory(record: RunRecord, run_dir: RunDir, exit_code: int | None) -> bool:
-    """Whether a worker that left no last word was killed by the system, which says that it has killed for want of memory."""
+    """Whether a worker without a final state event was killed by the system, which counts its out-of-memory kills."""
     words = _words(record, run_dir)
     if not words or words[-1].get("state") != RunState.RUNNING or exit_code not in (None, -SIGKILL):
         return False
@@ -165,12 +168,12 @@ def _was_killed_for_memory(record: RunRecord, run_dir: RunDir, exit_code: int | 
 
 def _could_not_start(run_dir: RunDir, exit_code: int) -> str:
     log = [line for line in run_dir.log_tail() if line.strip()]
-    last_line = f": {log[-1].strip()}" if log else "; it left nothing in the log."
+    last_line = f": {log[-1].strip()}" if log else "; its log is empty."
     return f"The worker could not start (exit code {exit_code}){last_line}"
 
 
 def _finished_at(record: RunRecord, run_dir: RunDir) -> datetime:
-    """When the worker last wrote something: where nobody watched, the end may have come long before it was noticed."""
+    """When the worker last wrote something: if nothing supervised it, it may have ended long before that was noticed."""
     written = [file.stat().st_mtime for file in (run_dir.events_file, run_dir.metrics_file, run_dir.log_file) if file.exists()]
     now = datetime.now(UTC)
     last_written = datetime.fromtimestamp(max(written), UTC) if written else now
@@ -178,8 +181,8 @@ def _finished_at(record: RunRecord, run_dir: RunDir) -> datetime:
 
 
 def headline(task_name: str, run_id: str, run_dir: RunDir) -> tuple[str | None, float | None]:
-    """Title and value of the test score the task is judged by, from ``result.json``; nothing where it is not there."""
-    from core.tasks import get_task  # numpy and pandas, which a process that only looks at runs does not need
+    """Title and value of the task's main test score, from ``result.json``; ``None`` for both if it is missing."""
+    from core.tasks import get_task  # numpy and pandas, which a process that only lists runs does not need
 
     try:
         task = get_task(task_name)
@@ -191,7 +194,7 @@ def headline(task_name: str, run_id: str, run_dir: RunDir) -> tuple[str | None, 
 
 
 def signal_name(number: int) -> str:
-    """Name of a signal, such as ``SIGKILL``; its number where it has none."""
+    """Name of a signal, such as ``SIGKILL``; its number if it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

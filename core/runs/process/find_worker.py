@@ -1,4 +1,4 @@
-"""Finding the worker of a run again that nobody noted."""
+"""Finding the worker of a run whose identity was not recorded."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from core.runs.store.records import WorkerIdentity
 
 
 def arguments(run_folder: Path, dataset_folder: Path) -> list[str]:
-    """What every worker of a run has on its command line, and nobody else."""
+    """The command-line arguments that identify a worker of a run."""
     return [str(run_folder), "--dataset", str(dataset_folder)]
 
 
 def worker_of(run_dir: RunDir, dataset_folder: Path) -> WorkerIdentity | None:
-    """The process at work on a run: the one that holds its lock and was the last to speak, or else has its folder as an argument.
+    """The worker process of a run: the one that holds its lock and wrote the last event, or has the run's folder as argument.
 
-    A worker that had waited for a run was told it on its standard input, and has nothing on its command line. One that has just
+    A warm worker was told its run on its standard input, so its command line does not name the run. A worker that has just
     been started has not taken the lock yet.
     """
     try:
         is_locked = run_dir.has_worker()
-    except OSError:  # the folder is gone or read-only: no worker could write there either
+    except OSError:  # the folder is missing or read-only: no worker could write there either
         is_locked = False
     said = [event.get("pid") for event in run_dir.events() if event.get("kind") == "state"] if is_locked else []
     holder = processes.identity(said[-1]) if said and isinstance(said[-1], int) else None

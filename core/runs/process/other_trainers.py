@@ -1,7 +1,7 @@
-"""Other Tuneboards that train on this machine, whoever's they are: a worker at work goes by a name that everybody can see.
+"""Other Tuneboard processes that train on this machine, of any user: a training worker sets a process name that all can see.
 
-Threads that spin while they wait are fastest alone and slow two training processes down many times, so whoever starts a worker
-asks here whether it would be alone. Where the system keeps no such names, it seems alone.
+Threads that spin while they wait are fastest alone and slow two training processes down many times. So the scheduler asks here
+whether a new worker would be alone. Where the system has no such process names, it counts as alone.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 NAME = "tuneboard-run"
-"""What ``ps`` and ``top`` call a worker at work; one that waits for a run still goes by its program's name."""
+"""The name of a training worker in ``ps`` and ``top``; a warm worker keeps its program's name."""
 
 PROCESSES = Path("/proc")
 _GONE = "ZX"
@@ -17,7 +17,7 @@ _GONE = "ZX"
 
 @contextlib.contextmanager
 def known_as_at_work(processes: Path = PROCESSES) -> Iterator[None]:
-    """For as long as it lasts, this process goes by the name of a worker at work."""
+    """Inside the block, this process has the name of a training worker."""
     own = processes / "self" / "comm"
     before = None
     with contextlib.suppress(OSError):
@@ -32,7 +32,7 @@ def known_as_at_work(processes: Path = PROCESSES) -> Iterator[None]:
 
 
 def somebody_trains(processes: Path = PROCESSES) -> bool:
-    """Whether any process on this machine is a worker at work."""
+    """Whether any process on this machine is a training worker."""
     for stat in processes.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
             # "42 (name) S …": the name may hold brackets itself, what follows it does not.

@@ -1,8 +1,8 @@
-"""Worker processes: starting one, knowing it again, and signalling it without ever hitting another.
+"""Worker processes: starting one, identifying it later, and signalling it without ever hitting another process.
 
-A pid is used again after its process is gone, so a process is known by pid, start time and boot of the machine together. What
-has ended but was not yet collected by its parent (a zombie) counts as gone. Children of this process are collected here,
-whoever in it asks first.
+A pid is reused after its process has ended, so a process is identified by pid, start time and boot of the machine together. A
+process that has ended but was not yet collected by its parent (a zombie) counts as ended. Children of this process are collected
+here, by whichever thread asks first.
 """
 
 import os
@@ -19,28 +19,28 @@ from core.machine.platform_support import counts_since_boot, has_signals, on_its
 from core.runs.store.records import WorkerIdentity
 
 WAIT = "--wait"
-"""What a worker is told instead of a run: to wait for one on its standard input."""
+"""Argument of a warm worker, in place of a run: it waits for a run on its standard input."""
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 _BOOT_DRIFT_S = 300
-"""A machine that was started again within so many seconds has processes with other start times."""
+"""Two boot times this close count as the same boot; after a reboot, the processes have other start times anyway."""
 
 _children: dict[int, tuple[WorkerIdentity, subprocess.Popen[bytes]]] = {}
-"""Workers this process started, by pid. It belongs to the process as children do: a supervisor may come and go."""
+"""Workers this process started, by pid. Module-level, as children belong to the process: a scheduler may come and go."""
 
 
 def start(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log_file: Path, listens: bool = False
 ) -> WorkerIdentity:
-    """Start a process in a session of its own, so that it outlives this one, with all it prints appended to a log.
+    """Start a process in a session of its own, so that it outlives this one, with its output appended to a log.
 
     Args:
         command: program and arguments.
-        folder: where it works.
-        environment: its environment variables, all of them.
-        log_file: gets what it prints.
-        listens: whether it waits on its standard input for what ``hand_over`` tells it, rather than having none.
+        folder: its working directory.
+        environment: all of its environment variables.
+        log_file: gets its output.
+        listens: whether it reads from its standard input what ``hand_over`` sends; otherwise it has no standard input.
 
     Raises:
         OSError: the program or the log file cannot be opened.
@@ -55,17 +55,17 @@ def start(
             stderr=subprocess.STDOUT,
             **on_its_own(),
         )
-    # Nobody has collected the child yet, so its pid cannot have passed to another process, even if it has ended already.
+    # The child has not been collected yet, so its pid cannot have been reused, even if it has ended already.
     worker = WorkerIdentity(pid=child.pid, started_at=_start_time(child.pid) or 0.0, boot_id=boot_id())
     _children[child.pid] = (worker, child)
     return worker
 
 
 def hand_over(worker: WorkerIdentity, line: str) -> bool:
-    """Tell a child that listens the one line it waits for; afterwards it hears nothing more.
+    """Send a listening child the one line it waits for, and close its standard input.
 
     Returns:
-        whether it was there to be told. What was told is read even if this process ends at once.
+        Whether the child was running. It reads the line even if this process ends at once.
     """
     child = _child(worker)
     if child is None or child.stdin is None or child.stdin.closed:
@@ -73,13 +73,13 @@ def hand_over(worker: WorkerIdentity, line: str) -> bool:
     try:
         with child.stdin as ear:
             ear.write(line.encode() + b"\n")
-    except OSError:  # it is gone; not every system calls that a broken pipe
+    except OSError:  # it has ended; not every system calls that a broken pipe
         return False
     return child.poll() is None
 
 
 def dismiss(worker: WorkerIdentity) -> None:
-    """End a child that listens and was told nothing: it has nothing to lose."""
+    """End a listening child that was given no run: no work is lost."""
     child = _child(worker)
     if child is not None:
         del _children[worker.pid]
@@ -95,29 +95,29 @@ def is_alive(worker: WorkerIdentity) -> bool:
         return False
     # A child has ended once its exit code can be had; /proc may call it ended a moment before that.
     is_child = _child(worker) is not None
-    # Where start times are moments, nothing else has this pid and this moment; what is reckoned of boots there is less certain.
+    # Where start times are timestamps, pid and start time are unique; the boot that is computed there is less certain.
     may_be = is_of_this_boot(worker) or not counts_since_boot()
     return may_be and _same_time(_start_time(worker.pid, ignore_ended=not is_child), worker.started_at)
 
 
 def age_s(worker: WorkerIdentity) -> float | None:
-    """Seconds since a process that runs was started, whatever was done to the clock; nothing if it is gone."""
+    """Seconds since a running process was started, unaffected by clock changes; ``None`` if it has ended."""
     return max(0.0, clock_s() - worker.started_at) if is_alive(worker) else None
 
 
 def clock_s() -> float:
-    """Now, in seconds by the clock that start times of processes are told by; the same in every process of a machine."""
+    """Now, in seconds of the clock that process start times use; the same in every process of a machine."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if counts_since_boot() else time.time()
 
 
 def exit_code(worker: WorkerIdentity) -> int | None:
-    """How a child of this process ended: its exit code, or minus the signal; nothing if it runs or is not our child."""
+    """How a child of this process ended: its exit code, or minus the signal; ``None`` if it is running or not our child."""
     child = _child(worker)
     return None if child is None else child.poll()
 
 
 def forget(worker: WorkerIdentity) -> None:
-    """Drop what is remembered of a child that has ended."""
+    """Drop what is stored about a child that has ended."""
     child = _child(worker)
     if child is not None and child.poll() is not None:
         if child.stdin is not None:
@@ -126,10 +126,10 @@ def forget(worker: WorkerIdentity) -> None:
 
 
 def send(worker: WorkerIdentity, number: signal.Signals) -> bool:
-    """Send a signal to exactly this process; never to another that has its pid now.
+    """Send a signal to exactly this process, never to another that has its pid now.
 
     Returns:
-        whether it was there to get the signal.
+        Whether the process existed.
     """
     try:
         handle = _handle(worker.pid)
@@ -138,21 +138,21 @@ def send(worker: WorkerIdentity, number: signal.Signals) -> bool:
         if not is_alive(worker):
             return False
         os.kill(worker.pid, number)
-    except (ProcessLookupError, PermissionError):  # it has ended, or belongs to somebody else, so it is no worker of ours
+    except (ProcessLookupError, PermissionError):  # it has ended, or belongs to another user, so it is not our worker
         return False
     return True
 
 
 def end(worker: WorkerIdentity) -> bool:
-    """End exactly this process at once, wherever it is in its work.
+    """Kill exactly this process at once.
 
     Returns:
-        whether it was there.
+        Whether the process existed.
     """
     if has_signals():
         return send(worker, signal.SIGKILL)
     try:
-        process = psutil.Process(worker.pid)  # makes sure by itself that nobody else has the pid by then
+        process = psutil.Process(worker.pid)  # psutil itself makes sure that the pid was not reused
         if not is_alive(worker):
             return False
         process.kill()
@@ -162,16 +162,16 @@ def end(worker: WorkerIdentity) -> bool:
 
 
 def identity(pid: int) -> WorkerIdentity | None:
-    """Who has this pid now; nothing if nobody has."""
+    """The process that has this pid now; ``None`` if there is none."""
     started_at = _start_time(pid, ignore_ended=True)
     return None if started_at is None else WorkerIdentity(pid=pid, started_at=started_at, boot_id=boot_id())
 
 
 def find(arguments: Sequence[str]) -> WorkerIdentity | None:
-    """The process other than this one with these arguments, side by side, on its command line; nothing if there is none.
+    """The process other than this one with these consecutive arguments on its command line; ``None`` if there is none.
 
-    It finds the worker of a supervisor that was killed after it had started the worker and before it could note its identity.
-    A viewer or an editor that has the run's folder on its command line is not taken for it.
+    It finds the worker of a scheduler that was killed after it had started the worker and before it could record its identity.
+    A viewer or an editor that has the run's folder on its command line does not match.
     """
     wanted = list(arguments)
     for process in psutil.process_iter():
@@ -190,10 +190,10 @@ def _holds(words: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def is_of_this_boot(worker: WorkerIdentity) -> bool:
-    """Whether a process was started since the machine was.
+    """Whether a process was started since the last boot of the machine.
 
-    Where the system gives a boot no name, its moment stands for it. That is reckoned from a clock which people and programs
-    set, so it counts as the same within ``_BOOT_DRIFT_S``.
+    Where the system has no boot id, the boot time is used. It is computed from a clock that people and programs can set, so
+    two boot times within ``_BOOT_DRIFT_S`` count as the same.
     """
     here = boot_id()
     if worker.boot_id.isdecimal() and here.isdecimal():
@@ -202,7 +202,7 @@ def is_of_this_boot(worker: WorkerIdentity) -> bool:
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from every other."""
+    """Identifier of this boot of the machine."""
     try:
         return _BOOT_ID_FILE.read_text(encoding="ascii").strip()
     except OSError:
@@ -210,10 +210,10 @@ def boot_id() -> str:
 
 
 def _handle(pid: int) -> int | None:
-    """An open handle of a process, which nothing can take the place of; None where the system or a sandbox has no such thing.
+    """An open handle of a process, which cannot be reused; ``None`` where the system or a sandbox does not support it.
 
     Raises:
-        ProcessLookupError: nobody has this pid.
+        ProcessLookupError: no process has this pid.
     """
     if not (hasattr(os, "pidfd_open") and hasattr(signal, "pidfd_send_signal")):
         return None
@@ -226,7 +226,7 @@ def _handle(pid: int) -> int | None:
 
 
 def _send_through_handle(handle: int, worker: WorkerIdentity, number: signal.Signals) -> bool:
-    """Make sure that what was opened is the right process, and signal it: nothing can take its place in between."""
+    """Make sure that the handle is of the right process, and signal it: the pid cannot be reused in between."""
     try:
         if not is_alive(worker):
             return False
@@ -237,7 +237,7 @@ def _send_through_handle(handle: int, worker: WorkerIdentity, number: signal.Sig
 
 
 def _child(worker: WorkerIdentity) -> subprocess.Popen[bytes] | None:
-    """Exactly this process, where it is a child of ours; not another child that has a pid of long ago."""
+    """Exactly this process, if it is a child of ours; not an earlier child with the same pid."""
     found, child = _children.get(worker.pid, (None, None))
     return child if found == worker else None
 
@@ -247,11 +247,11 @@ def _same_time(found: float | None, expected: float) -> bool:
 
 
 def _start_time(pid: int, *, ignore_ended: bool = False) -> float | None:
-    """Start time of whatever process has this pid, or nothing.
+    """Start time of the process that has this pid; ``None`` if there is none.
 
     Args:
         pid: process id.
-        ignore_ended: take a process that has ended and waits to be collected as none.
+        ignore_ended: return ``None`` for a process that has ended and waits to be collected (a zombie).
     """
     if not counts_since_boot():
         return _start_time_elsewhere(pid, ignore_ended=ignore_ended)

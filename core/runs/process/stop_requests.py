@@ -1,6 +1,6 @@
-"""How a worker at work is told to stop: by a signal where the platform has signals, else by a file in its run's folder.
+"""How a running worker is told to stop: by a signal where the platform has signals, else by a file in its run's folder.
 
-Windows ends a process at once whatever signal it is sent, and what the run has learned since its last checkpoint would be lost.
+Windows ends a process at once whatever signal it is sent, and training progress since the last checkpoint would be lost.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ REQUEST = ".stop"
 
 
 class Stop(Enum):
-    """Who wants a worker to stop, and how much."""
+    """Who wants a worker to stop, and how urgently."""
 
     BY_PERSON = "SIGINT"
     BY_MACHINE = "SIGTERM"
@@ -27,10 +27,10 @@ class Stop(Enum):
 
 
 def send(worker: WorkerIdentity, run_dir: RunDir, stop: Stop) -> bool:
-    """Tell exactly this process.
+    """Send a stop request to exactly this process.
 
     Returns:
-        whether it was there to be told.
+        Whether the process existed.
     """
     if stop is Stop.AT_ONCE:
         return processes.end(worker)
@@ -40,13 +40,13 @@ def send(worker: WorkerIdentity, run_dir: RunDir, stop: Stop) -> bool:
         return False
     try:
         durable.write_text(run_dir.folder / REQUEST, stop.value)
-    except OSError:  # no room, or the folder is gone: it cannot be asked, and is asked more firmly in a while
+    except OSError:  # the disk is full or the folder is missing: the escalation follows later
         return False
     return True
 
 
 def take(run_folder: Path) -> signal.Signals | None:
-    """What the worker of a run was told by file since it last looked; None if nothing. The file is taken away."""
+    """The stop request that came by file since the last call; ``None`` if there is none. The file is removed."""
     request = run_folder / REQUEST
     try:
         told = request.read_text(encoding="ascii").strip()

@@ -1,4 +1,4 @@
-"""How long the workers at work have been at their runs, whatever was done to the clock, and however long they waited before."""
+"""How long running workers have worked on their runs, unaffected by clock changes and by the time a warm worker waited."""
 
 from datetime import UTC, datetime
 
@@ -9,17 +9,16 @@ from core.runs.store.records import RunRecord
 
 
 class WorkingTimes:
-    """Seconds at work of the runs of one scheduler; what a worker said of its start is read once."""
+    """Working time of the runs of one scheduler, in seconds; the start that a worker reported is read once."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
 
     def of(self, record: RunRecord, run_dir: RunDir) -> float | None:
-        """Seconds since this attempt of a run began; None where its worker is gone.
+        """Seconds since this attempt of a run began; ``None`` if its worker process no longer exists.
 
-        A worker that waited for a run may be hours older than the run. It says in its first event when it began, by the clock
-        that ``processes.clock_s`` reads. Until then, and for workers that do not say it, the run is as old as its line in the
-        database, and never older than its worker.
+        A warm worker may be hours older than its run. Its first event says when it began, by ``processes.clock_s``. Until then,
+        and for workers that do not report it, the start time in the database counts, limited by the age of the worker.
         """
         age_s = None if record.worker is None else processes.age_s(record.worker)
         if age_s is None:

@@ -1,7 +1,7 @@
-"""What is the matter with the files of runs and data sets: gone, empty, or not what was written.
+"""Damaged files of runs and data sets: missing, empty, or not what was written.
 
-A run that is sealed says in ``result.json`` what its files held, and a data set does in ``dataset.json``. Earlier ones do not:
-of those it can only be told that a file is gone or empty, as a power cut leaves them.
+A complete run has the hashes of its files in ``result.json``, and a data set in ``dataset.json``. Older ones do not: of those,
+only missing and empty files, as a power cut leaves them, can be detected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Damage = dict[str, str]
 
 
 def damage_of_run(run_dir: RunDir) -> Damage:
-    """What is the matter with a run's files; of one that is not sealed, with what it was told to do."""
+    """Damage in a run's files; of a run that is not complete, only its config is checked."""
     folder = run_dir.folder
     config = run_dir.config_file.name
     if not run_dir.result_file.exists():
@@ -36,7 +36,7 @@ def damage_of_run(run_dir: RunDir) -> Damage:
 
 
 def damage_of_dataset(folder: Path) -> Damage:
-    """What is the matter with a data set's files."""
+    """Damage in a data set's files."""
     from core.datasets.dataset import DESCRIPTION_FILE, file_hashes  # which loads pandas
 
     try:

@@ -1,7 +1,7 @@
-"""What a catalogue that was deleted or replaced in use knew, entered into the one that is there now.
+"""Importing a database that was deleted or replaced while in use into the one that is there now.
 
-A folder does not tell what its data set is called, to whom it belongs, or which runs waited in which order. The file that is gone
-does, for as long as a process has it open.
+The folders do not contain a data set's name and owner, or the order of the queue. The lost file does, and can be read as long as
+a process has it open.
 """
 
 import sqlite3
@@ -13,21 +13,21 @@ from core.runs.store.tables import datasets, runs, switches
 from core.runs.store.watched_file import OpenFile
 
 _CARRIED = "catalogue.carried_over "
-"""Start of the name of a switch that says, with the number of a lost file, that its lines are here. Several processes may have
-had it open, and what was changed since the first of them brought its lines must stay so."""
+"""Prefix of a switch's name, followed by the number of a lost file: its rows were imported. Several processes may have had the
+file open, and changes made since the first of them imported its rows must not be overwritten."""
 
 
 def carry_over(connection: sa.Connection, lost: OpenFile) -> int:
-    """Enter every line of a lost catalogue, in place of those that the one of now has of the same things; other lines stay.
+    """Import every row of a lost database. Rows of the current one with the same keys are replaced; other rows stay.
 
-    The lost one was in use until a moment ago, so it knows best: a backup in its place would let runs wait that have ended since.
+    The lost one was in use until now, so its rows are newer: in a backup that replaced it, runs could be queued that have ended.
 
     Args:
-        connection: of a change of the catalogue that is there now.
+        connection: of a change of the current database.
         lost: the file that was there before.
 
     Returns:
-        How many lines of data sets and runs were entered; 0 where the lost file cannot be read, or another process was faster.
+        The number of data sets and runs that were imported; 0 if the lost file cannot be read, or another process was faster.
     """
     carried = f"{_CARRIED}{lost.number}"
     if connection.execute(sa.select(switches.c.name).where(switches.c.name == carried)).first() is not None:
@@ -41,12 +41,12 @@ def carry_over(connection: sa.Connection, lost: OpenFile) -> int:
         places = ", ".join("?" for _ in table.columns)
         for line in found:
             connection.exec_driver_sql(f"INSERT OR REPLACE INTO {table.name} ({names}) VALUES ({places})", tuple(line))
-    connection.execute(switches.delete().where(switches.c.name == carried))  # of a file that had this number long ago
+    connection.execute(switches.delete().where(switches.c.name == carried))  # of an earlier file with the same number
     connection.execute(switches.insert().values(name=carried, value=True))
     return len(lines[datasets]) + len(lines[runs])
 
 
 def _lines(lost: OpenFile, table: sa.Table) -> Sequence[tuple[object, ...]]:
-    """The lines of a table as SQLite keeps them."""
+    """The rows of a table as SQLite stores them."""
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     return lost.connection.execute(f"SELECT {names} FROM {table.name}").fetchall()

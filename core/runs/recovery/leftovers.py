@@ -1,8 +1,8 @@
-"""What kills left in a workspace, and clearing it away: deletions that were begun, and imports, launches and backups cut short.
+"""What killed processes left in a workspace, and removing it: unfinished deletions, imports, launches and backups.
 
-A deletion hides its folders inside the change of the catalogue that removes their lines, so what lies in the trash tells by the
-catalogue what it is: without a line, the deletion counts, and what is left of the folder goes; with one, the change did not come
-to its end, and the folder gets its place back. Nothing in the trash was touched before the change counted.
+A deletion hides its folders in the trash inside the transaction that removes their rows. So the database tells what a folder in
+the trash is: if it has no row, the deletion was committed, and the folder is removed; if it has one, the transaction was not
+committed, and the folder is put back. Nothing in the trash is changed before the commit.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from core.files.parts import abandoned_parts, sweep_parts
 from core.runs.store.store import Store
 
 _EMPTY_FOR_S = 600.0
-"""An empty folder is one that an import has just made; ten minutes later, it is what a kill left of one."""
+"""A new empty folder may belong to a running import; after ten minutes it is what a killed process left."""
 
 _EARLIER_HIDDEN = ".deleted-"
-"""In the name of what an earlier Tuneboard hid to delete it."""
+"""Part of the name of a folder that an earlier version of Tuneboard hid to delete it."""
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What lies in a workspace and belongs to nothing.
+    """What is in a workspace and belongs to nothing.
 
     Attributes:
-        num_deleted: folders whose deletion was begun and is not finished.
+        num_deleted: folders whose deletion was started and is not finished.
         num_unfinished: folders and files that were being written when the process was killed.
-        num_unknown: folders of data sets and runs that the database has no line for; ``doctor --repair`` enters them.
+        num_unknown: folders of data sets and runs that the database has no row for; ``doctor --repair`` adds them.
     """
 
     num_deleted: int
@@ -41,7 +41,7 @@ class Leftovers:
 
 
 def count_leftovers(settings: Settings, store: Store) -> Leftovers:
-    """What kills left here and is not cleared away; what another process is writing now does not count."""
+    """Count what killed processes left here; what another process is writing now does not count."""
     known = store.ids()
     empty = [folder for room in _of_ids(settings) for folder in _empty(room)]
     unknown = [folder for room in _of_ids(settings) for folder in _visible(room) if folder.name not in known]
@@ -53,11 +53,11 @@ def count_leftovers(settings: Settings, store: Store) -> Leftovers:
 
 
 def sweep(settings: Settings, store: Store, *, thoroughly: bool = False) -> None:
-    """Clear away what kills left, where that can be done now; what cannot is met again at the next start.
+    """Remove what killed processes left, if that is possible now; the rest is tried again at the next start.
 
     Args:
         settings, store: of the workspace.
-        thoroughly: look into the folder of every data set and run, too. The worker of a run that is resumed does so by itself.
+        thoroughly: also clean the folder of every data set and run. The worker of a resumed run does that itself.
     """
     with contextlib.suppress(OSError, UserError):
         finish_deletions(settings, store)
@@ -70,7 +70,7 @@ def sweep(settings: Settings, store: Store, *, thoroughly: bool = False) -> None
 
 
 def finish_deletions(settings: Settings, store: Store) -> None:
-    """Bring every deletion that was begun to its end: forwards where its change counts, back where it does not.
+    """Finish every deletion that was started: complete it if its transaction was committed, otherwise undo it.
 
     Raises:
         UserError: the database cannot be used now.
@@ -78,7 +78,7 @@ def finish_deletions(settings: Settings, store: Store) -> None:
     hidden = [one for room in _rooms(settings) for one in _hidden(room)]
     if not hidden:
         return
-    with store.held() as known:  # a deletion under way has its folders hidden, and its lines still there, until it counts
+    with store.held() as known:  # a running deletion has hidden its folders, and its rows still exist, until it commits
         undone = [one for one in hidden if trash.place_of(one).name in known]
         for one in undone:
             with contextlib.suppress(OSError):
@@ -93,18 +93,18 @@ def _of_ids(settings: Settings) -> tuple[Path, Path]:
 
 
 def _rooms(settings: Settings) -> list[Path]:
-    """Every folder in which folders are made and deleted."""
+    """Every folder in which folders are created and deleted."""
     return [*_of_ids(settings), settings.uploads_folder, settings.hub_models_folder, settings.home]
 
 
 def _inner(settings: Settings) -> list[Path]:
-    """Every folder in the folders of data sets and runs in which something is written after it was made."""
+    """Every folder in the folders of data sets and runs in which files are written after it was created."""
     outer = [folder for room in _of_ids(settings) for folder in _visible(room)]
     return [*outer, *(folder / name for folder in outer for name in ("findings", "checkpoints"))]
 
 
 def _hidden(room: Path) -> list[Path]:
-    """What was hidden to be deleted: in the trash of a room, and as an earlier Tuneboard did it."""
+    """What was hidden to be deleted: in the trash, and as earlier versions of Tuneboard did it."""
     return [
         *trash.hidden_in(room),
         *(path for path in _entries(room) if path.name.startswith(".") and _EARLIER_HIDDEN in path.name),
@@ -116,7 +116,7 @@ def _visible(room: Path) -> list[Path]:
 
 
 def _empty(room: Path) -> list[Path]:
-    """Folders of data sets and runs that nothing was ever written to."""
+    """Empty folders of data sets and runs that are older than ``_EMPTY_FOR_S``."""
     oldest = time.time() - _EMPTY_FOR_S
     found = []
     for folder in _visible(room):

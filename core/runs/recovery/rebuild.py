@@ -1,7 +1,7 @@
-"""The catalogue made anew from the folders: what a workspace holds can always be found again.
+"""Rebuilding the database from the folders of a workspace.
 
-Folders of data sets and runs hold everything but names, tags and the order of the queue; of a run these are kept beside it. A
-database that cannot be read is set aside, never deleted. Lines the catalogue has already are left as they are.
+The folders of data sets and runs contain everything but names, tags and the order of the queue; a run's folder has a copy of its
+name and tags. A database that cannot be read is renamed, never deleted. Existing rows of the database are not changed.
 """
 
 import time
@@ -33,13 +33,13 @@ from core.runs.store.watched_file import OpenFile, file_of
 
 @dataclass
 class RebuildSummary:
-    """What was done.
+    """What a rebuild did.
 
     Attributes:
-        set_aside: where the damaged database lies now; nothing if there was none.
-        num_carried: how many data sets and runs were entered as a catalogue that was lost in use had them.
-        num_datasets, num_runs: how many were entered from their folders.
-        left_out: name of each folder that could not be entered, and why.
+        set_aside: where the damaged database is now; ``None`` if there was none.
+        num_carried: how many data sets and runs were imported from a database that was lost while in use.
+        num_datasets, num_runs: how many were added from their folders.
+        left_out: name of each folder that could not be added, and why.
         moment: when.
     """
 
@@ -52,14 +52,14 @@ class RebuildSummary:
 
 
 def rebuild(settings: Settings, lost: OpenFile | None = None) -> RebuildSummary:
-    """Enter into the catalogue whatever lies in the workspace and is not in it. Several processes may do so at once.
+    """Add to the database the data sets and runs that are only in the folders. Several processes may do so at the same time.
 
     Args:
         settings: where everything is.
-        lost: the catalogue's file as it was before it was deleted or replaced in use; what it knew is entered first.
+        lost: the database file from before it was deleted or replaced while in use; its rows are imported first.
 
     Raises:
-        UserError: the database cannot be opened, and is not a file of this workspace that could be set aside.
+        UserError: the database cannot be opened, and is not a file of this workspace that could be renamed.
     """
     with _one_at_a_time(settings):
         return _rebuild(settings, lost)
@@ -67,15 +67,17 @@ def rebuild(settings: Settings, lost: OpenFile | None = None) -> RebuildSummary:
 
 @contextmanager
 def _one_at_a_time(settings: Settings) -> Iterator[None]:
-    """While no other process sets files aside here: it could be the new one of this process."""
+    """Hold the rebuild lock, so that no other process renames database files, such as the new one of this process."""
     try:
         lock = FileLock(settings.home / "catalogue.lock", timeout=BUSY_TIMEOUT_S, mode=file_mode(settings.home))
         lock.acquire()
     except Timeout:
-        raise NotNowError("Another process has been making the catalogue anew for a minute; nothing was changed.") from None
+        raise NotNowError(
+            "Another process has been rebuilding the database for a minute; nothing was changed. Try again later."
+        ) from None
     except OSError as error:
         raise UserError(
-            f"The workspace {settings.home} cannot be written to ({error.strerror}), so its catalogue cannot be made anew. "
+            f"The workspace {settings.home} cannot be written to ({error.strerror}), so its database cannot be rebuilt. "
             "Give this user write access and try again."
         ) from None
     try:
@@ -101,7 +103,7 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> RebuildSummary:
                     account.left_out[folder.name] = "its dataset.json is missing or damaged"
                     continue
                 if damage := damage_of_dataset(folder):
-                    account.left_out[folder.name] = f"it is not whole: {in_words(damage)}"
+                    account.left_out[folder.name] = f"it is damaged: {in_words(damage)}"
                     continue
                 dataset["name"] = _free(dataset["name"], names)
                 connection.execute(datasets.insert().values(row_of_dataset(DatasetRecord(**dataset))))
@@ -111,7 +113,7 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> RebuildSummary:
                 run = _run_of(folder, settings)
                 if run is None or run["dataset_id"] not in known:
                     account.left_out[folder.name] = (
-                        "its config.yaml is missing or damaged" if run is None else "its data set is gone"
+                        "its config.yaml is missing or damaged" if run is None else "its data set is missing"
                     )
                     continue
                 run["name"] = _free(run["name"], names)
@@ -127,7 +129,7 @@ def _rebuild(settings: Settings, lost: OpenFile | None) -> RebuildSummary:
 
 
 def num_lost_folders(settings: Settings, store: Store) -> int:
-    """How many folders of data sets and runs lie in a workspace whose catalogue knows of nothing at all; 0 where it does."""
+    """Number of folders of data sets and runs in a workspace whose database is empty; 0 if the database is not empty."""
     if store.lists.overview().num_runs or store.datasets():
         return 0
     return sum(len(_folders(parent, set())) for parent in (settings.datasets_folder, settings.runs_folder))
@@ -142,10 +144,10 @@ def _opened(settings: Settings, account: RebuildSummary) -> sa.Engine:
                 found = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
             if found != "ok":
                 engine.dispose()
-                raise UserError(f"The catalogue is damaged: {found}")
+                raise UserError(f"The database is damaged: {found}")
         return engine
     except NotNowError:
-        raise  # it may well be whole
+        raise  # it may be intact
     except (UserError, sa.exc.DBAPIError) as error:
         is_ours = file_of(url) == file.absolute()
         if not is_ours or not file.is_file() or "newer Tuneboard" in str(error):
@@ -159,7 +161,7 @@ def _opened(settings: Settings, account: RebuildSummary) -> sa.Engine:
 
 
 def _folders(parent: Path, known: set[str]) -> list[Path]:
-    """Folders that are not in the catalogue; an empty one is left of a making that was cut short, and holds nothing."""
+    """Folders that are not in the database, except empty ones, which an interrupted import or launch left."""
     found = parent.iterdir() if parent.is_dir() else iter(())
     visible = (folder for folder in found if folder.is_dir() and not folder.name.startswith("."))
     return sorted(folder for folder in visible if folder.name not in known and any(folder.iterdir()))
@@ -221,12 +223,12 @@ def _run_of(folder: Path, settings: Settings) -> dict[str, Any] | None:
         return {**run, "state": RunState(last_word["state"]), "message": said or None}
     if error is not None:
         return {**run, "state": RunState.FAILED, "message": str(error.get("message"))[:LONGEST_MESSAGE]}
-    message = "Brought back from its folder after the catalogue was lost. Resume goes on from its last checkpoint, if any."
+    message = "Recovered from its folder after the database was lost. Resume continues from its last checkpoint, if any."
     return {**run, "state": RunState.INTERRUPTED, "message": message}
 
 
 def _name_of_file(source: Any) -> str:
-    """What the imported file was called, without its ending."""
+    """Name of the imported file, without its extension."""
     files = source.get("files") if isinstance(source, dict) else None
     name = files[0].get("file_name") if files and isinstance(files[0], dict) else None
     return Path(str(name)).stem[:100] if name else "data set"

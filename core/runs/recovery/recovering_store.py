@@ -1,4 +1,4 @@
-"""The catalogue of a workspace, which is made whole again from the folders where its file is missing, or not the one it was."""
+"""The database of a workspace, which is rebuilt from the folders if its file is missing or was replaced."""
 
 import logging
 
@@ -12,42 +12,42 @@ logger = logging.getLogger(__name__)
 
 
 class RecoveringStore:
-    """The catalogue as one process has it open.
+    """The database as one process has it open.
 
     Attributes:
-        store: the door to it.
+        store: access to it.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Open the catalogue of a workspace, or make it.
+        """Open the database of a workspace, or create it.
 
         Raises:
             UserError: it cannot be opened.
         """
         self._settings = settings
-        self._made_anew: RebuildSummary | None = None
+        self._last_rebuild: RebuildSummary | None = None
         url = url_of(settings)
         path = file_of(url)
         was_there = path is None or (path.is_file() and path.stat().st_size > 0)
-        self._file = None if path is None else CatalogueFile(path, self._make_anew)
+        self._file = None if path is None else CatalogueFile(path, self._rebuild_from)
         self.store = Store(url, self._file)
         if not was_there and self.num_lost_folders():
-            logger.warning("The workspace had folders, but no catalogue any more. It is made anew from them.")
-            self._make_anew(None)
+            logger.warning("The workspace has data sets or runs, but its database is missing. It is rebuilt from their folders.")
+            self._rebuild_from(None)
 
     def made_anew(self) -> RebuildSummary | None:
-        """What was done when its file was last found missing or replaced, now included; nothing if it never was.
+        """The last rebuild after its file was found missing or replaced, after checking again; ``None`` if there was none.
 
         Raises:
-            UserError: it cannot be made anew now.
+            UserError: it cannot be rebuilt now.
         """
         if self._file is not None:
             self._file.check()
-        return self._made_anew
+        return self._last_rebuild
 
     def num_lost_folders(self) -> int:
-        """How many folders of data sets and runs it knows nothing of any more; ``doctor --repair`` enters them."""
+        """Number of folders of data sets and runs that an empty database lacks; ``doctor --repair`` adds them."""
         return num_lost_folders(self._settings, self.store)
 
-    def _make_anew(self, lost: OpenFile | None) -> None:
-        self._made_anew = rebuild(self._settings, lost)
+    def _rebuild_from(self, lost: OpenFile | None) -> None:
+        self._last_rebuild = rebuild(self._settings, lost)

@@ -1,4 +1,4 @@
-"""Which GPUs each run gets where there are several: as many as it asks for, shared with no other run unless people want that."""
+"""Which GPUs each run gets on a machine with several: as many as it asks for, shared with other runs only if people set that."""
 
 import functools
 import math
@@ -36,16 +36,16 @@ def gpus() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Shortage:
-    """GPUs a run needs at once, how many of them it could have now, and how many there are."""
+    """The number of GPUs a run needs, how many are free now, and how many there are."""
 
     wanted: int
     free: int
     present: int
 
     def __str__(self) -> str:
-        together = "a GPU" if self.wanted == 1 else f"{self.wanted} GPUs at once"
+        wanted = "a GPU" if self.wanted == 1 else f"{self.wanted} GPUs"
         are = "is" if self.free == 1 else "are"
-        return f"Waiting for {together}: {self.free} of {self.present} {are} free now. It starts by itself."
+        return f"Waiting for {wanted}: {self.free} of {self.present} {are} free now. It starts automatically."
 
 
 def assign(
@@ -56,14 +56,14 @@ def assign(
     at_once: int,
     first: str = "",
 ) -> tuple[str, ...] | Shortage:
-    """The GPUs the next run gets, the least busy ones; none for a run on the processor.
+    """The GPUs the next run gets, the least busy ones first; empty for a run on the CPU.
 
     Args:
         compute: what the run asks for.
-        present: ids of all GPUs there are.
-        in_use: ids of those at work, one for each run that has it.
-        at_once: how many runs may work at a time; more than there are GPUs means that runs share them.
-        first: one to be taken before others that are no busier.
+        present: ids of all GPUs of the machine.
+        in_use: ids of the GPUs in use, once for each run that uses it.
+        at_once: how many runs may run at the same time; more than there are GPUs means that runs share them.
+        first: a GPU that is preferred to others that are equally busy.
     """
     if compute.device not in {"automatic", "cuda"} or not present:
         return ()
@@ -77,7 +77,7 @@ def assign(
 
 
 def gpus_of(workers: Iterable[WorkerIdentity]) -> list[str]:
-    """Ids of the GPUs that workers were given, one for each worker that has it."""
+    """Ids of the GPUs that workers were given, once for each worker that uses it."""
     return [gpu for worker in workers for gpu in _environment(worker).get(VISIBLE, "").split(",") if gpu]
 
 

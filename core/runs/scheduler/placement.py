@@ -1,4 +1,4 @@
-"""Where a run works: how many may at once, which GPUs it gets or still lacks, and the environment its worker is given."""
+"""Placement of runs: how many may run at once, which GPUs a run gets or still lacks, and the environment of its worker."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from core.runs.store.store import Store
 
 
 class Placement:
-    """Gives the runs of a workspace their places on this machine.
+    """Assigns the runs of a workspace to the devices of this machine.
 
     Args:
-        store: the catalogue, which says what is at work.
-        settings: where the workspace is, and which limits hold.
-        max_running: how many runs may work at a time, whatever people and settings say; nothing leaves it to them.
-        gpu_ids: the GPUs there are; found out unless given.
+        store: the database, which lists the running runs.
+        settings: where the workspace is, and its limits.
+        max_running: how many runs may run at the same time, overriding people and settings; ``None`` leaves it to them.
+        gpu_ids: the GPUs of the machine; detected unless given.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Placement:
         self._gpu_ids = gpu_ids
 
     def at_once(self) -> int:
-        """How many runs may work at a time: as people set it, else as settings say, else one for each device."""
+        """How many runs may run at the same time: as people set it, else as settings say, else one for each device."""
         return (
             self._max_running or self._store.order.switches().at_once or self._settings.max_running or max(1, len(self._gpus()))
         )
@@ -43,25 +43,25 @@ class Placement:
 
         Args:
             record: the run.
-            first: a GPU to be taken before others that are no busier.
+            first: a GPU that is preferred to others that are equally busy.
         """
         if len(self._gpus()) < 2:
             return ()
         try:
             compute = RunDir(self._settings.runs_folder / record.id).config().compute
         except (OSError, UserError):
-            return ()  # it will not start, and say why
+            return ()  # its start will fail and report why
         return self._assigned(compute, first)
 
     def environment(self, model: str, devices: tuple[str, ...]) -> dict[str, str]:
         """The environment of a worker that starts now, for a model, on these GPUs."""
         is_alone = self.at_once() == 1 and not other_trainers.somebody_trains()
-        # With one GPU or none there is no choice to make.
+        # With at most one GPU there is no choice to make.
         choice = {VISIBLE: ",".join(devices)} if len(self._gpus()) > 1 else {}
         return worker_environment(self._settings, model, is_alone=is_alone) | choice
 
     def environment_to_expect(self, *, first: str = "") -> dict[str, str]:
-        """What the next run will most likely be given: the bundled model, one device."""
+        """The environment that the next run will most likely need: the bundled model, one device."""
         devices = self._assigned(ComputeConfig(), first)
         return self.environment(BUNDLED, () if isinstance(devices, Shortage) else devices)
 

@@ -1,4 +1,4 @@
-"""Where people decide about the queue: its order, whether it is paused, how many runs work at once, and what a run waits for."""
+"""Control of the queue by people: its order, whether it is paused, how many runs run at once, and why a run waits."""
 
 from core.config.settings import Settings
 from core.runs.scheduler.scheduler import Scheduler
@@ -12,9 +12,9 @@ class QueueDesk:
     """The queue of a workspace, for one person.
 
     Args:
-        store: the catalogue as they see it.
-        settings: which limits hold.
-        scheduler: this process's supervisor, at work or not.
+        store: the database as they see it.
+        settings: the limits.
+        scheduler: this process's scheduler, running or not.
     """
 
     def __init__(self, store: Store, settings: Settings, scheduler: Scheduler) -> None:
@@ -23,50 +23,50 @@ class QueueDesk:
         self._scheduler = scheduler
 
     def switches(self) -> QueueSwitches:
-        """Whether the queue is paused, and how many runs people let work at once."""
+        """Whether the queue is paused, and how many runs people let run at once."""
         return self._store.order.switches()
 
     def at_once(self) -> int:
-        """How many runs may work at a time now."""
+        """How many runs may run at the same time now."""
         return self._scheduler.at_once()
 
     def watches(self) -> bool:
-        """Whether this process only watches the queue, because another one looks after it."""
+        """Whether this process only watches the queue, because another one owns it."""
         return self._scheduler.watches
 
     def is_looked_after(self) -> bool:
-        """Whether this process or another one starts the runs that wait."""
+        """Whether this process or another one starts queued runs."""
         return self._scheduler.is_looked_after()
 
     def pause(self, paused: bool) -> None:
-        """Let no further run start, or let them start again. Runs at work go on either way.
+        """Pause the queue, so that no further run starts, or resume it. Running runs continue either way.
 
         Raises:
-            RunError: only an administrator may.
+            RunError: only an administrator may do that.
         """
         self._store.order.pause(paused)
         self._scheduler.wake()
 
     def set_at_once(self, number: int | None) -> None:
-        """Say how many runs may work at a time; nothing means one for each device.
+        """Set how many runs may run at the same time; ``None`` means one for each device.
 
         Raises:
-            RunError: the number is out of range, or only an administrator may.
+            RunError: the number is out of range, or only an administrator may do that.
         """
         self._store.order.set_at_once(number)
         self._scheduler.wake()
 
     def move(self, run_id: str, step: QueueMove) -> None:
-        """Put a run that waits elsewhere among those this person sees.
+        """Move a queued run among those this person sees.
 
         Raises:
-            RunError: it does not wait any more.
+            RunError: it is no longer queued.
             NotFoundError: there is no such run.
         """
         self._store.order.move(run_id, step)
 
     def waits_for(self, run: RunRecord) -> str:
-        """Why a run that waits has not started yet, in a sentence."""
+        """Why a queued run has not started yet, in a sentence."""
         everybodys = self._store.everybodys()
         return what_for(
             run,

@@ -1,9 +1,9 @@
-"""The scheduler: a background thread that starts queued runs as worker processes and brings their ends into the catalogue.
+"""The scheduler: a background thread that starts queued runs as worker processes and records in the database how they end.
 
 Of all processes that have a workspace open, the one that holds the lock on ``queue.lock`` owns the queue; the others watch and
-take over when it is gone. The owner goes round about three times a second: pass on stop requests, settle runs whose worker is
-gone, start what waits. Nothing of this lives in memory alone: a worker is noted in the catalogue and writes its own folder, so
-an owner that was killed is followed by one that adopts the workers that live and settles those that died.
+take over when it ends. The owner makes about three rounds a second: pass on stop requests, settle runs whose worker has ended,
+start queued runs. No state is in memory alone: a worker is recorded in the database and writes its own folder. So after an owner
+was killed, the next one adopts the running workers and settles the runs whose worker has ended.
 """
 
 import dataclasses
@@ -40,19 +40,19 @@ from core.runs.store.store import Store
 logger = logging.getLogger(__name__)
 
 WORKER_COMMAND = (sys.executable, "-m", "core.runs.worker")
-"""The worker; the run's folder, ``--dataset`` with the data set's folder and perhaps ``--finish`` follow, or ``--wait``."""
+"""Command of the worker; followed by the run folder, ``--dataset``, its folder and perhaps ``--finish``, or by ``--wait``."""
 
 PERIOD_S = 0.3
 MOST_MEMORY_KILLS = 3
-"""How often a run goes on by itself after the system has killed it for want of memory: from its last checkpoint, each time with
-portions half as large."""
+"""How often a run continues automatically after the system has killed it for lack of memory: from its last checkpoint, each time
+with micro-batches half as large."""
 
 LONGEST_PAUSE_S = 10.0
-"""How long the thread rests after rounds that failed again and again, for instance because the disk is full."""
+"""Longest pause of the thread after rounds that failed repeatedly, for instance because the disk is full."""
 
 
 class Scheduler:
-    """Supervises the runs of one workspace from this process, while no other process does."""
+    """Supervises the runs of one workspace from this process, if no other process does."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Scheduler:
         self._at_work = WorkingTimes()
         self._ended_for: dict[str, str] = {}
         self.watches = False
-        """Whether another process was found to look after the queue."""
-        # Taken by the thread and let go by whoever stops it, so the hold must not belong to one thread.
+        """Whether another process was found to own the queue."""
+        # Acquired by the thread and released by the caller of stop, so the lock must not belong to one thread.
         self._lock = FileLock(settings.queue_lock, thread_local=False, mode=file_mode(settings.home))
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
@@ -89,14 +89,14 @@ class Scheduler:
     # --- the thread --------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Go round in a background thread until ``stop``."""
+        """Run the rounds in a background thread until ``stop``."""
         if self._thread is None:
             self._ending.clear()
-            self._thread = threading.Thread(target=self._go_round, name="scheduler", daemon=True)
+            self._thread = threading.Thread(target=self._run_rounds, name="scheduler", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and leave the queue to others. Workers go on."""
+        """End the thread and release the queue. Workers continue."""
         self._ending.set()
         self._awake.set()
         if self._thread is not None:
@@ -105,10 +105,10 @@ class Scheduler:
         self.disown()
 
     def wake(self) -> None:
-        """Make the next round start now, because something has changed."""
+        """Start the next round now, because something has changed."""
         self._awake.set()
 
-    def _go_round(self) -> None:
+    def _run_rounds(self) -> None:
         pause_s = PERIOD_S
         while not self._ending.is_set():
             self._awake.clear()
@@ -116,14 +116,14 @@ class Scheduler:
                 self.step()
                 pause_s = PERIOD_S
             except Exception:
-                logger.exception("A round of the scheduler failed; it goes on.")
+                logger.exception("A round of the scheduler failed; the scheduler continues.")
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             self._awake.wait(pause_s)
 
     # --- one round ---------------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """One round, if this process owns the queue or can."""
+        """One round, if this process owns the queue or can take it."""
         if self.own():
             self.supervise()
             self.start_queued()
@@ -133,11 +133,11 @@ class Scheduler:
             self.warm_worker.dismiss()
 
     def expect_launch(self) -> None:
-        """Somebody is there who may launch a run soon: have a worker wait for it, if settings and memory allow."""
+        """Note that a visitor may launch a run soon: start a warm worker, if settings and memory allow."""
         self.warm_worker.expect()
 
     def own(self) -> bool:
-        """Take the queue if nobody has it; whether this process owns it now."""
+        """Take the queue if no process owns it; whether this process owns it now."""
         if not self._lock.is_locked:
             try:
                 self._lock.acquire(blocking=False)
@@ -148,17 +148,17 @@ class Scheduler:
         return True
 
     def disown(self) -> None:
-        """Leave the queue to others."""
+        """Release the queue."""
         self.warm_worker.dismiss()
         self._lock.release()
 
     def supervise(self) -> None:
-        """Pass on stop requests, and settle runs whose worker is gone. Only the owner may call this."""
+        """Pass on stop requests, and settle runs whose worker has ended. Only the owner may call this."""
         for record in self._store.running():
             try:
                 self._look_after(record)
             except Exception:
-                logger.exception("Run %s could not be looked after this time.", record.id)
+                logger.exception("Run %s could not be supervised in this round.", record.id)
 
     def start_queued(self) -> None:
         """Start the runs whose turn it is. Only the owner may call this."""
@@ -167,33 +167,33 @@ class Scheduler:
                 return
             devices = self._devices(record)
             if isinstance(devices, Shortage):
-                return  # those behind it could do with less, but then it might wait for ever
+                return  # runs behind it may need fewer GPUs, but then it could wait for ever
             try:
                 self._start(record, devices)
             except NotNowError as error:
-                logger.warning("Run %s waits on: %s", record.id, error)
+                logger.warning("Run %s stays queued: %s", record.id, error)
                 return
             except Exception:
                 logger.exception("Run %s could not be started.", record.id)
                 if self._store.run(record.id).state is RunState.QUEUED:
-                    self._fail(record, "The run could not be started because of a fault in the program; the server's log has it.")
+                    self._fail(record, "The run could not be started because of an unexpected error; see the server's log.")
 
     def is_looked_after(self) -> bool:
-        """Whether this process or another one starts the runs that wait."""
+        """Whether this process or another one starts queued runs."""
         if self.owns_queue:
             return True
         try:
-            with FileLock(self._settings.queue_lock, blocking=False):  # one of its own, since the thread may want ours
+            with FileLock(self._settings.queue_lock, blocking=False):  # a separate lock object, since the thread may use ours
                 return False
         except Timeout:
             return True
 
     def at_once(self) -> int:
-        """How many runs may work at a time."""
+        """How many runs may run at the same time."""
         return self._placement.at_once()
 
     def shortage(self, record: RunRecord) -> Shortage | None:
-        """The GPUs that a run whose turn it is still waits for; nothing if it has all it asks for."""
+        """The GPUs that the run lacks if it were first in the queue; ``None`` if all it asks for are free."""
         devices = self._devices(record)
         return devices if isinstance(devices, Shortage) else None
 
@@ -209,8 +209,8 @@ class Scheduler:
         run_dir = self._run_dir(record)
         is_alive = record.worker is not None and processes.is_alive(record.worker)
         if not is_alive and not (record.worker is not None and has_announced_itself(record, run_dir)):
-            # The owner before this one may have been killed between starting a worker and noting it. One that was noted and said
-            # that it is up is the right one: whoever has its arguments now, its last word is how the run ended.
+            # The previous owner may have been killed between starting a worker and recording it. A recorded worker that reported
+            # that it is up is the right one: its final state event counts, even if another process has its arguments now.
             found = worker_of(run_dir, self._dataset_folder(record))
             if found is not None:
                 record, is_alive = self._store.set_worker(record.id, found), True
@@ -223,19 +223,19 @@ class Scheduler:
             stop_requests.send(record.worker, run_dir, Stop.BY_MACHINE)
 
     def _settle(self, record: RunRecord, run_dir: RunDir) -> None:
-        """Bring the end of a worker that is gone into the catalogue."""
+        """Record in the database how the run of an ended worker ended."""
         exit_code = None if record.worker is None else processes.exit_code(record.worker)
         ending = read_ending(record, run_dir, exit_code)
         reason = self._ended_for.pop(record.id, None)
         if ending.state is RunState.INTERRUPTED and reason is not None:
-            goes_on = (
-                "Resume goes on from its last checkpoint."
+            then = (
+                "Resume continues from its last checkpoint."
                 if has_content(run_dir.checkpoints)
-                else "It had no checkpoint yet, so resuming starts over."
+                else "It had no checkpoint yet, so resuming starts from scratch."
             )
-            ending = dataclasses.replace(ending, message=f"{reason} {goes_on}")
-        if ending.ran_out_of_memory and self._goes_on_smaller(record, run_dir):
-            logger.warning("Run %s was killed for want of memory; it goes on with smaller portions.", record.id)
+            ending = dataclasses.replace(ending, message=f"{reason} {then}")
+        if ending.ran_out_of_memory and self._may_continue_smaller(record, run_dir):
+            logger.warning("Run %s was killed for lack of memory; it continues with smaller micro-batches.", record.id)
             self._store.continue_run(record.id, finished_at=ending.finished_at)
             self._forget(record)
             return
@@ -252,11 +252,11 @@ class Scheduler:
         )
         self._forget(record)
 
-    def _goes_on_smaller(self, record: RunRecord, run_dir: RunDir) -> bool:
-        """Note that a run was killed for want of memory, which halves its portions; whether it is worth another try by itself."""
+    def _may_continue_smaller(self, record: RunRecord, run_dir: RunDir) -> bool:
+        """Record an out-of-memory kill of a run, which halves its micro-batches; whether to retry it automatically."""
         kills = run_dir.memory_kills() + 1
         run_dir.note_about(memory_kills=kills)
-        # What could not be noted would be tried for ever, and finishing has no portions.
+        # A kill that could not be recorded would be retried for ever, and finishing has no micro-batches.
         return kills <= MOST_MEMORY_KILLS and run_dir.memory_kills() == kills and not record.finish_early
 
     def _forget(self, record: RunRecord) -> None:
@@ -268,8 +268,8 @@ class Scheduler:
     # --- starting a run ----------------------------------------------------------------------------------------------------
 
     def _start(self, record: RunRecord, devices: tuple[str, ...]) -> None:
-        """Start one queued run on these GPUs. One that cannot start has failed, and holds nobody up."""
-        from core.datasets.dataset import open_dataset  # pandas, which a process that only looks at runs does not need
+        """Start one queued run on these GPUs. A run that cannot start has failed, and does not block the queue."""
+        from core.datasets.dataset import open_dataset  # pandas, which a process that only lists runs does not need
 
         run_dir = self._run_dir(record)
         try:
@@ -280,14 +280,14 @@ class Scheduler:
         try:
             open_dataset(self._dataset_folder(record))
         except NotFoundError:
-            self._fail(record, "The data set of this run is gone or damaged. Import it again and launch a new run.")
+            self._fail(record, "The data set of this run is missing or damaged. Import it again and launch a new run.")
             return
         if not run_dir.config_file.is_file():
-            self._fail(record, "The folder of this run is gone or has no config.yaml. Launch a new run.")
+            self._fail(record, "The folder of this run is missing or has no config.yaml. Launch a new run.")
             return
 
         environment = self._placement.environment(record.model, devices)
-        # One that waits is noted before it is told its run: whoever dies in between leaves nobody unknown at work.
+        # A warm worker is recorded before it gets its run: so no unknown worker is left if this process dies in between.
         waiting = self.warm_worker.take(environment)
         try:
             self._store.start_run(record.id, events_offset=_size(run_dir), worker=waiting)
@@ -308,7 +308,7 @@ class Scheduler:
                 [*self._worker_command, *arguments], folder=PROJECT_ROOT, environment=environment, log_file=run_dir.log_file
             )
         except OSError as error:
-            self._fail(record, f"The worker could not be started: {error}. Resume the run once that is put right.")
+            self._fail(record, f"The worker could not be started: {error}. Fix the cause, then resume the run.")
         else:
             self._store.set_worker(record.id, worker)
 
@@ -319,10 +319,10 @@ class Scheduler:
         return self._placement.environment_to_expect(first=self.warm_worker.environment.get(VISIBLE, ""))
 
     def _check_model(self, record: RunRecord) -> None:
-        """Refuse a model that the settings leave out by now, though it was allowed when the run was launched.
+        """Refuse a model that the settings no longer allow, though they did when the run was launched.
 
         Raises:
-            ModelError: says which ones are taken.
+            ModelError: says which models are allowed.
         """
         settings = self._settings
         roots, hub_models = settings.model_roots, settings.hub_models

@@ -1,4 +1,4 @@
-"""Stopping a run at work: its worker is asked first, and made to where it does not listen."""
+"""Stopping a running run: its worker is asked first, and killed if it does not stop."""
 
 import time
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from core.runs.store.records import RunRecord, WorkerIdentity
 
 @dataclass(frozen=True, kw_only=True)
 class StopTimes:
-    """How long a worker that was asked to stop is waited for, in seconds since it was asked.
+    """Deadlines for a worker that was asked to stop, in seconds since it was asked.
 
     Attributes:
-        unheard_s: how long SIGINT is held back while the worker has not said that it is up; before, it would not hear it.
-        terminate_s: when a worker that goes on regardless gets SIGTERM.
+        unheard_s: how long SIGINT is delayed while the worker has not reported that it is up; before, it would not handle it.
+        terminate_s: when a worker that is still running gets SIGTERM.
         kill_s: when it gets SIGKILL.
     """
 
@@ -27,21 +27,21 @@ class StopTimes:
 
 @dataclass
 class _Stop:
-    """A stop under way: when it was asked for, by the monotonic clock, and the last thing it was told."""
+    """A pending stop: when it was asked for, by the monotonic clock, and the last request that was sent."""
 
     asked_at: float
     sent: Stop | None = None
 
 
 class StopEscalation:
-    """The stops under way of one scheduler; each signal is sent once."""
+    """The pending stops of one scheduler; each signal is sent once."""
 
     def __init__(self, times: StopTimes) -> None:
         self._times = times
         self._under_way: dict[str, _Stop] = {}
 
     def press(self, record: RunRecord, run_dir: RunDir, worker: WorkerIdentity) -> None:
-        """Ask the worker to stop, and insist if it does not."""
+        """Ask the worker to stop, and escalate if it does not."""
         stop = self._under_way.setdefault(record.id, _Stop(asked_at=time.monotonic()))
         waited_s = time.monotonic() - stop.asked_at
         if waited_s >= self._times.kill_s:

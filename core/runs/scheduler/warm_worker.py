@@ -1,8 +1,8 @@
-"""The worker that waits: imports done, model file in memory, so that a run starts in a second instead of five.
+"""The warm worker: imports done, model file in memory, so that a run starts in a second instead of five.
 
-It is started at low priority when somebody has a page open, and becomes the worker of the next run. Until then it is no run's
-worker and nothing anybody relies on: it may be killed at any moment, it ends by itself when its supervisor dies, and it is given
-up after a time without visitors, when memory gets short, and when code or settings are no longer those it was started with.
+It is started at low priority when somebody has a page open, and becomes the worker of the next run. Until then nothing depends
+on it: it may be killed at any time, it ends when its scheduler's process ends, and it is dismissed after a time without visitors,
+when memory gets low, and when code or settings have changed since it was started.
 """
 
 import logging
@@ -19,25 +19,25 @@ from core.runs.store.records import WorkerIdentity
 logger = logging.getLogger(__name__)
 
 DELAY_S = 2.0
-"""The first page is drawn before anything is started that takes processor time from it."""
+"""The first page is drawn before a process is started that takes CPU time from it."""
 
 IDLE_S = 1200.0
-"""Without a visitor for so long, the memory is given back."""
+"""After so long without a visitor, the warm worker is dismissed to free its memory."""
 
 AFTER_FAILURE_S = 300.0
-"""One that ended by itself is not replaced at once: whatever ended it most likely still holds."""
+"""A warm worker that ended unexpectedly is not replaced at once: the cause most likely still exists."""
 
 MEMORY_FLOOR_MIB = 2048
-"""Memory that must be left over; a waiting worker takes about 600 MiB itself."""
+"""Memory that must stay available; a warm worker takes about 600 MiB itself."""
 
 
 class WarmWorker:
-    """Keeps at most one worker that waits, for the process that owns the queue.
+    """Keeps at most one warm worker, for the process that owns the queue.
 
     Args:
-        command: the worker's program; ``--wait`` follows.
+        command: the worker's program; ``--wait`` is appended.
         delay_s: seconds from the first visitor to its start.
-        idle_s: seconds after the last visitor until it is given up.
+        idle_s: seconds after the last visitor until it is dismissed.
     """
 
     def __init__(self, command: Sequence[str], *, delay_s: float = DELAY_S, idle_s: float = IDLE_S) -> None:
@@ -52,30 +52,30 @@ class WarmWorker:
 
     @property
     def worker(self) -> WorkerIdentity | None:
-        """The process that waits, if one does."""
+        """The warm worker; ``None`` if there is none."""
         return self._worker
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment of the process that waits; empty if none does."""
+        """The environment of the warm worker; empty if there is none."""
         return self._made_of[0] if self._worker is not None and self._made_of is not None else {}
 
     def expect(self) -> None:
-        """Somebody is there who may launch a run."""
+        """Note that a visitor may launch a run."""
         self._last_visit = time.monotonic()
         if self._first_visit is None:
             self._first_visit = self._last_visit
 
     def tend(self, environment: Callable[[], Mapping[str, str]], *, is_useful: bool) -> None:
-        """Start one, or give it up; asked for again and again.
+        """Start a warm worker, or dismiss it; called in every round of the scheduler.
 
         Args:
-            environment: tells what a worker would be given now.
+            environment: gives the environment that a worker would get now.
             is_useful: whether a run launched now would start at once.
         """
         now = time.monotonic()
         if self._worker is not None and not processes.is_alive(self._worker):
-            logger.warning("The waiting worker has ended by itself (%s).", processes.exit_code(self._worker))
+            logger.warning("The warm worker has ended unexpectedly (%s).", processes.exit_code(self._worker))
             self._not_before = now + AFTER_FAILURE_S
             self._give_up()
         visited = self._first_visit is not None and now - self._last_visit < self._idle_s
@@ -89,7 +89,7 @@ class WarmWorker:
             self._start(environment())
 
     def take(self, environment: Mapping[str, str]) -> WorkerIdentity | None:
-        """The worker that waits, for a run that needs this environment; nothing if none fits. It is no longer kept here."""
+        """Hand out the warm worker for a run that needs this environment; ``None`` if there is none or it does not match."""
         if self._worker is None:
             return None
         if not processes.is_alive(self._worker) or self._made_of != (environment, _age_of_code()):
@@ -99,7 +99,7 @@ class WarmWorker:
         return taken
 
     def dismiss(self) -> None:
-        """End the one that waits, if any."""
+        """End the warm worker, if there is one."""
         if self._worker is not None:
             self._give_up()
 
@@ -110,7 +110,7 @@ class WarmWorker:
                 self._command, folder=PROJECT_ROOT, environment=environment, log_file=Path(os.devnull), listens=True
             )
         except OSError:
-            logger.exception("No worker could be started to wait for a run.")
+            logger.exception("The warm worker could not be started.")
             self._not_before = time.monotonic() + AFTER_FAILURE_S
 
     def _give_up(self) -> None:
@@ -120,5 +120,5 @@ class WarmWorker:
 
 
 def _age_of_code() -> float:
-    """When the program was last changed: a worker that read an earlier version must not become this one's."""
+    """When the code was last changed: a warm worker with an earlier version of it must not be used."""
     return max(source.stat().st_mtime for source in (PROJECT_ROOT / "core").rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Opening the database of the catalogue, and what a change to it is.
+"""Opening the database, and transactions that read and change it.
 
 A change holds the write lock from its start: ``BEGIN IMMEDIATE`` on SQLite, where a transaction that first reads and then writes
 would otherwise fail at once whenever another process wrote in between, and one advisory lock on PostgreSQL, where two changes
@@ -22,23 +22,23 @@ from core.runs.store import migrations
 from core.runs.store.watched_file import CatalogueFile, file_of
 
 BUSY_TIMEOUT_S = 60.0
-"""How long a change waits for another process that holds the database."""
+"""How long a change waits for another process that has locked the database."""
 
 _POSTGRESQL_LOCK = 0x74756E65
-"""Number of the lock that a change of the catalogue holds on PostgreSQL."""
+"""Number of the advisory lock that a change holds on PostgreSQL."""
 
 
 class NotNowError(UserError):
-    """The catalogue may be whole, but cannot be read or written at the moment."""
+    """The database may be intact, but cannot be read or written at the moment."""
 
 
 def url_of(settings: Settings) -> sa.URL:
-    """Where the database of a workspace is.
+    """The database URL of a workspace.
 
-    It is put together, never written as text: a folder may be called anything, with question marks and percent signs in it.
+    It is built as an object, not as text: a folder's name may contain anything, such as question marks and percent signs.
 
     Raises:
-        UserError: the URL that is set is none.
+        UserError: the URL in the settings is not valid.
     """
     if not settings.database_url:
         return sa.URL.create("sqlite", database=str(settings.database_file))
@@ -49,14 +49,14 @@ def url_of(settings: Settings) -> sa.URL:
 
 
 def open_database(database_url: str | sa.URL, file: CatalogueFile | None = None) -> sa.Engine:
-    """Open the catalogue's database, making its tables or bringing them to the current version where need be.
+    """Open the database, creating its tables or migrating them to the current version if necessary.
 
     Args:
         database_url: where it is.
-        file: looks at the database's file before every use, if given; closed by whoever made it.
+        file: checks the database's file before every use, if given; the caller closes it.
 
     Raises:
-        UserError: the URL leads nowhere, or to something that is not a catalogue, or to one of a later version.
+        UserError: there is no usable database at the URL, or it is of a later version of Tuneboard.
     """
     try:
         engine = _engine(database_url, file)
@@ -74,32 +74,32 @@ def open_database(database_url: str | sa.URL, file: CatalogueFile | None = None)
         if "locked" in str(cause):
             raise NotNowError(_in_words(str(cause))) from None
         raise UserError(
-            f"The catalogue cannot be opened: {cause}. Check that the database is there, can be read and written, "
-            "and is Tuneboard's; TUNEBOARD_HOME and TUNEBOARD_DATABASE_URL say where it is looked for. "
-            "Where the file is damaged, 'python -m core doctor --repair' sets it aside and makes a new one from the folders."
+            f"The database cannot be opened: {cause}. Check that it exists, can be read and written, and belongs to Tuneboard; "
+            "TUNEBOARD_HOME and TUNEBOARD_DATABASE_URL set where it is. "
+            "If the file is damaged, 'python -m core doctor --repair' renames it and rebuilds the database from the folders."
         ) from None
     return engine
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A look at what is there.
+    """A connection for reading.
 
     Raises:
         UserError: the database cannot be read now.
     """
-    with _said_plainly(engine), engine.connect() as connection:
+    with _readable_errors(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One change: committed as a whole at the end, or not at all if an error leaves it.
+    """One change: committed as a whole at the end, or rolled back if an error is raised.
 
     Raises:
-        UserError: the database cannot be written now, or another process holds it for too long.
+        UserError: the database cannot be written now, or another process locks it for too long.
     """
-    with _said_plainly(engine), _change(engine) as connection:
+    with _readable_errors(engine), _change(engine) as connection:
         yield connection
 
 
@@ -113,38 +113,38 @@ def _change(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def _said_plainly(engine: sa.Engine) -> Iterator[None]:
-    """Say what a database in use may meet in a person's words; nothing of the change has happened then."""
+def _readable_errors(engine: sa.Engine) -> Iterator[None]:
+    """Turn database errors into sentences for the user; the change was rolled back then."""
     try:
         yield
     except exc.DatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
             raise UserError(
-                f"The catalogue is damaged ({error.orig}). Run 'python -m core doctor --repair' with the same TUNEBOARD_HOME: it "
-                "sets the damaged file aside and makes a new one from the folders. Tuneboard may go on meanwhile."
+                f"The database is damaged ({error.orig}). Run 'python -m core doctor --repair' with the same TUNEBOARD_HOME: it "
+                "renames the damaged file and rebuilds the database from the folders. Tuneboard may keep running meanwhile."
             ) from error
         if not isinstance(error, exc.OperationalError):
             raise
-        engine.dispose()  # a connection that was opened while the file was read-only would stay so: the next try opens another
+        engine.dispose()  # a connection opened while the file was read-only would stay so: the next try opens another
         raise NotNowError(_in_words(str(error.orig))) from error
 
 
 def _in_words(cause: str) -> str:
     if "locked" in cause or "lock timeout" in cause:
         return (
-            f"Another process has held the catalogue for more than {BUSY_TIMEOUT_S:.0f} seconds, so nothing was changed. "
-            "Try again; if it stays so, end the program that has the database open."
+            f"Another process has locked the database for more than {BUSY_TIMEOUT_S:.0f} seconds, so nothing was changed. "
+            "Try again; if the error persists, end the program that has the database open."
         )
     if "readonly" in cause or "read-only" in cause:
         return (
-            "The catalogue cannot be written, because its file or folder is read-only; nothing was changed. "
+            "The database cannot be written, because its file or folder is read-only; nothing was changed. "
             "Give this user write access, or set TUNEBOARD_HOME to another folder."
         )
     if "full" in cause or "No space" in cause:
-        return "There is no room on the disk to write the catalogue; nothing was changed. Make room and try again."
+        return "The disk is full, so the database cannot be written; nothing was changed. Free up disk space and try again."
     return (
-        f"The catalogue cannot be used now ({cause.strip().partition(chr(10))[0]}); nothing was changed. "
-        "Check that its database is there and answers, then try again."
+        f"The database cannot be used now ({cause.strip().partition(chr(10))[0]}); nothing was changed. "
+        "Check that it exists and can be reached, then try again."
     )
 
 
@@ -160,7 +160,7 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
 
 def _unusable(error: Exception) -> UserError:
     return UserError(
-        f"The database URL cannot be used ({type(error).__name__}). Expected for instance sqlite:////path/tuneboard.db, "
+        f"The database URL is not valid ({type(error).__name__}). Expected for example sqlite:////path/tuneboard.db, "
         "or postgresql+psycopg://… with the package psycopg installed. Correct TUNEBOARD_DATABASE_URL."
     )
 
@@ -170,8 +170,8 @@ def _engine(database_url: str | sa.URL, file: CatalogueFile | None) -> sa.Engine
         return sa.create_engine(database_url, pool_pre_ping=True)
     path = file_of(database_url)
     if path is not None and not path.exists():
-        # SQLite would make it for everybody to read; what it puts beside the file is like the file.
-        with contextlib.suppress(OSError):  # SQLite says why it cannot be made
+        # SQLite would create it readable by everybody; the files it puts beside get the same permissions.
+        with contextlib.suppress(OSError):  # SQLite reports why it cannot be created
             durable.open_to_append(path).close()
     engine = sa.create_engine(database_url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
@@ -185,12 +185,12 @@ def _engine(database_url: str | sa.URL, file: CatalogueFile | None) -> sa.Engine
         connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
 
     if file is not None:
-        _look_at_file(engine, file)
+        _check_file_before_use(engine, file)
     return engine
 
 
-def _look_at_file(engine: sa.Engine, file: CatalogueFile) -> None:
-    """Have a new connection and every one that is used again lead to the file that lies at the path now."""
+def _check_file_before_use(engine: sa.Engine, file: CatalogueFile) -> None:
+    """Make sure that new and reused connections refer to the file that is at the path now."""
 
     @sa.event.listens_for(engine, "do_connect")
     def _before_opening(*_: Any) -> None:
@@ -204,11 +204,11 @@ def _look_at_file(engine: sa.Engine, file: CatalogueFile) -> None:
     def _before_use(_connection: Any, record: Any, _proxy: Any) -> None:
         file.check()
         if record.info["file"] is not file.opened:
-            raise exc.InvalidatePoolError  # all that were opened before are closed, and a new one is opened
+            raise exc.InvalidatePoolError  # all earlier connections are closed, and a new one is opened
 
 
 def _use_wal(engine: sa.Engine) -> None:
-    """Switch the file to write-ahead logging; the switch alone does not wait for others, so it is tried again."""
+    """Switch the file to write-ahead logging; this statement does not wait for other processes, so it is retried."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         connection = engine.raw_connection()  # the switch is refused inside a transaction
@@ -218,6 +218,6 @@ def _use_wal(engine: sa.Engine) -> None:
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)  # SQLite's own busy timeout does not hold for a change of the journal mode
+            time.sleep(0.05)  # SQLite's own busy timeout does not apply to a change of the journal mode
         finally:
             connection.close()

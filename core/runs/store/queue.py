@@ -1,4 +1,4 @@
-"""What people decide about the queue: its order, whether it is paused, and how many runs work at once."""
+"""Settings of the queue: its order, whether it is paused, and how many runs run at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ _PAUSED, _AT_ONCE = "queue.paused", "queue.at_once"
 
 @dataclass(frozen=True)
 class QueueSwitches:
-    """What is set for the whole queue.
+    """Settings of the whole queue.
 
     Attributes:
-        paused: whether no further run starts; those at work go on.
-        at_once: how many runs may work at a time; nothing leaves it to settings and devices.
+        paused: whether no further run starts; running ones continue.
+        at_once: how many runs may run at the same time; ``None`` leaves it to settings and devices.
     """
 
     paused: bool = False
@@ -32,41 +32,41 @@ class QueueSwitches:
 
 
 class QueueOrder:
-    """The queue of a catalogue, as one person may change it: the switches if they see everything, the order of what they see."""
+    """The queue as one person may change it: its settings if they see everything, and the order of the runs they see."""
 
     def __init__(self, engine: sa.Engine, view: Visibility) -> None:
         self._engine = engine
         self._view = view
 
     def switches(self) -> QueueSwitches:
-        """What is set now."""
+        """The current settings."""
         with reading(self._engine) as connection:
             found = {row.name: row.value for row in connection.execute(sa.select(switches))}
         return QueueSwitches(paused=bool(found.get(_PAUSED, False)), at_once=found.get(_AT_ONCE))
 
     def pause(self, paused: bool) -> QueueSwitches:
-        """Let no further run start, or let them start again; runs at work go on either way.
+        """Pause the queue, so that no further run starts, or resume it; running runs continue either way.
 
         Raises:
-            RunError: it is not this person's to decide.
+            RunError: this person may not do that.
         """
         return self._set(_PAUSED, paused)
 
     def set_at_once(self, number: int | None) -> QueueSwitches:
-        """Say how many runs may work at a time; nothing leaves it to settings and devices again.
+        """Set how many runs may run at the same time; ``None`` leaves it to settings and devices again.
 
         Raises:
-            RunError: the number is out of range, or it is not this person's to decide.
+            RunError: the number is out of range, or this person may not do that.
         """
         if number is not None and not 1 <= number <= MOST_AT_ONCE:
-            raise RunError(f"{number} runs at once are not possible; choose 1 to {MOST_AT_ONCE}.")
+            raise RunError(f"{number} is not a possible number of runs at once; choose 1 to {MOST_AT_ONCE}.")
         return self._set(_AT_ONCE, number)
 
     def move(self, run_id: str, step: QueueMove) -> None:
-        """Put a run that waits elsewhere among the waiting runs that this person sees; all others keep their places.
+        """Move a queued run among the queued runs that this person sees; all others keep their places.
 
         Raises:
-            RunError: it does not wait any more.
+            RunError: it is no longer queued.
             NotFoundError: there is no such run.
         """
         with changing(self._engine) as connection:
@@ -77,7 +77,7 @@ class QueueOrder:
             waiting = connection.execute(query.order_by(runs.c.queue_position, runs.c.id)).all()
             ids = [one.id for one in waiting]
             if row.id not in ids:
-                raise RunError(f"Run {row.name!r} does not wait any more: it is {row.state}. Only waiting runs can be moved.")
+                raise RunError(f"Run {row.name!r} is no longer queued: it is {row.state}. Only queued runs can be moved.")
             place = ids.index(row.id)
             ids.insert(_PLACES[step](ids.index(row.id), len(ids)), ids.pop(place))
             for run, position in zip(ids, [one.queue_position for one in waiting], strict=True):
@@ -85,7 +85,7 @@ class QueueOrder:
 
     def _set(self, name: str, value: Any) -> QueueSwitches:
         if not self._view.sees_all:
-            raise RunError("Only an administrator may pause the queue or change how many runs work at once.")
+            raise RunError("Only an administrator may pause the queue or change how many runs train at once.")
         with changing(self._engine) as connection:
             connection.execute(switches.delete().where(switches.c.name == name))
             if value is not None:

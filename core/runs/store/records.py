@@ -1,4 +1,4 @@
-"""What the catalogue says of data sets and runs, and the states a run passes through."""
+"""Database records of data sets and runs, and the states of a run."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -17,7 +17,7 @@ class RunState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more happens unless a person asks for it."""
+        """Whether the run has ended; only a person's request can change the state."""
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -29,18 +29,18 @@ NEXT_STATES: dict[RunState, frozenset[RunState]] = {
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
     RunState.INTERRUPTED: frozenset({RunState.QUEUED}),
 }
-"""Every transition there is; back to ``queued`` means resume."""
+"""All allowed transitions; back to ``queued`` means resume."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerIdentity:
-    """Which process works on a run; a bare pid proves nothing, since pids are used again.
+    """The process that works on a run; a pid alone is not enough, since pids are reused.
 
     Attributes:
         pid: process id.
-        started_at: start time of the process as the kernel tells it: seconds since boot on Linux, where a clock that is set
-            cannot change it, seconds since the epoch elsewhere.
-        boot_id: which boot of the machine the pid belongs to.
+        started_at: start time of the process from the kernel: seconds since boot on Linux, where changes of the clock do not
+            affect it, seconds since the epoch elsewhere.
+        boot_id: the boot of the machine that the pid belongs to.
     """
 
     pid: int
@@ -50,12 +50,12 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRecord:
-    """A line of the catalogue about a data set.
+    """A data set's row in the database.
 
     Attributes:
-        parent_id: the data set this one was made from, which may be deleted since.
-        change: what was done to the parent, in one line.
-        owner: to whom it belongs; nobody in particular where people do not sign in.
+        parent_id: the data set this one was made from, which may have been deleted since.
+        change: what was changed relative to the parent, in one line.
+        owner: the user it belongs to; ``None`` where people do not sign in.
     """
 
     id: str
@@ -72,18 +72,18 @@ class DatasetRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """A line of the catalogue about a run.
+    """A run's row in the database.
 
     Attributes:
         started_at, finished_at: of the latest attempt; a resumed run has had several.
         earlier_s: seconds that earlier attempts took.
-        headline, headline_name: the test score the task is judged by, once there is one, and what it is called.
-        message: why it stands as it does, in words for the person, where there is more to say than the state.
-        stop_requested: whether a person asked the run at work to stop.
-        finish_early: whether the latest attempt trains no further and only tests the best checkpoint.
+        headline, headline_name: value and name of the task's main test score, once there is one.
+        message: the reason for the state as a sentence for the user, if there is one.
+        stop_requested: whether a person asked the running run to stop.
+        finish_early: whether the latest attempt does not train further and only evaluates the best checkpoint.
         events_offset: where in ``events.jsonl`` the latest attempt begins.
-        worker: the process at work on it, while it is running.
-        owner: to whom it belongs; nobody in particular where people do not sign in.
+        worker: the process that works on it, while it is running.
+        owner: the user it belongs to; ``None`` where people do not sign in.
     """
 
     id: str
@@ -109,9 +109,9 @@ class RunRecord:
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds at work over all attempts; None while the latest has not ended, and where none has ever started."""
+        """Working time of all attempts; ``None`` while the latest has not ended, and if none has ever started."""
         if self.finished_at is None:
             return None
         if self.started_at is None:
-            return self.earlier_s or None  # cancelled while it waited to go on
+            return self.earlier_s or None  # cancelled while it was queued to resume
         return self.earlier_s + max(0.0, (self.finished_at - self.started_at).total_seconds())

@@ -1,7 +1,7 @@
-"""Lists of runs for people: the newest of those that fit, how many there are, and which states, tasks and tags occur.
+"""Filtered lists of runs: the newest matching runs, how many match, and which states, tasks and tags occur.
 
-A workspace that has been used for years holds ten thousand runs, of which a page shows a few hundred; no more than these are read
-as a whole.
+A workspace that has been used for years holds ten thousand runs, of which a page shows a few hundred; only these are read
+completely.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,17 +15,17 @@ from core.runs.store.tables import datasets, run_from_row, runs
 from core.runs.store.visibility import Visibility
 
 _AT_ONCE = 500
-"""Runs asked for by id in one query; databases take no longer lists of parameters than so many."""
+"""Most runs to query by id at once; databases limit the number of parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFilter:
-    """Which runs are wanted; an empty part lets everything through.
+    """Which runs are wanted; an empty field does not filter.
 
     Attributes:
         states, tasks: any of these.
         tags: all of these.
-        words: each of them occurs, in whatever case, in the name, the data set's name, the model, the recipe or the tags.
+        words: each of them occurs, ignoring case, in the name, the data set's name, the model, the recipe or the tags.
     """
 
     states: frozenset[RunState] = frozenset()
@@ -36,7 +36,7 @@ class RunFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class RunsFound:
-    """The newest runs that fit, and how many fit in all."""
+    """The newest matching runs, and the number of all matching runs."""
 
     newest: Sequence[RunRecord]
     num_fitting: int
@@ -44,12 +44,12 @@ class RunsFound:
 
 @dataclass(frozen=True, kw_only=True)
 class RunsOverview:
-    """What there is of runs in a workspace.
+    """Counts, tasks and tags of all runs in a workspace.
 
     Attributes:
         by_state: how many runs are in each state; a state without runs is left out.
-        tasks: for which tasks there are runs.
-        tags: every tag in use, in the order of the alphabet.
+        tasks: tasks that have runs.
+        tags: every tag in use, sorted alphabetically.
     """
 
     by_state: Mapping[RunState, int]
@@ -63,14 +63,14 @@ class RunsOverview:
 
 
 class RunLists:
-    """Looks at the runs of a catalogue, as one person sees it."""
+    """Queries the runs of a database, as one person sees it."""
 
     def __init__(self, engine: sa.Engine, view: Visibility) -> None:
         self._engine = engine
         self._view = view
 
     def overview(self) -> RunsOverview:
-        """How many runs there are in which state, and what they can be told apart by."""
+        """How many runs there are in each state, and their tasks and tags, for filters."""
         counts = sa.select(runs.c.state, runs.c.task, sa.func.count()).where(self._view.seen(runs))
         as_text = sa.cast(runs.c.tags, sa.Text)  # PostgreSQL does not compare JSON
         tagged = sa.select(sa.func.min(runs.c.id)).where(self._view.seen(runs), as_text != "[]").group_by(as_text)
@@ -85,11 +85,11 @@ class RunLists:
         )
 
     def newest(self, wanted: RunFilter | None = None, *, limit: int) -> RunsFound:
-        """The newest runs that fit, newest first.
+        """The newest matching runs, newest first.
 
         Args:
-            wanted: which runs fit; all unless given.
-            limit: most runs to give.
+            wanted: which runs match; all unless given.
+            limit: most runs to return.
         """
         wanted = wanted or RunFilter()
         conditions = [self._view.seen(runs)]

@@ -1,13 +1,13 @@
-"""The catalogue: which data sets and runs there are, and where each run stands.
+"""The database: which data sets and runs there are, and the state of each run.
 
-Three tables. ``datasets`` has a line for each data set. ``runs`` has a line for each run, with its state, its place in the queue,
-who works on it and how it ended. ``switches`` has what is set for the queue. Bulk lies in files; what is here can be lost without
+Three tables. ``datasets`` has a row for each data set. ``runs`` has a row for each run, with its state, its place in the queue,
+its worker and how it ended. ``switches`` has the settings of the queue. Large data is in files; the database can be lost without
 losing results.
 
 Every change is one transaction that holds the write lock from its start, so that what was read in it is still true when it
-writes. A run's state changes in ``transitions.apply_step`` and nowhere else. Times are kept in UTC.
+writes. A run's state changes only in ``transitions.apply_step``. Times are stored in UTC.
 
-Where people sign in, each has a view of the catalogue: what belongs to others is not there, neither to be seen nor to be changed.
+Where people sign in, each has a view of the database: what belongs to others is not visible and cannot be changed.
 """
 
 import copy
@@ -31,47 +31,47 @@ from core.runs.store.watched_file import CatalogueFile
 
 
 class Store:
-    """One process's door to the catalogue; safe to use from several threads."""
+    """Access to the database for one process; safe to use from several threads."""
 
     def __init__(self, database_url: str | sa.URL, file: CatalogueFile | None = None) -> None:
-        """Open the catalogue, making its tables where they are not there yet.
+        """Open the database, creating its tables if they do not exist yet.
 
         Args:
             database_url: where it is.
-            file: looks whether the catalogue's file was deleted or replaced while this is open; without it, nobody does.
+            file: checks whether the database file was deleted or replaced while this is open; without it, nothing checks that.
 
         Raises:
-            UserError: the URL leads nowhere, or to something that is not a catalogue.
+            UserError: there is no usable database at the URL.
         """
         self._file = file
         self._engine = open_database(database_url, file)
         self._view = EVERYTHING
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._file is not None:
             self._file.close()
         self._engine.dispose()
 
     def for_user(self, owner: str, *, sees_all: bool) -> "Store":
-        """The catalogue as one person sees it, on the same connections; what they enter belongs to them.
+        """The database as one person sees it, on the same connections; what they add belongs to them.
 
         Args:
             owner: the person's name.
-            sees_all: whether what belongs to others is there for them, too.
+            sees_all: whether they see what belongs to others, too.
         """
         return self._seen_by(Visibility(owner, sees_all))
 
     def everybodys(self) -> "Store":
-        """The whole catalogue, on the same connections, for questions whose answer tells nothing of what belongs to whom."""
+        """The whole database, on the same connections, for answers that do not reveal what belongs to others."""
         return self._seen_by(EVERYTHING)
 
     # --- data sets ---------------------------------------------------------------------------------------------------------
 
     def add_dataset(self, record: DatasetRecord) -> DatasetRecord:
-        """Enter a data set; where its name is taken, it gets a number."""
+        """Add a data set; if its name is taken, it gets a number."""
         with self._change() as connection:
-            connection.execute(datasets.delete().where(datasets.c.id == record.id))  # a rebuilding may have met its folder
+            connection.execute(datasets.delete().where(datasets.c.id == record.id))  # a rebuild may have added its folder
             owner = record.owner or self._view.owner
             name = self._view.free_name(connection, datasets, record.name, owner)
             record = dataclasses.replace(record, name=name, owner=owner)
@@ -111,18 +111,18 @@ class Store:
     def delete_dataset(
         self, dataset_id: str, *, with_runs: bool = False, hide: Callable[[Sequence[str]], object] = lambda _: None
     ) -> list[str]:
-        """Take a data set out of the catalogue.
+        """Remove a data set from the database.
 
         Args:
             dataset_id: id or name.
             with_runs: delete its runs too.
-            hide: told the ids of its runs once nothing speaks against it, before the change counts; what it raises prevents it.
+            hide: called with the ids of its runs after all checks, before the commit; an exception it raises prevents the change.
 
         Returns:
-            ids of the runs that went with it.
+            Ids of the runs that were removed with it.
 
         Raises:
-            DatasetError: it has runs and ``with_runs`` is not set, or one of them is at work.
+            DatasetError: it has runs and ``with_runs`` is not set, or one of them is running.
             NotFoundError: there is no such data set.
         """
         with self._change() as connection:
@@ -133,13 +133,13 @@ class Store:
             if states and not with_runs:
                 raise DatasetError(f"{count} data set {record.name!r}. Delete the runs first, or together with it.")
             if RunState.RUNNING in states.values():
-                raise DatasetError(f"{count} data set {record.name!r}, one of them now. Stop it first.")
+                raise DatasetError(f"{count} data set {record.name!r}, and one of them is running. Stop it first.")
             hide(list(states))
             connection.execute(runs.delete().where(of_dataset))
             connection.execute(datasets.delete().where(datasets.c.id == record.id))
             return list(states)
 
-    # --- runs: looking -----------------------------------------------------------------------------------------------------
+    # --- runs: reading -----------------------------------------------------------------------------------------------------
 
     def runs(self, *, dataset_id: str | None = None) -> list[RunRecord]:
         """Every run, or those of one data set, newest first."""
@@ -159,36 +159,36 @@ class Store:
             return run_from_row(self._view.find(connection, runs, id_or_name))
 
     def queue(self) -> list[RunRecord]:
-        """Runs that wait, in the order in which they will start."""
+        """Queued runs, in the order in which they will start."""
         return self._in_state(RunState.QUEUED)
 
     def running(self) -> list[RunRecord]:
-        """Runs at work, in the order in which they were queued."""
+        """Running runs, in the order in which they were queued."""
         return self._in_state(RunState.RUNNING)
 
     @property
     def lists(self) -> RunLists:
-        """Looks at the runs where there may be very many."""
+        """Queries for lists of runs, also if there are very many."""
         return RunLists(self._engine, self._view)
 
     @property
     def order(self) -> QueueOrder:
-        """What people decide about the queue."""
+        """Order and settings of the queue."""
         return QueueOrder(self._engine, self._view)
 
     # --- runs: changing ----------------------------------------------------------------------------------------------------
 
     def add_run(self, record: RunRecord) -> RunRecord:
-        """Enter a queued run at the end of the queue; where its name is taken, it gets a number.
+        """Add a queued run at the end of the queue; if its name is taken, it gets a number.
 
         Raises:
-            NotFoundError: its data set is not in the catalogue.
+            NotFoundError: its data set is not in the database.
         """
         if record.state is not RunState.QUEUED:
             raise ValueError(f"a new run is queued, not {record.state}")
         with self._change() as connection:
             self._view.find(connection, datasets, record.dataset_id)
-            connection.execute(runs.delete().where(runs.c.id == record.id))  # a rebuilding may have met its folder
+            connection.execute(runs.delete().where(runs.c.id == record.id))  # a rebuild may have added its folder
             owner = record.owner or self._view.owner
             name = self._view.free_name(connection, runs, record.name, owner)
             record = dataclasses.replace(record, name=name, owner=owner)
@@ -196,15 +196,15 @@ class Store:
         return record
 
     def start_run(self, run_id: str, *, events_offset: int, worker: WorkerIdentity | None = None) -> RunRecord:
-        """Move a queued run to running. Of several who try, one succeeds.
+        """Move a queued run to running. Of several processes that try, one succeeds.
 
         Args:
             run_id: id of the run.
-            events_offset: size of ``events.jsonl`` now; what this attempt says of itself comes after it.
-            worker: the process that will work on it, where it is there already.
+            events_offset: size of ``events.jsonl`` now; the events of this attempt come after it.
+            worker: the process that will work on it, if it exists already.
 
         Raises:
-            RunError: it is not queued any more.
+            RunError: it is no longer queued.
             NotFoundError: it was deleted.
         """
         started = {
@@ -215,7 +215,7 @@ class Store:
         return self._move(run_id, RunState.RUNNING, lambda _: started)
 
     def set_worker(self, run_id: str, worker: WorkerIdentity) -> RunRecord:
-        """Note which process works on a running run."""
+        """Record which process works on a running run."""
         return self._update(run_id, **columns_of(worker))
 
     def end_run(
@@ -231,7 +231,7 @@ class Store:
         """Move a run to a final state.
 
         Raises:
-            RunError: it cannot go there from where it is.
+            RunError: its current state does not allow that.
             NotFoundError: it was deleted.
         """
         if not state.is_final:
@@ -254,11 +254,11 @@ class Store:
         return self._move(run_id, RunState.QUEUED, values)
 
     def continue_run(self, run_id: str, *, finished_at: datetime) -> RunRecord:
-        """Let a run whose worker was killed wait to go on, before those that waited behind it: interrupted and queued in one.
+        """Queue a run whose worker was killed again, at its old place: the steps to interrupted and queued in one change.
 
         Args:
             run_id: id of the run.
-            finished_at: when the worker last lived.
+            finished_at: when the worker last wrote something.
 
         Raises:
             RunError: it is not running.
@@ -275,16 +275,16 @@ class Store:
             return locked_run(self._view, connection, record.id)
 
     def request_stop(self, run_id: str) -> RunRecord:
-        """Cancel a run that waits; ask one at work to stop. Asking again changes nothing.
+        """Cancel a queued run; ask a running one to stop. Asking again changes nothing.
 
         Raises:
-            RunError: it has ended by itself.
+            RunError: it has already ended.
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
             record = locked_run(self._view, connection, run_id)
             if record.state is RunState.QUEUED:
-                when = "it started" if record.earlier_s == 0.0 else "it went on; what it had learned earlier is as it was"
+                when = "it started" if record.earlier_s == 0.0 else "it resumed; its earlier training progress is unchanged"
                 ended = {"finished_at": datetime.now(UTC), "message": f"Cancelled before {when}."}
                 return apply_step(connection, record, RunState.CANCELLED, ended)
             if record.state is RunState.RUNNING:
@@ -309,18 +309,18 @@ class Store:
             return locked_run(self._view, connection, record.id)
 
     def tag_run(self, run_id: str, tags: tuple[str, ...]) -> RunRecord:
-        """Give a run these tags in place of those it has."""
+        """Replace the tags of a run."""
         return self._update(run_id, tags=list(tags))
 
     def delete_run(self, run_id: str, *, hide: Callable[[], object] = lambda: None) -> None:
-        """Take a run out of the catalogue.
+        """Remove a run from the database.
 
         Args:
             run_id: id or name.
-            hide: called once nothing speaks against it, before the change counts; what it raises prevents it.
+            hide: called after all checks, before the commit; an exception it raises prevents the change.
 
         Raises:
-            RunError: it is at work.
+            RunError: it is running.
             NotFoundError: there is no such run.
         """
         with self._change() as connection:
@@ -333,17 +333,17 @@ class Store:
     # --- everything --------------------------------------------------------------------------------------------------------
 
     def ids(self) -> set[str]:
-        """The ids of every data set and run, whoever's they are."""
+        """The ids of every data set and run, of all owners."""
         with self._read() as connection:
             return _ids(connection)
 
     @contextmanager
     def held(self) -> Iterator[set[str]]:
-        """The ids of every data set and run, whoever's they are; while the block lasts, no process changes anything."""
+        """The ids of every data set and run, of all owners; inside the block, no other process can change the database."""
         with self._change() as connection:
             yield _ids(connection)
 
-    # --- how ---------------------------------------------------------------------------------------------------------------
+    # --- helpers -----------------------------------------------------------------------------------------------------------
 
     def _move(self, run_id: str, state: RunState, values: Callable[[RunRecord], dict[str, Any]]) -> RunRecord:
         with self._change() as connection:

@@ -1,6 +1,6 @@
-"""The tables of the catalogue as they are now, and how a line of them becomes a record and back.
+"""The current tables of the database, and the conversion between rows and records.
 
-A change of a table is a new step in ``migrations/versions/`` as well.
+A change of a table needs a new step in ``migrations/versions/`` as well.
 """
 
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ from core.runs.store.records import DatasetRecord, RunRecord, RunState, WorkerId
 
 
 class _UtcTime(sa.types.TypeDecorator[datetime]):
-    """A moment: kept in UTC without a zone, which every database can do, and given back with the zone."""
+    """A time: stored in UTC without a time zone, which every database supports, and returned with the time zone."""
 
     impl = sa.DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         if value is not None and value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be kept")
+            raise ValueError("a time without a time zone cannot be stored")
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
@@ -77,24 +77,24 @@ switches = sa.Table(
 
 
 def row_of_dataset(record: DatasetRecord) -> dict[str, Any]:
-    """Column -> value of a data set's line."""
+    """Column -> value of a data set's row."""
     return {column.name: getattr(record, column.name) for column in datasets.columns}
 
 
 def dataset_from_row(row: sa.Row[Any]) -> DatasetRecord:
-    """The record of a data set's line."""
+    """The record of a data set's row."""
     return DatasetRecord(**row._mapping)
 
 
 def row_of_run(record: RunRecord) -> dict[str, Any]:
-    """Column -> value of a run's line, without its place in the queue and its worker."""
+    """Column -> value of a run's row, without its place in the queue and its worker."""
     own = {"queue_position", "worker_pid", "worker_started_at", "worker_boot_id"}
     values = {column.name: getattr(record, column.name) for column in runs.columns if column.name not in own}
     return values | {"state": record.state.value, "tags": list(record.tags)}
 
 
 def run_from_row(row: sa.Row[Any]) -> RunRecord:
-    """The record of a run's line; asked of ten thousand lines at a time."""
+    """The record of a run's row; called for ten thousand rows at a time, so it must be fast."""
     values = dict(zip(_RUN_COLUMNS, row, strict=True))
     del values["queue_position"]
     pid, started_at, boot_id = values.pop("worker_pid"), values.pop("worker_started_at"), values.pop("worker_boot_id")

@@ -1,4 +1,4 @@
-"""One run's step from state to state, within a change of the catalogue that holds its line."""
+"""State transitions of a run, within a database change that has locked its row."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _NO_WORKER = {"worker_pid": None, "worker_started_at": None, "worker_boot_id": N
 
 
 def locked_run(view: Visibility, connection: sa.Connection, run_id: str) -> RunRecord:
-    """The run as it stands, kept from being changed by others until this change is over.
+    """The current record of a run, locked against other changes until this change is over.
 
     Raises:
-        NotFoundError: there is no such run for whoever looks.
+        NotFoundError: there is no such run that this person sees.
     """
     return run_from_row(view.find(connection, runs, run_id, lock=True))
 
@@ -26,12 +26,12 @@ def apply_step(connection: sa.Connection, record: RunRecord, state: RunState, va
 
     Args:
         connection: of the change.
-        record: the run as ``locked_run`` gave it.
-        state: where it goes.
-        values: further columns that change with it.
+        record: the run from ``locked_run``.
+        state: the new state.
+        values: other columns that change with it.
 
     Raises:
-        RunError: ``NEXT_STATES`` names no such step.
+        RunError: ``NEXT_STATES`` does not allow the transition.
     """
     if state not in NEXT_STATES[record.state]:
         raise RunError(_refusal(record, state))
@@ -43,12 +43,12 @@ def apply_step(connection: sa.Connection, record: RunRecord, state: RunState, va
 
 
 def columns_of(worker: WorkerIdentity) -> dict[str, Any]:
-    """Columns that say which process works on a run."""
+    """Columns that identify the process that works on a run."""
     return {"worker_pid": worker.pid, "worker_started_at": worker.started_at, "worker_boot_id": worker.boot_id}
 
 
 def next_position(connection: sa.Connection) -> int:
-    """The place behind everything that waits or ever waited."""
+    """The place behind every run that is or was queued."""
     return (connection.execute(sa.select(sa.func.max(runs.c.queue_position))).scalar() or 0) + 1
 
 
@@ -57,5 +57,5 @@ def _refusal(record: RunRecord, state: RunState) -> str:
         return f"Run {record.name!r} has succeeded, so there is nothing to resume. Launch a new run to train further."
     if state is RunState.QUEUED:
         meanwhile = " and starts when its turn comes" if record.state is RunState.QUEUED else ""
-        return f"Run {record.name!r} is {record.state} already{meanwhile}, so there is nothing to resume."
-    return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; it has moved on."
+        return f"Run {record.name!r} is already {record.state}{meanwhile}, so there is nothing to resume."
+    return f"Run {record.name!r} is {record.state} and cannot become {state}. Look at the run again; its state has changed."

@@ -1,4 +1,4 @@
-"""What one person sees of the catalogue: how data sets and runs are found, and which of their names are taken."""
+"""What one person sees of the database: how data sets and runs are found, and which of their names are taken."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,25 +12,25 @@ from core.text_format import shown
 
 @dataclass(frozen=True)
 class Visibility:
-    """The part of the catalogue that is there for one person.
+    """The part of the database that is visible to one person.
 
     Attributes:
-        owner: to whom belongs what is entered; nobody in particular where people do not sign in.
-        sees_all: whether what belongs to others is there, too.
+        owner: the user whom new entries belong to; ``None`` where people do not sign in.
+        sees_all: whether what belongs to others is visible too.
     """
 
     owner: str | None
     sees_all: bool
 
     def seen(self, table: sa.Table) -> sa.ColumnElement[bool]:
-        """The condition for a line to be there."""
+        """The SQL condition for a row to be visible."""
         return sa.true() if self.sees_all else table.c.owner == self.owner
 
     def find(self, connection: sa.Connection, table: sa.Table, id_or_name: str, *, lock: bool = False) -> sa.Row[Any]:
-        """The line of a data set or run; an id goes before a name, and one's own before others'.
+        """The row of a data set or run; an id takes precedence over a name, and one's own over others'.
 
         Raises:
-            NotFoundError: nothing that is there has this id or name.
+            NotFoundError: nothing visible has this id or name.
         """
         query = sa.select(table).where(sa.or_(table.c.id == id_or_name, table.c.name == id_or_name), self.seen(table))
         best_first = sa.case((table.c.id == id_or_name, 0), (table.c.owner.is_not_distinct_from(self.owner), 1), else_=2)
@@ -42,12 +42,12 @@ class Visibility:
         return row
 
     def is_taken(self, connection: sa.Connection, table: sa.Table, name: str, owner: str | None) -> bool:
-        """Whether this owner has something of this name; what others call theirs is none of their business."""
+        """Whether this owner already has something with this name; names of other owners do not count."""
         query = sa.select(table.c.id).where(table.c.name == name, table.c.owner.is_not_distinct_from(owner))
         return connection.execute(query.limit(1)).first() is not None
 
     def free_name(self, connection: sa.Connection, table: sa.Table, name: str, owner: str | None) -> str:
-        """The name, with a number if this owner has something of that name."""
+        """The name, with a number if this owner already has something with that name."""
         number, free = 1, name
         while self.is_taken(connection, table, free, owner):
             number += 1
@@ -56,4 +56,4 @@ class Visibility:
 
 
 EVERYTHING = Visibility(None, sees_all=True)
-"""The whole catalogue, as the scheduler, the command line and a person alone see it."""
+"""The whole database, as the scheduler, the command line and users without sign-in see it."""

@@ -1,8 +1,8 @@
-"""The file of a catalogue on SQLite while it is in use: noticing that it was deleted, or that another one lies in its place.
+"""The SQLite file of the database while it is in use: detecting that it was deleted or replaced by another file.
 
-SQLite goes on with a deleted file as if nothing had happened, and what is written then is gone with the process. So before every
-use the file at the path is compared with the one that was opened, which costs a look at its number. Beside the connections that
-come and go, one is kept that nobody writes with: through it a deleted file can still be read, and no other file gets its number.
+SQLite continues to use a deleted file without an error, and what is written then is lost when the process ends. So before every
+use the file at the path is compared, by device and inode number, with the one that was opened. One extra connection, which never
+writes, is kept open: through it a deleted file can still be read, and its inode number is not reused.
 """
 
 import logging
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 _SETTLES_WITHIN_S = 2.0
 _SETTLED_S = 0.1
-"""How long the file must stay as it is before it counts as deleted or replaced: somebody may be in the midst of it."""
+"""How long the file must stay unchanged before it counts as deleted or replaced: it may just be being replaced."""
 
 _BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside its file: changes that are not in it yet, and an index of them."""
+"""Suffixes of the files SQLite keeps beside its file: changes that are not in it yet, and an index of them."""
 
 
 def file_of(database_url: str | sa.URL) -> Path | None:
-    """The file that a database URL leads to; nothing where the database is no file."""
+    """The file of a database URL; ``None`` if the database is not a file."""
     try:
         url = sa.make_url(database_url)
     except sa.exc.ArgumentError:
@@ -38,41 +38,41 @@ def file_of(database_url: str | sa.URL) -> Path | None:
 
 
 class OpenFile:
-    """A database file as it was found at its path, and what it holds, even after it was deleted.
+    """A database file as it was found at its path; it can still be read after it was deleted.
 
     Attributes:
-        connection: reads what the file holds; safe to use from several threads one after the other.
-        number: what tells it from every other file, in every process, for as long as one has it open.
+        connection: reads the file; safe to use from several threads one after the other.
+        number: identifies the file, in every process, for as long as one has it open.
     """
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, check_same_thread=False, isolation_level=None)
-        self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens what lies beside the file, too
+        self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the files beside it, too
         self._path = path
         self.number = _number(path)
         self._beside = {beside: _number(beside) for beside in (path.with_name(path.name + end) for end in _BESIDE)}
 
     def is_in_place(self) -> bool:
-        """Whether the path still leads to this file."""
+        """Whether the path still refers to this file."""
         return _number(self._path, unknown=self.number) == self.number
 
     def remove_leftovers(self) -> None:
-        """Remove what SQLite kept beside this file and is still there: it would be taken for a part of the next file."""
+        """Remove what SQLite kept beside this file, if it is still there: SQLite would take it for a part of the next file."""
         for beside, number in self._beside.items():
             if number is not None and _number(beside) == number:
                 beside.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file; of a deleted one, this is the end."""
+        """Close the file; afterwards a deleted one cannot be read any more."""
         self.connection.close()
 
 
 class CatalogueFile:
-    """The file of a catalogue that this process has open.
+    """The database file that this process has open.
 
     Args:
-        path: where it lies.
-        when_lost: makes the catalogue whole again, given the file that was there before.
+        path: where it is.
+        when_lost: rebuilds the database, given the file that was there before.
     """
 
     def __init__(self, path: Path, when_lost: Callable[[OpenFile], None]) -> None:
@@ -80,17 +80,17 @@ class CatalogueFile:
         self._when_lost = when_lost
         self._one_at_a_time = threading.Lock()
         self.opened: OpenFile | None = None
-        """The file that connections made now belong to."""
+        """The file that new connections belong to."""
 
     def begin(self) -> None:
-        """Take the file that is there now for the right one."""
+        """Accept the file that is there now."""
         self.opened = OpenFile(self._path)
 
     def check(self) -> None:
-        """See that the file is the one that was opened; where it is not, make the catalogue whole again.
+        """Make sure that the file is the one that was opened; if it is not, rebuild the database.
 
         Raises:
-            UserError: that is not possible now; the next look tries again.
+            UserError: that is not possible now; the next check tries again.
         """
         opened = self.opened
         if opened is None or opened.is_in_place():
@@ -103,16 +103,16 @@ class CatalogueFile:
                 return
             if not self._path.parent.is_dir():
                 raise UserError(
-                    f"The folder of the catalogue is gone: {self._path.parent}. Put it back, or connect the disk it lies on, "
-                    "and go on; or set TUNEBOARD_HOME to another folder and start Tuneboard again."
+                    f"The folder of the database is missing: {self._path.parent}. Restore it, or connect the disk it is on, "
+                    "and continue; or set TUNEBOARD_HOME to another folder and restart Tuneboard."
                 )
-            logger.warning("The file of the catalogue was deleted or replaced while it was in use. It is made whole again.")
+            logger.warning("The database file was deleted or replaced while it was in use. The database is rebuilt.")
             self._when_lost(opened)
             self.opened = OpenFile(self._path)
             opened.close()
 
     def close(self) -> None:
-        """Let go of the file, and look at it no more."""
+        """Close the file, and stop checking it."""
         opened, self.opened = self.opened, None
         if opened is not None:
             opened.close()
@@ -126,7 +126,7 @@ class CatalogueFile:
 
 
 def _number(path: Path, unknown: str | None = None) -> str | None:
-    """What tells a file from every other that there is: nothing where there is none, ``unknown`` where that cannot be said."""
+    """Device and inode of a file: ``None`` if there is no file, ``unknown`` if they cannot be read."""
     try:
         found = path.stat()
     except FileNotFoundError:

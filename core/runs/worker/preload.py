@@ -1,4 +1,4 @@
-"""Everything a worker needs before it knows its run: loaded while nobody waits for it."""
+"""Loads everything a warm worker needs before it is given a run."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from core.training import fine_tune  # noqa: F401  (loading it is what this modu
 
 
 def preload() -> None:
-    """Load libraries and the bundled model's file, and compute one small step, so that the first real one finds all of it ready.
+    """Load libraries and the bundled model's file, and compute one small step, so that the first real step starts fast.
 
-    Nothing of it stays behind but what libraries keep for themselves: every run seeds its random numbers and loads its model.
+    Only internal state of libraries remains: every run seeds its random numbers and loads its model itself.
     """
     from tensorboard.summary.writer import record_writer  # noqa: F401  (as above)
 
     task = get_task("single_label")
     info = describe(BUNDLED, bundled_folder())
     classifier = build_classifier(info, task, ["a", "b"], pooling=info.pooling or "mean", head=HeadShape(kind="linear"))
-    verify_bundled.cache_clear()  # the run looks for itself
+    verify_bundled.cache_clear()  # the run verifies it again
     if torch.cuda.is_available():
-        return  # a process that waits must not hold memory of the GPU, which computing a step would
+        return  # a warm worker must not hold GPU memory, which computing a step would
     ids = torch.full((4, 24), 100)
-    # On one thread: more would be made now, and could spin for minutes while they wait for a run.
+    # On one thread: more threads would be started now, and could spin for minutes while they wait for a run.
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.autocast("cpu", torch.bfloat16, enabled=devices.processor_has_bfloat16()):

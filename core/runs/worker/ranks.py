@@ -1,8 +1,8 @@
-"""Companions of a worker: processes that share its run, one for each further GPU; ``python -m core.runs.worker.ranks RUN …``.
+"""Worker ranks: the processes of a distributed run, one for each GPU; ``python -m core.runs.worker.ranks RUN …`` starts one.
 
-The worker is the first of them and the only one that writes. Companions belong to its session, live no longer than it does, and
-are told nothing by signals: what the worker was told reaches them within the step. They meet through a file and talk over the
-machine's own loopback interface.
+The worker is rank 0 and the only one that writes. The other ranks belong to its session, end with it at the latest, and ignore
+signals: a stop request that the worker gets reaches them within the step. They rendezvous through a file and communicate over
+the machine's loopback interface.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from core.config.settings import PROJECT_ROOT
 from core.machine.platform_support import usable_cores
 
 GRACE_S = 20.0
-"""How long the worker may take to say itself why a companion gave up; usually both met the same error."""
+"""How long the worker may take to report itself why another rank failed; usually both had the same error."""
 
 POLL_S = 0.5
 
@@ -41,15 +41,15 @@ def spawn_ranks(
     on_loss: Callable[[str], None],
     threads: int = 0,
 ) -> Iterator[None]:
-    """Have as many companions as the run asks for and the machine has GPUs; on leaving, they are gone.
+    """Start the other ranks, as many as the run asks for and the machine has GPUs; they are ended when the block is left.
 
     Args:
         config: of the run.
-        run_folder, dataset_folder: what the companions are told.
+        run_folder, dataset_folder: arguments of the ranks.
         finish_now: whether nothing is left to train, which one process does alone.
-        on_loss: called from a thread, with a sentence, when a companion is gone before its time; must end this process, which may
-            be waiting for it.
-        threads: most processor threads of all together; 0 means one for each core.
+        on_loss: called from a thread, with a sentence, when a rank ended unexpectedly; must end this process, which may be
+            waiting for that rank.
+        threads: most CPU threads of all ranks together; 0 means one for each core.
     """
     size = 1 if finish_now else _size(config)
     if size < 2:
@@ -59,26 +59,26 @@ def spawn_ranks(
         shared = _environment(size, Path(folder) / "meeting", threads)
         before = {name: os.environ.get(name) for name in (*shared, "RANK", "LOCAL_RANK")}
         os.environ.update({**shared, "RANK": "0", "LOCAL_RANK": "0"})
-        companions = [
+        ranks = [
             subprocess.Popen(
                 command(run_folder, dataset_folder),
                 cwd=PROJECT_ROOT,
                 env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdin=subprocess.PIPE,  # held open by this process for as long as it lives: see leave_with_the_worker
+                stdin=subprocess.PIPE,  # held open by this process until it ends: see leave_with_the_worker
             )
             for rank in range(1, size)
         ]
         done = threading.Event()
-        watch = threading.Thread(target=_watch, args=(companions, done, on_loss), daemon=True)
+        watch = threading.Thread(target=_watch, args=(ranks, done, on_loss), daemon=True)
         watch.start()
         try:
             yield
         finally:
             done.set()
             watch.join()
-            for companion in companions:
-                companion.kill()
-                companion.communicate()
+            for rank in ranks:
+                rank.kill()
+                rank.communicate()
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
@@ -87,18 +87,18 @@ def spawn_ranks(
 
 
 def command(run_folder: Path, dataset_folder: Path) -> list[str]:
-    """The command line of a companion, in another order than the worker's, by which the worker is found again."""
+    """The command line of a rank. Its arguments are in another order than the worker's, by which the worker is found."""
     return [sys.executable, "-m", "core.runs.worker.ranks", "--dataset", str(dataset_folder), str(run_folder)]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Work on a run as one of several processes; which one, the environment says."""
+    """Work on a run as one of several ranks; the environment says which one."""
     parser = argparse.ArgumentParser(prog="python -m core.runs.worker.ranks", description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--dataset", type=Path, required=True)
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the worker alone hears them, and stops all in the same step
+        signal.signal(number, signal.SIG_IGN)  # only the worker handles them, and stops all ranks in the same step
     leave_with_the_worker()
 
     from core.config.settings import Settings
@@ -129,10 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def leave_with_the_worker() -> None:
-    """From now on, end this process when the worker is gone, even where it waits for the worker in the middle of a step.
+    """From now on, end this process when the worker ends, even if it waits for the worker in the middle of a step.
 
-    Standard input is a pipe whose other end the worker alone holds, and never writes to: it ends with the worker, at once and on
-    every system. A parent's process id tells less: Windows goes on giving the one that is gone.
+    Standard input is a pipe whose other end only the worker holds, and never writes to. It is closed when the worker ends, at
+    once and on every system. The parent's process id is less reliable: Windows keeps returning the one that has ended.
     """
     threading.Thread(target=_end_with_standard_input, name="leaves-with-the-worker", daemon=True).start()
 
@@ -145,21 +145,21 @@ def _end_with_standard_input() -> None:
 
 
 class _Silent:
-    """Takes what the worker writes down for all, and never asks for a stop itself."""
+    """Ignores what the worker records for all ranks, and never asks for a stop itself."""
 
     def metrics(self, values: Mapping[str, float]) -> None:
-        """Nothing: the worker writes it."""
+        """Do nothing: the worker writes it."""
 
     def event(self, kind: str, message: str, **facts: Any) -> None:
-        """Nothing: the worker writes it."""
+        """Do nothing: the worker writes it."""
 
     def stop_requested(self) -> bool:
-        """Never."""
+        """Never asks for a stop."""
         return False
 
 
 def _size(config: RunConfig) -> int:
-    """How many processes there are to be in all."""
+    """The number of ranks, including the worker."""
     wanted = config.compute.processes
     if wanted == 1:
         return 1
@@ -183,17 +183,17 @@ def _environment(size: int, meeting: Path, threads: int) -> dict[str, str]:
 
 
 def _loopback() -> str:
-    """What the machine's own interface is called; a name that nothing has, rather than none, where it cannot be found: the
-    processes must not talk over any other."""
+    """Name of the loopback interface. If it cannot be found, a name that may not exist rather than none: the ranks must not
+    communicate over any other interface."""
     names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else []
     return next((name for name in names if name.startswith("lo")), "lo")
 
 
-def _watch(companions: list[subprocess.Popen[bytes]], done: threading.Event, on_loss: Callable[[str], None]) -> None:
+def _watch(ranks: list[subprocess.Popen[bytes]], done: threading.Event, on_loss: Callable[[str], None]) -> None:
     while not done.wait(POLL_S):
-        lost = [companion.returncode for companion in companions if companion.poll() not in (None, 0)]
+        lost = [rank.returncode for rank in ranks if rank.poll() not in (None, 0)]
         if lost and not done.wait(GRACE_S):
-            on_loss(f"A process that shared the run ended before its time (exit code {lost[0]}). The log may tell more.")
+            on_loss(f"A worker rank ended unexpectedly (exit code {lost[0]}). See the log for details.")
 
 
 if __name__ == "__main__":

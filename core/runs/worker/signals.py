@@ -1,8 +1,8 @@
-"""What asks a worker to stop, and leaving in time when the machine asks.
+"""Stop signals of a worker, and ending in time when the machine asks.
 
-Python notices a signal between two of its own steps; a library that computes for long keeps it waiting. So the system's note of
-a signal goes to a thread as well, which sees to it that a worker the machine wants gone is gone, wherever it is in its work.
-Where the platform has no signals to hear, the same thread looks for a file in the run's folder instead.
+Python handles a signal between two of its own instructions; a library call that computes for long delays it. So a thread is
+notified of a signal as well, and ends the process in time after SIGTERM, whatever it is computing. On platforms without signals,
+the same thread looks for a file in the run's folder instead.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ LEAVES_WITHIN_S = 12.0
 """Systems that shut down wait 10 to 90 seconds after SIGTERM; Tuneboard promises 15."""
 
 LOOK_S = 0.5
-"""Seconds between two looks for a file that asks to stop."""
+"""Seconds between two checks for a file that asks to stop."""
 
 
 class StopSignals:
-    """Hears SIGINT, a person's stop, and SIGTERM, the machine's. What a person wants stays so, whoever asks after them.
+    """Handles SIGINT, a person's stop, and SIGTERM, the machine's. A person's stop is not overridden by a later SIGTERM.
 
     Attributes:
         stopped_by: the state the run is to end in, once it was asked to stop.
@@ -36,12 +36,12 @@ class StopSignals:
     def __init__(
         self, overdue: Callable[[], None], *, run_folder: Path | None = None, leaves_within_s: float = LEAVES_WITHIN_S
     ) -> None:
-        """Start to hear.
+        """Start to listen.
 
         Args:
-            overdue: called in a thread when the machine's stop was not followed in time; ends the process.
+            overdue: called in a thread when the run did not stop in time after SIGTERM; afterwards the process ends.
             run_folder: where to look for a file that asks to stop, on platforms without signals.
-            leaves_within_s: how long the machine waits.
+            leaves_within_s: seconds the run has to stop after SIGTERM.
         """
         self.stopped_by: RunState | None = None
         self._overdue = overdue
@@ -51,11 +51,11 @@ class StopSignals:
         if has_signals() or run_folder is None:
             self._ear, mouth = socket.socketpair()
             mouth.setblocking(False)
-            self._mouth = mouth  # kept open for as long as signals may come
+            self._mouth = mouth  # kept open as long as signals may come
             signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
             listen = threading.Thread(target=self._listen, name="stop-signals", daemon=True)
         else:
-            stop_requests.take(run_folder)  # what an earlier worker of this run was told
+            stop_requests.take(run_folder)  # discards a request to an earlier worker of this run
             listen = threading.Thread(target=self._look, args=(run_folder,), name="stop-requests", daemon=True)
         listen.start()
 
@@ -78,11 +78,11 @@ class StopSignals:
                 self._note(told)
                 if told == signal.SIGTERM:
                     self._leave_in_time()
-            time.sleep(LOOK_S)  # between two looks: no system-independent call waits for a file
+            time.sleep(LOOK_S)  # polling interval: no portable call waits for a file
 
     def _leave_in_time(self) -> None:
         self._note(signal.SIGTERM)
-        time.sleep(self._leaves_within_s)  # the run's chance to end in good order
+        time.sleep(self._leaves_within_s)  # time for the run to stop cleanly
         with contextlib.suppress(Exception):
             self._overdue()
         os._exit(143)

@@ -1,4 +1,4 @@
-"""The same figures as TensorBoard event files, for those who watch their runs there."""
+"""The metrics of a run as TensorBoard event files."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from core.files import durable
 
 
 class TensorBoardLog:
-    """Writes lines of figures to an event file, made when the first line comes.
+    """Writes metrics to an event file, which is created with the first values.
 
-    It writes by itself rather than through the library's writer, whose thread dies of a full disk in a way that makes the next
-    line wait for ever. These files are a copy: where they cannot be written, the run goes on without them.
+    It does not use the library's writer, whose thread dies on a full disk and then blocks the next write for ever. These files
+    are a copy: if they cannot be written, the run continues without them.
 
     Args:
-        folder: where the event files go; a resumed run adds another to it.
+        folder: where the event files go; a resumed run adds another one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,11 +27,11 @@ class TensorBoardLog:
         self.has_failed = False
 
     def add(self, values: Mapping[str, float]) -> None:
-        """Add every namespaced figure of a line, such as ``train/loss``, at the line's step."""
+        """Add every namespaced metric, such as ``train/loss``, at the step in ``values``."""
         if self.has_failed:
             return
         try:
-            # Loaded here, so that the first point of a run does not wait for it.
+            # Imported here, so that the start of a worker does not wait for it.
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -40,7 +40,7 @@ class TensorBoardLog:
                 self._file = self._open()
                 self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
             self._write(Event(step=int(values["step"]), wall_time=time.time(), summary=Summary(value=figures)))
-        except (OSError, ImportError):  # no room, no permission, or a machine that only trains and has no such package
+        except (OSError, ImportError):  # disk full, no permission, or TensorBoard is not installed
             self.has_failed = True
             if self._file is not None:
                 with contextlib.suppress(OSError):

@@ -73,7 +73,7 @@ def test_what_is_nowhere_is_a_mistake(check) -> None:
     code, answer = check("nowhere.csv")
 
     assert code == 2
-    assert "neither a file" in answer["error"]
+    assert "neither an existing file" in answer["error"]
 
 
 def test_people_read_sentences_in_which_nothing_of_the_file_can_steer_a_terminal(
@@ -149,4 +149,4 @@ def test_the_account_of_a_file_and_of_its_data_set_is_complete(
     assert answer["set_aside_by_kind"] == by_kind
     assert check("rows", "--model", "none")[1]["account"] == expected
     assert main(["check", "rows", "--model", "none"], settings=settings) == 0
-    assert "362 records read: 60 kept, 302 set aside.\n  300: The row has more or fewer cells" in capsys.readouterr().out
+    assert "362 records read: 60 kept, 302 skipped.\n  300: The row has more or fewer cells" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Every command: one JSON object on standard output, the exit code that fits, and no traceback for a person's mistake."""
+"""Every command: one JSON object on standard output, the right exit code, and no traceback for a user's mistake."""
 
 import json
 import os
@@ -32,9 +32,9 @@ Command = Callable[..., tuple[int, dict[str, Any]]]
         (["cancel", "gone"], "no run 'gone'"),
         (["resume", "gone"], "no run 'gone'"),
         (["predict", "gone", "text"], "no run 'gone'"),
-        (["predict", "gone", "\udcff"], "no text in UTF-8"),
-        (["show", "\udcff"], "no text in UTF-8"),
-        (["import", "{tickets}", "--name=\udcff"], "no text in UTF-8"),
+        (["predict", "gone", "\udcff"], "not valid UTF-8"),
+        (["show", "\udcff"], "not valid UTF-8"),
+        (["import", "{tickets}", "--name=\udcff"], "not valid UTF-8"),
     ],
 )
 def test_a_mistake_is_said_plainly_with_exit_code_2(
@@ -58,7 +58,7 @@ def test_a_fault_of_the_program_still_gives_one_json_object(command: Command, mo
     code, value = command("runs")
 
     assert code == 1
-    assert "fault of the program" in value["error"]
+    assert "Unexpected error" in value["error"]
 
 
 def test_what_libraries_print_stays_out_of_the_answer(

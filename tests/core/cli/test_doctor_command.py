@@ -43,7 +43,7 @@ def test_doctor_says_when_the_workspace_is_open_to_others_and_closes_it_when_tol
 
     code, value = command("doctor")
     assert (code, value["workspace"]["open_to_others"]) == (1, 1)
-    assert "Other accounts of this machine can read the workspace" in value["problems"][0]
+    assert "Other accounts of this machine, or a group, can read parts of the workspace" in value["problems"][0]
     assert settings.home.stat().st_mode & 0o777 == 0o755
 
     code, value = command("doctor", "--repair")

@@ -1,4 +1,4 @@
-"""``python -m core resume``, with ``--finish`` and without: what is said where that cannot be done is true, and leads on."""
+"""``python -m core resume``, with and without ``--finish``: if it is not possible, the message is true and says what to do."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_can_only_begin_anew(
 
     assert code == 2
     assert "ended before its first checkpoint" in value["error"]
-    assert "Resume it, and it starts over" in value["error"]
+    assert "Resume it to start from scratch" in value["error"]
     assert workspace.resume(run).state is RunState.QUEUED, "what is advised can be done"
 
 
@@ -65,9 +65,9 @@ def test_a_run_that_waits_starts_by_itself(command: Command, run_in: Callable[..
     _, predicting = command("predict", run, "a text")
 
     assert "no finished model yet. Wait for it" in predicting["error"]
-    assert "is queued already and starts when its turn comes, so there is nothing to resume" in resuming["error"]
+    assert "is already queued and starts when its turn comes, so there is nothing to resume" in resuming["error"]
     assert "is queued and starts when its turn comes" in finishing["error"]
-    assert ("take it out of the queue first" in finishing["error"]) == checkpoint
+    assert ("cancel it first" in finishing["error"]) == checkpoint
 
 
 def test_a_run_at_work_is_stopped_before_it_is_finished(
@@ -83,7 +83,7 @@ def test_a_run_at_work_is_stopped_before_it_is_finished(
     scheduler.disown()
     assert code == 2
     assert "is running. Stop it first" in finishing["error"]
-    assert "is running already, so there is nothing to resume" in resuming["error"]
+    assert "is already running, so there is nothing to resume" in resuming["error"]
 
 
 @pytest.mark.parametrize(("checkpoint", "advice"), [(True, "finish this one with"), (False, "resume this one with")])
@@ -103,4 +103,4 @@ def test_a_finished_run_whose_model_was_deleted_is_not_said_to_be_unfinished(
 ) -> None:
     _, value = command("predict", run_in(RunState.SUCCEEDED), "a text")
 
-    assert "is gone from its folder. Launch the run again" in value["error"]
+    assert "is missing from its folder. Launch the run again" in value["error"]

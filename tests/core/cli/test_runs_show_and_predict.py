@@ -1,4 +1,4 @@
-"""``runs``, ``show`` and ``predict``: asking after runs, and using them."""
+"""``runs``, ``show`` and ``predict``: listing runs, and using them."""
 
 from collections.abc import Callable
 from pathlib import Path

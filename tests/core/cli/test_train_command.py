@@ -172,7 +172,7 @@ def test_resume_goes_on_and_follows(command: Command) -> None:
 
 
 def test_a_validation_whose_loss_is_no_number_shows_its_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line of figures holds none that are not finite."""
+    """A line of metrics contains only finite values."""
     progress = ProgressLine(RunDir(tmp_path))
     (tmp_path / "metrics.jsonl").write_text('{"step": 4, "epoch": 1.0, "validation/macro_f1": 0.5}\n')
 

@@ -1,4 +1,4 @@
-"""``python -m core train``: where its options come from, and what is said of wrong ones."""
+"""``python -m core train``: where its options come from, and the messages for invalid ones."""
 
 import json
 import shutil

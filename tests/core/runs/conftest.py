@@ -1,4 +1,4 @@
-"""The databases a catalogue can be in: SQLite always, PostgreSQL where it is installed."""
+"""The databases to test with: SQLite always, PostgreSQL if it is installed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def postgresql_server() -> Iterator[postgresql.PostgreSQL]:
 
 @pytest.fixture(params=SERVERS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty catalogue can be made."""
+    """URL where an empty database can be created."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'tuneboard.db'}"
     return request.getfixturevalue("postgresql_server").new_database()

@@ -86,7 +86,7 @@ elif behaviour == "break-at-once":
     print("ModuleNotFoundError: No module named 'torch'")
     sys.exit(1)
 elif behaviour == "find-another":
-    print("Another worker is at work on this run.")
+    print("Another worker is already running this run.")
     sys.exit(75)
 elif behaviour == "die":
     say("running")

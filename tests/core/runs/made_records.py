@@ -1,4 +1,4 @@
-"""A data set, a run and a worker for tests of the catalogue."""
+"""A data set, a run and a worker for tests of the database."""
 
 from datetime import UTC, datetime
 

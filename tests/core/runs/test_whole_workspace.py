@@ -1,4 +1,4 @@
-"""A workspace whose catalogue is on PostgreSQL, where it is installed: from a file to results, with the real worker."""
+"""A workspace whose database is PostgreSQL, if it is installed: from a file to results, with the real worker."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def workspace(url: str, tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.fixture
 def go_on_until(workspace: Workspace) -> Iterator[Callable[[Callable[[], Any]], None]]:
-    """Let a scheduler go round until something is so; at the end, whatever still works is asked to stop and waited for."""
+    """Let a scheduler run until a condition holds; at the end, running workers are asked to stop and waited for."""
     scheduler: Scheduler = workspace.new_launcher()
     assert isinstance(scheduler.warm_worker, WarmWorker)
 
@@ -66,7 +66,7 @@ def test_import_train_results_queue_stop_resume_and_finish(
     assert [run.name for run in workspace.queue()] == ["short", "long"]
     workspace.desk.pause(False)
 
-    # Train, and look at the results as another process sees them.
+    # Train, and read the results as another process sees them.
     go_on_until(lambda: workspace.run(short.id).state.is_final)
     seen = Workspace(workspace.settings)
     done = seen.run("short")
@@ -77,7 +77,7 @@ def test_import_train_results_queue_stop_resume_and_finish(
     assert result["splits"]["test"]["num_examples"] > 0
     seen.close()
 
-    # Stop, resume from the checkpoint, stop again, and finish with what was learned.
+    # Stop, resume from the checkpoint, stop again, and evaluate the best checkpoint.
     stopped_at = trained_a_while_and_stopped(workspace, go_on_until, long)
     workspace.resume(long.id)
     assert trained_a_while_and_stopped(workspace, go_on_until, long) > stopped_at
@@ -87,7 +87,7 @@ def test_import_train_results_queue_stop_resume_and_finish(
     go_on_until(lambda: workspace.run(long.id).state.is_final)
     assert workspace.run(long.id).state is RunState.SUCCEEDED
 
-    # What the catalogue loses, the folders have.
+    # What the database loses, the folders have.
     workspace.store.delete_run(short.id)
     account = rebuild(workspace.settings)
     assert (account.num_runs, account.set_aside, account.left_out) == (1, None, {})
@@ -106,7 +106,7 @@ def imported(workspace: Workspace, model: Path, folder: Path) -> RunConfig:
 
 
 def trained_a_while_and_stopped(workspace: Workspace, go_on_until, run: RunRecord) -> int:
-    """Let a run go on for some epochs, then stop it; the step it came to."""
+    """Let a run train for some epochs, then stop it; the step it reached."""
     run_dir = workspace.run_dir(run.id)
     before = len(run_dir.metrics())
     go_on_until(lambda: len(run_dir.metrics()) > before + 3)

@@ -1,4 +1,4 @@
-"""``backup`` and ``restore``: a workspace copied while it is in use, put back elsewhere, and what a hostile backup cannot do."""
+"""``backup`` and ``restore``: a workspace copied while it is in use, restored elsewhere, and what a hostile backup cannot do."""
 
 import contextlib
 import hashlib
@@ -109,7 +109,7 @@ def test_a_backup_restored_elsewhere_holds_everything(
     assert moved.run_dir(waiting.id).config() == run_config
     restored = moved.run("going")
     assert (restored.state, restored.worker) == (RunState.INTERRUPTED, None)
-    assert "Resume goes on" in (restored.message or "")
+    assert "Resume continues" in (restored.message or "")
     found = Checkpoints(moved.run_dir(going.id).checkpoints).latest()
     assert found is not None
     assert found[1] == {"step": 1}
@@ -134,7 +134,7 @@ def test_checkpoints_can_be_left_out(workspace: Workspace, run_config: RunConfig
 def test_a_run_that_grows_and_is_sealed_meanwhile_is_copied_as_it_was_at_one_moment(
     workspace: Workspace, run_config: RunConfig, tmp_path: Path, settings: Settings
 ) -> None:
-    """Backups one after the other, while a run writes figures and checkpoints and comes to its end."""
+    """Backups one after the other, while a run writes metrics and checkpoints and finishes."""
     run = at_work(workspace, run_config, "going")
     run_dir = workspace.run_dir(run.id)
     stop = threading.Event()
@@ -194,7 +194,7 @@ def test_what_is_deleted_while_it_is_copied_is_not_in_the_backup(
 
 
 def in_a_child(step: int, work: Callable[[], object]) -> bool:
-    """Let another process do something and be killed at its so-manieth step; whether it came so far."""
+    """Let another process do something and be killed at its step number ``step``; whether it got that far."""
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -290,13 +290,13 @@ def test_a_workspace_that_holds_something_or_is_in_use_is_not_restored_into(
 ) -> None:
     back_up(settings, tmp_path / "b.zip")
 
-    with pytest.raises(UserError, match="holds data sets or runs already"):
+    with pytest.raises(UserError, match="already contains data sets or runs"):
         restore(settings, tmp_path / "b.zip")
 
     used = Workspace(elsewhere)
     scheduler = used.new_launcher()
     assert scheduler.own()
-    with pytest.raises(UserError, match="at work in this workspace"):
+    with pytest.raises(UserError, match="is using this workspace"):
         restore(elsewhere, tmp_path / "b.zip")
     scheduler.disown()
     used.close()
@@ -313,7 +313,7 @@ def test_a_name_that_leads_elsewhere_is_refused(workspace: Workspace, tmp_path: 
     back_up(workspace.settings, tmp_path / "b.zip")
     changed(tmp_path / "b.zip", lambda manifest: manifest["files"].update({name: {"sha256": "0" * 64, "size": 1}}))
 
-    with pytest.raises(UserError, match="does not belong into a workspace"):
+    with pytest.raises(UserError, match="does not belong in a workspace"):
         restore(elsewhere, tmp_path / "b.zip")
 
     assert is_untouched(elsewhere)
@@ -341,7 +341,7 @@ def test_a_damaged_backup_is_refused_and_nothing_restored(
     back_up(workspace.settings, tmp_path / "b.zip")
     changed(tmp_path / "b.zip", DAMAGE[damage])
 
-    with pytest.raises(UserError, match=r"damaged|newer Tuneboard|no backup of its size"):
+    with pytest.raises(UserError, match=r"damaged|newer Tuneboard|not plausible for its size"):
         restore(elsewhere, tmp_path / "b.zip")
 
     assert is_untouched(elsewhere)
@@ -372,7 +372,7 @@ def test_a_link_or_a_pipe_in_a_backup_that_is_a_folder_is_not_followed(
 def test_a_backup_is_not_written_over_something_or_into_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_text("mine")
 
-    with pytest.raises(UserError, match="already something"):
+    with pytest.raises(UserError, match="already exists"):
         back_up(workspace.settings, tmp_path / "b.zip")
     with pytest.raises(UserError, match="inside the workspace"):
         back_up(workspace.settings, workspace.settings.home / "b.zip")
@@ -398,7 +398,7 @@ def test_the_commands_say_what_they_did(
 def test_a_database_that_would_not_open_or_leads_out_is_refused(
     workspace: Workspace, tmp_path: Path, elsewhere: Settings, database: str
 ) -> None:
-    """The manifest is right about it, as that of whoever makes a hostile backup is."""
+    """The manifest is correct about it, as an attacker's would be."""
     back_up(workspace.settings, tmp_path / "b.zip")
     content = b"no database"
     if database != "no database":
@@ -451,7 +451,7 @@ def test_a_manifest_that_unpacks_to_far_more_than_its_backup_is_refused_before_i
 
 
 def test_a_backup_holds_nothing_from_outside_of_the_workspace(workspace: Workspace, tmp_path: Path) -> None:
-    """A database that names such a folder may have come from somebody else."""
+    """A database that names such a folder may come from an attacker."""
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "letter").write_text("mine")
     with contextlib.closing(sqlite3.connect(workspace.settings.database_file)) as connection:
@@ -469,11 +469,11 @@ def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_pa
     documents.mkdir()
     letter.write_text("mine")
 
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, documents, replace=True)
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, letter, replace=True)
-    with pytest.raises(UserError, match="workspace lies in"):
+    with pytest.raises(UserError, match="contains the workspace"):
         back_up(workspace.settings, home.parent, replace=True)
     assert letter.read_text() == "mine"
     assert workspace.dataset_records()
@@ -481,12 +481,12 @@ def test_what_is_no_backup_is_never_replaced_by_one(workspace: Workspace, tmp_pa
     back_up(workspace.settings, tmp_path / "b")
     back_up(workspace.settings, tmp_path / "b", replace=True)
     (tmp_path / "b" / "letter").write_text("mine")
-    with pytest.raises(UserError, match="no backup"):
+    with pytest.raises(UserError, match="not a backup"):
         back_up(workspace.settings, tmp_path / "b", replace=True)
 
 
 def is_untouched(settings: Settings) -> bool:
-    """Whether a workspace holds nothing, not even hidden."""
+    """Whether a workspace is empty, hidden files included."""
     return {path.name for path in settings.home.iterdir()} <= {"queue.lock"}
 
 

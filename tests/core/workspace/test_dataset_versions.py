@@ -1,4 +1,4 @@
-"""Versions in a workspace, and the commands that make, list and export them."""
+"""Versions in a workspace, and the commands that create, list and export them."""
 
 import contextlib
 import json
@@ -131,7 +131,7 @@ def test_two_tabs_that_save_at_once_make_versions_two_and_three(
     write = written.write_version
 
     def write_when_the_other_does(*arguments: Any, **more: Any) -> Dataset:
-        with contextlib.suppress(threading.BrokenBarrierError):  # the other one is not let in meanwhile
+        with contextlib.suppress(threading.BrokenBarrierError):  # the other one cannot start meanwhile
             both_write.wait(timeout=1.0)
         return write(*arguments, **more)
 

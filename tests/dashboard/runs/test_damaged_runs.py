@@ -49,10 +49,10 @@ def test_every_page_of_a_damaged_run_draws_what_is_whole(
 
 
 LOSSES: dict[str, tuple[Callable[[RunDir], object], str]] = {
-    "folder": (lambda run: shutil.rmtree(run.folder), "The folder of this run is gone"),
-    "config": (lambda run: run.config_file.write_text("\x00 ["), "The config of this run is gone or damaged"),
-    "result": (lambda run: run.result_file.unlink(), "The result of this run is gone or damaged"),
-    "model": (lambda run: shutil.rmtree(run.model), "The model of this run is gone"),
+    "folder": (lambda run: shutil.rmtree(run.folder), "The folder of this run is missing"),
+    "config": (lambda run: run.config_file.write_text("\x00 ["), "The config of this run is missing or damaged"),
+    "result": (lambda run: run.result_file.unlink(), "The result of this run is missing or damaged"),
+    "model": (lambda run: shutil.rmtree(run.model), "The model of this run is missing"),
 }
 
 

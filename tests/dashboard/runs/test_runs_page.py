@@ -240,7 +240,7 @@ def test_the_queue_can_be_paused_and_let_go_on(made: dict[str, str], open_page: 
 def test_a_waiting_run_can_be_moved_to_the_front(made: dict[str, str], open_dialog: OpenDialog, workspace: Workspace) -> None:
     other = workspace.resume(made["stopped"])
     app = open_dialog("queue_bar", "draw_moves", other)
-    assert "Waiting for 2 runs before it" in words_on(app)
+    assert "Waiting for 2 runs ahead of it" in words_on(app)
     button(app, "To the front").click().run()
     assert [run.id for run in workspace.queue()] == [other.id, made["queued"]]
 

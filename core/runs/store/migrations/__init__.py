@@ -1,8 +1,8 @@
-"""The catalogue's tables through the versions: how a database of any earlier version becomes one of this.
+"""Migrations of the database: how a database of any earlier version is brought to the current one.
 
 Each step is a module in ``versions/``, written once and never changed afterwards. A database says in ``alembic_version`` which
-step it has reached. The first catalogues were made before there was such a table; they are known by their two tables and are the
-first version.
+step it has reached. The first databases were made before there was such a table; they are recognized by their two tables and
+count as the first version.
 """
 
 import threading
@@ -14,26 +14,26 @@ import sqlalchemy as sa
 from core.errors import UserError
 
 FIRST = "0001"
-"""The version of a catalogue that does not say its version."""
+"""The version of a database that does not say its version."""
 
 CURRENT = "0003"
 """The version this program works with: the last module in ``versions/``."""
 
-_one_at_a_time = threading.Lock()  # alembic keeps the migration at work in a variable of its module
+_one_at_a_time = threading.Lock()  # alembic keeps the running migration in a module variable
 
 
 def version_of(connection: sa.Connection) -> str | None:
-    """The version of the catalogue in a database, or nothing where there is none yet.
+    """The version of a database's tables; ``None`` if it has none yet.
 
     Raises:
-        UserError: a later Tuneboard made it.
+        UserError: a later version of Tuneboard made it.
     """
     tables = set(sa.inspect(connection).get_table_names())
     if "alembic_version" in tables:
         found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if found is not None and found > CURRENT:
             raise UserError(
-                f"The catalogue is of version {found}, and this Tuneboard knows versions up to {CURRENT}: a newer Tuneboard has "
+                f"The database has version {found}, and this Tuneboard supports versions up to {CURRENT}: a newer Tuneboard has "
                 "used this workspace. Update Tuneboard, or set TUNEBOARD_HOME to another folder. Nothing was changed."
             )
         if found is not None:
@@ -42,12 +42,12 @@ def version_of(connection: sa.Connection) -> str | None:
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Bring the catalogue to the current version, as part of the transaction that the connection is in.
+    """Migrate the database to the current version, as part of the transaction that the connection is in.
 
     Raises:
-        UserError: a later Tuneboard made it.
+        UserError: a later version of Tuneboard made it.
     """
-    # Imported here: a catalogue that is up to date, which is nearly every one, should not cost the time to import alembic.
+    # Imported here: alembic takes time to import, and nearly every database is up to date.
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory

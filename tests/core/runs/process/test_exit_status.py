@@ -1,4 +1,4 @@
-"""How a worker's end is read from what it left behind."""
+"""How a worker ended, from its exit code and its events."""
 
 import json
 import os

@@ -23,7 +23,7 @@ def process(folder: Path, pid: int, name: str, state: str = "S") -> None:
     [
         ("tuneboard-run", "R", True),
         ("tuneboard-run", "S", True),
-        ("tuneboard-run", "Z", False),  # it has ended; only nobody has collected it
+        ("tuneboard-run", "Z", False),  # it has ended, but was not collected yet
         ("python", "R", False),
         ("a) R (tuneboard-run", "R", False),
         ("tuneboard", "R", False),
@@ -32,7 +32,7 @@ def process(folder: Path, pid: int, name: str, state: str = "S") -> None:
 def test_a_worker_at_work_is_known_by_its_name(tmp_path: Path, name: str, state: str, found: bool) -> None:
     process(tmp_path, 7, "bash")
     process(tmp_path, 42, name, state)
-    (tmp_path / "43").mkdir()  # ended between two looks
+    (tmp_path / "43").mkdir()  # ended between two reads
     (tmp_path / "self").mkdir()
 
     assert other_trainers.somebody_trains(tmp_path) is found

@@ -1,4 +1,4 @@
-"""Worker processes: known by more than their pid, and signalled only when they are the ones meant."""
+"""Worker processes: identified by more than their pid, and signalled only if they are the right ones."""
 
 import errno
 import json
@@ -205,7 +205,7 @@ def test_a_process_of_somebody_else_is_no_worker_to_be_signalled(start, monkeypa
 
 
 def test_where_boots_have_no_name_a_drifting_clock_makes_no_other_boot(start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands for the name there is the moment, which every process reckons anew, give or take a second."""
+    """There the boot time is used instead of a boot id; every process computes it again, give or take a second."""
     monkeypatch.setattr(processes, "_BOOT_ID_FILE", Path("/nowhere"))
     worker = start(SLEEPER)
 

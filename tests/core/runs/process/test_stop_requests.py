@@ -1,4 +1,4 @@
-"""Telling a worker to stop, and what it makes of being told."""
+"""Telling a worker to stop, and how it reacts."""
 
 import signal
 import subprocess
@@ -28,7 +28,7 @@ print(heard.stopped_by)
     [
         (("SIGINT",), RunState.CANCELLED),
         (("SIGTERM",), RunState.INTERRUPTED),
-        # A person's stop that is not followed soon enough is insisted upon; it is a person's stop all the same.
+        # A person's stop that is not followed in time is escalated; it still counts as a person's stop.
         (("SIGINT", "SIGTERM"), RunState.CANCELLED),
         (("SIGTERM", "SIGINT"), RunState.CANCELLED),
     ],

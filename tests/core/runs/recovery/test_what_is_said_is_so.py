@@ -1,4 +1,4 @@
-"""What is said of runs is what became of them: states are not lost on the way, and nothing is claimed that nobody looked at."""
+"""The reported state of a run is what happened: states are not lost, and nothing is claimed that was not checked."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ from core.runs.worker import worker
 from core.workspace.workspace import Workspace
 from tests.core.runs import made_records
 
-NO_LAST_WORD = "Stopped, but not in good order"
+NO_LAST_WORD = "Stopped, but not cleanly"
 
 
 def say(run_dir: RunDir, state: str, message: str = "", pid: int = 4711) -> None:
@@ -37,17 +37,17 @@ def say(run_dir: RunDir, state: str, message: str = "", pid: int = 4711) -> None
 
 
 def test_a_stop_in_good_order_is_told_so_however_often_it_was_asked_for(tmp_path: Path) -> None:
-    """A worker that was asked twice, by a person and then with emphasis, has a checkpoint and says so."""
+    """A worker that was asked to stop twice, first by SIGINT and then by SIGTERM, has a checkpoint and says so."""
     run_dir = RunDir(tmp_path)
     say(run_dir, "running")
-    say(run_dir, "interrupted", "Stopped; what was learned is kept in a checkpoint.")
+    say(run_dir, "interrupted", "Stopped; training progress is saved in a checkpoint.")
     noted = WorkerIdentity(pid=4711, started_at=1.0, boot_id=boot_id())
     run = dataclasses.replace(made_records.RUN, state=RunState.RUNNING, worker=noted, stop_requested=True)
 
     ending = read_ending(run, run_dir, 143)
 
     assert ending.state is RunState.CANCELLED
-    assert ending.message == "Stopped; what was learned is kept in a checkpoint."
+    assert ending.message == "Stopped; training progress is saved in a checkpoint."
     killed = read_ending(dataclasses.replace(run, events_offset=run_dir.events_file.stat().st_size), run_dir, -9)
     assert killed.message is not None
     assert killed.message.startswith(NO_LAST_WORD)
@@ -93,7 +93,7 @@ def test_a_worker_says_its_last_word_whatever_letters_it_takes(tmp_path: Path, m
 def test_a_run_another_worker_is_at_work_on_is_not_said_to_have_failed(
     workspace: Workspace, launcher_with, run_config: RunConfig, step_until_ended, wait_until
 ) -> None:
-    """Such as after an older database was put back: the run waits again in it, while a worker that was told it is at work."""
+    """For example after an older database was restored: the run is queued in it again, while its worker is running."""
     run = workspace.launch(run_config)
     run_dir = workspace.run_dir(run.id)
     code = (
@@ -179,18 +179,18 @@ def test_a_run_stopped_at_a_limit_is_said_to_have_a_checkpoint_only_if_it_has_on
 
     message = workspace.run(run.id).message
     assert message is not None
-    assert "left on the disk" in message
-    assert ("goes on from its last checkpoint" in message) is has_checkpoint
-    assert ("starts over" in message) is not has_checkpoint
+    assert "disk space were free" in message
+    assert ("continues from its last checkpoint" in message) is has_checkpoint
+    assert ("starts from scratch" in message) is not has_checkpoint
 
 
 def test_a_worker_claims_a_checkpoint_only_if_there_is_one(tmp_path: Path) -> None:
     run_dir = RunDir(tmp_path)
-    assert "starts over" in worker.stopped_sentence(run_dir)
+    assert "starts from scratch" in worker.stopped_sentence(run_dir)
 
     (run_dir.checkpoints / "step-0003").mkdir(parents=True)
 
-    assert "kept in a checkpoint" in worker.stopped_sentence(run_dir)
+    assert "saved in a checkpoint" in worker.stopped_sentence(run_dir)
 
 
 def test_a_resumed_run_cancelled_in_the_queue_has_been_at_work_before(workspace: Workspace, run_config: RunConfig) -> None:
@@ -271,7 +271,7 @@ def test_a_queue_nobody_looks_after_is_not_said_to_start_by_itself(
 
     _, value = command("queue")
     assert value["is_looked_after"] is False
-    assert "by itself" not in json.dumps(value)
+    assert "automatically" not in json.dumps(value)
     assert "in a moment" not in json.dumps(value)
 
     launcher_with("obey").own()

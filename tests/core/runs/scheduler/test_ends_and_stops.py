@@ -1,4 +1,4 @@
-"""How runs end: by themselves, because something went wrong, or because somebody asked them to."""
+"""How runs end: on their own, because of an error, or because somebody stopped them."""
 
 import signal
 import subprocess

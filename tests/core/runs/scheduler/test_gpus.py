@@ -1,4 +1,4 @@
-"""Runs side by side on several GPUs: each gets as many as it asks for, nobody's are taken, and the order is kept."""
+"""Parallel runs on several GPUs: each gets as many as it asks for, none are taken from others, and the order is kept."""
 
 import json
 from collections.abc import Callable
@@ -64,8 +64,8 @@ def test_the_one_that_is_expected_goes_before_others_that_are_no_busier() -> Non
 @pytest.mark.parametrize(
     ("shortage", "said"),
     [
-        (Shortage(1, 0, 2), "Waiting for a GPU: 0 of 2 are free now. It starts by itself."),
-        (Shortage(4, 1, 4), "Waiting for 4 GPUs at once: 1 of 4 is free now. It starts by itself."),
+        (Shortage(1, 0, 2), "Waiting for a GPU: 0 of 2 are free now. It starts automatically."),
+        (Shortage(4, 1, 4), "Waiting for 4 GPUs: 1 of 4 is free now. It starts automatically."),
     ],
 )
 def test_what_is_missing_is_said_in_words(shortage: Shortage, said: str) -> None:
@@ -77,7 +77,7 @@ def test_what_is_missing_is_said_in_words(shortage: Shortage, said: str) -> None
 
 @pytest.fixture
 def scheduler(workspace: Workspace, fake_worker, keep_scheduler) -> Scheduler:
-    """A scheduler on a machine with two GPUs, whose workers go on until they are told."""
+    """A scheduler on a machine with two GPUs, whose workers continue until they are stopped."""
     command = fake_worker("succeed-when-told")
     warm_worker = WarmWorker(command, delay_s=0.0)
     return keep_scheduler(Scheduler(workspace.store, workspace.settings, command, warm_worker=warm_worker, gpu_ids=("0", "1")))
@@ -125,13 +125,13 @@ def test_a_run_on_two_gpus_waits_for_both_says_so_and_is_not_overtaken(workspace
     scheduler.step()
 
     assert [run.id for run in workspace.queue()] == [both.id, behind.id]
-    assert desk.waits_for(both) == "Waiting for 2 GPUs at once: 1 of 2 is free now. It starts by itself."
-    assert desk.waits_for(behind).startswith("Waiting for 2 runs before it")
+    assert desk.waits_for(both) == "Waiting for 2 GPUs: 1 of 2 is free now. It starts automatically."
+    assert desk.waits_for(behind).startswith("Waiting for 2 runs ahead of it")
     let_go(workspace, scheduler, one, wait_until)
     assert desk.waits_for(both) == "Next in the queue: it starts in a moment."
     scheduler.step()
     assert gpus_of([worker_of(workspace, both)]) == ["0", "1"]
-    assert desk.waits_for(behind) == "Waiting for a GPU: 0 of 2 are free now. It starts by itself."
+    assert desk.waits_for(behind) == "Waiting for a GPU: 0 of 2 are free now. It starts automatically."
 
 
 def test_a_run_on_the_processor_is_given_no_gpu(workspace, scheduler, launch) -> None:

@@ -1,4 +1,4 @@
-"""The queue as people order it: places, pause, how many at once, and what a run that waits is waiting for."""
+"""The queue as people control it: places, pause, how many at once, and why a queued run waits."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ def test_a_waiting_run_can_be_given_another_place(workspace, three, which: int, 
 def test_only_waiting_runs_can_be_moved(workspace, three) -> None:
     workspace.stop(three[0])
 
-    with pytest.raises(RunError, match="does not wait any more"):
+    with pytest.raises(RunError, match="is no longer queued"):
         workspace.desk.move(three[0], "up")
     with pytest.raises(NotFoundError):
         workspace.desk.move("nobody", "up")
@@ -107,7 +107,7 @@ def test_a_run_says_for_whom_it_waits(workspace, three) -> None:
     workspace.store.start_run(three[0], events_offset=0)
 
     assert workspace.desk.waits_for(workspace.run(three[1])).startswith("Waiting for run a to end")
-    assert workspace.desk.waits_for(workspace.run(three[2])).startswith("Waiting for 2 runs before it")
+    assert workspace.desk.waits_for(workspace.run(three[2])).startswith("Waiting for 2 runs ahead of it")
     workspace.store.end_run(three[0], RunState.FAILED)
 
 
@@ -119,10 +119,12 @@ def test_where_the_disk_is_nearly_full_nothing_starts_and_the_run_says_so(worksp
     scheduler.disown()
 
     assert names(workspace) == "abc"
-    assert "free on the disk" in QueueDesk(workspace.store, settings, scheduler).waits_for(workspace.run(three[0]))
+    assert "disk space are free" in QueueDesk(workspace.store, settings, scheduler).waits_for(workspace.run(three[0]))
 
 
-@pytest.mark.parametrize(("limit", "said"), [({"min_free_mib": 2**40}, "left on the disk"), ({"max_run_hours": 1}, "an hour")])
+@pytest.mark.parametrize(
+    ("limit", "said"), [({"min_free_mib": 2**40}, "disk space were free"), ({"max_run_hours": 1}, "an hour")]
+)
 def test_a_run_at_work_is_ended_with_a_checkpoint_at_a_limit(
     workspace, three, fake_worker, wait_until, monkeypatch: pytest.MonkeyPatch, limit: dict[str, int], said: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Who looks after the queue: one process at a time, and the next one when it is gone; no run has two workers."""
+"""Who owns the queue: one process at a time, and the next one when it ends; no run has two workers."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The scheduler: which runs it starts, what holds it up and what does not, and what a worker is given."""
+"""The scheduler: which runs it starts, what blocks it and what does not, and what a worker is given."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_a_run_whose_data_set_is_gone_fails_and_the_next_one_starts(
     folder.with_name("elsewhere").rename(folder)
 
     assert workspace.run(lost.id).state is RunState.FAILED
-    assert "data set of this run is gone" in workspace.run(lost.id).message
+    assert "data set of this run is missing" in workspace.run(lost.id).message
     assert step_until_ended(workspace, scheduler, workspace.launch(run_config).id) is RunState.SUCCEEDED
 
 

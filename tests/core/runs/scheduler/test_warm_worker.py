@@ -1,4 +1,4 @@
-"""The worker that waits: it becomes the worker of a run with all of a worker's promises, and is nothing to rely on before."""
+"""The warm worker: it becomes the worker of a run with all guarantees of a worker, and nothing depends on it before."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ from core.workspace.workspace import Workspace
 
 @pytest.fixture
 def launcher_with(workspace: Workspace, fake_worker, keep_scheduler) -> Callable[..., Scheduler]:
-    """Make a scheduler that keeps a waiting worker as soon as somebody is there."""
+    """Make a scheduler that keeps a warm worker as soon as there is a visitor."""
 
     def make(behaviour: str, *, idle_s: float = 60.0, **settings) -> Scheduler:
         command = fake_worker(behaviour)
@@ -223,7 +223,7 @@ def test_one_that_was_told_its_run_outlives_its_server(
         assert server.stdout is not None
         waiting = WorkerIdentity(**json.loads(server.stdout.readline()))
         run = workspace.launch(run_config)
-        # That a worker is noted is not enough: it is told its run only after that.
+        # A recorded worker is not enough: it gets its run only after that.
         wait_until((workspace.run_dir(run.id).folder / "begun").exists)
 
         server.kill()

@@ -1,4 +1,4 @@
-"""A catalogue of any version becomes one of this version, and keeps what it holds."""
+"""A database of any version is migrated to the current version, and keeps its content."""
 
 import sqlite3
 import threading
@@ -39,7 +39,7 @@ INSERT INTO runs (id, name, dataset_id, task, model, recipe, state, queue_positi
     VALUES ('r1', 'first', 'd1', 'single_label', 'bundled', 'automatic', 'queued', 1, '2026-03-01 12:00:00.000000',
         0, 0, 0, 0, '[]');
 """
-"""A catalogue as the first version made it, before there was a table that says the version."""
+"""A database as the first version made it, before there was a table with the version."""
 
 
 @pytest.fixture

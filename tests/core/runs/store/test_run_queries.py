@@ -1,4 +1,4 @@
-"""Lists of runs: the newest that fit, how many fit, and what there is to choose by; on every database."""
+"""Lists of runs: the newest that match, how many match, and the values for filters; on every database."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def run_record(number: int, **differently: object) -> RunRecord:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    """Three runs, the second of them on another data set, the third with tags and at work."""
+    """Three runs, the second of them on another data set, the third with tags and running."""
     store = Store(url)
     for dataset in (TICKETS, NAMES):
         store.add_dataset(dataset)

@@ -1,4 +1,4 @@
-"""A run's way through its states in the catalogue, and what each step leaves and takes away."""
+"""State transitions of a run in the database, and what each one changes."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The catalogue: what it keeps, finds again, names, deletes and refuses."""
+"""The database: what it stores, finds, renames, deletes and refuses."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone

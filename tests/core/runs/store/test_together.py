@@ -1,4 +1,4 @@
-"""Several users of one catalogue do not harm each other, and what cannot be opened is said."""
+"""Several users of one database do not disturb each other, and a database that cannot be opened is reported."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def test_many_writers_at_once_lose_nothing(url: str, store: Store) -> None:
 
 @pytest.fixture
 def other(url: str, store: Store) -> Iterator[sa.Connection]:
-    """Another process that holds the catalogue for itself; how to do so differs between the databases."""
+    """Another process that locks the database; how to do so differs between SQLite and PostgreSQL."""
     del store
     held = sa.create_engine(url)
     if held.dialect.name == "sqlite":

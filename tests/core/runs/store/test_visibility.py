@@ -1,4 +1,4 @@
-"""What one person sees and may change of a catalogue that several share."""
+"""What one person sees and may change in a database that several share."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A catalogue whose file is deleted or replaced while it is in use: it is noticed at the next look, and nothing is lost."""
+"""A database whose file is deleted or replaced while it is in use: it is detected at the next use, and nothing is lost."""
 
 import contextlib
 import sqlite3
@@ -27,7 +27,7 @@ def remove(settings: Settings, *names: str) -> None:
 
 
 def backup(settings: Settings, name: str = "backup.db") -> Path:
-    """A whole copy of the catalogue as it is now, as a backup program makes it."""
+    """A complete copy of the database as it is now, as a backup program makes it."""
     copy = settings.home / name
     with (
         contextlib.closing(sqlite3.connect(settings.home / "tuneboard.db")) as source,
@@ -43,7 +43,7 @@ def everything(workspace: Workspace) -> tuple[object, ...]:
 
 @pytest.fixture
 def used(workspace: Workspace, run_config: RunConfig) -> Workspace:
-    """A workspace in which people have named, tagged, ordered, stopped and paused, and in which a run is at work."""
+    """A workspace in which people have named, tagged, ordered, stopped and paused, and in which a run is running."""
     workspace.rename_dataset(run_config.data.dataset, "Letters of 1912")
     for name in ("working", "waiting", "later", "stopped"):
         workspace.launch(run_config, name=name)
@@ -172,7 +172,7 @@ def test_a_folder_that_is_gone_is_said_and_all_goes_on_when_it_is_back(
 ) -> None:
     before = everything(used)
     away = settings.home.rename(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="The folder of the catalogue is gone"):
+    with pytest.raises(UserError, match="The folder of the database is missing"):
         used.runs()
     assert not settings.home.exists()  # nothing was made in its place
 
@@ -216,10 +216,10 @@ def test_a_damaged_catalogue_in_use_is_said_with_what_to_do_and_that_helps(used:
     with file.open("r+b") as bytes_of_it:  # written over in place, as a copying program does
         bytes_of_it.seek(4096)
         bytes_of_it.write(b"\xff" * (file.stat().st_size - 4096))
-    with pytest.raises(UserError, match=r"catalogue is damaged.*doctor --repair"):
+    with pytest.raises(UserError, match=r"database is damaged.*doctor --repair"):
         used.runs()
 
-    account = rebuild(settings)  # what the command does, beside this process
+    account = rebuild(settings)  # what the command does, while this process runs
 
     assert account.set_aside is not None
     assert {run.name for run in used.runs()} >= {"working", "waiting", "later", "stopped"}

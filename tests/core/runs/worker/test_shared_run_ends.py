@@ -1,4 +1,4 @@
-"""How a run ends that several processes shared: the worker's last word counts, whoever of the others is still there."""
+"""How a distributed run ends: the worker's final state event counts, whichever other ranks are still running."""
 
 import subprocess
 import sys
@@ -52,19 +52,19 @@ def test_the_last_word_of_a_worker_that_was_noted_counts_whoever_has_its_argumen
 
 
 def test_a_companion_leaves_as_soon_as_the_worker_is_gone() -> None:
-    """Even one that is stuck in the middle of a step, and where no system tells of a parent's end."""
-    code = "from core.runs import companions\ncompanions.leave_with_the_worker()\nprint('up', flush=True)\nwhile True: pass"
-    companion = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    """Even a rank that is stuck in the middle of a step, and on systems that do not report the end of a parent."""
+    code = "from core.runs.worker import ranks\nranks.leave_with_the_worker()\nprint('up', flush=True)\nwhile True: pass"
+    rank = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        assert companion.stdout is not None
-        assert companion.stdin is not None
-        assert companion.stdout.readline() == b"up\n"
-        assert companion.poll() is None
+        assert rank.stdout is not None
+        assert rank.stdin is not None
+        assert rank.stdout.readline() == b"up\n"
+        assert rank.poll() is None
 
-        companion.stdin.close()  # as the system does when the worker ends, however it ends
+        rank.stdin.close()  # as the system does when the worker ends, however it ends
 
-        assert companion.wait(10) == 1
+        assert rank.wait(10) == 1
     finally:
-        companion.kill()
-        companion.wait()
-        companion.stdout.close()
+        rank.kill()
+        rank.wait()
+        rank.stdout.close()

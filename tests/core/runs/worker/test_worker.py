@@ -1,4 +1,4 @@
-"""The real worker, as a process of its own, on the tiny model."""
+"""The real worker, as a separate process, on the tiny model."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def colours(tmp_path: Path) -> Dataset:
 def new_run(tmp_path: Path, dataset: Dataset, model: Path, *, epochs: int) -> RunDir:
     config = RunConfig(
         data=DataConfig(dataset=dataset.id, dataset_hash=dataset.content_hash, task=dataset.task),
-        model=ModelConfig(model=str(model), encoder_dropout=0.0),  # which numbers dropout draws is its own affair
+        model=ModelConfig(model=str(model), encoder_dropout=0.0),  # the random numbers of dropout are not tested here
         head=HeadConfig(dropout=0.0),
         optimizer=OptimizerConfig(learning_rate=5e-3),
         training=TrainingConfig(epochs=epochs, batch_size=8),
@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], Any]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.02)  # between two looks at the condition, not for luck
+        time.sleep(0.02)  # polling interval
 
 
 def states(run_dir: RunDir) -> list[str]:
@@ -176,7 +176,7 @@ def test_a_run_never_has_two_workers_at_once(tmp_path: Path, colours: Dataset, t
 
 SECOND_WORKER = """
 import sys
-from core.runs import worker
+from core.runs.worker import worker
 worker.OTHER_WORKER_S = 0.1
 sys.exit(worker.main(sys.argv[1:]))
 """

@@ -1,4 +1,4 @@
-"""The catalogue as it was first: data sets and runs."""
+"""The first version of the database: data sets and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make both tables."""
+    """Create both tables."""
     op.create_table(
         "datasets",
         sa.Column("id", sa.String(64), primary_key=True),

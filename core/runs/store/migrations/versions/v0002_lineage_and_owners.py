@@ -1,4 +1,4 @@
-"""Where a data set came from, and to whom data sets and runs belong."""
+"""Parent and change of a data set, and owners of data sets and runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns; what is there already has no parent and belongs to nobody in particular."""
+    """Add the columns; existing rows have no parent and no owner."""
     op.add_column("datasets", sa.Column("parent_id", sa.String(64)))
     op.add_column("datasets", sa.Column("change", sa.Text))
     op.add_column("datasets", sa.Column("owner", sa.Text))
