@@ -62,7 +62,7 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         if picked and picked[0] < len(records):
             _draw_actions(records[picked[0]])
         else:
-            st.caption("Tick the box at the left of a row to open, train on, rename or delete a data set.")
+            st.caption("Select a data set at the left edge of its row to open, train on, rename or delete it.")
 
 
 def _families(records: Sequence[DatasetRecord]) -> list[list[DatasetRecord]]:
