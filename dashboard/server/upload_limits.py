@@ -56,7 +56,7 @@ class UploadLimits:
             held = {name: length for name, length in _held_by(session).items() if name != file}
             if len(held) + len(arriving.sizes) > self._max_files:
                 return (
-                    f"This page already holds {self._max_files} uploaded files, which is the limit "
+                    f"This page already holds {self._max_files} files, which is the limit for uploads "
                     "(TUNEBOARD_MAX_SESSION_FILES). Reload the page to remove them."
                 )
             if sum(held.values()) + sum(arriving.sizes.values()) > self._max_bytes:

@@ -78,7 +78,7 @@ def test_every_page_of_a_full_workspace_opens(full_server: Server, new_visitor: 
             visitor.settle()
             _expect_whole(visitor, color_scheme)
     visitor.open(f"train?dataset={datasets[0].id}")
-    expect(visitor.text("What will happen")).to_be_visible()
+    expect(visitor.text("Training plan")).to_be_visible()
     _expect_whole(visitor, color_scheme)
     visitor.open(f"predict?run={finished[0].id}")
     _expect_whole(visitor, color_scheme)

@@ -73,7 +73,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_come
         server.end()
 
 
-def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_results(
+def test_a_stopped_run_offers_to_resume_or_to_evaluate_its_best_checkpoint_which_leads_to_results(
     visitor: Visitor, server: Server, endless_run: RunRecord
 ) -> None:
     visitor.open(f"run?run={endless_run.id}")
@@ -83,13 +83,13 @@ def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_resul
     expect(visitor.button("Resume")).to_be_visible()
     steps = server.workspace.run_dir(endless_run.id).metrics()[-1]["step"]
 
-    visitor.button("Finish with what was learned").click()
+    visitor.button("Evaluate best checkpoint").click()
     visitor.expect_state("Done")
     result = server.workspace.run_dir(endless_run.id).result() or {}
     assert result["training"]["steps"] >= steps
     visitor.button("See the results").click()
     visitor.expect_title("Results")
-    expect(visitor.text("12 test examples are right")).to_be_visible()
+    expect(visitor.text("12 test examples are classified correctly")).to_be_visible()
 
 
 def _more_points(visitor: Visitor, *, than: int) -> list[int]:

@@ -19,7 +19,7 @@ _CELLS_OF_MATRIX = """() => {
 _OVERFLOW = """() => ['html', '[data-testid="stMain"]', '[data-testid="stMainBlockContainer"]'].map(
     name => document.querySelector(name)).map(place => place.scrollWidth - place.clientWidth)"""
 
-_STATE = re.compile(r"^\w+ (Waiting|Training|Stopping|Done|Failed|Stopped|Interrupted)$")
+_STATE = re.compile(r"^\w+ (Queued|Training|Stopping|Done|Failed|Stopped|Interrupted)$")
 A_RUN_MS = 90_000
 
 
@@ -199,7 +199,7 @@ class Visitor:
         """On the Train page: start from the tiny model in a local folder, which reads 64 tokens."""
         self.choose("Local folder")
         self.fill("Folder of a transformers model", str(folder))
-        expect(self.text("the model reads 64")).to_be_visible()
+        expect(self.text("The model reads at most 64")).to_be_visible()
         self.settle()
 
     def launch(self) -> str:
@@ -210,7 +210,7 @@ class Visitor:
 
     def predict(self, texts: str) -> None:
         """On the Predict page: paste texts and ask."""
-        self.page.get_by_role("textbox", name="Texts, one a line").fill(texts)
+        self.page.get_by_role("textbox", name="Texts, one per line").fill(texts)
         self.page.get_by_test_id("stMain").get_by_role("button", name="Predict").click()
 
     def click_cell(self, gold: str, predicted: str) -> None:

@@ -10,7 +10,7 @@ from dashboard.data.importing import uploads
 from tests.dashboard.conftest import OpenPage, words_on
 
 
-def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_sentence_and_not_a_traceback(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("somebody's text")
 
@@ -20,7 +20,7 @@ def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: Op
 
     assert not app.exception
     (error,) = app.error
-    assert "Nothing that was saved is harmed" in error.value
+    assert "Your saved data is not affected" in error.value
     assert "somebody" not in error.value
 
 
