@@ -1,4 +1,4 @@
-"""Every page, light and dark, with nothing in the workspace and with everything: it opens whole and without an error."""
+"""Every page, light and dark, in an empty and in a full workspace: it opens completely and without an error."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ EMPTY_PAGES = {"": "Data", "train": "Train", "runs": "Runs", "run": "Run", "resu
 
 @pytest.fixture(scope="module")
 def empty_server(start_server: Callable[..., Server]) -> Iterator[Server]:
-    """A server as it is on the first day."""
+    """A server with an empty workspace."""
     server = start_server("empty")
     yield server
     server.end()

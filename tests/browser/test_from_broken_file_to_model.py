@@ -1,4 +1,4 @@
-"""In a browser: a file in another encoding with faults in it is read, repaired, corrected, trained on and used."""
+"""In a browser: a file with errors in another encoding is imported, repaired, trained on and used for prediction."""
 
 import re
 from pathlib import Path

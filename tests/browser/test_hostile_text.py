@@ -1,4 +1,4 @@
-"""Somebody else's text is shown as it stands, on every page: nothing in it is fetched, run or drawn."""
+"""User text is shown literally on every page: nothing in it is fetched, run or rendered."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Figures hold what they should, and nothing a label could smuggle in."""
+"""Figures hold the right values, and no markup from a label."""
 
 import numpy as np
 import plotly.graph_objects as go

@@ -37,11 +37,11 @@ def test_a_full_disk_under_a_page_is_said_with_what_to_do(open_page: OpenPage, m
     assert "somebody" not in words_on(app)
 
 
-def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fragment_shows_its_own_errors(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     del workspace
 
     def fail(*_: object) -> None:
-        raise NotNowError("Another process has held the catalogue for more than 60 seconds.")
+        raise NotNowError("Another process has locked the database for more than 60 seconds.")
 
     monkeypatch.setattr(Workspace, "run", fail)
 
@@ -54,10 +54,10 @@ def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace,
     app = AppTest.from_function(script, default_timeout=30).run()
 
     assert not app.exception
-    assert "held the catalogue" in words_on(app)
+    assert "locked the database" in words_on(app)
 
 
-def test_an_upload_that_found_no_room_leaves_nothing_behind(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_onto_a_full_disk_leaves_nothing_behind(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoRoom:
         name, file_id = "big.csv", "1"
 

@@ -1,4 +1,4 @@
-"""The Data page: from a file to a data set, and what can be done with those there are."""
+"""The Data page: from a file to a data set, and the actions on data sets."""
 
 import io
 import time

@@ -96,9 +96,7 @@ def test_results_of_a_run_that_is_gone_are_never_quietly_those_of_another(
 
 
 @pytest.mark.parametrize("page", ["runs", "data"])
-def test_an_empty_database_over_full_folders_says_how_to_restore_it(
-    workspace: Workspace, open_page: OpenPage, page: str
-) -> None:
+def test_an_empty_database_over_full_folders_says_how_to_restore_it(workspace: Workspace, open_page: OpenPage, page: str) -> None:
     assert "The database is empty" not in words_on(open_page(page))
     folder = workspace.settings.runs_folder / "20260101-000000-aaaaa"
     folder.mkdir()

@@ -10,7 +10,7 @@ NEWS = "Database rebuilt"
 
 
 def rows_on(app: AppTest) -> list[list[dict[str, str]]]:
-    """The cells of every table but what changes with every second."""
+    """The cells of every table, without what changes every second."""
     return [table.value.drop(columns="duration", errors="ignore").astype(str).to_dict("records") for table in app.dataframe]
 
 
@@ -37,7 +37,7 @@ def test_a_page_says_that_the_database_was_deleted_until_the_notice_is_dismissed
 
 
 @pytest.mark.usefixtures("made")
-def test_what_could_only_be_had_back_from_the_folders_is_said_to_be(workspace: Workspace, open_page: OpenPage) -> None:
+def test_a_database_restored_from_the_folders_alone_is_said_to_be(workspace: Workspace, open_page: OpenPage) -> None:
     workspace.close()
     (workspace.settings.home / "tuneboard.db").unlink()
 
@@ -48,11 +48,11 @@ def test_what_could_only_be_had_back_from_the_folders_is_said_to_be(workspace: W
     assert "Nothing is lost" not in words
 
 
-def test_something_that_cannot_be_read_in_its_place_is_named(workspace: Workspace, open_page: OpenPage) -> None:
+def test_an_unreadable_file_found_in_its_place_is_named(workspace: Workspace, open_page: OpenPage) -> None:
     app = open_page("runs")
     workspace.close()
     (workspace.settings.home / "tuneboard.db").unlink()
-    (workspace.settings.home / "tuneboard.db").write_text("no catalogue " * 500)
+    (workspace.settings.home / "tuneboard.db").write_text("no database " * 500)
 
     words = words_on(app.run())
 

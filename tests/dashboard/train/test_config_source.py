@@ -1,4 +1,4 @@
-"""Starting from a config file or an earlier run: what is taken over, and what is refused in plain words."""
+"""Starting from a config file or an earlier run: which settings are used, and what is refused in plain words."""
 
 import dataclasses
 
