@@ -86,7 +86,7 @@ class Server:
         self.workspace.close()
 
     def workers(self) -> list[psutil.Process]:
-        """The worker processes of this workspace: with its folder on the command line, or warm workers that got one of its runs."""
+        """The worker processes of this workspace: with its folder on the command line, or warm workers with one of its runs."""
         known = {run.worker.pid for run in self.workspace.store.running() if run.worker and is_alive(run.worker)}
         found = []
         for process in psutil.process_iter():
