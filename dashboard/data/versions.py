@@ -49,7 +49,7 @@ def _draw_version(version: Version, opened: DatasetRecord, family: Sequence[Vers
             st.markdown(f"**Version {dataset.version}**")
             st.text(record.name, width="content")
             if is_opened:
-                st.badge("Open now", color="primary")
+                st.badge("Current", color="primary")
             st.caption(_in_numbers(record, dataset), width="stretch")
         st.text("\n".join(f"• {line}" for line in what_was_done(dataset)), width="stretch")
         st.caption(_runs_in_words(state.workspace().runs_of_dataset(record.id)))
