@@ -1,1 +1,1 @@
-"""The screens of Tuneboard: Streamlit pages that show what ``core`` knows and pass on what a person asks for."""
+"""The screens of Tuneboard: Streamlit pages that show the state of ``core`` and pass user actions on to it."""

@@ -34,34 +34,34 @@ _log = logging.getLogger("tuneboard.server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check that the dashboard may be started as it is set up, and serve it until it is stopped.
+    """Check the configuration, and serve the dashboard until it is stopped.
 
     Returns:
         The exit code.
     """
     parser = argparse.ArgumentParser(prog="python -m dashboard", description="Start Tuneboard's dashboard.")
-    parser.add_argument("--address", help="address to listen on; this machine only unless given")
-    parser.add_argument("--port", type=int, help="port to listen on; 8501 unless given")
+    parser.add_argument("--address", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: 8501)")
     parser.add_argument("--headless", action="store_true", help="do not open a browser")
     given = parser.parse_args(arguments)
     try:
-        told = {name: value for name, value in (("address", given.address), ("port", given.port)) if value is not None}
-        access = dataclasses.replace(Access.from_environment(), **told)
+        overrides = {name: value for name, value in (("address", given.address), ("port", given.port)) if value is not None}
+        access = dataclasses.replace(Access.from_environment(), **overrides)
         provider = _identity_provider()
         access.check_start(can_sign_in=bool(provider))
-        access, said = with_own_origins(access, str(provider.get("redirect_uri", "")))
+        access, notice = with_own_origins(access, str(provider.get("redirect_uri", "")))
         settings = Settings.from_environment()
     except UserError as error:
-        print(f"Tuneboard does not start. {error}", file=sys.stderr)
+        print(f"Tuneboard cannot start. {error}", file=sys.stderr)
         return 2
-    if said:
-        print(said, file=sys.stderr)
+    if notice:
+        print(notice, file=sys.stderr)
     _serve(access, settings, is_headless=given.headless)
     return 0
 
 
 def _identity_provider() -> dict[str, Any]:
-    """The ``[auth]`` section that Streamlit signs people in by; empty unless it and what talks to the provider are there."""
+    """Streamlit's ``[auth]`` section; empty unless it is complete and Authlib, which talks to the provider, is installed."""
     for folder in (Path.cwd(), Path.home()):
         try:
             secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text(encoding="utf-8"))
@@ -74,9 +74,9 @@ def _identity_provider() -> dict[str, Any]:
 
 
 def with_own_origins(access: Access, redirect_uri: str) -> tuple[Access, str]:
-    """The rules with the origins that the rest of the set-up names, and a line to print about that, if any.
+    """Access rules with the origins that follow from the rest of the configuration, and a notice to print, if any.
 
-    The address to which a provider sends people back is exactly the one under which their browsers have the dashboard.
+    The provider's redirect URI has the same origin as the dashboard has in people's browsers.
     """
     scheme, _, rest = redirect_uri.partition("://")
     origin = parse_origin(f"{scheme}://{rest.partition('/')[0]}") if access.control is AccessControl.OIDC else None
@@ -86,7 +86,7 @@ def with_own_origins(access: Access, redirect_uri: str) -> tuple[Access, str]:
 
 
 def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
-    # The address a connection comes from must be the proxy's own, not one that a header claims.
+    # The peer address must be the real one of the connection, not one that a header claims.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     options = {
         "server.address": access.address,
@@ -97,20 +97,20 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
         "server.enableXsrfProtection": True,
         "server.enableAgentApi": False,
         "server.enableStaticServing": False,
-        # Streamlit's own CSV files, a button above every table, do not guard formulas; ours beside them do.
+        # Streamlit's own CSV export, a button above every table, does not guard formulas; our downloads do.
         "client.disableDataExport": True,
         "browser.gatherUsageStats": False,
-        # Streamlit prints this name; without one, it would ask a server on the internet for this machine's address.
+        # Streamlit prints this name. Without it, Streamlit would ask an internet server for this machine's address.
         "browser.serverAddress": access.shown_as,
     }
 
     @asynccontextmanager
     async def opened(_: st.App) -> AsyncIterator[None]:
-        from dashboard.shared import state  # its caches belong to a server, so there has to be one first
+        from dashboard.shared import state  # its caches need a running server
 
         pruning = asyncio.create_task(_prune_uploads(settings), name="prune-uploads")
-        with suppress(UserError):  # the pages say why it cannot be opened
-            state.whole_workspace(settings)  # runs that wait go on though nobody opens a page
+        with suppress(UserError):  # the pages show why it cannot be opened
+            state.whole_workspace(settings)  # queued runs start even if no page is open
         if not is_headless and not st.get_option("server.headless") and access.control is AccessControl.NONE:
             threading.Thread(target=webbrowser.open, args=(f"http://{access.shown_as}:{access.port}",), daemon=True).start()
         yield
@@ -123,14 +123,14 @@ def _serve(access: Access, settings: Settings, *, is_headless: bool) -> None:
 
 
 async def _prune_uploads(settings: Settings) -> None:
-    """Remove forgotten uploads now and every hour."""
-    from dashboard.data.importing import uploads  # like the state it stands on, it belongs to a server
+    """Remove abandoned uploads now and every hour."""
+    from dashboard.data.importing import uploads  # like the state it uses, it needs a running server
 
     while True:
         try:
             await asyncio.to_thread(uploads.prune, settings.uploads_folder)
         except OSError as error:
-            _log.warning("Uploads that nobody used could not be removed: %s", error.strerror)
+            _log.warning("Abandoned uploads could not be removed: %s", error.strerror)
         await asyncio.sleep(_PRUNE_EVERY_S)
 
 

@@ -1,4 +1,4 @@
-"""Tuneboard's front door: the menu, and whether who knocks may come in. ``python -m dashboard`` starts it."""
+"""Entry script of the dashboard: checks access and draws the menu. ``python -m dashboard`` starts it."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ except auth.NotSignedInError:
     auth.draw_sign_in()
     st.stop()
 except UserError as error:
-    widgets.show_error(str(error), title="The dashboard shows you nothing")
+    widgets.show_error(str(error), title="Access denied")
     auth.draw_way_out()
     st.stop()
 

@@ -1,4 +1,4 @@
-"""Data: bring in a file, see how it is read, and keep it as a data set; open, rename and delete those there are."""
+"""Data: import a file as a data set, and open, rename and delete data sets."""
 
 import streamlit as st
 
@@ -16,16 +16,16 @@ workspace = state.workspace()
 
 def draw_home() -> None:
     """The list of data sets, and the ways to add one."""
-    widgets.page_head("Data", "Labelled text, read once and then frozen: a run always knows exactly what it learned from.")
+    widgets.page_head("Data", "Data sets of labelled text. A saved data set never changes; repairs and corrections add versions.")
     records = workspace.dataset_records()
     if records:
         draw_list(records)
         st.subheader("Add a data set", anchor=False)
     else:
         say_lost_folders()
-        st.subheader("Start with your own file, or with a sample", anchor=False)
+        st.subheader("Start with your own file or a sample", anchor=False)
     draw_upload()
-    st.caption("No file at hand? The samples were written for Tuneboard.")
+    st.caption("No file at hand? Load one of the samples that come with Tuneboard.")
     sample = draw_samples()
     if sample is not None:
         st.session_state[IMPORT] = {"main": uploads.keep_sample(sample.file_name).id, "name": sample.title}

@@ -1,4 +1,4 @@
-"""Predict: give new texts to a trained model and read what it makes of them."""
+"""Predict: apply a trained model to new texts."""
 
 import streamlit as st
 
@@ -7,14 +7,14 @@ from dashboard.predict.predict_page import draw_answer, draw_question
 from dashboard.shared import state, widgets
 
 workspace = state.workspace()
-widgets.page_head("Predict", "Give new texts to a trained model: paste them, one a line, or upload a file.")
+widgets.page_head("Predict", "Apply a trained model to new texts: paste them, one per line, or upload a file.")
 
 finished = widgets.finished_runs()
 if not finished.newest:
     has_runs = workspace.lists.overview().num_runs > 0
     widgets.empty_state(
         "No trained model yet",
-        "As soon as a run is finished, its model can be used here.",
+        "When a run has finished, you can use its model here.",
         button="See the runs" if has_runs else "Train a model",
         page=state.RUNS_PAGE if has_runs else state.TRAIN_PAGE,
         icon=":material/edit_note:",

@@ -1,4 +1,4 @@
-"""Results: how good a finished run is on texts it has not seen, label by label."""
+"""Results: scores of a finished run on unseen texts, overall and by label."""
 
 import streamlit as st
 
@@ -13,15 +13,15 @@ _SPLITS = {"test": "Test", "validation": "Validation"}
 
 workspace = state.workspace()
 widgets.page_head(
-    "Results", "How good a finished run is on texts it has not seen, label by label, with the examples behind every figure."
+    "Results", "Scores of a finished run on texts it has not seen: overall, by label, and the examples behind every score."
 )
 
 finished = widgets.finished_runs()
 if not finished.newest:
     if workspace.lists.overview().num_runs:
         widgets.empty_state(
-            "No run is finished yet",
-            "Results appear here as soon as a run has trained and was tested.",
+            "No finished run yet",
+            "Results appear here when a run has finished training and testing.",
             button="See the runs",
             page=state.RUNS_PAGE,
             icon=":material/grid_on:",
@@ -29,7 +29,7 @@ if not finished.newest:
     else:
         widgets.empty_state(
             "No results yet",
-            "Train a model on a data set first; its results appear here.",
+            "Train a model first; its results will appear here.",
             button="Train a model",
             page=state.TRAIN_PAGE,
             icon=":material/grid_on:",
@@ -42,7 +42,9 @@ with picker:
 run_dir = workspace.run_dir(run.id)
 result = state.result_of(run_dir)
 if result is None:
-    widgets.show_error("The result of this run cannot be read. Open the run to see its log, or train again.", title="No result")
+    widgets.show_error(
+        "The result of this run cannot be read. Open the run to see its log, or train it again.", title="Result damaged"
+    )
     st.stop()
 splits = [split for split in _SPLITS if split in result["splits"]]
 with switch:
@@ -53,7 +55,11 @@ with switch:
 names = widgets.dataset_names()
 st.caption(
     f"{get_task(run.task).title} · data set {markdown_text(names.get(run.dataset_id, 'deleted'))} · {training_sentence(result)}"
-    + (" Validation chose the checkpoint, so its figures flatter a little." if split == "validation" else "")
+    + (
+        " The checkpoint was selected on the validation split, so these scores are slightly optimistic."
+        if split == "validation"
+        else ""
+    )
 )
 dataset = workspace.dataset(run.dataset_id)
 rows = state.no_rows(dataset, str(split))

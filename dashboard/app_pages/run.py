@@ -1,4 +1,4 @@
-"""One run, addressed by ``?run=ID``: live while it trains, and the same after a refresh, in a second tab or after a restart."""
+"""One run, addressed by ``?run=ID``: live while it trains, the same after a refresh, in a second tab or after a restart."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ workspace = state.workspace()
 run_id = state.remembered_id("run")
 if run_id is None:
     widgets.page_head("Run")
-    widgets.empty_state("No run chosen", "A run's page opens from the list of runs.", button="See the runs", page=state.RUNS_PAGE)
+    widgets.empty_state("No run selected", "Open a run from the list of runs.", button="See the runs", page=state.RUNS_PAGE)
     st.stop()
 if state.id_in_url("run") != run_id:
     st.query_params["run"] = run_id
@@ -20,8 +20,8 @@ try:
 except NotFoundError:
     widgets.page_head("Run")
     widgets.empty_state(
-        "There is no such run",
-        "It may have been deleted, or the link belongs to another workspace.",
+        "Run not found",
+        "It may have been deleted, or the link is for another workspace.",
         button="See the runs",
         page=state.RUNS_PAGE,
         icon=":material/search_off:",

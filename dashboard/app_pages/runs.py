@@ -1,4 +1,4 @@
-"""All runs: what they were told, how they stand, and how good they turned out."""
+"""All runs: their settings, state and scores."""
 
 import streamlit as st
 
@@ -9,21 +9,21 @@ from dashboard.shared import state, widgets
 from dashboard.shared.database_notice import say_lost_folders
 
 workspace = state.workspace()
-widgets.page_head("Runs", "Every training run, newest first. A run goes on in the background, whether or not a page is open.")
+widgets.page_head("Runs", "All training runs, newest first. A run continues in the background when you close the page.")
 
 overview = workspace.lists.overview()
 if not overview.num_runs:
     say_lost_folders()
     if workspace.dataset_records():
-        line, button, page = "Choose a data set and a model; the defaults are good.", "Train a model", state.TRAIN_PAGE
+        line, button, page = "Choose a data set and a model; the default settings work well.", "Train a model", state.TRAIN_PAGE
     else:
         line, button, page = "A run needs a data set. Upload a file or load a sample first.", "Add a data set", state.DATA_PAGE
-    widgets.empty_state("No run yet", line, button=button, page=page, icon=":material/list_alt:")
+    widgets.empty_state("No runs yet", line, button=button, page=page, icon=":material/list_alt:")
     st.stop()
 
 draw_queue(overview)
 chosen = draw_filters(overview)
 active = any(not state_of_some.is_final for state_of_some in overview.by_state)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
-if not show_dialog_asked_for():  # drawing the page again would take away what somebody is writing in it
+if not show_dialog_asked_for():  # a rerun of the page would lose the text being typed in a dialog
     st.fragment(notice_change, run_every=5.0)(overview, workspace.catalogue.made_anew())

@@ -1,4 +1,4 @@
-"""Train: choose a data set, a model and a recipe, see what will happen, and launch."""
+"""Train: choose a data set, a model and a recipe, check the training plan, and launch."""
 
 import streamlit as st
 
@@ -8,13 +8,13 @@ from dashboard.train.train_form import draw_choices, draw_launch, draw_refusal, 
 
 leave_if_launched()
 workspace = state.workspace()
-widgets.page_head("Train", "Choose a data set, a model and a recipe. The defaults are good; launch goes straight to the run.")
+widgets.page_head("Train", "Choose a data set, a model and a recipe, then launch. The default settings work well.")
 
 records = workspace.dataset_records()
 if not records:
     widgets.empty_state(
-        "Nothing to train on yet",
-        "Upload a file of labelled text, or load one of the samples; then come back.",
+        "No data set yet",
+        "Training needs a data set. Upload a file of labelled text or load one of the samples.",
         button="Add a data set",
         page=state.DATA_PAGE,
         icon=":material/tune:",

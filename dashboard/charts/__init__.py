@@ -1,5 +1,5 @@
-"""Plain figures in, Plotly figures out (Vega-Lite for what moves). Nothing here imports Streamlit or knows which task it draws.
+"""Plotly figures from plain numbers (Vega-Lite for live charts). Nothing here imports Streamlit or depends on the task.
 
-Colours that differ between light and dark (text, grid, background, the scale of a heatmap) are left to the page's theme; those
-set here read well on both and are told apart by colour-blind eyes.
+Colours that differ between light and dark mode (text, grid, background, heatmap scale) are left to the page's theme. The colours
+set here are readable in both and distinguishable for colour-blind people.
 """

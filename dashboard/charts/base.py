@@ -1,4 +1,4 @@
-"""What every figure has in common: colours, margins, and the settings a live figure needs to keep its zoom."""
+"""What all figures share: colours, margins, and the settings that keep the zoom of a live figure."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ TOOLBAR: dict[str, Any] = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "hoverClosestCartesian", "hoverCompareCartesian"],
 }
-"""Plotly's own settings for every chart: zoom, pan, reset and a picture to download; no logo, no link."""
+"""Plotly's toolbar for every chart: zoom, pan, reset and image download; no logo, no link."""
 
 
 def new_figure(*, height: int, name: str, x_title: str = "", y_title: str = "", legend: bool = True) -> go.Figure:
@@ -26,7 +26,7 @@ def new_figure(*, height: int, name: str, x_title: str = "", y_title: str = "", 
 
     Args:
         height: pixels.
-        name: constant for a chart, whatever its data; a redrawn figure of the same name keeps zoom and hidden series.
+        name: the same for a chart whatever its data; a redrawn figure with the same name keeps its zoom and hidden series.
     """
     figure = go.Figure()
     figure.update_layout(

@@ -1,4 +1,4 @@
-"""A confusion matrix as a heatmap whose filled cells can be clicked."""
+"""The confusion matrix: a heatmap whose non-empty cells can be clicked."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,20 +9,20 @@ from dashboard.shared.escaping import distinct_plotly_texts
 
 _NUMBERS_UP_TO = 24
 _LETTERS_ABREAST = 40
-"""Letters of all labels together that find room side by side below a narrow matrix."""
-_TITLES = {"counts": "Examples", "rows": "Share of the gold label", "columns": "Share of the prediction"}
+"""Total letters of all labels that fit side by side below a narrow matrix."""
+_TITLES = {"counts": "Examples", "rows": "Share of the gold label", "columns": "Share of the predicted label"}
 
 
 def confusion_figure(confusion: ConfusionView, *, kind: Shares = "counts", hide_right: bool = False) -> go.Figure:
-    """The matrix; gold from top to bottom, predicted from left to right.
+    """The matrix: gold labels as rows, predicted labels as columns.
 
     Args:
-        kind: what the colour means.
-        hide_right: leave out the diagonal, so that the errors use the whole scale of colour.
+        kind: what cells and colours show.
+        hide_right: leave out the diagonal, so that the errors use the whole colour scale.
 
     Returns:
-        Markers without colour lie over the filled cells, since Plotly reports clicks on points only. Their ``customdata`` starts
-        with the raw gold and predicted names.
+        Invisible markers cover the non-empty cells, since Plotly reports clicks only on points. Their ``customdata`` starts with
+        the raw gold and predicted names.
     """
     size = len(confusion.rows)
     height = min(1500, 150 + max(240, size * (34 if size <= _NUMBERS_UP_TO else 13 if size > 40 else 20)))
@@ -42,7 +42,7 @@ def confusion_figure(confusion: ConfusionView, *, kind: Shares = "counts", hide_
         xgap=1,
         ygap=1,
         hoverinfo="skip",
-        showscale=size > _NUMBERS_UP_TO,  # figures in the cells say the same, and the cells get its room
+        showscale=size > _NUMBERS_UP_TO,  # otherwise the numbers in the cells say the same
         colorbar={
             "title": {"text": _TITLES[kind], "side": "right"},
             "thickness": 10,

@@ -1,8 +1,8 @@
-"""Curves of a run while it learns, from the lines of its ``metrics.jsonl``.
+"""Training curves of a run, from the lines of its ``metrics.jsonl``.
 
-These are Vega-Lite specifications, not Plotly figures: Streamlit draws a Plotly figure anew whenever its data change, which
-loses the zoom every second. A Vega-Lite chart whose specification stays the same takes new data in place. So the specification
-here depends on what is drawn only, never on the values.
+These are Vega-Lite specifications, not Plotly figures: Streamlit redraws a Plotly figure whenever its data change, which resets
+the zoom every second. A Vega-Lite chart with an unchanged specification is updated in place. So the specification depends only
+on what is drawn, never on the values.
 """
 
 import math
@@ -24,9 +24,9 @@ _ZOOM = {
     "bind": "scales",
     "select": {"type": "interval", "zoom": "wheel![event.shiftKey]", "clear": "dblclick"},
 }
-"""Shift and wheel zoom, dragging moves, a double click shows everything; the wheel alone scrolls the page as ever."""
+"""Shift + mouse wheel zooms, dragging pans, a double-click resets; the wheel alone scrolls the page."""
 _SMALL_TICK = "datum.value === 0 ? '0' : format(datum.value, abs(datum.value) < 0.01 ? '.2~e' : '.3~g')"
-"""Ticks of a learning rate as people write it: 0, 2e-4, 0.5."""
+"""Tick labels of a learning rate: 0, 2e-4, 0.5."""
 
 
 class LineCurve(NamedTuple):
@@ -40,7 +40,7 @@ def loss_curve(rows: Rows, resumed_at: Sequence[int] = ()) -> LineCurve:
     """Training loss, as measured (faint) and smoothed, and validation loss.
 
     Args:
-        resumed_at: steps from which the run went on after it had ended; a dashed line stands at each.
+        resumed_at: steps at which the run was resumed; a dashed vertical line marks each.
     """
     steps, losses = series(rows, "train/loss")
     shown = thinned(len(steps))
@@ -84,10 +84,10 @@ def score_curve(rows: Rows, metrics: Mapping[str, str]) -> LineCurve:
 
 
 def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> LineCurve:
-    """One figure of training over the steps, such as the learning rate.
+    """One training metric over the steps, such as the gradient norm.
 
     Args:
-        format_: how values are written, as d3 has it.
+        format_: d3 format of the values.
     """
     steps, values = series(rows, key)
     points = [(y_title, steps[i], values[i]) for i in thinned(len(steps))]
@@ -96,7 +96,7 @@ def single_curve(rows: Rows, key: str, *, y_title: str, format_: str) -> LineCur
 
 
 def learning_rate_curve(rows: Rows) -> LineCurve:
-    """The learning rate over the steps, and that of the head where it has one of its own."""
+    """The learning rate over the steps, and that of the head if it differs."""
     names = {"train/learning_rate": "Pretrained layers", "train/head_learning_rate": "Head"}
     of_key = {key: series(rows, key) for key in names}
     layers: list[dict[str, Any]] = [{"mark": {"type": "line", "strokeWidth": 2.25, "color": TEAL, "clip": True}}]
@@ -111,13 +111,13 @@ def learning_rate_curve(rows: Rows) -> LineCurve:
 
 
 def series(rows: Rows, key: str) -> tuple[list[int], list[float]]:
-    """Steps and values of one key; lines without it are passed over."""
+    """Steps and values of one key; lines without it are skipped."""
     points = [(int(row["step"]), float(row[key])) for row in rows if row.get(key) is not None and "step" in row]
     return [step for step, _ in points], [value for _, value in points]
 
 
 def smoothed(values: Sequence[float], weight: float = 0.85) -> list[float]:
-    """Exponential moving average without the pull towards zero at the start."""
+    """Exponential moving average with bias correction at the start."""
     average, total, smooth = 0.0, 0.0, []
     for value in values:
         average = weight * average + (1 - weight) * value
@@ -127,7 +127,7 @@ def smoothed(values: Sequence[float], weight: float = 0.85) -> list[float]:
 
 
 def thinned(num_points: int, most: int = _MOST_POINTS) -> list[int]:
-    """Positions to draw of a long curve: evenly spread, the last one always among them."""
+    """Positions to draw of a long curve: evenly spaced, always including the last one."""
     if num_points <= most:
         return list(range(num_points))
     stride = -(-num_points // most)
@@ -160,7 +160,7 @@ def _line(colour: Mapping[str, Any], *, with_points: bool = False) -> dict[str, 
 
 
 def _spec(layers: list[dict[str, Any]], *, y_title: str, format_: str, domain: list[float] | None = None) -> dict[str, Any]:
-    """Layers over the same axes, with a point under the pointer that tells step and value."""
+    """Layers over the same axes, with a tooltip of step and value under the pointer."""
     y: dict[str, Any] = {"field": "value", "type": "quantitative", "title": y_title}
     tick: dict[str, Any] = {"format": ".6~g" if domain is None else ".1f"}
     if format_.endswith("e"):

@@ -1,4 +1,4 @@
-"""Charts of single decisions: probabilities of a text's labels, precision and recall against a threshold, kinds of errors."""
+"""Charts of decisions: probabilities of a text's labels, precision and recall by threshold, counts of errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from dashboard.shared.escaping import distinct_plotly_texts
 def probabilities_figure(
     probabilities: Mapping[str, float], chosen: Sequence[str], *, thresholds: Mapping[str, float] | None = None, most: int = 12
 ) -> go.Figure:
-    """Bars of the most probable labels of one text; those chosen in colour, thresholds as short upright strokes."""
+    """Bars of the most probable labels of one text; predicted ones in colour, thresholds as short vertical lines."""
     labels = sorted(probabilities, key=lambda label: -probabilities[label])[:most]
     shown = distinct_plotly_texts(labels, longest=36)
     figure = new_figure(height=height_of_rows(len(labels), row=26, frame=46, smallest=110), name="probabilities", legend=False)
@@ -43,11 +43,11 @@ def probabilities_figure(
 def threshold_figure(
     thresholds: Sequence[float], curves: Mapping[str, Sequence[float]], *, chosen: float | None = None
 ) -> go.Figure:
-    """Precision, recall and F1 for every threshold a prediction could be cut at.
+    """Precision, recall and F1 by decision threshold.
 
     Args:
-        curves: ``precision``, ``recall`` and where known ``f1``, each over ``thresholds``.
-        chosen: the threshold in use, drawn as an upright line.
+        curves: ``precision``, ``recall`` and, if known, ``f1``, each over ``thresholds``.
+        chosen: the threshold in use, drawn as a vertical line.
     """
     figure = new_figure(height=300, name="thresholds", x_title="Threshold", y_title="Score")
     for (key, title), colour in zip(
@@ -70,7 +70,7 @@ def threshold_figure(
 
 
 def bars_figure(values: Mapping[str, float], *, name: str, x_title: str, colours: Sequence[str] | None = None) -> go.Figure:
-    """A few named amounts as horizontal bars, in the order given."""
+    """A few named counts as horizontal bars, in the order given."""
     labels: list[Any] = distinct_plotly_texts(list(values), longest=40)
     figure = new_figure(
         height=height_of_rows(len(labels), row=34, frame=60, smallest=140), name=name, x_title=x_title, legend=False

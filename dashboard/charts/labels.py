@@ -1,4 +1,4 @@
-"""Charts with one line a label: how often each occurs, how well each is found; and how long the texts are."""
+"""Charts by label (counts, precision and recall), and charts of text lengths."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from dashboard.shared import formats
 from dashboard.shared.escaping import distinct_plotly_texts
 
 _SCALE_ON_TOP_FROM = 25
-"""Labels from which the chart is longer than a screen."""
+"""Number of labels from which the chart is taller than a screen."""
 
 
 def label_counts_figure(counts: Mapping[str, Mapping[str, int]], *, most: int = 100) -> go.Figure:
     """Horizontal bars: examples of each label, stacked by split.
 
     Args:
-        counts: split -> label -> how often.
-        most: rarer labels beyond this many are left out.
+        counts: split -> label -> number of examples.
+        most: only the most frequent labels are shown.
     """
     totals: dict[str, int] = {}
     for of_split in counts.values():
@@ -44,8 +44,8 @@ def label_counts_figure(counts: Mapping[str, Mapping[str, int]], *, most: int = 
 
 
 def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
-    """How many texts have how many words."""
-    figure = new_figure(height=260, name="text-lengths", x_title="Words in a text", y_title="Texts", legend=False)
+    """Histogram of words per text."""
+    figure = new_figure(height=260, name="text-lengths", x_title="Words per text", y_title="Texts", legend=False)
     figure.add_histogram(
         x=list(lengths),
         nbinsx=40,
@@ -57,10 +57,10 @@ def text_lengths_figure(lengths: Sequence[int]) -> go.Figure:
 
 
 def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 150, tells_cuts: bool = False) -> go.Figure:
-    """How many texts have how many tokens, and from where on they are cut; a limit far beyond the longest is only pointed at.
+    """Histogram of tokens per text with the model's limit; an arrow marks a limit far beyond the longest text.
 
     Args:
-        tells_cuts: whether each bar says what a limit at its end would cut off.
+        tells_cuts: whether the tooltip of each bar says what a limit there would truncate.
     """
     longest = max(lengths)
     size = max(1, -(-longest // 40))
@@ -97,7 +97,7 @@ def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 15
         xanchor="right" if left else "left",
         font={"color": ORANGE},
     )
-    figure.update_xaxes(range=[0, end], title={"text": "Tokens in a text", "standoff": 4}, nticks=6)
+    figure.update_xaxes(range=[0, end], title={"text": "Tokens per text", "standoff": 4}, nticks=6)
     figure.update_yaxes(showticklabels=False, showgrid=False)
     return figure
 
@@ -105,15 +105,15 @@ def token_lengths_figure(lengths: Sequence[int], limit: int, *, height: int = 15
 def _cut_in_words(lengths: Sequence[int], limit: int) -> str:
     cut = cut_at(lengths, limit)
     if not cut.num_texts:
-        return f"a limit of {limit} cuts nothing"
+        return f"a limit of {limit} truncates no text"
     return (
-        f"a limit of {limit} cuts {formats.plural(cut.num_texts, 'text')} ({formats.percent(cut.share_of_texts)}), "
-        f"{formats.percent(cut.share_of_tokens)} of all tokens"
+        f"a limit of {limit} truncates {formats.plural(cut.num_texts, 'text')} ({formats.percent(cut.share_of_texts)}), "
+        f"{formats.percent(cut.share_of_tokens)} of all tokens lost"
     )
 
 
 def precision_recall_figure(labels: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Two dots a label, precision and recall, joined by a line: short lines are balanced, far right is good.
+    """Two dots for each label, precision and recall, joined by a line: a short line is balanced, far right is good.
 
     Args:
         labels: ``label``, ``precision``, ``recall``, ``f1`` and ``support`` of each, top to bottom. Dots carry the raw label.

@@ -1,4 +1,4 @@
-"""The table of data sets, and the small windows that rename and delete one."""
+"""The table of data sets, and the dialogs that rename and delete one."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from dashboard.shared import formats, state, widgets
 
 
 def draw_list(records: Sequence[DatasetRecord]) -> None:
-    """Every data set with what can be done with the one chosen."""
+    """All data sets, and the actions for the selected one."""
     num_runs = state.workspace().lists.num_of_datasets()
     families = _families(records)
     everything = len(records)
     if len(families) < everything:
         with st.container(horizontal=True, horizontal_alignment="right"):
             older = everything - len(families)
-            if not st.toggle(f"Also {formats.plural(older, 'earlier version')}", key="datasets-all"):
+            if not st.toggle(f"Show {formats.plural(older, 'earlier version')}", key="datasets-all"):
                 records = [family[0] for family in families]
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small", height=44, border=False)
     columns = ["name", "change", "task", "examples", "labels", "runs", "created"]
@@ -29,7 +29,7 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
             [
                 {
                     "name": record.name,
-                    "change": record.change or ("" if record.parent_id is None else "A version of another data set"),
+                    "change": record.change or ("" if record.parent_id is None else "Version of another data set"),
                     "task": get_task(record.task).title,
                     "examples": record.num_examples,
                     "labels": record.num_labels,
@@ -47,7 +47,9 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         column_order=columns,
         column_config={
             "name": st.column_config.TextColumn("Data set", width="large"),
-            "change": st.column_config.TextColumn("What was done", width="medium", help="For repaired versions."),
+            "change": st.column_config.TextColumn(
+                "Changes", width="medium", help="The repairs or corrections that made this version."
+            ),
             "task": st.column_config.TextColumn("Task"),
             "examples": st.column_config.NumberColumn("Examples", format="localized"),
             "labels": st.column_config.NumberColumn("Labels"),
@@ -60,11 +62,11 @@ def draw_list(records: Sequence[DatasetRecord]) -> None:
         if picked and picked[0] < len(records):
             _draw_actions(records[picked[0]])
         else:
-            st.caption("Choose a data set at the left edge of its row to open, train on, rename or delete it.")
+            st.caption("Select a data set at the left edge of its row to open, train on, rename or delete it.")
 
 
 def _families(records: Sequence[DatasetRecord]) -> list[list[DatasetRecord]]:
-    """Data sets with their versions, the newest of each family first; families in the order of their newest."""
+    """Data sets grouped with their versions, newest version first; groups ordered by their newest version."""
     by_id = {record.id: record for record in records}
     families: dict[str, list[DatasetRecord]] = {}
     for record in records:
@@ -78,7 +80,7 @@ def _families(records: Sequence[DatasetRecord]) -> list[list[DatasetRecord]]:
 def _draw_actions(record: DatasetRecord) -> None:
     if st.button("Open", type="primary", icon=":material/folder_open:"):
         open_dataset_page(record.id)
-    if st.button("Train on it", icon=":material/tune:"):
+    if st.button("Train a model", icon=":material/tune:"):
         state.go_to(state.TRAIN_PAGE, dataset=record.id)
     if st.button("Rename", icon=":material/edit:"):
         rename_dialog(record)
@@ -87,7 +89,7 @@ def _draw_actions(record: DatasetRecord) -> None:
 
 
 def open_dataset_page(dataset_id: str) -> None:
-    """Show one data set; its id stands in the URL."""
+    """Show one data set and put its id into the URL."""
     state.remember_id("dataset", dataset_id)
     st.query_params["dataset"] = dataset_id
     st.rerun()
@@ -95,32 +97,32 @@ def open_dataset_page(dataset_id: str) -> None:
 
 @st.dialog("Rename data set", icon=":material/edit:")
 def rename_dialog(record: DatasetRecord) -> None:
-    """Ask for another name."""
+    """Ask for a new name."""
     name = st.text_input("Name", record.name, max_chars=120)
     if st.button("Rename", type="primary"):
         with widgets.errors_shown():
             state.workspace().rename_dataset(record.id, name)
-            state.flash("Renamed.")
+            state.flash("Data set renamed.")
             st.rerun()
 
 
 @st.dialog("Delete data set", icon=":material/delete:")
 def delete_dialog(record: DatasetRecord) -> None:
-    """Say what will be lost, runs included, and ask once more."""
+    """Show what will be deleted, including runs, and ask for confirmation."""
     workspace = state.workspace()
     st.text(record.name)
     runs = workspace.runs_of_dataset(record.id)
     if runs:
         st.warning(
-            f"{formats.plural(len(runs), 'run uses', 'runs use')} this data set. Deleting it deletes "
-            f"{'this run' if len(runs) == 1 else 'these runs'} as well, with results and trained models.",
+            f"{formats.plural(len(runs), 'run uses', 'runs use')} this data set. Deleting it also deletes "
+            f"{'this run' if len(runs) == 1 else 'these runs'}, including results and trained models.",
             icon=":material/warning:",
         )
     agreed = not runs or st.checkbox(f"Delete {formats.plural(len(runs), 'run')} too")
     if any(other.parent_id == record.id for other in workspace.dataset_records()):
-        st.caption("Versions made from it stay, with their rows and the account of what was done.")
-    st.caption("This cannot be undone. The file it came from is not touched.")
-    if st.button("Delete for good", type="primary", icon=":material/delete:", disabled=not agreed):
+        st.caption("Versions made from it are kept, with their rows and the list of changes.")
+    st.caption("This cannot be undone. The file it was imported from is not changed.")
+    if st.button("Delete permanently", type="primary", icon=":material/delete:", disabled=not agreed):
         with widgets.errors_shown():
             workspace.delete_dataset(record.id, with_runs=bool(runs))
             if state.id_in_url("dataset") == record.id:

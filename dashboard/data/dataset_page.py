@@ -1,4 +1,4 @@
-"""One data set, opened: what it holds, how it was made, and what was learned from it."""
+"""The page of one data set: its rows, checks, repairs and versions, and how it was imported."""
 
 import streamlit as st
 
@@ -30,7 +30,7 @@ def draw_dataset(record: DatasetRecord) -> None:
     dataset = state.workspace().dataset(record.id)
     st.title(markdown_text(record.name, longest=80), anchor=False)
     st.caption(
-        f"{get_task(record.task).title} · made {formats.ago(record.created_at)} · {_splitting_in_words(dataset)} · "
+        f"{get_task(record.task).title} · created {formats.ago(record.created_at)} · {_splitting_in_words(dataset)} · "
         f"content hash {dataset.content_hash[:12]}"
     )
     _draw_actions(record, dataset)
@@ -41,8 +41,8 @@ def draw_dataset(record: DatasetRecord) -> None:
             **{split.capitalize(): formats.count(dataset.num_examples.get(split, 0)) for split in SPLITS},
         }
     )
-    names = ["Checks", "Rows", "Labels", "Text lengths", "Repair", "Correct", "Versions", "Origin"]
-    checks, rows, labels, lengths, repair, correct, versions, origin = st.tabs(names, key="dataset-tabs", on_change="rerun")
+    names = ["Checks", "Rows", "Labels", "Text lengths", "Repair", "Correct labels", "Versions", "Import details"]
+    checks, rows, labels, lengths, repair, correct, versions, details = st.tabs(names, key="dataset-tabs", on_change="rerun")
     if checks.open:
         with checks:
             draw_findings(dataset)
@@ -64,14 +64,14 @@ def draw_dataset(record: DatasetRecord) -> None:
     if versions.open:
         with versions:
             draw_versions(record, dataset)
-    if origin.open:
-        with origin:
-            _draw_origin(dataset)
+    if details.open:
+        with details:
+            _draw_import_details(dataset)
 
 
 def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
     with st.container(horizontal=True, gap="small"):
-        if st.button("Train on it", type="primary", icon=":material/tune:"):
+        if st.button("Train a model", type="primary", icon=":material/tune:"):
             state.go_to(state.TRAIN_PAGE, dataset=record.id)
         draw_export(record, dataset, key="page")
         if st.button("Rename", icon=":material/edit:"):
@@ -80,11 +80,11 @@ def _draw_actions(record: DatasetRecord, dataset: Dataset) -> None:
             delete_dialog(record)
 
 
-def _draw_origin(dataset: Dataset) -> None:
+def _draw_import_details(dataset: Dataset) -> None:
     for note in dataset.notes:
         st.text(f"• {note}", width="stretch")
-    _draw_set_aside(dataset)
-    st.caption("How it was read and split, as kept with the data set")
+    _draw_skipped(dataset)
+    st.caption("How the file was read and split, as stored with the data set")
     st.json(
         {
             "source": dataset.source,
@@ -96,8 +96,8 @@ def _draw_origin(dataset: Dataset) -> None:
     )
 
 
-def _draw_set_aside(dataset: Dataset) -> None:
-    """The account of the import, with everything that did not become an example to take along."""
+def _draw_skipped(dataset: Dataset) -> None:
+    """The import summary, with the skipped records as a download."""
     account = account_of(dataset.source)
     if not account.num_records:
         return
@@ -105,7 +105,7 @@ def _draw_set_aside(dataset: Dataset) -> None:
     if not (dataset.folder / SET_ASIDE_FILE).is_file():
         return
     st.download_button(
-        "Download what was set aside (CSV)",
+        "Download skipped records (CSV)",
         lambda: csv_bytes(dataset.set_aside()),
         file_name="set-aside.csv",
         mime="text/csv",
@@ -117,14 +117,14 @@ def _draw_set_aside(dataset: Dataset) -> None:
 
 
 def _splitting_in_words(dataset: Dataset) -> str:
-    """How train, validation and test were made, as markdown."""
+    """How the rows were split into train, validation and test, as markdown."""
     method, seed = str(dataset.splitting.get("method", "")), dataset.splitting.get("seed")
     column = markdown_text(str(dataset.splitting.get("column", "")), longest=40)
     ways = {
-        "column": f"split as column {column} says",
-        "group": f"split by groups of {column}",
-        "time": f"split along time by {column}",
-        "files": "split by files",
+        "column": f"split from column {column}",
+        "group": f"split by group, column {column}",
+        "time": f"split by time, column {column}",
+        "files": "split from separate files",
     }
-    said = ways.get(method, f"split {method.replace('_', ' ')}" if method else "split as in the file")
-    return said + (f", seed {seed}" if seed is not None else "")
+    way = ways.get(method, f"split {method.replace('_', ' ')}" if method else "split as in the file")
+    return way + (f", seed {seed}" if seed is not None else "")

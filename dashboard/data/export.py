@@ -1,4 +1,4 @@
-"""Taking a version out as a file, in every format that can be read back."""
+"""Download of a data set version, in every format that can be imported again."""
 
 import streamlit as st
 
@@ -9,11 +9,11 @@ from core.runs.store.records import DatasetRecord
 from dashboard.shared import formats, widgets
 from dashboard.shared.downloads import FORMULA_NOTE, csv_bytes, file_stem
 
-_FILE_A_SPLIT = "A zip with one file for each split; import them as train, validation and test file."
+_FILE_A_SPLIT = "A zip with one file per split. To import them again, choose Splits: Separate files."
 
 
 def draw_export(record: DatasetRecord, dataset: Dataset, *, key: str) -> None:
-    """A small window with the formats, the guard against formulas, and the pool of unlabelled rows."""
+    """A popover with the formats, the formula guard, and the unlabelled rows."""
     with st.popover("Download", icon=":material/download:", key=f"export-{key}"):
         fitting = [name for name, one in FORMATS.items() if not one.tasks or dataset.task in one.tasks]
         name = str(
@@ -24,17 +24,17 @@ def draw_export(record: DatasetRecord, dataset: Dataset, *, key: str) -> None:
         if chosen.has_formulas:
             guard = st.toggle("Safe for spreadsheets", True, key=f"export-guard-{key}", help=FORMULA_NOTE)
             st.caption(
-                "Cells that look like formulas get an apostrophe, which stays when the file is read back."
+                "Cells that look like formulas get an apostrophe. It stays in the text if you import the file again."
                 if guard
-                else "Every cell is written as it is, so the file can be read back exactly. Do not open it in a spreadsheet."
+                else "Every cell is written unchanged and can be imported again exactly. Do not open the file in a spreadsheet."
             )
         elif chosen.tasks:
             st.caption(_FILE_A_SPLIT)
         else:
-            st.caption("Every cell is written as it is; the file can be read back exactly.")
+            st.caption("Every cell is written unchanged, so the file can be imported again exactly.")
         columns = False
         if dataset.extra_columns and not chosen.tasks:
-            title = f"With {formats.plural(len(dataset.extra_columns), 'further column')} of the file"
+            title = f"Include {formats.plural(len(dataset.extra_columns), 'more column')} of the file"
             columns = st.toggle(title, False, key=f"export-columns-{key}")
         _draw_file(record, dataset, name, exact=not guard, columns=columns, key=key)
         if dataset.num_unlabelled:
@@ -52,11 +52,11 @@ def draw_export(record: DatasetRecord, dataset: Dataset, *, key: str) -> None:
 
 def _draw_file(record: DatasetRecord, dataset: Dataset, name: str, *, exact: bool, columns: bool, key: str) -> None:
     chosen = FORMATS[name]
-    if name in ("excel", "conll"):  # the only ones that may refuse, which a download button could not say
+    if name in ("excel", "conll"):  # only these can fail, and a download button could not show why
         try:
             content = _content(str(dataset.folder), name, exact, columns)
         except UserError as error:
-            widgets.show_error(str(error), title="Not in this format")
+            widgets.show_error(str(error), title="This format is not possible")
             return
     st.download_button(
         f"Download {chosen.title}",

@@ -1,4 +1,4 @@
-"""The labels of a data set: how often each occurs, and the words most typical of it."""
+"""The labels of a data set: how often each occurs, and its most typical words."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dashboard.shared import widgets
 
 
 def draw_labels(dataset: Dataset) -> None:
-    """Bars and a table."""
+    """A bar chart of label counts, and a table of typical words."""
     widgets.chart(label_counts_figure(dataset.label_counts), key="dataset-labels", alt="Examples of each label")
     words = _typical(dataset.folder)
     names = get_task(dataset.task).head_level == "token"
@@ -22,9 +22,9 @@ def draw_labels(dataset: Dataset) -> None:
         columns=["label", "examples", "words"],
     )
     st.caption(
-        "The most frequent names of each kind. Do they belong there?"
+        "The most frequent names of each entity type. Check that they belong to the type."
         if names
-        else "The words most typical of each label: frequent in its texts and seldom in others. Do they mean what the label says?"
+        else "The most typical words of each label: frequent in its texts, rare in others. Check that they fit the label."
     )
     st.dataframe(
         table,

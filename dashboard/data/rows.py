@@ -1,4 +1,4 @@
-"""The rows of a data set: by split and by label, searched for words."""
+"""The rows of a data set, filtered by split, label and words."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _MOST_ROWS = 5000
 
 
 def draw_rows(dataset: Dataset) -> None:
-    """The rows with their three filters."""
+    """The rows with filters for split, label and words."""
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         split = st.segmented_control(
             "Split", [*SPLITS], default="train", required=True, format_func=str.capitalize, key="dataset-split"
@@ -42,7 +42,7 @@ def draw_rows(dataset: Dataset) -> None:
 
 
 def holding(rows: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
-    """Rows that hold every one of some words, capitals aside."""
+    """Rows that contain all the words, case-insensitively."""
     if not words or rows.empty:
         return rows
     wanted = [word.casefold() for word in words]
@@ -52,7 +52,7 @@ def holding(rows: pd.DataFrame, words: Sequence[str]) -> pd.DataFrame:
 
 
 def draw_rows_table(rows: pd.DataFrame, *, key: str, text_width: int = 560) -> None:
-    """Rows as a task shows them; texts as text."""
+    """A table of rows in the form that the task shows them."""
     config = {
         "record": st.column_config.NumberColumn("Record", width=70),
         "split": st.column_config.TextColumn("Split", width=85),

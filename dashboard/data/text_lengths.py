@@ -1,4 +1,4 @@
-"""How long texts are: in the tokens of the chosen model, with its limit; in words where no tokenizer is here."""
+"""Text lengths: in tokens of the chosen model, with its limit, or in words if no tokenizer is available."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def _draw(texts: pd.Series, task: str, *, key: str) -> None:
         return
     sample = _few(texts.sample(min(len(texts), _MOST_READ), random_state=0))
     part = (
-        f" Of {formats.plural(len(texts), 'text')}, {formats.count(len(sample))} were looked at."
+        f" Measured on a sample of {formats.count(len(sample))} of {formats.plural(len(texts), 'text')}."
         if len(sample) < len(texts)
         else ""
     )
@@ -42,34 +42,34 @@ def _draw(texts: pd.Series, task: str, *, key: str) -> None:
     if model is None or not lengths:
         counted = sample.map(lambda text: len(text.split())).astype(int)
         st.caption(_in_words(counted, "word") + part)
-        widgets.chart(text_lengths_figure(counted.tolist()), key=f"lengths-{key}", alt="How many texts have how many words")
+        widgets.chart(text_lengths_figure(counted.tolist()), key=f"lengths-{key}", alt="Number of texts by number of words")
         return
     longer = sum(length > model.max_length for length in lengths)
     if not longer:
-        fit = ", so all of them fit"
+        fit = ", so all texts fit"
     elif get_task(task).head_level == "token":
-        fit = f": {formats.plural(longer, 'longer text is', 'longer texts are')} read in overlapping windows and lose nothing"
+        fit = f"; {formats.plural(longer, 'longer text is', 'longer texts are')} read in overlapping windows and not truncated"
     else:
-        fit = f": {formats.plural(longer, 'text loses its', 'texts lose their')} end"
-    limit = f"{markdown_text(model.title)} reads {formats.count(model.max_length)}{fit}."
+        fit = f"; {formats.plural(longer, 'longer text is', 'longer texts are')} truncated"
+    limit = f"{markdown_text(model.title)} reads at most {formats.plural(model.max_length, 'token')}{fit}."
     st.caption(f"{_in_words(pd.Series(lengths), 'token')} {limit}{part}")
     widgets.chart(
         token_lengths_figure(lengths, model.max_length, height=260),
         key=f"lengths-{key}",
-        alt="How many texts have how many tokens",
+        alt="Number of texts by number of tokens",
     )
 
 
 def _few(sample: pd.Series) -> pd.Series:
-    """As many texts of a sample as have no more characters than can be looked at while a person waits; one at least."""
+    """The first texts of a sample, limited by their total characters so that a person need not wait; at least one."""
     few: pd.Series = sample[(sample.str.len().cumsum() <= _MOST_CHARACTERS) | (np.arange(len(sample)) == 0)]
     return few
 
 
 def _in_words(lengths: pd.Series, unit: str) -> str:
     return (
-        f"Half of the texts have at most {formats.plural(int(lengths.median()), unit)}, 95 % at most "
-        f"{formats.count(int(lengths.quantile(0.95)))}; the longest has {formats.count(int(lengths.max()))}."
+        f"Median length: {formats.plural(int(lengths.median()), unit)}; 95th percentile: "
+        f"{formats.count(int(lengths.quantile(0.95)))}; longest: {formats.count(int(lengths.max()))}."
     )
 
 

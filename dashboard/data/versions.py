@@ -1,4 +1,4 @@
-"""The history of a data set: every version, what was done, which runs used it, and how two versions differ."""
+"""The version history of a data set: the changes of each version, the runs that used it, and comparisons."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ _MOST_RUNS_NAMED = 6
 
 
 def draw_versions(record: DatasetRecord, dataset: Dataset) -> None:
-    """The versions of a data set's family, newest first; of those that are deleted, what is known of them."""
+    """All versions of a data set, newest first; of deleted ones, what is still known."""
     found = dataset_versions.versions(state.workspace(), record.id)
     by_number = {version.dataset.version: version for version in found}
     gone = {
@@ -33,7 +33,7 @@ def draw_versions(record: DatasetRecord, dataset: Dataset) -> None:
     if 1 not in by_number:
         gone[1] = {"version": 1, "steps": []}
     if len(found) == 1 and not dataset.changes:
-        st.caption("There is one version: the rows as they were imported. Every repair and every correction makes another.")
+        st.caption("There is one version: the rows as imported. Every repair or correction creates a new version.")
     for number in sorted({*by_number, *gone}, reverse=True):
         if number in by_number:
             _draw_version(by_number[number], record, found)
@@ -49,7 +49,7 @@ def _draw_version(version: Version, opened: DatasetRecord, family: Sequence[Vers
             st.markdown(f"**Version {dataset.version}**")
             st.text(record.name, width="content")
             if is_opened:
-                st.badge("This one", color="primary")
+                st.badge("Current", color="primary")
             st.caption(_in_numbers(record, dataset), width="stretch")
         st.text("\n".join(f"• {line}" for line in what_was_done(dataset)), width="stretch")
         st.caption(_runs_in_words(state.workspace().runs_of_dataset(record.id)))
@@ -77,7 +77,7 @@ def _draw_deleted(change: Mapping[str, Any]) -> None:
 
 
 def what_was_done(dataset: Dataset) -> list[str]:
-    """The repairs that made a version out of its parent, one line each; how it came about for an imported one."""
+    """The repairs that made a version from its parent, one line each; for an imported one, its files."""
     if dataset.parent is None or not dataset.changes:
         files = dataset.source.get("files", [])
         names = [str(file["file_name"]) if isinstance(file, dict) else str(file) for file in files]
@@ -87,7 +87,7 @@ def what_was_done(dataset: Dataset) -> list[str]:
     if change["parent_version"] != dataset.version - 1:
         lines[0] = f"From version {change['parent_version']}: {lines[0]}"
     if change["changes_test"]:
-        lines.append("The test split differs from that of its parent.")
+        lines.append("The test split differs from the version before.")
     return lines
 
 
@@ -97,7 +97,7 @@ def _line(step: Mapping[str, Any]) -> str:
         for name, done in (("num_changed", "changed"), ("num_removed", "removed"))
         if step[name]
     ]
-    return f"{step['title']}: {', '.join(counts) or 'nothing to change'}"
+    return f"{step['title']}: {', '.join(counts) or 'no changes'}"
 
 
 def _in_numbers(record: DatasetRecord, dataset: Dataset) -> str:
@@ -111,7 +111,7 @@ def _when(change: Mapping[str, Any]) -> str:
 
 def _runs_in_words(runs: Sequence[RunRecord]) -> str:
     if not runs:
-        return "No run has used it."
+        return "Not used by any run."
     named = ", ".join(markdown_text(run.name, longest=40) for run in runs[:_MOST_RUNS_NAMED])
     more = f" and {len(runs) - _MOST_RUNS_NAMED} more" if len(runs) > _MOST_RUNS_NAMED else ""
     return f"Used by {named}{more}."
@@ -119,10 +119,10 @@ def _runs_in_words(runs: Sequence[RunRecord]) -> str:
 
 @st.dialog("Compare versions", width="large", icon=":material/compare_arrows:")
 def compare_dialog(asked: tuple[str, str]) -> None:
-    """How a version differs from another, its parent unless another is chosen.
+    """How a version differs from another one, by default its parent.
 
     Args:
-        asked: id of the version, and of its parent or nothing.
+        asked: id of the version, and id of its parent or an empty string.
     """
     new_id, parent_id = asked
     family = dataset_versions.versions(state.workspace(), new_id)
@@ -133,7 +133,7 @@ def compare_dialog(asked: tuple[str, str]) -> None:
         st.info("There is no other version to compare with.", icon=":material/info:")
         return
     old_id = st.selectbox(
-        "Compared with",
+        "Compare with",
         others,
         index=others.index(parent_id) if parent_id in others else 0,
         format_func=lambda one: f"Version {by_id[one].dataset.version}: {by_id[one].record.name}",
@@ -143,7 +143,7 @@ def compare_dialog(asked: tuple[str, str]) -> None:
     with widgets.errors_shown(), st.spinner("Comparing…"):
         found = compare_versions(old.dataset, new.dataset)
         if found.compared.is_same:
-            st.info("Their rows are the same.", icon=":material/check_circle:")
+            st.info("Both versions have the same rows.", icon=":material/check_circle:")
             return
         draw_figures(old.dataset.num_examples, new.dataset.num_examples, found.compared)
         draw_test_notice(changed=not found.same_test)
@@ -152,7 +152,7 @@ def compare_dialog(asked: tuple[str, str]) -> None:
         removed = new.dataset.removed() if new.dataset.parent == old_id else None
         if removed is not None and len(removed):
             st.download_button(
-                f"Download the {formats.plural(len(removed), 'row')} removed",
+                f"Download {formats.plural(len(removed), 'removed row')} (CSV)",
                 lambda: csv_bytes(removed),
                 file_name="removed-rows.csv",
                 mime="text/csv",

@@ -1,4 +1,4 @@
-"""Taking texts from a person, asking a run's model, and showing what it says. The model is loaded on the first question only."""
+"""Texts from the user, a run's model and its predictions. The model is loaded with the first prediction."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -29,23 +29,23 @@ def draw_question(run: RunRecord) -> list[str] | None:
     """Ask for texts.
 
     Returns:
-        The texts to predict if the button was just pressed, otherwise nothing.
+        The texts to predict if the button was just pressed, otherwise None.
     """
     pool = _unlabelled_of(run)
     sources = ["Paste", "File", *([UNLABELLED] if pool is not None else [])]
-    key = "predict-source" if pool is None else "predict-source-pool"  # a choice that is not there must not be remembered
+    key = "predict-source" if pool is None else "predict-source-pool"  # a choice that is not offered must not be remembered
     source = st.segmented_control("Texts from", sources, default="Paste", required=True, label_visibility="collapsed", key=key)
     texts: list[str] = []
     found = 0
     if source == UNLABELLED and pool is not None:
         texts = pool["text"].tolist()
         st.caption(
-            f"The {formats.plural(len(texts), 'row')} that came with the data set without a label. "
-            "They were never trained on; look at what the model makes of them, or label the ones it is least sure of."
+            f"{formats.plural(len(texts), 'row')} of the imported file without a label. They were not used for training. "
+            "Check the model's predictions on them, or label those with the lowest confidence."
         )
     elif source == "Paste":
         pasted = st.text_area(
-            "Texts, one a line",
+            "Texts, one per line",
             height=150,
             key="predict-texts",
             placeholder="My parcel has not arrived yet.\nHow do I change my password?",
@@ -57,8 +57,8 @@ def draw_question(run: RunRecord) -> list[str] | None:
     found = max(found, len(texts))
     if found > _MOST_TEXTS:
         st.warning(
-            f"Only the first {formats.count(_MOST_TEXTS)} of {formats.count(found)} texts are predicted here; "
-            "python -m core predict takes any number.",
+            f"Only the first {formats.count(_MOST_TEXTS)} of {formats.count(found)} texts are predicted here. "
+            "Use python -m core predict for any number of texts.",
             icon=":material/warning:",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -66,12 +66,12 @@ def draw_question(run: RunRecord) -> list[str] | None:
         if texts:
             st.caption(formats.plural(found, "text"))
         elif pressed:
-            st.caption("Write or upload at least one text first.")
+            st.caption("Enter or upload at least one text first.")
     return texts[:_MOST_TEXTS] if pressed and texts else None
 
 
 def _unlabelled_of(run: RunRecord) -> pd.DataFrame | None:
-    """The unlabelled rows of the data set a run has learned from, if there are any."""
+    """The unlabelled rows of a run's data set, if there are any."""
     try:
         dataset = state.workspace().dataset(run.dataset_id)
     except NotFoundError:
@@ -80,8 +80,8 @@ def _unlabelled_of(run: RunRecord) -> pd.DataFrame | None:
 
 
 def _texts_of_file() -> tuple[list[str], int]:
-    """The first texts of an uploaded table's text column, or of a plain text file with one a line; and how many there are."""
-    uploaded = st.file_uploader("A table with a text column, or a plain text file with one text a line", key="predict-file")
+    """The first texts of an uploaded table's text column, or of a plain text file with one per line; and their total number."""
+    uploaded = st.file_uploader("A table with a text column, or a plain text file with one text per line", key="predict-file")
     if uploaded is None:
         return [], 0
     if uploaded.name.lower().endswith(".txt"):
@@ -100,7 +100,7 @@ def _texts_of_file() -> tuple[list[str], int]:
 
 
 def first_lines(file: BinaryIO, most: int) -> tuple[list[str], int]:
-    """The first lines of a text file that hold anything, and how many there are; never holds more than these.
+    """The first non-empty lines of a text file, and how many there are in total; holds no more in memory.
 
     Raises:
         InputFileError: the file is not UTF-8.
@@ -111,21 +111,21 @@ def first_lines(file: BinaryIO, most: int) -> tuple[list[str], int]:
         return _first((line.strip() for line in lines), most)
     except UnicodeDecodeError:
         raise InputFileError(
-            "The text file is not UTF-8. Save it as UTF-8, or upload a CSV file, whose encoding is found."
+            "The text file is not UTF-8. Save it as UTF-8, or upload a CSV file, whose encoding is detected."
         ) from None
     finally:
-        lines.detach()  # which would otherwise close the file
+        lines.detach()  # otherwise the wrapper would close the file
 
 
 def _first(texts: Iterable[str], most: int) -> tuple[list[str], int]:
-    """The first texts that are not empty, and how many there are."""
+    """The first non-empty texts, and how many there are in total."""
     filled = filter(None, texts)
     first = list(islice(filled, most))
     return first, len(first) + sum(1 for _ in filled)
 
 
 def draw_answer(run: RunRecord, texts: Sequence[str] | None) -> None:
-    """Predict if asked just now; show the last answer of this run."""
+    """Predict if texts are given; show the last predictions of this run."""
     key = f"answer-{run.id}"
     if texts is not None:
         try:
@@ -171,7 +171,7 @@ def _draw_downloads(run: RunRecord, texts: Sequence[str], predictions: Sequence[
 
 @st.cache_resource(show_spinner=False, max_entries=_LOADED_MODELS)
 def predictor_of(model_folder: Path) -> "Predictor":
-    """The loaded model of a run, kept for the next question of anybody."""
+    """The loaded model of a run, cached for all sessions."""
     from core.inference import Predictor
 
     return Predictor.load(model_folder)

@@ -1,4 +1,4 @@
-"""How each task's results are drawn: one module a task, and the only place of the dashboard that tells tasks apart.
+"""How each task's results are drawn: one module per task, and the only place of the dashboard that depends on the task.
 
 A new task adds a module with the functions of ``view.TaskScreens`` and a line here.
 """
@@ -15,15 +15,15 @@ SCREENS: dict[str, TaskScreens] = {
 
 
 def screens_of(task: str) -> TaskScreens:
-    """Those who draw a task.
+    """The screens of a task.
 
     Raises:
-        NotFoundError: nobody does.
+        NotFoundError: the dashboard has none.
     """
     try:
         return SCREENS[task]
     except KeyError:
-        raise NotFoundError(f"The dashboard cannot draw task {task!r}. Use the command line: python -m core show RUN.") from None
+        raise NotFoundError(f"The dashboard cannot show task {task!r}. Use the command line: python -m core show RUN.") from None
 
 
 __all__ = ["SCREENS", "Focus", "SplitView", "TaskScreens", "screens_of"]

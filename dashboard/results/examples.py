@@ -1,4 +1,4 @@
-"""The examples behind a figure: a drawer that a click on a chart or table opens, and a table to browse all of them."""
+"""The examples behind a score: a drawer that a click on a chart or table opens, and a table to browse all examples."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,13 +14,13 @@ _ASKED = "examples_asked_for"
 _MOST_ROWS = 2000
 
 Groups = Mapping[str, pd.DataFrame]
-"""Title -> rows with ``record``, ``text`` and the columns to show, in the order to read them."""
+"""Title -> rows with ``record``, ``text`` and the columns to show, in display order."""
 
 DrawOne = Callable[[pd.Series], None]
 
 
 def ask_for_examples(focus: Focus) -> None:
-    """Remember what was clicked until ``show_examples_asked_for`` runs in the same script run."""
+    """Store what was clicked until ``show_examples_asked_for`` runs in the same script run."""
     st.session_state[_ASKED] = focus
 
 
@@ -28,9 +28,9 @@ def show_examples_asked_for(find: Callable[[Focus], Groups], columns: Mapping[st
     """Open the drawer if something was clicked.
 
     Args:
-        find: the examples behind a focus.
-        columns: which columns to show, and how.
-        draw_one: draws a chosen example in full, below the table.
+        find: returns the examples for what was clicked.
+        columns: columns to show, with their config.
+        draw_one: draws a selected example in full, below the table.
     """
     focus = st.session_state.pop(_ASKED, None)
     if focus is None:
@@ -48,7 +48,7 @@ def show_examples_asked_for(find: Callable[[Focus], Groups], columns: Mapping[st
 
 
 def browse(groups: Groups, columns: Mapping[str, Any], draw_one: DrawOne, *, key: str) -> None:
-    """A choice of groups with their sizes, the rows of one, and one row in full."""
+    """A choice of groups with their sizes, the rows of one group, and one row in full."""
     titles = list(groups)
     if len(titles) > 1:
         first = next((title for title in titles if len(groups[title])), titles[0])
@@ -66,11 +66,12 @@ def browse(groups: Groups, columns: Mapping[str, Any], draw_one: DrawOne, *, key
         st.caption(formats.plural(len(groups[chosen]), "example"))
     rows = groups[str(chosen)]
     if rows.empty:
-        st.info("There are none.", icon=":material/check:")
+        st.info("No examples in this group.", icon=":material/check:")
         return
     if len(rows) > _MOST_ROWS:
         st.caption(
-            f"The first {formats.count(_MOST_ROWS)} of {formats.count(len(rows))} are shown; download the predictions for all."
+            f"Showing the first {formats.count(_MOST_ROWS)} of {formats.count(len(rows))} examples; download the predictions to "
+            "get all."
         )
     shown = rows.head(_MOST_ROWS)
     picked = st.dataframe(
@@ -80,13 +81,13 @@ def browse(groups: Groups, columns: Mapping[str, Any], draw_one: DrawOne, *, key
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "record": st.column_config.NumberColumn("Record", width="small", help="Number of the record in the file"),
+            "record": st.column_config.NumberColumn("Record", width="small", help="Number of the record in the imported file"),
             **columns,
         },
         alt="Examples",
     )["selection"]["rows"]
     if not picked or picked[0] >= len(shown):
-        st.caption("Choose a row to read it in full.")
+        st.caption("Select a row to read the full text.")
         return
     row = shown.iloc[picked[0]]
     with st.container(border=True):

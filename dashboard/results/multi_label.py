@@ -1,4 +1,4 @@
-"""Results of tasks where a text may have several labels, or none."""
+"""Results of multi-label classification: a text may have several labels, or none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,19 +16,21 @@ _COLUMNS = {
     "text": st.column_config.TextColumn("Text", width="large"),
     "gold": st.column_config.ListColumn("Gold"),
     "predicted": st.column_config.ListColumn("Predicted"),
-    "confidence": parts.confidence_column("Certainty"),
+    "confidence": parts.confidence_column(),
 }
 _COUNTS = {
-    "true_positive": ("Found", "Has the label and was given it"),
-    "false_positive": ("Wrongly given", "Does not have the label but was given it"),
-    "false_negative": ("Missed", "Has the label but was not given it"),
-    "true_negative": ("Rightly not given", "Neither has the label nor was given it"),
+    "true_positive": ("True positives", "Texts that have the label, and it was predicted"),
+    "false_positive": ("False positives", "Texts that do not have the label, but it was predicted"),
+    "false_negative": ("False negatives", "Texts that have the label, but it was not predicted"),
+    "true_negative": ("True negatives", "Texts that do not have the label, and it was not predicted"),
 }
 _LABEL_COLUMNS = {
     "average_precision": parts.score_column(
-        "AP", "Average precision, over all thresholds: how well texts with the label are ranked above the others"
+        "AP", "Average precision over all thresholds: how well texts with the label are ranked above the others"
     ),
-    "threshold": st.column_config.NumberColumn("Threshold", format="%.2f", help="The probability from which the label is given"),
+    "threshold": st.column_config.NumberColumn(
+        "Threshold", format="%.2f", help="The label is predicted if its probability is at least this"
+    ),
     **{name: st.column_config.NumberColumn(title, help=meaning) for name, (title, meaning) in _COUNTS.items()},
 }
 
@@ -60,8 +62,8 @@ def draw_scores(view: SplitView) -> None:
         )
         exact = round(scores["exact_match"] * scores["num_examples"])
         st.caption(
-            f"{formats.count(exact)} of {formats.count(scores['num_examples'])} {view.split} examples got exactly their labels. "
-            + parts.wilson_sentence(exact, scores["num_examples"], "exact match")
+            f"{formats.count(exact)} of {formats.count(scores['num_examples'])} {view.split} examples have exactly the right "
+            "labels. " + parts.wilson_sentence(exact, scores["num_examples"], "exact match")
         )
     with averages:
         parts.averages_table(scores, key=view.key)
@@ -69,7 +71,7 @@ def draw_scores(view: SplitView) -> None:
     def draw_one(row: pd.Series) -> None:
         _draw_one(row, scores["labels"])
 
-    tabs = st.tabs(["Labels", "Confusions", "Thresholds", "Examples"], key=f"tabs-{view.key}", on_change="rerun")
+    tabs = st.tabs(["Labels", "Confusion matrix", "Thresholds", "Examples"], key=f"tabs-{view.key}", on_change="rerun")
     by_label, confusions, thresholds, examples = tabs
     if by_label.open:
         with by_label:
@@ -79,7 +81,7 @@ def draw_scores(view: SplitView) -> None:
             parts.confusion_section(
                 parts.confusion_of(scores["confusion"]),
                 key=view.key,
-                note="Rows are gold labels that were missed, columns labels wrongly given to the same texts.",
+                note="Rows are missed gold labels (false negatives), columns are wrong labels predicted for the same texts.",
                 hide_right=False,
             )
     if thresholds.open:
@@ -94,26 +96,26 @@ def draw_scores(view: SplitView) -> None:
 def _draw_thresholds(view: SplitView) -> None:
     scores = view.scores
     thresholds = {str(row["label"]): float(row["threshold"]) for row in scores["labels"]}
-    everything = "All labels together"
+    everything = "All labels (micro average)"
     chosen = st.selectbox("Label", [everything, *thresholds], key=f"threshold-label-{view.key}", width=360)
     curves = scores["curve"] if chosen == everything else scores["label_curves"][chosen]
     figure = threshold_figure(scores["curve"]["thresholds"], curves, chosen=thresholds.get(chosen))
     widgets.chart(figure, key=f"thresholds-{view.key}", alt="Precision and recall against the threshold")
-    dotted = " (dotted)" if chosen in thresholds else ""
+    dotted = " (dotted line)" if chosen in thresholds else ""
     st.caption(
-        f"A label is given where its probability reaches its threshold{dotted}. Lower finds more and errs more. "
-        "Thresholds are chosen on validation, never on test."
+        f"A label is predicted if its probability reaches its threshold{dotted}. A lower threshold gives higher recall and lower "
+        "precision. Thresholds are chosen on validation, never on test."
     )
 
 
 def _certainty(rows: pd.DataFrame, labels: Sequence[str], label: str) -> pd.Series:
-    """Probability the model gave to ``label`` on each row."""
+    """Predicted probability of ``label`` on each row."""
     place = list(labels).index(label)
     return pd.Series([float(probabilities[place]) for probabilities in rows["probabilities"]], index=rows.index, dtype=float)
 
 
 def _all_groups(rows: pd.DataFrame, labels: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Rows by whether the whole set of labels is right; the worst single decision says how sure a wrong row is."""
+    """Rows grouped by whether the whole set of labels is correct; confidence of an error is that of its worst decision."""
     ids = {label: i for i, label in enumerate(labels)}
     worst = []
     for gold, predicted, probabilities in zip(rows["gold"], rows["predicted"], rows["probabilities"], strict=True):
@@ -123,7 +125,7 @@ def _all_groups(rows: pd.DataFrame, labels: Sequence[str]) -> dict[str, pd.DataF
     ranked = rows.assign(confidence=worst).sort_values("confidence", ascending=False, kind="stable").reset_index(drop=True)
     wrong = ranked["confidence"] >= 0
     hidden = ranked.assign(confidence=None)
-    return {"Wrong, surest first": ranked[wrong], "Right": hidden[~wrong], "All": hidden.sort_values("id")}
+    return {"Errors, most confident first": ranked[wrong], "Correct": hidden[~wrong], "All": hidden.sort_values("id")}
 
 
 def _behind(rows: pd.DataFrame, labels: Sequence[str], focus: Focus) -> dict[str, pd.DataFrame]:
@@ -133,9 +135,9 @@ def _behind(rows: pd.DataFrame, labels: Sequence[str], focus: Focus) -> dict[str
     if focus.label:
         missed = rows[gold & ~predicted]
         return {
-            "Missed": missed.assign(confidence=1 - missed["confidence"]).iloc[::-1],
-            "Wrongly given": rows[~gold & predicted],
-            "Found": rows[gold & predicted].iloc[::-1],
+            "False negatives": missed.assign(confidence=1 - missed["confidence"]).iloc[::-1],
+            "False positives": rows[~gold & predicted],
+            "True positives": rows[gold & predicted].iloc[::-1],
         }
     was_missed = rows["gold"].map(lambda names: focus.gold in names) & ~rows["predicted"].map(lambda names: focus.gold in names)
     return {"Examples": rows[was_missed & predicted & ~gold]}
@@ -176,14 +178,14 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
     )["selection"]["rows"]
     place = picked[0] if picked and picked[0] < len(texts) else 0
     if len(texts) > 1:
-        st.caption("Choose a row to see the probabilities of that text.")
+        st.caption("Select a row to see the probabilities of its text.")
     with st.container(border=True):
         st.text(texts[place])
         chosen = predictions[place]
         figure = probabilities_figure(chosen["probabilities"], chosen["labels"], thresholds=chosen["thresholds"])
         widgets.chart(figure, key=f"bars-{key}", alt="Probabilities and thresholds of one text")
-        nothing = "" if chosen["labels"] else "No label reaches its threshold, so none is given. "
-        st.caption(f"{nothing}The upright strokes are the thresholds from which a label is given.")
+        no_label = "" if chosen["labels"] else "No label reaches its threshold, so none is predicted. "
+        st.caption(f"{no_label}Vertical lines mark the thresholds.")
 
 
 def new_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What the results of several tasks have in common: averages, a table and a chart by label, a confusion matrix to click on."""
+"""What the results of several tasks share: averages, scores by label, and a clickable confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,10 +17,10 @@ from dashboard.results.view import Focus
 from dashboard.shared import formats
 
 _AVERAGES = {
-    "macro": ("Macro", "every label counts the same"),
-    "micro": ("Micro", "every decision counts the same"),
-    "weighted": ("Weighted", "labels count by their support"),
-    "samples": ("Samples", "every text counts the same"),
+    "macro": ("Macro", "all labels have equal weight"),
+    "micro": ("Micro", "all decisions have equal weight"),
+    "weighted": ("Weighted", "labels are weighted by support"),
+    "samples": ("Samples", "all texts have equal weight"),
 }
 _SORTS: dict[str, tuple[str, bool]] = {
     "Lowest F1": ("f1", True),
@@ -29,37 +29,37 @@ _SORTS: dict[str, tuple[str, bool]] = {
     "Support": ("support", False),
     "Name": ("label", True),
 }
-_ORDERS: dict[Order, str] = {"confused": "Clustered", "support": "By support", "name": "By name"}
-_SHARES: dict[Shares, str] = {"counts": "Counts", "rows": "By row", "columns": "By column"}
+_ORDERS: dict[Order, str] = {"confused": "Confusion", "support": "Support", "name": "Name"}
+_SHARES: dict[Shares, str] = {"counts": "Counts", "rows": "Share of row", "columns": "Share of column"}
 _MANY_LABELS = 40
 _COLUMNS_BESIDE_A_CHART = 6
 
 
 def score_column(title: str, help_text: str | None = None) -> Any:
-    """A column of figures from 0 to 1."""
+    """A column of scores from 0 to 1."""
     return st.column_config.NumberColumn(title, format="%.3f", help=help_text, min_value=0.0, max_value=1.0)
 
 
 def confidence_column(title: str = "Confidence") -> Any:
-    """A column of probabilities with a bar behind the figure."""
+    """A column of probabilities, shown as bars."""
     return st.column_config.ProgressColumn(title, format="%.3f", min_value=0.0, max_value=1.0, width="small")
 
 
 def interval_sentence(interval: Sequence[float], trials: int, what: str, one: str = "example", many: str | None = None) -> str:
-    """How sure a share is, in words."""
+    """The confidence interval of a share, as a sentence."""
     return (
-        f"With {formats.plural(trials, one, many)}, the true {what} lies between "
-        f"{formats.score(interval[0])} and {formats.score(interval[1])} (95% Wilson interval)."
+        f"95% confidence interval of the {what} with {formats.plural(trials, one, many)}: "
+        f"{formats.score(interval[0])} to {formats.score(interval[1])} (Wilson)."
     )
 
 
 def wilson_sentence(hits: int, trials: int, what: str, one: str = "example", many: str | None = None) -> str:
-    """How sure a share of so many is, in words."""
+    """The confidence interval of ``hits`` out of ``trials``, as a sentence."""
     return interval_sentence(wilson_interval(hits, trials), trials, what, one, many)
 
 
 def averages_table(scores: Mapping[str, Any], *, key: str) -> None:
-    """Precision, recall and F1 under each average a task has."""
+    """Precision, recall and F1 under each of the task's averages."""
     rows = [
         {
             "Average": title,
@@ -81,16 +81,16 @@ def averages_table(scores: Mapping[str, Any], *, key: str) -> None:
 
 
 def labels_section(table: pd.DataFrame, *, key: str, column_config: Mapping[str, Any] | None = None) -> None:
-    """Chart and table with one line a label; a click on either asks for the examples behind the label.
+    """Chart and table with one row per label; a click on either opens the examples of the label.
 
     Args:
-        table: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and whatever else the task has.
+        table: ``label``, ``precision``, ``recall``, ``f1``, ``support`` and further columns of the task.
     """
-    sort = st.segmented_control("Order", list(_SORTS), default="Lowest F1", required=True, key=f"sort-{key}")
+    sort = st.segmented_control("Sort by", list(_SORTS), default="Lowest F1", required=True, key=f"sort-{key}")
     column, ascending = _SORTS[str(sort)]
     by = table[column].str.casefold() if column == "label" else table[column]
     ordered = table.loc[by.sort_values(ascending=ascending, kind="stable").index].reset_index(drop=True)
-    st.caption("Click on a dot or a row to read the examples behind a label.")
+    st.caption("Click a dot or a table row to see the examples of a label.")
     if len(table.columns) > _COLUMNS_BESIDE_A_CHART:
         _clickable_table(ordered, key=f"labels-{key}", column_config=column_config or {}, largest=600)
         _clickable_dots(ordered, key=f"dots-{key}")
@@ -135,10 +135,12 @@ def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[st
         height=min(38 + 35 * len(table), largest),
         column_config={
             "label": st.column_config.TextColumn("Label", width=160),
-            "precision": score_column("Precision", "Of all that were given this label, how many rightly"),
-            "recall": score_column("Recall", "Of all that have this label, how many were found"),
-            "f1": score_column("F1", "One figure for both: the harmonic mean of precision and recall"),
-            "support": st.column_config.NumberColumn("Support", help="How often the label occurs in gold", format="%d"),
+            "precision": score_column("Precision", "Share of the predictions of this label that are correct"),
+            "recall": score_column("Recall", "Share of the examples with this label that were predicted correctly"),
+            "f1": score_column("F1", "Harmonic mean of precision and recall"),
+            "support": st.column_config.NumberColumn(
+                "Support", help="How often the label occurs in the gold data of this split", format="%d"
+            ),
             **column_config,
         },
         alt="Scores of each label",
@@ -146,26 +148,26 @@ def _clickable_table(table: pd.DataFrame, *, key: str, column_config: Mapping[st
 
 
 def confusion_section(confusion: ConfusionView, *, key: str, note: str, fixed_tail: int = 0, hide_right: bool = True) -> None:
-    """The matrix with its settings and the pairs most often confused; a click asks for the examples behind a cell.
+    """The matrix with its settings and the most confused pairs; a click on a cell opens its examples.
 
     Args:
-        note: what rows and columns are, in a sentence.
-        fixed_tail: labels at the end that keep their place.
-        hide_right: whether leaving out the right answers can be chosen.
+        note: a sentence on what rows and columns are.
+        fixed_tail: number of labels at the end that are never reordered.
+        hide_right: whether the user can leave out correct predictions.
     """
     size = len(confusion.rows)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         shares = st.segmented_control(
-            "Colour", list(_SHARES), format_func=_SHARES.__getitem__, default="counts", required=True, key=f"shares-{key}"
+            "Show as", list(_SHARES), format_func=_SHARES.__getitem__, default="counts", required=True, key=f"shares-{key}"
         )
         order = st.segmented_control(
-            "Order", list(_ORDERS), format_func=_ORDERS.__getitem__, default="confused", required=True, key=f"order-{key}"
+            "Sort by", list(_ORDERS), format_func=_ORDERS.__getitem__, default="confused", required=True, key=f"order-{key}"
         )
         most = _how_many(size, key) if size > 12 else size
         errors_only = hide_right and st.toggle(
-            "Errors only", key=f"errors-{key}", help="Leave out the right answers, so that the errors use the whole scale"
+            "Errors only", key=f"errors-{key}", help="Hide correct predictions, so that the errors use the whole colour scale"
         )
-    st.caption(f"{note} Click on a filled cell to read the examples behind it; drag to zoom, double-click to see all again.")
+    st.caption(f"{note} Click a cell to see its examples. Drag to zoom, double-click to reset.")
     shown = confusion.most_confused(most) if fixed_tail == 0 else confusion
     shown = shown.ordered(order, fixed_tail=fixed_tail)
     wide = size > _MANY_LABELS and most > _MANY_LABELS
@@ -198,11 +200,11 @@ def _clickable_matrix(confusion: ConfusionView, *, kind: Shares, hide_right: boo
 
 
 def _pairs_table(confusion: ConfusionView, *, of_gold: bool, key: str) -> None:
-    """Pairs of labels; their share of the gold label only where the matrix holds its right answers, too."""
+    """Pairs of labels; with their share of the gold label only if the matrix includes correct predictions."""
     pairs = confusion.pairs()
-    st.markdown("**Most confused**")
+    st.markdown("**Most confused labels**")
     if not pairs:
-        st.caption("Nothing was confused on this split.")
+        st.caption("No labels were confused on this split.")
         return
 
     def clicked() -> None:
@@ -222,15 +224,15 @@ def _pairs_table(confusion: ConfusionView, *, of_gold: bool, key: str) -> None:
             "predicted": st.column_config.TextColumn("Predicted"),
             "count": st.column_config.NumberColumn("Examples", width="small"),
             "share": st.column_config.NumberColumn(
-                "Of gold", format="%.0f%%", width="small", help="Share of the gold label's examples"
+                "% of gold", format="%.0f%%", width="small", help="Share of the gold label's examples"
             ),
         },
-        alt="Pairs of labels most often confused",
+        alt="Most confused pairs of labels",
     )
 
 
 def confusion_of(raw: Mapping[str, Any], *, last_row: str = "", last_column: str = "") -> ConfusionView:
-    """The matrix of a result; for entities the last row and column are named for what they mean."""
+    """The matrix of a result; for entities, the last row and column get their own names."""
     names = tuple(str(label) for label in raw["labels"])
     rows = (*names[:-1], last_row) if last_row else names
     columns = (*names[:-1], last_column) if last_column else names
@@ -242,7 +244,7 @@ def selected_points(key: str) -> list[list[Any]]:
     found = []
     for point in st.session_state[key]["selection"]["points"]:
         data = point.get("customdata")
-        if isinstance(data, Mapping):  # depending on its source, Plotly hands a row back as {"0": …, "1": …}
+        if isinstance(data, Mapping):  # depending on its source, Plotly returns a row as {"0": …, "1": …}
             data = [data[place] for place in sorted(data, key=int)]
         if data:
             found.append(list(data))

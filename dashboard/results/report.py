@@ -1,4 +1,4 @@
-"""A run's results as files to take away, and its training in one sentence."""
+"""Downloads of a run's results, and its training in one sentence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from dashboard.shared import formats, widgets
 from dashboard.shared.downloads import csv_bytes, file_stem, json_bytes
 from dashboard.shared.escaping import markdown_text
 
-_DEVICES = {"cpu": "the processor", "cuda": "a GPU", "mps": "the Apple GPU"}
+_DEVICES = {"cpu": "the CPU", "cuda": "a GPU", "mps": "the Apple GPU"}
 
 
 def training_sentence(result: Mapping[str, Any]) -> str:
-    """How the run was trained, such as "trained 6 epochs in 4 min 12 s on the processor (bfloat16)"."""
+    """How the run was trained, such as "trained 6 epochs in 4 min 12 s on the CPU (bfloat16)"."""
     training = result.get("training", {})
     device = str(training.get("device", ""))
     sentence = (
@@ -30,24 +30,24 @@ def training_sentence(result: Mapping[str, Any]) -> str:
         return f"{sentence}."
     which = markdown_text(which_epoch(training), longest=400)
     if len(averaged := training.get("from_epochs", [])) > 1:
-        sentence += f"; the average of the weights of epochs {', '.join(map(str, averaged))}."
-        sentence += f" Of single epochs: {which}" if which else ""
+        sentence += f"; weights averaged over epochs {', '.join(map(str, averaged))}."
+        sentence += f" Single epochs: {which}" if which else ""
     elif which:
         sentence += f"; checkpoint at step {formats.count(step)}. {which}"
     else:
         sentence += f"; best checkpoint at step {formats.count(step)}" + (f", after epoch {epoch}." if epoch else ".")
-    return sentence + _last_touches(result.get("calibration", {}))
+    return sentence + _calibration_sentence(result.get("calibration", {}))
 
 
-def _last_touches(calibration: Mapping[str, Any]) -> str:
-    """What validation changed about a trained model's answers, as a sentence to go on with."""
+def _calibration_sentence(calibration: Mapping[str, Any]) -> str:
+    """What was fitted on validation after training, as a sentence to append."""
     if calibration.get("evidence"):
-        return " What words say by themselves is added to its answers; probabilities are calibrated on validation."
+        return " A TF-IDF classifier is added to its predictions; probabilities are calibrated on validation."
     return " Probabilities are calibrated on validation." if calibration.get("scale", 1.0) != 1.0 else ""
 
 
 def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screens: TaskScreens, rows: pd.DataFrame) -> None:
-    """Buttons for the report as JSON, the per-label table and the predictions as CSV. Files are made when they are asked for."""
+    """Buttons for the report as JSON, and the per-label table and predictions as CSV. Files are created on click."""
     stem = f"{file_stem(run.name)}-{split}"
     row = st.container(horizontal=True, vertical_alignment="center")
     guard = widgets.guards_formulas(f"results-{run.id}")
@@ -61,7 +61,7 @@ def draw_downloads(run: RunRecord, result: Mapping[str, Any], split: str, screen
             on_click="ignore",
         )
         st.download_button(
-            "Labels (CSV)",
+            "Scores by label (CSV)",
             lambda: csv_bytes(screens.label_table(result["splits"][split]), guard=guard),
             file_name=f"{stem}-labels.csv",
             mime="text/csv",

@@ -1,4 +1,4 @@
-"""Results of tasks where every text has exactly one label."""
+"""Results of single-label classification: every text has exactly one label."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,13 +47,15 @@ def draw_scores(view: SplitView) -> None:
             }
         )
         st.caption(
-            f"{formats.count(right)} of {formats.count(scores['num_examples'])} {view.split} examples are right. "
+            f"{formats.count(right)} of {formats.count(scores['num_examples'])} {view.split} examples are classified correctly. "
             + parts.interval_sentence(scores["accuracy_interval"], scores["num_examples"], "accuracy")
         )
     with averages:
         parts.averages_table(scores, key=view.key)
 
-    by_label, confusions, examples = st.tabs(["Labels", "Confusions", "Examples"], key=f"tabs-{view.key}", on_change="rerun")
+    by_label, confusions, examples = st.tabs(
+        ["Labels", "Confusion matrix", "Examples"], key=f"tabs-{view.key}", on_change="rerun"
+    )
     if by_label.open:
         with by_label:
             parts.labels_section(label_table(scores), key=view.key)
@@ -62,7 +64,7 @@ def draw_scores(view: SplitView) -> None:
             parts.confusion_section(
                 parts.confusion_of(scores["confusion"]),
                 key=view.key,
-                note="Rows are the gold labels, columns what was predicted.",
+                note="Rows are gold labels, columns are predicted labels.",
             )
     if examples.open:
         with examples:
@@ -71,14 +73,14 @@ def draw_scores(view: SplitView) -> None:
 
 
 def with_confidence(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the probability of what was predicted, surest first."""
+    """The rows with the probability of the predicted label, most confident first."""
     confidence = [float(np.max(probabilities)) if len(probabilities) else 0.0 for probabilities in rows["probabilities"]]
     return rows.assign(confidence=confidence).sort_values("confidence", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def _all_groups(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     wrong = rows["gold"] != rows["predicted"]
-    return {"Wrong, surest first": rows[wrong], "Right, least sure first": rows[~wrong].iloc[::-1], "All": rows}
+    return {"Errors, most confident first": rows[wrong], "Correct, least confident first": rows[~wrong].iloc[::-1], "All": rows}
 
 
 def _behind(rows: pd.DataFrame, focus: Focus) -> dict[str, pd.DataFrame]:
@@ -86,9 +88,9 @@ def _behind(rows: pd.DataFrame, focus: Focus) -> dict[str, pd.DataFrame]:
         return {"Examples": rows[(rows["gold"] == focus.gold) & (rows["predicted"] == focus.predicted)]}
     gold, predicted = rows["gold"] == focus.label, rows["predicted"] == focus.label
     return {
-        "Taken for another": rows[gold & ~predicted],
-        "Wrongly given": rows[~gold & predicted],
-        "Right": rows[gold & predicted].iloc[::-1],
+        "False negatives": rows[gold & ~predicted],
+        "False positives": rows[~gold & predicted],
+        "True positives": rows[gold & predicted].iloc[::-1],
     }
 
 
@@ -118,7 +120,7 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
     )["selection"]["rows"]
     place = picked[0] if picked and picked[0] < len(texts) else 0
     if len(texts) > 1:
-        st.caption("Choose a row to see the probabilities of that text.")
+        st.caption("Select a row to see the probabilities of its text.")
     with st.container(border=True):
         st.text(texts[place])
         chosen = predictions[place]

@@ -1,4 +1,4 @@
-"""Results of finding named entities: gold and predicted side by side in the text, always as text."""
+"""Results of named entity recognition: gold and predicted entities side by side in the text, always escaped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,13 +22,13 @@ MISSED, SPURIOUS = "(missed)", "(spurious)"
 _COLUMNS = {
     "gold_text": st.column_config.TextColumn("Gold", width=330),
     "predicted_text": st.column_config.TextColumn("Predicted", width=330),
-    "errors": st.column_config.NumberColumn("Errors", width="small", help="Entities that are not exactly right"),
-    "confidence": parts.confidence_column("Certainty"),
+    "errors": st.column_config.NumberColumn("Errors", width="small", help="Number of wrong, missed or spurious entities"),
+    "confidence": parts.confidence_column(),
 }
 _ERRORS = {
-    "correct": ("Exactly right", GREEN),
-    "boundary": ("Right type, other ends", ORANGE),
-    "type": ("Other type", VIOLET),
+    "correct": ("Correct", GREEN),
+    "boundary": ("Boundary error", ORANGE),
+    "type": ("Type error", VIOLET),
     "missed": ("Missed", GREY),
     "spurious": ("Spurious", ROSE),
 }
@@ -38,7 +38,7 @@ def marked(text: str, entities: Sequence[tuple[int, int, str]]) -> str:
     """The text with each entity in brackets with its type: ``[Ada Lovelace · PER] wrote``.
 
     Args:
-        entities: first character, end and type of each, in order and apart.
+        entities: start, end and type of each, in order and without overlaps.
     """
     parts_of_text, position = [], 0
     for start, end, kind in entities:
@@ -48,10 +48,10 @@ def marked(text: str, entities: Sequence[tuple[int, int, str]]) -> str:
 
 
 def highlighted(text: str, entities: Sequence[tuple[int, int, str]], types: Sequence[str]) -> str:
-    """Markdown of the text with each entity on a coloured ground, its type behind it. Every piece of the text is escaped.
+    """Markdown of the text with each entity on a coloured background, followed by its type. Every piece of text is escaped.
 
     Args:
-        types: every type there is, so that a type keeps its colour from text to text.
+        types: all types, so that a type has the same colour in every text.
     """
     pieces, position = [], 0
     for start, end, kind in entities:
@@ -101,7 +101,7 @@ def draw_scores(view: SplitView) -> None:
         found = int(scores["errors"]["correct"])
         st.caption(
             f"{formats.count(found)} of {formats.count(gold)} entities in {formats.plural(scores['num_examples'], 'text')} "
-            "were found with exactly the right words and type. "
+            "were found with exactly the right span and type. "
             + parts.wilson_sentence(found, gold, "recall", "entity", "entities")
         )
     with averages:
@@ -112,7 +112,7 @@ def draw_scores(view: SplitView) -> None:
     def draw_one(row: pd.Series) -> None:
         _draw_one(row, types)
 
-    names = ["Types", "Confusions", "Errors", "Tokens by tag", "Examples"]
+    names = ["Types", "Confusion matrix", "Errors", "Token scores", "Examples"]
     by_label, confusions, errors, by_tag, examples = st.tabs(names, key=f"tabs-{view.key}", on_change="rerun")
     if by_label.open:
         with by_label:
@@ -122,7 +122,7 @@ def draw_scores(view: SplitView) -> None:
             parts.confusion_section(
                 parts.confusion_of(scores["confusion"], last_row=SPURIOUS, last_column=MISSED),
                 key=view.key,
-                note="Rows are gold types, columns predicted ones; here an entity counts by its type even where its ends differ.",
+                note="Rows are gold types, columns are predicted types. An entity with a boundary error counts by its type here.",
                 fixed_tail=1,
             )
     if errors.open:
@@ -144,12 +144,15 @@ def _draw_errors(errors: Mapping[str, int], key: str) -> None:
         x_title="Entities",
         colours=[colour for _, colour in _ERRORS.values()],
     )
-    widgets.chart(figure, key=f"errors-{key}", alt="What became of the entities")
-    st.caption("Missed: a gold entity that nothing overlaps. Spurious: a predicted entity that overlaps no gold one.")
+    widgets.chart(figure, key=f"errors-{key}", alt="Entities by kind of error")
+    st.caption(
+        "Boundary error: right type, wrong start or end. Type error: wrong type. Missed: a gold entity without an overlapping "
+        "prediction. Spurious: a predicted entity without an overlapping gold entity."
+    )
 
 
 def _draw_tokens(tokens: Mapping[str, Any], key: str) -> None:
-    st.caption(f"The classical table by tag, as papers print it. Token accuracy {formats.score(tokens['accuracy'])}, O included.")
+    st.caption(f"Token-level scores by tag. Token accuracy, including the O tag: {formats.score(tokens['accuracy'])}.")
     left, right = st.columns(2, gap="medium")
     with left:
         parts.averages_table(tokens, key=f"tokens-{key}")
@@ -174,13 +177,13 @@ def _marked_tags(text: str, starts: Sequence[int], ends: Sequence[int], tags: Se
 
 
 def _spans_of_tags(starts: Sequence[int], ends: Sequence[int], tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """First character, end and type of each entity."""
+    """Start, end and type of each entity, in characters."""
     return [(int(starts[span.start]), int(ends[span.end - 1]), span.type) for span in spans_of(list(tags))]
 
 
 def _with_matches(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with marked texts, gold and predicted entities paired, the number of errors, and how sure the surest error was."""
-    matched, gold_texts, predicted_texts, errors, certainty = [], [], [], [], []
+    """Rows with marked texts, paired gold and predicted entities, number of errors, and the highest confidence of an error."""
+    matched, gold_texts, predicted_texts, errors, confidences = [], [], [], [], []
     fields = rows[["text", "starts", "ends", "gold", "predicted", "probabilities"]]
     for text, starts, ends, gold, predicted, probabilities in fields.itertuples(index=False):
         pairs = match_spans(spans_of(list(gold)), spans_of(list(predicted)))
@@ -189,18 +192,18 @@ def _with_matches(rows: pd.DataFrame) -> pd.DataFrame:
         gold_texts.append(_marked_tags(text, starts, ends, gold))
         predicted_texts.append(_marked_tags(text, starts, ends, predicted))
         errors.append(len(wrong))
-        certainty.append(max((_certainty(pair, probabilities) for pair in wrong), default=None))
+        confidences.append(max((_confidence(pair, probabilities) for pair in wrong), default=None))
     return rows.assign(
         pairs=pd.Series(matched, index=rows.index, dtype=object),
         gold_text=gold_texts,
         predicted_text=predicted_texts,
         errors=errors,
-        confidence=pd.Series(certainty, index=rows.index, dtype=float),
+        confidence=pd.Series(confidences, index=rows.index, dtype=float),
     )
 
 
-def _certainty(pair: tuple[EntitySpan | None, EntitySpan | None], probabilities: Sequence[float]) -> float:
-    """Mean confidence over the words an error is about: those predicted, or those missed."""
+def _confidence(pair: tuple[EntitySpan | None, EntitySpan | None], probabilities: Sequence[float]) -> float:
+    """Mean confidence over the words of the predicted entity, or of the missed one."""
     span = pair[1] or pair[0]
     if span is None:
         return 0.0
@@ -211,8 +214,8 @@ def _certainty(pair: tuple[EntitySpan | None, EntitySpan | None], probabilities:
 def _all_groups(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     wrong = rows["errors"] > 0
     return {
-        "With errors, surest first": rows[wrong].sort_values("confidence", ascending=False, kind="stable"),
-        "All right": rows[~wrong],
+        "With errors, most confident first": rows[wrong].sort_values("confidence", ascending=False, kind="stable"),
+        "Correct": rows[~wrong],
         "All": rows,
     }
 
@@ -223,21 +226,21 @@ def _behind(rows: pd.DataFrame, focus: Focus) -> dict[str, pd.DataFrame]:
         return {"Examples": _where(rows, lambda gold, predicted: (gold and gold.type, predicted and predicted.type) == wanted)}
     label = focus.label
     return {
-        "Missed or mistaken": _where(rows, lambda gold, predicted: gold is not None and gold.type == label and gold != predicted),
-        "Wrongly given": _where(
+        "False negatives": _where(rows, lambda gold, predicted: gold is not None and gold.type == label and gold != predicted),
+        "False positives": _where(
             rows, lambda gold, predicted: predicted is not None and predicted.type == label and gold != predicted
         ),
-        "Found": _where(rows, lambda gold, predicted: gold is not None and gold.type == label and gold == predicted),
+        "True positives": _where(rows, lambda gold, predicted: gold is not None and gold.type == label and gold == predicted),
     }
 
 
 def _where(rows: pd.DataFrame, holds: Any) -> pd.DataFrame:
-    """Rows with a pair of which ``holds(gold, predicted)`` is true, those with the surest such pair first."""
-    certainty = [
-        max((_certainty(pair, probabilities) for pair in pairs if holds(*pair)), default=-1.0)
+    """Rows with a pair for which ``holds(gold, predicted)`` is true, most confident pair first."""
+    confidences = [
+        max((_confidence(pair, probabilities) for pair in pairs if holds(*pair)), default=-1.0)
         for pairs, probabilities in zip(rows["pairs"], rows["probabilities"], strict=True)
     ]
-    chosen = rows.assign(confidence=certainty)
+    chosen = rows.assign(confidence=confidences)
     return chosen[chosen["confidence"] >= 0].sort_values("confidence", ascending=False, kind="stable")
 
 
@@ -256,7 +259,7 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
         for text, one in list(zip(texts, predictions, strict=True))[:_MOST_TEXTS_SHOWN]:
             st.markdown(highlighted(text, _spans(one), types))
     if len(texts) > _MOST_TEXTS_SHOWN:
-        st.caption(f"The first {_MOST_TEXTS_SHOWN} texts are shown; the table and the downloads have all.")
+        st.caption(f"Showing the first {_MOST_TEXTS_SHOWN} texts; the table and the downloads have all.")
     table = new_predictions(texts, predictions)
     if table.empty:
         st.info("No entity was found in these texts.", icon=":material/search_off:")
@@ -270,9 +273,9 @@ def draw_predictions(texts: Sequence[str], predictions: Sequence[Mapping[str, An
             "entity": st.column_config.TextColumn("Entity", width="medium"),
             "type": "Type",
             "confidence": parts.confidence_column(),
-            "start": st.column_config.NumberColumn("Start", help="First character"),
-            "end": st.column_config.NumberColumn("End", help="The character after the last"),
-            "text_number": st.column_config.NumberColumn("Text", help="Which of the texts, from 1"),
+            "start": st.column_config.NumberColumn("Start", help="Position of the first character, counted from 0"),
+            "end": st.column_config.NumberColumn("End", help="Position after the last character"),
+            "text_number": st.column_config.NumberColumn("Text", help="Number of the text, counted from 1"),
         },
         alt="Entities found",
     )

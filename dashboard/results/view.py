@@ -1,4 +1,4 @@
-"""What a task must be able to draw, and the values that pass between the pages and those who draw."""
+"""The interface of a task's screens, and the values passed between the pages and the screens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class SplitView:
     """One split of a complete run, ready to draw.
 
     Attributes:
-        key: differs for each run and split; part of every widget's key.
+        key: unique for each run and split; part of every widget's key.
         split: test or validation.
         scores: the split's part of ``result.json``.
         rows: ``id``, ``record``, ``text``, targets, ``gold``, ``predicted`` and ``probabilities`` of each example.
@@ -34,16 +34,16 @@ class Focus:
 
 
 class TaskScreens(Protocol):
-    """How the pages show one task. Each module of this package that draws a task has these functions."""
+    """How the pages show one task. Each task module of this package has these functions."""
 
     def preview(self, examples: pd.DataFrame) -> pd.DataFrame:
-        """Examples as the person should see them: the record's number, the text and what is to be learned."""
+        """Examples for display: record number, text and labels."""
 
     def draw_scores(self, view: SplitView) -> None:
-        """Everything the Results page shows of one split."""
+        """Everything that the Results page shows of one split."""
 
     def label_table(self, scores: Mapping[str, Any]) -> pd.DataFrame:
-        """The per-label table of a split, as it is shown and downloaded."""
+        """The table of scores by label of a split, for display and download."""
 
     def kept_predictions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """A split's predictions as a flat table to download."""

@@ -1,4 +1,4 @@
-"""Small windows that change a run: its name, its tags, or its being there at all."""
+"""Dialogs that rename, tag and delete runs."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,17 +14,21 @@ _ASKED = "run_dialog_asked_for"
 
 
 def ask_in_dialog(question: Literal["rename", "tag", "delete"], runs: Sequence[RunRecord]) -> NoReturn:
-    """Have the whole page drawn again with a dialog: one opened by a part that is drawn every second would close with it."""
+    """Rerun the whole page with a dialog: a dialog opened by a fragment that is redrawn every second would close with it."""
     st.session_state[_ASKED] = (question, [run.id for run in runs])
     st.rerun()
 
 
 def show_dialog_asked_for() -> bool:
-    """Open the dialog that ``ask_in_dialog`` asked for, once; whether there was one."""
+    """Open the dialog that ``ask_in_dialog`` asked for, once.
+
+    Returns:
+        Whether there was one.
+    """
     question, ids = st.session_state.pop(_ASKED, ("", []))
     chosen = []
     for run_id in ids:
-        with suppress(NotFoundError):  # somebody may have deleted it meanwhile
+        with suppress(NotFoundError):  # it may have been deleted meanwhile
             chosen.append(state.workspace().run(run_id))
     if not chosen:
         return False
@@ -39,18 +43,18 @@ def show_dialog_asked_for() -> bool:
 
 @st.dialog("Rename run", icon=":material/edit:", on_dismiss="rerun")
 def rename_dialog(run: RunRecord) -> None:
-    """Ask for another name."""
+    """Ask for a new name."""
     name = st.text_input("Name", run.name, max_chars=120)
     if st.button("Rename", type="primary"):
         with widgets.errors_shown():
             state.workspace().rename_run(run.id, name)
-            state.flash("Renamed.")
+            state.flash("Run renamed.")
             st.rerun()
 
 
 @st.dialog("Tags", icon=":material/sell:", on_dismiss="rerun")
 def tag_dialog(run: RunRecord) -> None:
-    """Choose among the tags there are, or write new ones."""
+    """Choose existing tags, or enter new ones."""
     workspace = state.workspace()
     known = sorted({*workspace.lists.overview().tags, *run.tags})
     tags = st.multiselect(
@@ -58,7 +62,7 @@ def tag_dialog(run: RunRecord) -> None:
         known,
         default=list(run.tags),
         accept_new_options=True,
-        placeholder="Write a tag and press Enter",
+        placeholder="Enter a tag and press Enter",
         label_visibility="collapsed",
     )
     if st.button("Save", type="primary"):
@@ -70,11 +74,11 @@ def tag_dialog(run: RunRecord) -> None:
 
 @st.dialog("Delete", icon=":material/delete:", on_dismiss="rerun")
 def delete_dialog(runs: Sequence[RunRecord]) -> None:
-    """Say what will be lost, and ask once more."""
+    """Show what will be deleted, and ask for confirmation."""
     st.text("\n".join(run.name for run in runs[:12]) + (f"\nand {len(runs) - 12} more" if len(runs) > 12 else ""))
     what = "This run" if len(runs) == 1 else f"These {formats.plural(len(runs), 'run')}"
-    st.markdown(f"{what} will be deleted with figures, predictions, checkpoints and the trained model. This cannot be undone.")
-    if st.button("Delete for good", type="primary", icon=":material/delete:"):
+    st.markdown(f"{what} will be deleted with metrics, predictions, checkpoints and trained model. This cannot be undone.")
+    if st.button("Delete permanently", type="primary", icon=":material/delete:"):
         with widgets.errors_shown():
             for run in runs:
                 state.workspace().delete_run(run.id)

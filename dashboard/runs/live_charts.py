@@ -1,4 +1,4 @@
-"""Curves of a run while it learns: loss, scores, labels, and a switch between the figures of its steps."""
+"""Live training curves of a run: loss, validation scores, F1 by label, and a choice of per-step metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +15,15 @@ from dashboard.shared.escaping import markdown_text
 
 Rows = Sequence[Mapping[str, Any]]
 
-_STEP_FIGURES = {"rate": "Learning rate", "gradient": "Gradient norm", "speed": "Rows a second"}
-_SHORT = {"rate": "Rate", "gradient": "Gradient", "speed": "Speed"}
+_STEP_FIGURES = {"rate": "Learning rate", "gradient": "Gradient norm", "speed": "Examples/s"}
+_SHORT = {"rate": "Learning rate", "gradient": "Gradient", "speed": "Speed"}
 
 
 def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
-    """Everything drawn from the lines of a run's figures; events tell where it was resumed."""
+    """All curves from a run's metrics; the events tell where it was resumed."""
     if not rows:
         if run.state is RunState.RUNNING:
-            st.caption("Curves appear with the first steps, after texts and model are loaded.")
+            st.caption("Curves appear with the first training steps, after the data and the model are loaded.")
         return
     loss, labels = st.columns(2, gap="medium")
     with loss:
@@ -37,18 +37,18 @@ def draw_curves(run: RunRecord, rows: Rows, events: Rows = ()) -> None:
         st.markdown("**Validation scores**")
         curve = score_curve(rows, get_task(run.task).live_metrics)
         if curve.points.empty:
-            st.caption("Measured for the first time at the end of the first epoch.")
+            st.caption("First measured at the end of the first epoch.")
         else:
             widgets.live_chart(curve, key=f"scores-{run.id}", alt="Validation scores by step")
             if kept := kept_epoch(rows, events, so_far=not run.state.is_final):
                 st.caption(markdown_text(kept, longest=400))
     with steps:
         _draw_step_figures(run, rows)
-    st.caption("Shift and wheel zoom, dragging moves, a double click shows everything.")
+    st.caption("Shift + mouse wheel zooms, dragging pans, a double-click resets the view.")
 
 
 def kept_epoch(rows: Rows, events: Rows, *, so_far: bool) -> str:
-    """Which epoch is kept by the last validation and which had the highest score; nothing before the first one."""
+    """Which epoch the last validation keeps and which had the highest score; empty before the first validation."""
     last = next((row for row in reversed(rows) if "selection/best_epoch" in row), {})
     metric = next((event.get("selection_metric") for event in reversed(events) if event.get("kind") == "plan"), None)
     facts = {key.removeprefix("selection/"): value for key, value in last.items() if key.startswith("selection/")}
@@ -57,9 +57,9 @@ def kept_epoch(rows: Rows, events: Rows, *, so_far: bool) -> str:
 
 def _draw_step_figures(run: RunRecord, rows: Rows) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("**Step by step**", width="content")
+        st.markdown("**Per-step metrics**", width="content")
         chosen = st.segmented_control(
-            "Figure",
+            "Metric",
             list(_STEP_FIGURES),
             format_func=_SHORT.__getitem__,
             default="rate",

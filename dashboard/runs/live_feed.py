@@ -1,4 +1,4 @@
-"""Following a run while its worker writes: each line of its files is read once, whoever watches and however often."""
+"""Following a run while its worker writes: each line of its files is read once for all sessions."""
 
 import math
 import threading
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from core.runs.directory.run_dir import LineReader, RunDir
 
 _MOST_LINES = 8000
-"""More lines of figures than this are thinned out; a curve shows far fewer points."""
+"""More lines of metrics than this are thinned out; a curve shows far fewer points."""
 
 _NEWEST = 200
-"""So many training lines at the end are all kept: speed and remaining time are read from them."""
+"""This many training lines at the end are all kept: speed and remaining time are computed from them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunProgress:
-    """Where a run stands, from its last lines.
+    """Progress of a run, from its last lines.
 
     Attributes:
         plan: the facts of the last plan (device, precision, num_parameters, batch_size …).
@@ -25,7 +25,7 @@ class RunProgress:
         epoch, epochs: passes over the training split.
         phase: preparing, training, validating, calibrating, testing or saving.
         examples_per_s, tokens_per_s, elapsed_s, remaining_s, memory_mib: as last measured.
-        device_use: share of the device that was at work, from 0 to 1.
+        device_use: utilization of the device, from 0 to 1.
     """
 
     plan: Mapping[str, Any]
@@ -49,14 +49,14 @@ class RunProgress:
 
 
 class RunFeed:
-    """What a run has written so far, brought up to date by ``refresh``. Safe to share between sessions.
+    """What a run has written so far, updated by ``refresh``. Safe to share between sessions.
 
-    Of a run that has gone on for days, training lines are kept at even distances only, so that memory and the time to draw them
-    stay what they are after an hour; every validation and the newest lines are always there.
+    Of a long run, only evenly spaced training lines are kept, so that memory and drawing time stay bounded. All validation lines
+    and the newest lines are always kept.
 
     Args:
         run_dir: the run.
-        keeps_all: keep every line all the same, for a file that is to hold them.
+        keeps_all: keep every line, for a download of all metrics.
     """
 
     def __init__(self, run_dir: RunDir, *, keeps_all: bool = False) -> None:
@@ -70,10 +70,10 @@ class RunFeed:
         self._room = math.inf if keeps_all else _MOST_LINES
 
     def refresh(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Read what is new.
+        """Read new lines.
 
         Returns:
-            The lines of figures and every event so far, as lists of the caller's own.
+            The lines of metrics and all events so far, as new lists.
         """
         with self._lock:
             for row in self._metrics.read_new():
@@ -82,7 +82,7 @@ class RunFeed:
             return [line.row for line in self._lines], list(self._seen)
 
     def _take(self, row: dict[str, Any]) -> None:
-        """Add a line; where a resumed run went back to its checkpoint, the lines it leaves behind go."""
+        """Add a line; when a resumed run went back to its checkpoint, drop the lines after the checkpoint."""
         if not is_whole(row):
             return
         step = row["step"]
@@ -98,7 +98,7 @@ class RunFeed:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep fewer of the older training lines: those at an even distance, which doubles as the run goes on."""
+        """Keep fewer of the older training lines: evenly spaced ones, with a spacing that doubles as the run continues."""
         newest = self._count - _NEWEST
         while True:
             self._lines = [
@@ -111,7 +111,7 @@ class RunFeed:
 
 
 class _Line(NamedTuple):
-    """A line of figures, how many training lines came before it, and whether it is of a validation."""
+    """A line of metrics, the number of training lines before it, and whether it is a validation."""
 
     row: dict[str, Any]
     number: int
@@ -119,12 +119,12 @@ class _Line(NamedTuple):
 
 
 def is_whole(row: Mapping[str, Any]) -> bool:
-    """Whether a line of figures is one: a step, and numbers only. A damaged file may hold anything."""
+    """Whether a line of metrics is valid: a step, and numbers only. A damaged file may contain anything."""
     return "step" in row and all(isinstance(value, int | float) for value in row.values())
 
 
 def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> RunProgress:
-    """Where a run stands, from what it wrote."""
+    """Progress of a run, from its metrics and events."""
     plan: Mapping[str, Any] = next((event for event in reversed(events) if event.get("kind") == "plan"), {})
     phase = next((str(event.get("phase", "")) for event in reversed(events) if event.get("kind") == "phase"), "")
     last = rows[-1] if rows else {}
@@ -148,7 +148,7 @@ def progress_of(rows: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str,
 
 
 def _remaining(rows: Sequence[Mapping[str, Any]], step: int, total: int, window: int = 60) -> float | None:
-    """Seconds to go at the pace of the last minute or so, validation included."""
+    """Remaining seconds at the speed of the last ``window`` lines, including validation."""
     if not total or len(rows) < 2:
         return None
     first, last = rows[-min(window, len(rows))], rows[-1]

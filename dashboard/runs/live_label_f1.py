@@ -1,4 +1,4 @@
-"""F1 of every label as the last validation found it, the lowest first, and what has changed since the one before."""
+"""F1 of every label at the last validation, lowest first, and the change since the previous validation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class LiveLabelScores:
 
     Attributes:
         epoch: after which it was measured.
-        table: ``label``, ``f1`` and ``change`` since the validation before (missing for the first), the lowest score first.
+        table: ``label``, ``f1`` and ``change`` since the previous validation (NaN for the first), lowest score first.
     """
 
     epoch: int
@@ -30,7 +30,7 @@ class LiveLabelScores:
 
 
 def label_scores(rows: Sequence[Mapping[str, Any]]) -> LiveLabelScores | None:
-    """The labels' scores in the last of a run's lines that has any, or nothing before the first validation."""
+    """The labels' scores at the last validation, or None before the first one."""
     measured = [row for row in rows if any(key.startswith(_KEY) for key in row)][-2:]
     if not measured:
         return None
@@ -43,11 +43,11 @@ def label_scores(rows: Sequence[Mapping[str, Any]]) -> LiveLabelScores | None:
 
 
 def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """The table, or a word on when there will be one. Label names are text of others; a data frame shows them as they are."""
+    """The table, or when it will appear. Label names are user text; a data frame shows them literally."""
     scores = label_scores(rows)
     if scores is None:
         st.markdown("**F1 by label**")
-        st.caption("Measured for the first time at the end of the first epoch.")
+        st.caption("First measured at the end of the first epoch.")
         return
     table = scores.table
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -64,13 +64,13 @@ def draw_label_scores(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
             "label": st.column_config.TextColumn("Label", width="medium"),
             "f1": st.column_config.ProgressColumn("F1", format="%.3f", min_value=0.0, max_value=1.0, width="small"),
             "change": st.column_config.NumberColumn(
-                "Change", format="%+.3f", width="small", help="Since the validation before, one epoch earlier."
+                "Change", format="%+.3f", width="small", help="Change since the previous validation, one epoch before."
             ),
         },
         placeholder="",
         alt="F1 of each label on validation",
     )
-    st.caption(f"On validation, as of epoch {scores.epoch}, the lowest first.")
+    st.caption(f"Validation F1 after epoch {scores.epoch}, lowest first.")
 
 
 def _draw_switch(num_labels: int, key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a run's page shows: a head that stays, and a part that is drawn again every second while the run is at work."""
+"""The page of a run: a fixed head, and a part that is redrawn every second while the run is active."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from dashboard.shared import formats, state, widgets
 from dashboard.shared.escaping import markdown_text
 
 _PHASES = {
-    "preparing": "Preparing texts and model",
+    "preparing": "Preparing data and model",
     "training": "Training",
-    "validating": "Measuring on validation",
+    "validating": "Evaluating on validation",
     "calibrating": "Calibrating on validation",
     "testing": "Testing the best checkpoint",
     "saving": "Saving the model",
@@ -28,11 +28,11 @@ _SHOWN_EVENTS = 60
 _SHOWN_WARNINGS = 4
 _SHOWN_LINES = 20
 _READ_LINES = 200
-"""Lines of the log that are looked at: most of a failure may be a traceback, which is not shown."""
+"""Lines of the log that are read: most of a failure may be a traceback, which is not shown."""
 
 
 def draw_head(run: RunRecord) -> None:
-    """Name, state, and where the run comes from."""
+    """Name, state, data set, model and recipe."""
     state.show_flash()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(markdown_text(run.name, longest=80), anchor=False, width="content")
@@ -42,7 +42,7 @@ def draw_head(run: RunRecord) -> None:
         f"data set {widgets.dataset_names().get(run.dataset_id, 'deleted')}",
         f"model {widgets.model_title(run.model)}",
         f"recipe {widgets.recipe_title(run.recipe)}",
-        f"made {formats.ago(run.created_at)}",
+        f"created {formats.ago(run.created_at)}",
     ]
     if run.tags:
         facts.append(f"tags {', '.join(run.tags)}")
@@ -50,13 +50,13 @@ def draw_head(run: RunRecord) -> None:
 
 
 def draw_live(run_id: str, drawn_state: RunState) -> None:
-    """Everything that moves. When the run has changed its state since the page was drawn, the whole page is drawn again."""
+    """The live part. If the run's state has changed since the page was drawn, the whole page is redrawn."""
     with widgets.error_boundary():
         _draw_live(run_id, drawn_state)
 
 
 def notice_change(run_id: str, drawn_state: RunState) -> None:
-    """Draw the page again where another tab, or a command, has resumed or deleted a run that had ended; else nothing."""
+    """Redraw the page if another tab or the command line has resumed or deleted a run that had ended."""
     with widgets.error_boundary():
         try:
             changed = state.workspace().run(run_id).state is not drawn_state
@@ -71,7 +71,7 @@ def _draw_live(run_id: str, drawn_state: RunState) -> None:
     try:
         run = workspace.run(run_id)
     except NotFoundError:
-        st.rerun()  # deleted in another tab; the page says so
+        st.rerun()  # deleted in another tab; the page then says so
     if run.state is not drawn_state:
         st.rerun()
     if run.state.is_final:
@@ -86,7 +86,7 @@ def _draw_live(run_id: str, drawn_state: RunState) -> None:
 
 
 def _draw_losses(run: RunRecord) -> None:
-    """What of the run's folder is gone or damaged, so that nobody looks for it in vain."""
+    """Which parts of the run's folder are missing or damaged."""
     for sentence in missing_parts(state.workspace().run_dir(run.id), run.state):
         st.warning(markdown_text(sentence), icon=":material/heart_broken:")
 
@@ -95,16 +95,16 @@ def _draw_outcome(run: RunRecord) -> None:
     message = markdown_text(run.message, longest=1500) if run.message else ""
     if run.state is RunState.FAILED:
         error = state.workspace().run_dir(run.id).error() or {}
-        widgets.show_error(str(error.get("message") or run.message or "The log below may say why."), title="This run failed")
+        widgets.show_error(str(error.get("message") or run.message or "The log below may show why."), title="This run failed")
     elif run.state is RunState.INTERRUPTED:
         st.warning(
-            message or "The worker ended before it was done. What was learned up to the last checkpoint is kept.",
+            message or "The worker process ended before the run was finished. The last checkpoint is kept.",
             icon=":material/power_off:",
             title="This run was interrupted",
         )
     elif run.state is RunState.CANCELLED:
         st.info(
-            message or "Resume it, or finish with what was learned.", icon=":material/stop_circle:", title="This run was stopped"
+            message or "Resume it, or evaluate its best checkpoint.", icon=":material/stop_circle:", title="This run was stopped"
         )
     elif run.state is RunState.QUEUED:
         st.info(markdown_text(state.workspace().desk.waits_for(run), longest=400), icon=":material/schedule:")
@@ -112,7 +112,7 @@ def _draw_outcome(run: RunRecord) -> None:
 
 def _draw_progress(run: RunRecord, progress: RunProgress) -> None:
     if not progress.step and (run.state is RunState.QUEUED or run.state.is_final):
-        return  # it has not begun, or ended before its first step: there is nothing to show but why
+        return  # not started, or ended before its first step: there is no progress to show
     done = run.state is RunState.SUCCEEDED
     share = 1.0 if done else progress.share
     phase = "Done" if done else _PHASES.get(progress.phase, "Starting the worker")
@@ -120,21 +120,21 @@ def _draw_progress(run: RunRecord, progress: RunProgress) -> None:
         phase = "Ended"
     steps = f"step {formats.count(progress.step)} of {formats.count(progress.total_steps)}" if progress.total_steps else ""
     if steps and run.state in (RunState.FAILED, RunState.INTERRUPTED):
-        steps = f"last figures at {steps}"  # it may have come a little further before it could write again
+        steps = f"last metrics at {steps}"  # it may have done a few more steps without logging them
     if run.finish_early and run.state is RunState.RUNNING:
-        phase = f"{phase} (finishing with what was learned)"
+        phase = f"{phase} (evaluating the best checkpoint)"
     ended_early = done and progress.step < progress.total_steps
     percent = f"{share:.0%}" if steps and not ended_early else ""
     st.progress(share, text=" · ".join(part for part in (phase, steps, percent) if part))
     plan = progress.plan
     figures = {
         "Epoch": f"{progress.epoch:.1f} of {progress.epochs:g}" if progress.epochs else "–",
-        "Rows a second": formats.count(progress.examples_per_s) if progress.examples_per_s is not None else "–",
-        "Tokens a second": formats.count(progress.tokens_per_s) if progress.tokens_per_s is not None else "–",
+        "Examples/s": formats.count(progress.examples_per_s) if progress.examples_per_s is not None else "–",
+        "Tokens/s": formats.count(progress.tokens_per_s) if progress.tokens_per_s is not None else "–",
         "Elapsed": formats.duration(_elapsed_s(run, progress)),
         **({} if run.state.is_final else {"Remaining": formats.duration(progress.remaining_s)}),
         "Device": _device(plan),
-        "In use": f"{progress.device_use:.0%}" if progress.device_use is not None else "–",
+        "Utilization": f"{progress.device_use:.0%}" if progress.device_use is not None else "–",
         "Memory": formats.memory(progress.memory_mib),
     }
     if progress.gpu_memory_mib is not None:
@@ -153,26 +153,26 @@ def _elapsed_s(run: RunRecord, progress: RunProgress) -> float | None:
 
 
 def _device(plan: Mapping[str, Any]) -> str:
-    names = {"cpu": "Processor", "cuda": "GPU", "mps": "Apple GPU"}
+    names = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
     device = str(plan.get("device", ""))
     return markdown_text(names.get(device, device) or "–", longest=24)
 
 
 def _draw_warnings(events: Sequence[Mapping[str, Any]]) -> None:
-    """What its reader should act upon, above the curves that show it."""
-    # A resumed run says some of them again.
-    told = list(dict.fromkeys(str(event.get("message", "")) for event in events if event.get("kind") == "warning"))
-    for message in told[-_SHOWN_WARNINGS:]:
+    """Warnings that may need action, above the curves."""
+    # A resumed run repeats some of them.
+    messages = list(dict.fromkeys(str(event.get("message", "")) for event in events if event.get("kind") == "warning"))
+    for message in messages[-_SHOWN_WARNINGS:]:
         st.warning(markdown_text(message, longest=600), icon=":material/warning:")
 
 
 def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
-    happened, log = st.columns(2, gap="medium")
-    with happened:
-        st.markdown("**What happened**")
-        told = noteworthy(events)
-        with st.container(height=260, border=bool(told)):
-            st.markdown("  \n".join(_sentence(event) for event in told) or ":gray[:small[Nothing yet.]]")
+    left, log = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Events**")
+        shown = noteworthy(events)
+        with st.container(height=260, border=bool(shown)):
+            st.markdown("  \n".join(_sentence(event) for event in shown) or ":gray[:small[No events yet.]]")
     with log:
         st.markdown("**Last lines of the log**")
         lines = readable_tail(state.workspace().run_dir(run.id).log_tail(_READ_LINES), _SHOWN_LINES)
@@ -181,14 +181,14 @@ def _draw_log(run: RunRecord, events: Sequence[Mapping[str, Any]]) -> None:
 
 
 def noteworthy(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What happened to a run, the newest first. Of its phases, which change twice an epoch, only the present one."""
-    told = [event for event in events if event.get("message")]
-    last_phase = next((event for event in reversed(told) if event.get("kind") == "phase"), None)
-    return [event for event in reversed(told) if event.get("kind") != "phase" or event is last_phase][:_SHOWN_EVENTS]
+    """The events of a run, newest first. Of its phases, which change twice per epoch, only the current one."""
+    with_message = [event for event in events if event.get("message")]
+    last_phase = next((event for event in reversed(with_message) if event.get("kind") == "phase"), None)
+    return [event for event in reversed(with_message) if event.get("kind") != "phase" or event is last_phase][:_SHOWN_EVENTS]
 
 
 def _sentence(event: Mapping[str, Any]) -> str:
-    """An event as a line of markdown, with the time it happened."""
+    """An event as a line of markdown, with its time."""
     moment = _moment(event)
     time = f":gray[{moment:%H:%M:%S}] " if moment is not None else ""
     return f"{time}{markdown_text(str(event['message']), longest=1500)}"

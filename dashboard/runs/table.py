@@ -1,4 +1,4 @@
-"""The table of runs with its filters, and what can be done with the runs chosen in it."""
+"""The table of runs with its filters, and the actions for selected runs."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,16 +19,16 @@ from dashboard.runs.queue_bar import draw_moves
 from dashboard.shared import formats, state, widgets
 
 _STOPPING = "Stopping"
-_STATUS_HELP = "The number of a waiting run is its place in the queue. Waiting runs by themselves are listed in that order."
+_STATUS_HELP = "The number of a queued run is its place in the queue. If you filter by Queued, runs are listed in that order."
 
 _ROWS = 300
-"""Runs shown at first: a table of thousands is neither drawn fast nor read."""
+"""Runs shown at first: a table of thousands is slow to draw."""
 
 _SHOWN = "runs-shown"
 
 
 def draw_filters(overview: RunsOverview) -> RunFilter:
-    """Choices that fit the runs there are."""
+    """Filters with the values that occur among the runs."""
     present = [run_state for run_state in RunState if run_state in overview.by_state]
     tasks = [name for name in TASKS if name in overview.tasks]
     tags = list(overview.tags)
@@ -54,11 +54,11 @@ def draw_filters(overview: RunsOverview) -> RunFilter:
 
 
 def notice_change(drawn: RunsOverview, news: RebuildSummary | None = None) -> None:
-    """Draw the page again where runs have come, gone or changed their state since, in whatever tab or process; else nothing.
+    """Redraw the page if runs were added, deleted or changed their state since, in any tab or process.
 
     Args:
         drawn: what the page shows.
-        news: what was known of the catalogue itself.
+        news: the last known rebuild of the database.
     """
     with widgets.error_boundary():
         workspace = state.workspace()
@@ -67,7 +67,7 @@ def notice_change(drawn: RunsOverview, news: RebuildSummary | None = None) -> No
 
 
 def draw_table(wanted: RunFilter) -> None:
-    """The runs that fit, with their progress; drawn again every few seconds while one is at work."""
+    """The matching runs, with their progress; redrawn every few seconds while one is active."""
     with widgets.error_boundary():
         _draw_table(wanted)
 
@@ -78,7 +78,7 @@ def _draw_table(wanted: RunFilter) -> None:
     found = workspace.lists.newest(wanted, limit=st.session_state.get(_SHOWN, _ROWS))
     runs, num_fitting = found.newest, found.num_fitting
     if not runs:
-        st.info("No run fits these filters.", icon=":material/filter_alt_off:")
+        st.info("No run matches these filters.", icon=":material/filter_alt_off:")
         return
     places = {run.id: place for place, run in enumerate(workspace.queue(), start=1)}
     if wanted.states == {RunState.QUEUED}:
@@ -113,7 +113,7 @@ def _draw_table(wanted: RunFilter) -> None:
     )["selection"]["rows"]
     if num_fitting > len(runs):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"The newest {formats.count(len(runs))} of {formats.count(num_fitting)} runs.", width="content")
+            st.caption(f"Showing the newest {formats.count(len(runs))} of {formats.count(num_fitting)} runs.", width="content")
             if st.button("Show more", icon=":material/expand_more:", key="runs-more"):
                 st.session_state[_SHOWN] = len(runs) + 10 * _ROWS
                 st.rerun()
@@ -123,9 +123,7 @@ def _draw_table(wanted: RunFilter) -> None:
 
 def _draw_actions(chosen: Sequence[RunRecord]) -> None:
     if not chosen:
-        st.caption(
-            "Choose a run at the left edge of its row to open, rename, tag or delete it. A click on a column's title sorts."
-        )
+        st.caption("Select a run at the left edge of its row to open, rename, tag or delete it. Click a column header to sort.")
         return
     if len(chosen) == 1:
         run = chosen[0]
@@ -148,7 +146,7 @@ def _row(run: RunRecord, names: Mapping[str, str], places: Mapping[str, int]) ->
         "status": [_status(run, places)],
         "name": run.name,
         "dataset": names.get(run.dataset_id, "(deleted)"),
-        "model": PurePath(run.model).name,  # the run's page has the whole of it
+        "model": PurePath(run.model).name,  # the run's page shows the full reference
         "progress": _progress(run),
         "score": None if run.headline is None else f"{formats.score(run.headline)} {run.headline_name or ''}".strip(),
         "duration": formats.duration(_duration_s(run)),
@@ -170,7 +168,7 @@ def _waiting(place: int) -> str:
 
 
 def _progress(run: RunRecord) -> int:
-    """Steps done, in percent."""
+    """Share of steps done, in percent."""
     if run.state is RunState.SUCCEEDED:
         return 100
     if run.state is RunState.QUEUED:
@@ -185,7 +183,7 @@ def _progress_now(run_id: str) -> int:
 
 
 @st.cache_data(show_spinner=False, max_entries=4 * _ROWS)
-def _progress_at_the_end(run_id: str, finished_at: datetime | None) -> int:  # noqa: ARG001  (a resumed run ends anew)
+def _progress_at_the_end(run_id: str, finished_at: datetime | None) -> int:  # noqa: ARG001  (part of the cache key)
     run_dir = state.workspace().run_dir(run_id)
     events, metrics = LineReader(run_dir.events_file), LineReader.at_end(run_dir.metrics_file, 16_384)
     return round(100 * progress_of([row for row in metrics.read_new() if is_whole(row)], events.read_new()).share)

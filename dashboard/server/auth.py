@@ -1,4 +1,4 @@
-"""Who sits in front of a page: nobody in particular on one's own machine, else whoever has signed in or the proxy has named."""
+"""The user of a page: None on one's own machine, else the user who signed in or whom the proxy named."""
 
 import streamlit as st
 
@@ -9,15 +9,15 @@ from dashboard.shared.escaping import markdown_text
 
 
 class NotSignedInError(UserError):
-    """A page was asked for before anybody signed in."""
+    """A page was requested without sign-in."""
 
 
 def current_user() -> User | None:
-    """Who asks for this page, or None where nobody needs to sign in.
+    """The user of this page, or None where no sign-in is configured.
 
     Raises:
-        NotSignedInError: they have not signed in yet.
-        UserError: they may not come in, or the server was started so that this cannot be told.
+        NotSignedInError: the user has not signed in yet.
+        UserError: access is denied, or the server was started in a way that cannot enforce sign-in.
     """
     access = Access.from_environment()
     if access.control is AccessControl.NONE:
@@ -25,21 +25,21 @@ def current_user() -> User | None:
         return None
     if not security.is_in_force():
         raise UserError(
-            "People have to sign in here, which holds only if the dashboard is started by 'make run' or 'python -m dashboard'. "
-            "Stop this server and start it so."
+            "Sign-in is configured, but it is enforced only if the dashboard is started with 'make run' or "
+            "'python -m dashboard'. Stop this server and start it with one of these commands."
         )
     return _user_from_proxy(access) if access.control is AccessControl.PROXY else _user_from_provider(access)
 
 
 def draw_sign_in() -> None:
-    """The page of somebody who has not signed in yet."""
+    """The sign-in page."""
     st.title("Tuneboard", anchor=False)
     st.write("Sign in to see your data sets and runs.")
     st.button("Sign in", type="primary", on_click=st.login, key="sign-in")
 
 
 def draw_signed_in(user: User) -> None:
-    """Who is signed in, and the way out, at the foot of the menu."""
+    """The signed-in user and a button to sign out, at the bottom of the menu."""
     with st.sidebar:
         role = ", administrator" if user.is_administrator else ""
         st.caption(f"Signed in as {markdown_text(user.name)}{role}")
@@ -47,7 +47,7 @@ def draw_signed_in(user: User) -> None:
 
 
 def draw_way_out() -> None:
-    """A button to sign out, where signing in is the dashboard's business."""
+    """A button to sign out, where the dashboard itself handles sign-in (OIDC)."""
     if Access.from_environment().control is AccessControl.OIDC and st.user.is_logged_in:
         st.button("Sign out", on_click=st.logout, key="sign-out", type="tertiary")
 
@@ -56,21 +56,21 @@ def _check_that_only_this_machine_is_served() -> None:
     address = st.get_option("server.address")
     if not is_loopback(address):
         raise UserError(
-            f"This server listens on {address or 'every address of this machine'}, where others can reach it, and nobody has to "
-            "sign in, so it shows nothing. Stop it and start it with 'make run', which listens on this machine only; "
-            "SECURITY.md describes how to let others in."
+            f"This server listens on {address or 'every address of this machine'}, where other machines can reach it, and no "
+            "sign-in is configured. Stop it and start it with 'make run', which listens on this machine only. SECURITY.md "
+            "describes how to give others access."
         )
 
 
 def _user_from_proxy(access: Access) -> User:
-    """The guard has checked the proxy and that it names exactly one user who may come in."""
+    """The user the proxy named; the middleware has checked the proxy and that exactly one allowed user is named."""
     user = access.user(st.context.headers.get(access.user_header) or "")
     if user is None:
-        raise UserError("You are not one of those who may use this dashboard. Ask whoever runs it.")
+        raise UserError("Your account has no access to this dashboard. Ask its administrator.")
     return user
 
 
 def _user_from_provider(access: Access) -> User:
     if not st.user.is_logged_in:
-        raise NotSignedInError("Nobody has signed in. Open the dashboard again and sign in.")
+        raise NotSignedInError("You are not signed in. Open the dashboard again and sign in.")
     return access.user_of_claims(st.user.to_dict())

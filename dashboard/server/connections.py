@@ -1,8 +1,8 @@
-"""How many connections the server holds, and how often it says the same in its log.
+"""Limits on open connections and on repeated log lines.
 
-A process may have so many files and connections open and no more. At that limit nothing works, and for every connection that it
-cannot take, Python writes a traceback: 24 MB within minutes. So the server keeps below the limit, lets go of connections that say
-nothing, and whatever others can make it say over and over is said a few times a minute.
+A process may have only so many files and connections open. At that limit nothing works, and Python logs a traceback for every
+connection that it cannot accept: 24 MB within minutes. So the server stays below the limit, closes connections that send no
+request, and rate-limits log lines that clients can trigger.
 """
 
 import asyncio
@@ -14,27 +14,27 @@ import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 SILENT_S = 30.0
-"""How long a connection may take until its first request has arrived."""
+"""Time within which the first request of a connection must arrive."""
 
 _MOST = 1000
 _DESCRIPTORS = 4096
 _RESERVED = 128
-"""Descriptors for files, pipes to workers and what the server asks of others."""
+"""File descriptors for files, pipes to workers and the server's own requests."""
 
 _NOISY = ("asyncio", "uvicorn.error", "tuneboard.guard", "tuneboard.connections")
 _log = logging.getLogger("tuneboard.connections")
 
 
 class BoundedHttpProtocol(H11Protocol):
-    """A connection that is ended where there are too many, or where it says nothing. Sessions are counted, too."""
+    """A connection that is closed if there are too many or if it sends no request. WebSocket sessions count, too."""
 
     most = _MOST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the class above has it
-        """Take a connection, or end it."""
+        """Accept a connection, or close it."""
         super().connection_made(transport)
         if len(self.connections) > self.most:
-            _log.warning("%d connections are open, the most there may be. Another one was refused.", self.most)
+            _log.warning("Refused a connection: %d connections are open, which is the limit.", self.most)
             transport.abort()
             return
         self.loop.call_later(SILENT_S, self._end_if_silent)
@@ -47,7 +47,7 @@ class BoundedHttpProtocol(H11Protocol):
 
 
 class SparingFilter(logging.Filter):
-    """Lets so many records of a logger through in each period, and says of the others how many there were."""
+    """Lets a limited number of records of a logger through in each period, and counts the rest."""
 
     def __init__(self, most: int = 20, period_s: float = 60.0) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class SparingFilter(logging.Filter):
 
 
 def prepare() -> None:
-    """Make the server that is started next keep to these limits."""
+    """Apply these limits to the server that is started next."""
     BoundedHttpProtocol.most = max(16, min(_MOST, (_allowed_descriptors() - _RESERVED) // 2))
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedHttpProtocol.__name__}"
     for name in _NOISY:
@@ -77,10 +77,10 @@ def prepare() -> None:
 
 
 def _allowed_descriptors() -> int:
-    """How many descriptors this process may have, after asking for as many as a busy server needs."""
+    """How many file descriptors this process may have, after raising the soft limit to what a busy server needs."""
     try:
         import resource
-    except ImportError:  # Windows, where no such limit is in the way
+    except ImportError:  # Windows has no such limit
         return _DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY

@@ -1,9 +1,8 @@
-"""Which requests are let through from the network to Streamlit: one rule a middleware, each of which can refuse.
+"""Access control in front of Streamlit: one middleware for each rule, each of which can refuse a request.
 
-Streamlit checks a token on uploads. This adds what it leaves open: the ``Host`` of every request (a foreign name that somebody
-made to point here is refused), the ``Origin`` of whatever names one (Streamlit compares names without ports, and would ask a
-server on the internet for this machine's address to judge a name it does not know), the proxy behind which users are known, the
-sign-in that only its pages ask for, and routes nobody needs here.
+Streamlit checks a token on uploads. This module adds what Streamlit leaves open: the ``Host`` of every request (DNS rebinding is
+refused), the ``Origin`` of every request that has one (Streamlit compares names without ports, and would ask an internet server
+for this machine's address to check an unknown name), the trusted proxy, sign-in for everything below a page, and blocked routes.
 """
 
 import hmac
@@ -24,13 +23,13 @@ from dashboard.server.security_headers import SecurityHeaders
 from dashboard.server.signed_cookie import claims_of
 
 SHUT_ROUTES = ("/_stcore/agent", "/_stcore/metrics", "/_stcore/script-health-check")
-"""Streamlit's doors for programs: not needed here, and open to anybody who can reach the server."""
+"""Streamlit's routes for programs: not needed here, and open to anyone who can reach the server."""
 
 _FILES = ("/_stcore", "/media", "/component", "/app/static")
-"""Below these lies whatever is not a page or part of Streamlit's own page."""
+"""Paths below these are neither pages nor parts of Streamlit's own page."""
 
 _OPEN_TO_ALL = ("/_stcore/stream", "/_stcore/health", "/_stcore/host-config")
-"""What the page needs on which people sign in."""
+"""What the sign-in page needs."""
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _PAGE_SITES = {"same-origin", "none"}
@@ -42,18 +41,18 @@ _in_force = False
 
 
 def is_in_force() -> bool:
-    """Whether this process serves behind a guard."""
+    """Whether the access rules are enforced in this process."""
     return _in_force
 
 
 def put_in_force() -> None:
-    """Note that this process serves behind a guard, for the pages to know."""
+    """Record for the pages that the access rules are enforced in this process."""
     global _in_force
     _in_force = True
 
 
 def middleware(access: Access) -> list[Middleware]:
-    """What guards a server with these rules, outermost first."""
+    """The middleware that enforces these rules, outermost first."""
     rules: list[type[RequestRule]] = [AllowedHosts, SameOrigin, ShutRoutes]
     if access.control is AccessControl.PROXY:
         rules.append(TrustedProxy)
@@ -64,12 +63,12 @@ def middleware(access: Access) -> list[Middleware]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not let through.
+    """Why a request is refused.
 
     Attributes:
-        reason: for whoever asked; the first line goes into the log.
-        status: of the answer.
-        detail: for the log alone.
+        reason: for the client; the first line goes into the log.
+        status: HTTP status of the response.
+        detail: for the log only.
     """
 
     reason: str
@@ -78,14 +77,14 @@ class Refusal:
 
 
 class RequestRule(ABC):
-    """ASGI middleware that refuses what one rule does not let in."""
+    """ASGI middleware that enforces one rule."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it here."""
+        """Pass a request on, or refuse it."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -101,28 +100,28 @@ class RequestRule(ABC):
 
     @abstractmethod
     def objection(self, request: HTTPConnection) -> Refusal | None:
-        """Why a request is refused; None where it is let through."""
+        """Why a request is refused; None if it is allowed."""
 
     def passed_on(self, scope: Scope) -> Scope:
-        """A request that is let through, as whatever comes next sees it."""
+        """The scope of an allowed request as the next application receives it."""
         return scope
 
 
 class AllowedHosts(RequestRule):
-    """Browsers must have asked for a name that is ours.
+    """The ``Host`` header must be an allowed name.
 
-    Starlette's own middleware looks at the first of several ``Host`` headers only and cannot say what to do about a refusal.
+    Starlette's own middleware reads only the first of several ``Host`` headers and cannot explain a refusal.
     """
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
-        """Exactly one host is sent; what cannot be read is not ours."""
+        """Exactly one host must be sent; one that cannot be parsed is refused."""
         sent = request.headers.getlist("host")
         asked = parse_host("http", sent[0]) if len(sent) == 1 else None
         if asked is not None and self._is_ours(asked.name.rstrip(".")):
             return None
         return Refusal(
-            "This address is not one the dashboard answers to.\n"
-            "Whoever runs it can add the name in the address bar to TUNEBOARD_ALLOWED_HOSTS."
+            "The dashboard is not configured for this host name.\n"
+            "The administrator can add the name in the address bar to TUNEBOARD_ALLOWED_HOSTS."
         )
 
     def _is_ours(self, name: str) -> bool:
@@ -133,38 +132,38 @@ class AllowedHosts(RequestRule):
 
 
 class SameOrigin(RequestRule):
-    """A page that asks must be of the dashboard's own origin, or of one that a proxy was configured to show it under.
+    """Requests must come from the dashboard's own origin, or from one that is configured for its proxy.
 
-    Sessions (WebSockets) must say their origin, as those of all browsers do. Other requests of a page's own need not.
+    WebSocket sessions must send their origin, as all browsers do. Other requests of the page itself need not.
     """
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
         """Compare scheme, name and port together."""
         sent = request.headers.getlist("origin")
         refusal = Refusal(
-            "Another site sent this request.",
-            detail=f" Its origin is {', '.join(sent)[:_LONGEST_SHOWN]!r}; a proxy's is named in TUNEBOARD_ALLOWED_ORIGINS.",
+            "This request came from another site (origin not allowed).",
+            detail=f" Its origin is {', '.join(sent)[:_LONGEST_SHOWN]!r}; add a proxy's origin to TUNEBOARD_ALLOWED_ORIGINS.",
         )
         if (sent and self._own_origin(request) is None) or (not sent and request.scope["type"] == "websocket"):
             return refusal
         sites = request.headers.getlist("sec-fetch-site")
         if all(site in _PAGE_SITES for site in sites):
             return None
-        # Anybody may link to a page of the dashboard, and a provider leads back to one; nobody embeds or sends anything.
+        # Any site may link to a page, and an identity provider redirects to one; no other site may embed or send anything.
         if not _is_below(path_of(request.scope), _FILES) and request.scope.get("method") in _SAFE_METHODS:
             return None
         return refusal
 
     def passed_on(self, scope: Scope) -> Scope:
-        """Behind a proxy, ``Host`` as the browser has it, so that Streamlit sees its own page without a look-up."""
+        """Behind a proxy, ``Host`` as the browser has it, so that Streamlit recognises its own page without a lookup."""
         origin = self._own_origin(HTTPConnection(scope))
         if origin is None or scope["type"] != "websocket":
             return scope
-        kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
-        return {**scope, "headers": [*kept, (b"host", origin.host.encode("ascii"))]}
+        others = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
+        return {**scope, "headers": [*others, (b"host", origin.host.encode("ascii"))]}
 
     def _own_origin(self, request: HTTPConnection) -> Origin | None:
-        """The origin of the page that asks, if it is one and ours."""
+        """The origin of the requesting page, if it is valid and allowed."""
         sent = request.headers.getlist("origin")
         origin = parse_origin(sent[0]) if len(sent) == 1 else None
         scheme = str(request.scope["scheme"])
@@ -173,20 +172,20 @@ class SameOrigin(RequestRule):
 
 
 class ShutRoutes(RequestRule):
-    """Routes nobody needs here are not there."""
+    """Routes that are not needed return 404."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
-        """Look at the path."""
-        return Refusal("There is nothing here.", 404) if _is_below(path_of(request.scope), SHUT_ROUTES) else None
+        """Check the path."""
+        return Refusal("Not found.", 404) if _is_below(path_of(request.scope), SHUT_ROUTES) else None
 
 
 class TrustedProxy(RequestRule):
-    """Every request must come from the proxy and name exactly one user who may come in."""
+    """Every request must come from the proxy and name exactly one allowed user."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
-        """Look at where it comes from, at the secret, and at the user."""
+        """Check the peer address, the secret and the user."""
         access = self._access
-        by_others = Refusal("The dashboard is reached through its proxy only.")
+        by_others = Refusal("The dashboard can only be reached through its proxy.")
         if not access.trusts_peer(request.client.host if request.client else None):
             return by_others
         if access.proxy_secret:
@@ -195,15 +194,15 @@ class TrustedProxy(RequestRule):
                 return by_others
         named = request.headers.getlist(access.user_header)
         if len(named) != 1 or access.user(named[0]) is None:
-            return Refusal("You are not one of those who may use this dashboard.")
+            return Refusal("Your account has no access to this dashboard.")
         return None
 
 
 class SignedIn(RequestRule):
-    """Everything but the page, signing in and coming back from it needs the cookie of somebody who may come in."""
+    """Everything except the page and the sign-in routes needs the cookie of an allowed user."""
 
     def objection(self, request: HTTPConnection) -> Refusal | None:
-        """Look at the cookie where it is needed."""
+        """Check the cookie where it is needed."""
         path = path_of(request.scope)
         if path in _OPEN_TO_ALL or not _is_below(path, _FILES):
             return None
@@ -218,7 +217,7 @@ class SignedIn(RequestRule):
 
 
 def path_of(scope: Scope) -> str:
-    """The path below the folder of the address that Streamlit was told to serve under, if any."""
+    """The path below Streamlit's configured ``server.baseUrlPath``, if any."""
     path: str = scope["path"]
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return path.removeprefix(f"/{base}") if base and f"{path}/".startswith(f"/{base}/") else path

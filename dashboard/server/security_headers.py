@@ -1,4 +1,4 @@
-"""What every answer tells the browser: fetch nothing from elsewhere, be shown and read by no other site, keep no files."""
+"""Security headers of every response: no foreign content, no embedding or reading by other sites, no caching of files."""
 
 import base64
 import hashlib
@@ -8,27 +8,27 @@ import streamlit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_KEPT_BY_NOBODY = ("/media", "/_stcore/upload_file")
+_NEVER_CACHED = ("/media", "/_stcore/upload_file")
 
 
 class SecurityHeaders:
-    """ASGI middleware that sets the headers of every answer."""
+    """ASGI middleware that sets the headers of every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._headers = security_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and set the headers of its answer."""
+        """Pass a request on and set the headers of its response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
-                # Streamlit names origins that may read an answer by their host name alone; nobody else's page may.
+                # Streamlit allows origins by host name alone (CORS); no other origin may read a response.
                 for name in [name for name in headers if name.startswith("access-control-")]:
                     del headers[name]
                 headers.update(self._headers)
-                if scope["path"].startswith(_KEPT_BY_NOBODY):
+                if scope["path"].startswith(_NEVER_CACHED):
                     headers["Cache-Control"] = "no-store"
             await send(message)
 
@@ -36,10 +36,10 @@ class SecurityHeaders:
 
 
 def security_headers() -> dict[str, str]:
-    """What every answer tells the browser: fetch nothing from elsewhere, show this in nobody's frame, tell nobody where one was.
+    """Headers that forbid foreign content, framing by other sites, and referrers.
 
-    The charts compile their drawing code in the browser, which needs ``unsafe-eval``; scripts in the page itself do not run, save
-    the one that Streamlit's page brings along, which is named by its hash.
+    The charts compile their drawing code in the browser, which needs ``unsafe-eval``. Inline scripts do not run, except the one
+    in Streamlit's own page, which is allowed by its hash.
     """
     policy = {
         "default-src": "'self'",

@@ -1,6 +1,6 @@
-"""What the cookie says that Streamlit sets once an identity provider has named somebody.
+"""The claims in the cookie that Streamlit sets after sign-in with an identity provider.
 
-Streamlit reads it when a session opens and not again. Whatever else is asked for must be looked at here.
+Streamlit reads the cookie only when a session opens. All other requests must be checked here.
 """
 
 import json
@@ -17,7 +17,7 @@ _log = logging.getLogger("tuneboard.guard")
 
 
 def claims_of(cookies: Mapping[str, str]) -> dict[str, Any]:
-    """The claims in a request's cookies; empty where none is there, or it was signed by somebody else or is too old."""
+    """The claims in a request's cookies; empty if there is no cookie, its signature is wrong or it has expired."""
     secret = get_cookie_secret()
 
     def signed(name: str) -> bytes | None:
@@ -28,6 +28,6 @@ def claims_of(cookies: Mapping[str, str]) -> dict[str, Any]:
         found = get_cookie_with_chunks(signed, USER_COOKIE_NAME)
         claims = json.loads(found) if found else {}
     except (ValueError, LookupError) as error:
-        _log.warning("A cookie could not be read: %s", type(error).__name__)
+        _log.warning("A sign-in cookie could not be read: %s", type(error).__name__)
         return {}
     return claims if isinstance(claims, dict) else {}

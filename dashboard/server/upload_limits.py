@@ -1,6 +1,6 @@
-"""How much one session may have in the server's memory: so many files and so many bytes, those on their way included.
+"""Limits on what one session may hold in the server's memory: number of files and bytes, including uploads in progress.
 
-Streamlit limits the size of each file, and keeps all of a session's until its page is closed.
+Streamlit limits only the size of each file, and keeps all files of a session until its page is closed.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ _MIB = 1024 * 1024
 
 @dataclass
 class _Arriving:
-    """Files of one session on their way, by a number of their own -> bytes."""
+    """Uploads of one session in progress: own number -> bytes."""
 
     sizes: dict[int, int] = field(default_factory=dict)
     last: int = 0
 
 
 class UploadLimits:
-    """ASGI middleware that refuses uploads beyond what a session may hold."""
+    """ASGI middleware that refuses uploads beyond the limits of a session."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class UploadLimits:
         self._arriving: dict[str, _Arriving] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; count an upload while it arrives, and end it where it becomes too much."""
+        """Pass a request on; count an upload while it arrives, and abort it when it exceeds a limit."""
         if scope["type"] != "http" or scope["method"] != "PUT" or not path_of(scope).startswith(_UPLOADS):
             await self._app(scope, receive, send)
             return
@@ -56,13 +56,13 @@ class UploadLimits:
             held = {name: length for name, length in _held_by(session).items() if name != file}
             if len(held) + len(arriving.sizes) > self._max_files:
                 return (
-                    f"This page has uploaded {self._max_files} files, the most it may hold at a time "
-                    "(TUNEBOARD_MAX_SESSION_FILES). Load it again to start afresh."
+                    f"This page already holds {self._max_files} files, which is the limit for uploads "
+                    "(TUNEBOARD_MAX_SESSION_FILES). Reload the page to remove them."
                 )
             if sum(held.values()) + sum(arriving.sizes.values()) > self._max_bytes:
                 return (
-                    f"The files of this page would be larger than {self._max_bytes // _MIB} MiB, the most it may hold at a time "
-                    "(TUNEBOARD_MAX_SESSION_MIB). Load it again to start afresh."
+                    f"The uploaded files of this page would take more than {self._max_bytes // _MIB} MiB, which is the limit "
+                    "(TUNEBOARD_MAX_SESSION_MIB). Reload the page to remove them."
                 )
             return ""
 
@@ -70,13 +70,13 @@ class UploadLimits:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if said := objection():
-                raise HTTPException(_TOO_LARGE, said)
+            if reason := objection():
+                raise HTTPException(_TOO_LARGE, reason)
             return message
 
         try:
-            if said := objection():
-                await PlainTextResponse(f"{said}\n", _TOO_LARGE)(scope, receive, send)
+            if reason := objection():
+                await PlainTextResponse(f"{reason}\n", _TOO_LARGE)(scope, receive, send)
             else:
                 await self._app(scope, counted, send)
         finally:
@@ -86,7 +86,7 @@ class UploadLimits:
 
 
 def _held_by(session: str) -> Mapping[str, int]:
-    """Files of a session that have arrived -> their bytes."""
+    """Complete uploads of a session -> their bytes."""
     manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
     if not isinstance(manager, MemoryUploadedFileManager):
         return {}

@@ -1,6 +1,6 @@
-"""Large results of one server, kept for as long as they are likely to be asked for again, and never too many bytes at once.
+"""A cache of large results for the whole server, limited in age, number and bytes (LRU).
 
-Streamlit's own caches cannot show progress while a value is being made.
+Streamlit's own caches cannot show progress while a value is computed.
 """
 
 import threading
@@ -28,19 +28,19 @@ class _Entry:
 
 @dataclass
 class _Shelf:
-    """Values by key, the one used longest ago first."""
+    """Values by key, least recently used first."""
 
     entries: OrderedDict[Hashable, _Entry] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def kept(key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-    """The value of a key, made if it is not there; errors are not kept.
+    """The cached value of a key, computed if it is missing; errors are not cached.
 
     Args:
-        key: says everything the value depends on.
-        make: makes it; may draw on the page.
-        size: how many bytes it holds, by which room is made for it.
+        key: identifies everything the value depends on.
+        make: computes it; may draw on the page.
+        size: how many bytes the value takes; older entries are evicted to make room.
     """
     shelf = _shelf()
     now = time.monotonic()
@@ -64,10 +64,10 @@ def kept(key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
 
 
 def forget(concerns: Callable[[Hashable], bool]) -> None:
-    """Let go of the values of some keys, since nobody will ask for them again.
+    """Remove the values of some keys.
 
     Args:
-        concerns: whether a key is one of them.
+        concerns: whether a key is to be removed.
     """
     shelf = _shelf()
     with shelf.lock:

@@ -1,4 +1,4 @@
-"""What leaves the dashboard as a file: CSV that is safe to open in a spreadsheet, and JSON."""
+"""Files for download: CSV that is safe to open in a spreadsheet, and JSON."""
 
 import csv
 import json
@@ -10,8 +10,8 @@ import pandas as pd
 from core.datasets.formula_guard import guarded
 
 FORMULA_NOTE = (
-    "In CSV and TSV files, whatever a spreadsheet could run as a formula gets an apostrophe in front: = + - @ at the start of a "
-    "cell, or after a semicolon, a tab or a line end in it."
+    "In CSV and TSV files, an apostrophe is put before text that a spreadsheet could run as a formula: = + - @ at the start of a "
+    "cell, or after a semicolon, tab or line break in it."
 )
 
 
@@ -20,7 +20,7 @@ def csv_bytes(table: pd.DataFrame, *, guard: bool = True) -> bytes:
 
     Args:
         table: what to write.
-        guard: whether cells and headers that look like formulas get a leading apostrophe; without, all come back as they are.
+        guard: whether cells and headers that look like formulas get a leading apostrophe; otherwise they are written unchanged.
     """
     written = table.apply(lambda column: column.map(_cell)) if len(table) else table.copy()
     written.columns = [str(name) for name in table.columns]

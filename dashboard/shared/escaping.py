@@ -1,8 +1,8 @@
-"""Text written by others, made safe for the two places that would otherwise read it as code.
+"""Escaping of user text for markdown and for Plotly labels.
 
-Most user text goes to ``st.text``, ``st.code`` and ``st.dataframe``, which show it as it is. The functions here are for the few
-places that read markdown (headings, messages, button labels), and for Plotly labels. Cells of a file that somebody opens in a
-spreadsheet are guarded where the file is written, in ``core.datasets.formula_guard``.
+Most user text goes to ``st.text``, ``st.code`` and ``st.dataframe``, which show it literally. The functions here are for the few
+places that parse markdown (headings, messages, button labels), and for Plotly labels. Cells of files for spreadsheets are
+guarded where the file is written, in ``core.datasets.formula_guard``.
 """
 
 import html
@@ -26,7 +26,7 @@ def markdown_text(text: str, *, longest: int = 200) -> str:
 
 
 def markdown_piece(text: str) -> str:
-    """Like ``markdown_text`` for a part of a longer line: spaces at its ends stay, and nothing is cut."""
+    """Like ``markdown_text`` for a part of a longer line: keeps spaces at its ends, and shortens nothing."""
     one_line = WHITE_SPACE.sub(" ", text)
     joined = MARKDOWN_EXTRA.sub(lambda match: match.group(1) + _WORD_JOINER, one_line)
     return MARKDOWN_SIGN.sub(r"\\\1", joined)
@@ -42,7 +42,7 @@ def plotly_text(text: str, *, longest: int = _LONGEST_LABEL) -> str:
 
 
 def distinct_plotly_texts(texts: list[str], *, longest: int = _LONGEST_LABEL) -> list[str]:
-    """Shown labels of an axis; names that look alike once shortened keep apart by a number."""
+    """Displayed labels of an axis; names that become equal when shortened get a number."""
     seen: dict[str, int] = {}
     shown = []
     for text in texts:

@@ -1,16 +1,16 @@
-"""Numbers, times and states in words and figures that are quick to read."""
+"""Formats of numbers, times and sizes for display."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 
 def score(value: float | None, digits: int = 3) -> str:
-    """A figure from 0 to 1, such as ``0.941``; a dash where there is none. Rounded as the tables in the browser do."""
+    """A score from 0 to 1, such as ``0.941``; a dash for None. Rounded like the tables in the browser."""
     return "–" if value is None else str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def count(number: float) -> str:
-    """A whole number with its thousands apart, such as ``13,083``."""
+    """A whole number with thousands separators, such as ``13,083``."""
     return f"{round(number):,}"
 
 
@@ -20,14 +20,14 @@ def plural(number: int, singular: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share from 0 to 1, such as ``83%`` or ``0.4%``; what is there is never shown as nothing."""
+    """A share from 0 to 1, such as ``83%`` or ``0.4%``; a share above 0 is never shown as ``0%``."""
     if 0 < share < 0.001:
         return "under 0.1%"
     return f"{100 * share:.1f}%" if 0 < share < 0.1 else f"{100 * share:.0f}%"
 
 
 def duration(seconds: float | None) -> str:
-    """A span of time in its two largest units, such as ``4 min 12 s``; a dash where it is not known."""
+    """A span of time in its two largest units, such as ``4 min 12 s``; a dash for None."""
     if seconds is None:
         return "–"
     if seconds < 10:
@@ -41,7 +41,7 @@ def duration(seconds: float | None) -> str:
 
 
 def rough_duration(seconds: float) -> str:
-    """An estimate that does not pretend to be exact, such as ``40 s``, ``4 min`` or ``1.5 h``."""
+    """A rounded estimate, such as ``40 s``, ``4 min`` or ``1.5 h``."""
     if seconds < 50:
         return f"{max(10, round(seconds / 10) * 10)} s"
     if seconds < 5400:
@@ -50,7 +50,7 @@ def rough_duration(seconds: float) -> str:
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago something was, in words: ``just now``, ``3 min ago``, ``2 h ago``, then the date."""
+    """How long ago something was: ``just now``, ``3 min ago``, ``2 h ago``, then the date."""
     now = now or datetime.now(UTC)
     seconds = (now - aware(moment)).total_seconds()
     if seconds < 60:
@@ -63,7 +63,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 
 def day_and_time(moment: datetime) -> str:
-    """When something was, by the clock of this machine: ``23 Nov 2026, 14:05``. Unlike an age it never changes."""
+    """When something was, in the time zone of this machine: ``23 Nov 2026, 14:05``. Unlike an age it never changes."""
     return aware(moment).astimezone().strftime("%d %b %Y, %H:%M")
 
 
@@ -86,12 +86,12 @@ def learning_rate(value: float) -> str:
 
 
 def setting(value: float) -> str:
-    """A number as a person would type it into a form: ``0.1``, ``32``, ``2e-4``."""
+    """A number as it is typed into a form: ``0.1``, ``32``, ``2e-4``."""
     return learning_rate(value) if 0 < abs(value) < 0.01 else f"{value:g}"
 
 
 def number(value: float) -> str:
-    """A figure of any size in a few digits, such as ``230``, ``9.44`` or ``2e-4``."""
+    """A number of any size in a few digits, such as ``230``, ``9.44`` or ``2e-4``."""
     if value == 0:
         return "0"
     if abs(value) >= 1000:

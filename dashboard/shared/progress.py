@@ -1,4 +1,4 @@
-"""A bar for work that makes its reader wait."""
+"""A progress bar for longer work."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _PAUSE_S = 0.1
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar on the page for as long as the work goes on; work that is done at once shows none."""
+    """A bar on the page while the work runs; work that takes under 0.1 s shows none."""
     place = st.empty()
     shown_at = time.monotonic()
 

@@ -1,7 +1,7 @@
-"""What outlives a single run of a page's script: the open workspace, ids in the URL and the session, and cached reading.
+"""State that outlives one run of a page's script: the open workspace, ids in the URL and the session, and cached reads.
 
-A session holds ids and form values only; everything else is read again, so that a refresh, a second tab and a restarted server
-all show the same.
+A session holds ids and form values only. Everything else is read again, so that a refresh, a second tab and a restarted server
+show the same.
 """
 
 from collections.abc import Callable
@@ -31,11 +31,12 @@ _FLASH = "flash"
 
 
 def workspace() -> Workspace:
-    """The workspace the environment points to, with its scheduler at work: one for the whole server, and of it what whoever asks
-    for the page may see.
+    """The workspace that the environment points to, with its scheduler running, limited to what the current user may see.
+
+    There is one for the whole server.
 
     Raises:
-        UserError: they may see nothing.
+        UserError: the user has no access.
     """
     user = auth.current_user()
     opened = whole_workspace(Settings.from_environment())
@@ -46,7 +47,7 @@ def workspace() -> Workspace:
 
 @st.cache_resource(show_spinner=False, hash_funcs={Settings: repr})
 def whole_workspace(settings: Settings) -> Workspace:
-    """The server's own view of the workspace; opened once, by the server's start or else by the first page."""
+    """The server's own, unlimited view of the workspace; opened once, when the server starts or else by the first page."""
     opened = Workspace.open(settings)
     opened.start_launcher()
     return opened
@@ -75,38 +76,38 @@ def remember_id(name: str, value: str) -> None:
 
 
 def go_to(page: str, **ids: str) -> NoReturn:
-    """Leave for another page; ids go into its URL."""
+    """Switch to another page; ids go into its URL."""
     for name, value in ids.items():
         remember_id(name, value)
     st.switch_page(page, query_params=ids)
 
 
-# --- a sentence for the next page ------------------------------------------------------------------------------------------
+# --- a toast for the next page ---------------------------------------------------------------------------------------------
 
 
 def flash(sentence: str) -> None:
-    """Say something once after the script has run again or the page has changed. The sentence is markdown: escape names in it."""
+    """Show a toast once, on the next script run or page. The sentence is markdown: escape names in it."""
     st.session_state[_FLASH] = sentence
 
 
 def show_flash() -> None:
-    """Show what ``flash`` left behind, once."""
+    """Show the toast that ``flash`` stored, once."""
     sentence = st.session_state.pop(_FLASH, None)
     if sentence:
         st.toast(sentence, icon=":material/check:")
 
 
-# --- cached reading --------------------------------------------------------------------------------------------------------
+# --- cached reads ----------------------------------------------------------------------------------------------------------
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def run_feed(folder: Path) -> RunFeed:
-    """The reader of a run's growing files, shared by every tab that watches it."""
+    """The reader of a run's growing files, shared by every tab that shows the run."""
     return RunFeed(RunDir(folder))
 
 
 def result_of(run_dir: RunDir) -> dict[str, Any] | None:
-    """The result of a complete run, read once for each version of the file."""
+    """The result of a complete run, read once for each modification time of the file."""
     return cast("dict[str, Any] | None", _when_unchanged(run_dir.result_file, _read_result))
 
 
@@ -114,14 +115,14 @@ def rows_of(run_dir: RunDir, dataset: Dataset, split: str) -> pd.DataFrame:
     """A split's examples with ``gold``, ``predicted`` and ``probabilities`` beside the data set's columns.
 
     Raises:
-        RunError: the predictions are there, but damaged.
+        RunError: the predictions file exists but is damaged.
     """
     found = _when_unchanged(run_dir.predictions_file, lambda path, modified: _read_rows(path, modified, dataset.folder, split))
     return no_rows(dataset, split) if found is None else cast(pd.DataFrame, found)
 
 
 def no_rows(dataset: Dataset, split: str) -> pd.DataFrame:
-    """What ``rows_of`` gives where there are no predictions to look at."""
+    """What ``rows_of`` gives if there are no predictions."""
     return dataset.examples(split).iloc[:0].assign(gold=None, predicted=None, probabilities=None)
 
 
@@ -144,7 +145,7 @@ def _read_result(path: Path, modified: float) -> dict[str, Any] | None:  # noqa:
 
 
 def _is_whole(result: dict[str, Any]) -> bool:
-    """Whether a result holds what the pages draw, so that a damaged one is told apart before anything of it is drawn."""
+    """Whether a result holds everything the pages draw, so that a damaged one is detected before anything is drawn."""
     try:
         for split in ("test", "validation"):
             get_task(result["task"]).flat_scores(result["splits"][split])
@@ -159,8 +160,8 @@ def _read_rows(path: Path, modified: float, dataset_folder: Path, split: str) ->
         predictions = pd.read_parquet(path, filters=[("split", "==", split)])[["id", "gold", "predicted", "probabilities"]]
     except (OSError, ValueError, LookupError):
         raise RunError(
-            "The predictions of this run are damaged (predictions.parquet), so its examples cannot be shown; the scores below "
-            "are whole. Launch the run again to have them back."
+            "The predictions of this run are damaged (predictions.parquet), so its examples cannot be shown. The scores below "
+            "are not affected. To get the examples back, train the run again."
         ) from None
     return open_dataset(dataset_folder).examples(split).merge(predictions, on="id", how="inner")
 

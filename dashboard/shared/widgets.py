@@ -1,4 +1,4 @@
-"""Pieces that several pages show: the state of a run, a run picker, facts in a row, empty states, and errors in plain words."""
+"""Widgets that several pages share: the state of a run, a run picker, a row of metrics, empty states and error messages."""
 
 import hashlib
 import logging
@@ -25,7 +25,7 @@ Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "
 
 
 class StateLook(NamedTuple):
-    """How a state of a run is shown."""
+    """How a run state is displayed."""
 
     title: str
     icon: str
@@ -34,7 +34,7 @@ class StateLook(NamedTuple):
 
 
 STATE_LOOKS: dict[RunState, StateLook] = {
-    RunState.QUEUED: StateLook("Waiting", ":material/schedule:", "gray", "#8C8F9455"),
+    RunState.QUEUED: StateLook("Queued", ":material/schedule:", "gray", "#8C8F9455"),
     RunState.RUNNING: StateLook("Training", ":material/play_circle:", "primary", "#1C8C8C66"),
     RunState.SUCCEEDED: StateLook("Done", ":material/check_circle:", "green", "#5E9C3F55"),
     RunState.FAILED: StateLook("Failed", ":material/error:", "red", "#C9485B66"),
@@ -51,7 +51,7 @@ def state_badge(run: RunRecord) -> None:
 
 
 def page_head(title: str, line: str = "") -> None:
-    """Title of a page and one line on what it is for. Both are markdown: escape names in them."""
+    """Title of a page and one line about its purpose. Both are markdown: escape names in them."""
     state.show_flash()
     st.title(title, anchor=False)
     if line:
@@ -59,7 +59,7 @@ def page_head(title: str, line: str = "") -> None:
 
 
 def empty_state(title: str, line: str, *, button: str = "", page: str = "", icon: str = ":material/inbox:") -> None:
-    """What to do where there is nothing to see yet, with a button that leads there."""
+    """What to do on a page that has nothing to show yet, with a button that leads there."""
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.space("small")
         st.subheader(title, anchor=False, text_alignment="center", icon=icon)
@@ -71,51 +71,51 @@ def empty_state(title: str, line: str, *, button: str = "", page: str = "", icon
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show a person's mistake where it was made, in its own words and as plain text, and go on with the page."""
+    """Show the message of a ``UserError`` as plain text where it occurred, and continue with the page."""
     try:
         yield
     except UserError as error:
         show_error(str(error))
 
 
-UNFORESEEN = "Something happened that nobody foresaw"
+UNFORESEEN = "Unexpected error"
 
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """Round a page, or a part of one that is drawn by itself: what goes wrong is said in words, and no traceback is shown."""
+    """Around a page or a fragment: every error is shown as a message, never as a traceback."""
     try:
         yield
     except UserError as error:
         show_error(str(error))
     except Exception as error:
-        said = storage_sentence(error) if isinstance(error, OSError) else None
-        if said is not None:
-            show_error(said)
+        storage_message = storage_sentence(error) if isinstance(error, OSError) else None
+        if storage_message is not None:
+            show_error(storage_message)
             return
         logging.getLogger("tuneboard.dashboard").exception("A page failed.")
         show_error(
-            "Nothing that was saved is harmed. Open the page again; if it happens again, the terminal says where: "
-            "please report it.",
+            "Your saved data is not affected. Reload the page. If the error comes back, please report it with the traceback "
+            "from the terminal in which the dashboard runs.",
             title=UNFORESEEN,
         )
 
 
 def show_error(message: str, *, title: str = "That did not work") -> None:
-    """An error whose message may hold somebody's text."""
+    """An error box; the message may contain user text."""
     st.error(markdown_text(message, longest=1500), icon=":material/error:", title=title)
 
 
 def facts(values: Mapping[str, str], *, gap: Literal["small", "medium"] = "medium") -> None:
-    """A row of small named figures. Values are ours or escaped; a small gap is for many figures."""
+    """A row of metrics. Values are ours or escaped; use a small gap for many metrics."""
     with st.container(horizontal=True, gap=gap):
         for name, value in values.items():
             st.metric(name, value, width="content")
 
 
 def live_chart(curve: LineCurve, *, key: str, alt: str) -> None:
-    """A chart that takes new points in place and keeps its zoom."""
-    # Streamlit clears a zoom with every change of data unless it is told to watch it.
+    """A chart that is updated in place and keeps its zoom."""
+    # Streamlit resets the zoom with every change of data unless the zoom is a selection it tracks.
     st.vega_lite_chart(curve.points, curve.spec, key=key, alt=alt, on_select="rerun", selection_mode=ZOOM_NAME)
 
 
@@ -125,11 +125,11 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
 
 
 MOST_RUNS_OFFERED = 200
-"""Runs to choose from in one list: a browser takes seconds for thousands, and nobody reads them."""
+"""Runs to choose from in one list: a browser takes seconds to show thousands."""
 
 
 _REPLACED = "run-shown-instead"
-"""Key of the run that is shown in the place of one that is gone; said until another is chosen."""
+"""Session key: the run that is shown in place of a missing one; a notice says so until another run is chosen."""
 
 
 def finished_runs() -> RunsFound:
@@ -139,11 +139,11 @@ def finished_runs() -> RunsFound:
 
 
 def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
-    """Choose one of the finished runs, newest first; the choice is kept in the URL: the page can be passed on or refreshed.
+    """Choose one of the finished runs, newest first. The choice is kept in the URL, so the page can be shared or refreshed.
 
     Args:
         found: the finished runs, at least one.
-        label: what the list is called.
+        label: of the select box.
     """
     by_id = {run.id: run for run in found.newest}
     newest = list(by_id)
@@ -157,7 +157,7 @@ def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
         st.session_state[_REPLACED] = current
     if st.session_state.get(_REPLACED) == current:
         st.info(
-            "The run in the address is not there any more or has no results, so this is the newest one that has.",
+            "The run in the address does not exist or has no results. The newest finished run is shown instead.",
             icon=":material/swap_horiz:",
         )
     state.remember_id("run", current)
@@ -176,7 +176,7 @@ def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
         key=key,
         format_func=lambda run_id: run_title(by_id[run_id]),
         on_change=picked,
-        help=f"The newest {len(newest)} of {formats.count(found.num_fitting)}; older ones open from the Runs page."
+        help=f"The newest {len(newest)} of {formats.count(found.num_fitting)} runs; open older ones from the Runs page."
         if len(newest) < found.num_fitting
         else None,
     )
@@ -184,28 +184,28 @@ def run_picker(found: RunsFound, *, label: str = "Run") -> RunRecord:
 
 
 def run_title(run: RunRecord) -> str:
-    """A run in one line of plain text: name, headline figure, when it was made."""
+    """A run in one line of plain text: name, headline score, creation time."""
     figure = f" · {run.headline_name} {formats.score(run.headline)}" if run.headline is not None else ""
     return f"{run.name}{figure} · {formats.day_and_time(run.created_at)}"
 
 
 def guards_formulas(key: str) -> bool:
-    """A switch for CSV files: safe to open in a spreadsheet, or every cell exactly as it is."""
+    """A toggle for CSV files: safe to open in a spreadsheet, or every cell unchanged."""
     return st.toggle("CSV safe for spreadsheets", True, key=f"guard-{key}", help=FORMULA_NOTE)
 
 
 def key_of_rows(name: str, ids: Sequence[str]) -> str:
-    """Key of a table whose rows can be chosen: other rows make another key, so that a choice never slides to a neighbour."""
+    """Key of a table with selectable rows: other rows give another key, so that a selection never moves to a different row."""
     return f"{name}-{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
 
 
 def model_title(reference: str) -> str:
-    """What a model reference is called on screen, as plain text."""
+    """Display name of a model reference, as plain text."""
     return BUNDLED_TITLE if reference == BUNDLED else reference
 
 
 def recipe_title(name: str) -> str:
-    """What a recipe is called on screen, as plain text."""
+    """Display name of a recipe, as plain text."""
     return RECIPES[name].title if name in RECIPES else name
 
 

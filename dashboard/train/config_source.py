@@ -1,7 +1,7 @@
-"""Settings to start from on the Train page: a config file somebody uploads, or an earlier run (``?like=RUN_ID``).
+"""Initial settings of the Train page: from an uploaded config file, or from an earlier run (``?like=RUN_ID``).
 
-A config comes from outside even where we once wrote it ourselves: it may be edited by hand, come from another version or be meant
-badly. Every value is checked by the declarations in ``core.config.run_config`` before a field shows it.
+A config is untrusted input even if Tuneboard wrote it: it may be edited by hand, come from another version or be malicious.
+Every value is checked by the declarations in ``core.config.run_config`` before a field shows it.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ from dashboard.shared.escaping import markdown_text
 _LONGEST_TEXT = 1000
 _APPLIED = "train-start-applied"
 _PLACE = {"dataset": "any", "dataset_hash": "any", "task": "any"}
-"""Stands for the ``data`` section, which the page asks for itself."""
+"""Placeholder for the ``data`` section, which the page fills in."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartingPoint:
-    """What fields show before a person changes them.
+    """The initial values of the form.
 
     Attributes:
-        key: another one for other settings; empty where there is nothing but the recipe.
-        recipe, model: as named there, if they are.
-        values: dotted name -> value of every other field that is set there.
+        key: differs for different settings; empty if only the recipe applies.
+        recipe, model: as set in the config, if they are.
+        values: dotted name -> value of every other field that the config sets.
         places: dotted name -> the line on which it is set.
     """
 
@@ -45,17 +45,17 @@ class StartingPoint:
 
 
 def draw_starting_point() -> StartingPoint:
-    """Where the settings start from: an uploaded file, else the run in the URL, else nothing but the recipe.
+    """The initial settings: from an uploaded file, else from the run in the URL, else from the recipe only.
 
     Raises:
-        ConfigError: the file or the run's config has something that is not allowed.
+        ConfigError: the file or the run's config is invalid.
     """
     like = state.id_in_url("like")
     with st.expander("Start from a config file", icon=":material/upload_file:"):
         uploaded = st.file_uploader(
             "A run's config as YAML", type=["yaml", "yml"], key="train-config", max_upload_size=1, label_visibility="collapsed"
         )
-        st.caption("Its settings fill the form below and can be changed there. Which rows it was made for does not matter.")
+        st.caption("Its settings fill in the form below, where you can change them. It can come from a run on other data.")
     if uploaded is not None:
         start = starting_point(_text_of(uploaded.getvalue()))
         st.caption(f"Settings from {markdown_text(uploaded.name, longest=60)}: {_in_words(start)}.")
@@ -71,7 +71,7 @@ def starting_point(text: str) -> StartingPoint:
     """Read the YAML text of a config.
 
     Raises:
-        ConfigError: something in it is not allowed; names the field, or the line where it is not YAML.
+        ConfigError: something in it is invalid; names the field, or the line if it is not YAML.
     """
     raw = mapping_from_yaml(text)
     raw.pop("data", None)
@@ -95,18 +95,18 @@ def _like_run(run_id: str) -> StartingPoint:
         run = state.workspace().run(run_id)
         text = state.workspace().run_dir(run.id).config_file.read_text(encoding="utf-8")
     except (NotFoundError, OSError, UnicodeDecodeError):
-        st.caption("The run to start from is gone; the settings below are the recipe's.")
+        st.caption("The run to start from no longer exists. The settings below are the recipe defaults.")
         return StartingPoint()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"With the settings of {markdown_text(run.name, longest=60)}.", width="content")
-        if st.button("Use the recipe's instead", type="tertiary", icon=":material/close:", key="train-unlike"):
+        st.caption(f"Settings from run {markdown_text(run.name, longest=60)}.", width="content")
+        if st.button("Use recipe defaults", type="tertiary", icon=":material/close:", key="train-unlike"):
             del st.query_params["like"]
             st.rerun()
     return starting_point(text)
 
 
 def _apply(start: StartingPoint) -> None:
-    """Put recipe and model into their fields, once for each starting point and again when the page was left in between."""
+    """Put recipe and model into their fields, once for each starting point and again after the page was left."""
     if st.session_state.get(_APPLIED) == start.key and "train-recipe" in st.session_state:
         return
     st.session_state[_APPLIED] = start.key
@@ -140,9 +140,9 @@ def _text_of(content: bytes) -> str:
 
 
 def _check_shown(raw: Mapping[str, Any]) -> None:
-    """Refuse texts that no field of the form could show."""
+    """Refuse texts that a field of the form cannot show."""
     for name, section in raw.items():
         values = {f"{name}.{key}": value for key, value in section.items()} if isinstance(section, Mapping) else {name: section}
         for dotted, value in values.items():
             if isinstance(value, str) and (len(value) > _LONGEST_TEXT or not value.isprintable()):
-                raise ConfigError(dotted, "is not one short line of text. Correct it, or take it out.")
+                raise ConfigError(dotted, "is not one short line of text. Correct or remove it.")

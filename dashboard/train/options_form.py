@@ -1,7 +1,7 @@
-"""A form made from the declarations in ``core.config.options``: title, help, range and choices are written there once.
+"""The settings form, generated from the declarations in ``core.config.options`` (title, help, range and choices).
 
-The recipe fills every field; what a person changes is handed back as overrides. The few essential fields stand first, the rest
-under "All options".
+The recipe fills in every field; changed fields are returned as overrides. The few essential fields come first, the rest under
+"All options".
 """
 
 import dataclasses
@@ -19,9 +19,9 @@ from dashboard.shared import formats
 from dashboard.shared.escaping import markdown_text
 
 _ELSEWHERE = {"model"}
-"""Fields the page asks for itself."""
+"""Fields that the page itself draws."""
 _FIELD_PX = 215
-"""Wide enough for the longest title and choice; as many stand side by side as the window has room for."""
+"""Wide enough for the longest title and choice; fields are placed side by side as the window allows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +53,14 @@ def fields_of(essential: bool) -> dict[str, list[Field]]:
 def draw_essential(
     config: RunConfig, shown: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    """The few fields that matter most, with the recipe's reasons below.
+    """The essential fields, with the recipe's reasons below.
 
     Args:
-        config: what the recipe chose.
-        shown: what stands in the fields until a person changes them: the same, or the settings of a file or an earlier run.
-        reasons: field name -> why the recipe chose so.
-        key: differs wherever the recipe's choices may differ, so that a changed recipe shows its own values.
-        choices: for fields that are text in the declaration but a choice here: value -> title.
+        config: the recipe's values.
+        shown: initial values of the fields: the recipe's, or those of a config file or an earlier run.
+        reasons: field name -> why the recipe chose its value.
+        key: differs if the recipe's values may differ, so that a changed recipe shows its own values.
+        choices: for fields that are declared as text but drawn as a choice: value -> title.
 
     Returns:
         The fields that differ from the recipe.
@@ -74,7 +74,7 @@ def draw_essential(
 def draw_rest(
     config: RunConfig, shown: RunConfig, reasons: Mapping[str, str], *, key: str, choices: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    """Every other field, by section; arguments are those of ``draw_essential``.
+    """All other fields, by section; arguments as for ``draw_essential``.
 
     Returns:
         The fields that differ from the recipe.
@@ -93,17 +93,17 @@ def draw_rest(
 def _draw_reasons(
     fields: Sequence[Field], changed: Mapping[str, Any], reasons: Mapping[str, str], shown: RunConfig, *, key: str
 ) -> None:
-    """A sentence for each field that the recipe has chosen and nobody has changed."""
-    told = [
+    """The recipe's reason for each field that still has the recipe's value."""
+    sentences = [
         f"{field.declared.title}: {reasons[field.name]}"
         for field in fields
         if field.name in reasons and f"{field.section}.{field.name}" not in changed and _matters(field, shown, key)
     ]
-    if not told:
+    if not sentences:
         return
     with st.container(border=True, gap="xsmall"):
         st.caption("Why these values")
-        for sentence in told:
+        for sentence in sentences:
             st.caption(markdown_text(sentence, longest=400))
 
 
@@ -133,7 +133,7 @@ def _draw_fields(
 
 
 def _matters(field: Field, shown: RunConfig, key: str) -> bool:
-    """Whether a field does anything with what stands in the field it needs, above or below it."""
+    """Whether a field has an effect, given the current value of the field it depends on."""
     if field.declared.needs is None:
         return True
     name, values = field.declared.needs
@@ -141,7 +141,7 @@ def _matters(field: Field, shown: RunConfig, key: str) -> bool:
 
 
 def _draw_problem(config: RunConfig, field: Field, value: Any) -> None:
-    """Say below a field what is wrong with its value, if anything is."""
+    """Show below a field what is wrong with its value, if anything."""
     try:
         config.with_values({f"{field.section}.{field.name}": value})
     except ConfigError as error:
@@ -154,7 +154,7 @@ def _draw_field(field: Field, first: Any, key: str, choices: Mapping[str, str] |
     named = choices if choices is not None else declared.choices
     if named is not None:
         options: list[Any] = [None, *named] if field.optional else list(named)
-        if first not in options:  # from a file that was made for another task
+        if first not in options:  # from a config for another task
             options.append(first)
         return st.selectbox(
             declared.title,
@@ -188,7 +188,7 @@ def _whole_number(field: Field, first: int | None, key: str, help_text: str) -> 
 
 
 def _fraction(field: Field, first: float | None, key: str, help_text: str) -> float | None:
-    """A number with a fraction, typed as people write it, such as ``2e-4``."""
+    """A decimal number as a text field, so that it can be typed as ``2e-4``."""
     shown = "" if first is None else formats.setting(first)
     typed = st.text_input(
         field.declared.title, value=shown, placeholder="Automatic" if field.optional else None, key=key, help=help_text
@@ -201,7 +201,7 @@ def _fraction(field: Field, first: float | None, key: str, help_text: str) -> fl
     try:
         return float(typed)
     except ValueError:
-        st.caption(":red[Not a number, so the value before is kept. Write it as 0.1 or 2e-4.]")
+        st.caption(":red[Not a number; the previous value is used. Enter a number such as 0.1 or 2e-4.]")
         return first
 
 

@@ -1,4 +1,4 @@
-"""The Train page: what is chosen on the left, what will happen on the right."""
+"""The Train page: the form on the left, the training plan on the right."""
 
 import time
 from collections.abc import Sequence
@@ -45,16 +45,16 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
     """The form.
 
     Returns:
-        What would be launched, or nothing while a model has yet to be named.
+        The run that would be launched, or None while the model is not named yet.
 
     Raises:
-        UserError: what was chosen does not fit together.
+        UserError: the choices do not fit together.
     """
     record = _draw_dataset(records)
     try:
         start = draw_starting_point()
     except ConfigError as error:
-        widgets.show_error(f"{error.field}{_place(error)} {error.problem}", title="This config cannot be used")
+        widgets.show_error(f"{error.field}{_place(error)} {error.problem}", title="Invalid config file")
         return None
     reference = _draw_model()
     st.session_state.setdefault("train-recipe", "automatic")
@@ -70,12 +70,12 @@ def draw_choices(records: Sequence[DatasetRecord]) -> Prepared | None:
 
 
 def draw_refusal(error: UserError) -> None:
-    """Why what was chosen cannot be launched, with the field's name as the form shows it."""
+    """Why these choices cannot be launched, with the field's title as in the form."""
     if isinstance(error, ConfigError):
         section, _, name = error.field.partition(".")
-        widgets.show_error(f"{_field_title(section, name)}{_place(error)} {error.problem}", title="One setting does not fit")
+        widgets.show_error(f"{_field_title(section, name)}{_place(error)} {error.problem}", title="Invalid setting")
     else:
-        widgets.show_error(str(error), title="This cannot be trained as it is")
+        widgets.show_error(str(error), title="This run cannot be launched")
 
 
 def _place(error: ConfigError) -> str:
@@ -107,7 +107,7 @@ def _draw_model() -> str:
         "Model", list(_SOURCES), format_func=_SOURCES.__getitem__, required=True, key="train-model-source"
     )
     if source == "bundled":
-        st.caption("all-MiniLM-L6-v2, English, 22.7 million parameters: small, fast and good. Comes with Tuneboard; no download.")
+        st.caption("all-MiniLM-L6-v2: English, 22.7 million parameters, small and fast. Included with Tuneboard, no download.")
         return BUNDLED
     if source == "folder":
         return (
@@ -115,17 +115,17 @@ def _draw_model() -> str:
                 "Folder of a transformers model",
                 key="train-model-folder",
                 placeholder="/home/me/models/my-bert",
-                help="A folder on the machine Tuneboard runs on, with config.json, tokenizer and *.safetensors.",
+                help="A folder on the machine that runs Tuneboard, with config.json, tokenizer files and *.safetensors.",
             )
             or ""
         ).strip()
     hub_id = st.text_input(
-        "Model id",
+        "Model ID",
         key="train-model-hub",
         placeholder="google-bert/bert-base-multilingual-cased",
-        help="Weights are taken as safetensors only; code that comes with a model is never run.",
+        help="Only safetensors weights are loaded. Code that comes with a model is never run.",
     )
-    st.caption("The model is downloaded from huggingface.co once, when the run starts. Nothing of your data is sent.")
+    st.caption("The model is downloaded once from huggingface.co when the run starts. None of your data is sent.")
     return (hub_id or "").strip()
 
 
@@ -151,7 +151,7 @@ def _draw_settings(record: DatasetRecord, reference: str, recipe: str, start: St
 
 
 def _plan(config: RunConfig, dataset: Dataset, info: ModelInfo) -> TrainingPlan:
-    with st.spinner("Looking at the texts…"):
+    with st.spinner("Computing the training plan…"):
         settings = state.workspace().settings
         surroundings = Surroundings(home=settings.home, threads=settings.threads, max_memory_mib=settings.max_memory_mib)
         return plan(config, dataset, info, surroundings)
@@ -166,27 +166,25 @@ def _field_title(section: str, name: str) -> str:
 
 
 def draw_launch(prepared: Prepared) -> None:
-    """What will happen, in plain figures, and the button."""
+    """The training plan and the launch button."""
     foreseen = prepared.plan
     with st.container(border=True):
-        st.subheader("What will happen", anchor=False)
+        st.subheader("Training plan", anchor=False)
         left, right = st.columns(2)
         examples = foreseen.num_examples
         left.metric("Training examples", formats.count(examples["train"]))
         right.metric(
             "Estimated time",
             f"≈ {formats.rough_duration(foreseen.estimated_s)}" if foreseen.estimated_s else "unknown",
-            help=None if foreseen.estimated_s else "Not measured on this machine yet. The run measures it when it starts.",
+            help=None if foreseen.estimated_s else "No measurement on this machine yet. The run measures its speed at the start.",
         )
         left.metric("Epochs", formats.count(foreseen.epochs))
-        right.metric(
-            "Steps", formats.count(foreseen.total_steps), help=f"{formats.count(foreseen.steps_per_epoch)} in each epoch"
-        )
+        right.metric("Steps", formats.count(foreseen.total_steps), help=f"{formats.count(foreseen.steps_per_epoch)} per epoch")
         st.caption(
-            f"After each epoch the model is measured on {formats.count(examples['validation'])} validation examples and the best "
-            f"checkpoint is kept; at the end it is tested once on {formats.count(examples['test'])} test examples."
+            f"After each epoch the model is evaluated on {formats.count(examples['validation'])} validation examples, and the "
+            f"best checkpoint is kept. At the end it is tested once on {formats.count(examples['test'])} test examples."
         )
-        st.caption(f"Computed on: {markdown_text(foreseen.device)}, in {markdown_text(foreseen.precision)}.")
+        st.caption(f"Hardware: {markdown_text(foreseen.device)}. Precision: {markdown_text(foreseen.precision)}.")
         if foreseen.memory_mib is not None and foreseen.total_mib is not None:
             st.caption(f"Memory: {memory_in_words(foreseen.memory_mib, foreseen.total_mib)}.")
         _draw_lengths(foreseen, loses_ends=get_task(prepared.record.task).head_level == "text")
@@ -195,7 +193,7 @@ def draw_launch(prepared: Prepared) -> None:
             st.warning(markdown_text(note, longest=600), icon=":material/info:")
         if prepared.changed:
             st.caption(f"{formats.plural(len(prepared.changed), 'setting')} changed from the recipe.")
-        name = st.text_input("Name of the run", key="train-name", placeholder="Made from the data set's name", max_chars=120)
+        name = st.text_input("Name of the run", key="train-name", placeholder="Default: name of the data set", max_chars=120)
         if st.button("Launch", type="primary", icon=":material/rocket_launch:", width="stretch", key=_launch_key()):
             run_id = _launch(prepared, name)
             if run_id is not None:
@@ -203,42 +201,42 @@ def draw_launch(prepared: Prepared) -> None:
 
 
 def leave_if_launched() -> None:
-    """Go on to the run where the page is drawn for the second half of a double click, whose first half has launched it."""
+    """After a double click, whose first click launched the run, switch to the run instead of drawing the page again."""
     launches = _launches()
     if launches and time.monotonic() - launches[-1][1] < _DOUBLE_CLICK_S:
         state.go_to(state.RUN_PAGE, run=launches[-1][0])
 
 
 def _launch_key() -> str:
-    """Key of the button, good for one launch: a late second click is meant for a button that is no longer there."""
+    """Key of the button, which changes with each launch: a late second click then belongs to a removed button."""
     return f"launch-{len(_launches())}"
 
 
 def _launches() -> list[tuple[str, float]]:
-    """Run and time of every launch from this tab."""
+    """Run id and time of every launch from this tab."""
     launches: list[tuple[str, float]] = st.session_state.setdefault(_LAUNCHES, [])
     return launches
 
 
 def _draw_lengths(foreseen: TrainingPlan, *, loses_ends: bool) -> None:
-    """How long the texts are in the model's tokens, whether all of them fit, and what other limits would cut.
+    """Text lengths in the model's tokens, whether all texts fit, and what other limits would truncate.
 
     Args:
         foreseen: the plan.
-        loses_ends: whether a text that is too long loses its end, and is not read in windows.
+        loses_ends: whether a text that is too long is truncated, rather than read in windows.
     """
     lengths, limit = foreseen.token_lengths, foreseen.max_length
     if not lengths:
         return
     figure = token_lengths_figure(lengths, limit, tells_cuts=loses_ends)
-    widgets.chart(figure, key="train-lengths", alt="Texts by number of tokens, and the limit")
+    widgets.chart(figure, key="train-lengths", alt="Number of texts by number of tokens, and the limit")
     typical, longest = formats.plural(foreseen.median_tokens or 0, "token"), formats.count(foreseen.longest_tokens or 0)
-    fit = "" if foreseen.num_cut else ", so all fit"
-    st.caption(f"A typical text has {typical}, the longest {longest}; the model reads {formats.count(limit)}{fit}.")
+    fit = "" if foreseen.num_cut else ", so all texts fit"
+    st.caption(f"Median text length: {typical}; longest: {longest}. The model reads at most {formats.count(limit)}{fit}.")
     others = [cut for cut in usual_cuts(lengths) if cut.limit != limit] if loses_ends else []
     if others:
         cuts = "  \n".join(map(_cut_in_words, others))
-        st.caption(f"What other limits would cut:  \n{cuts}")
+        st.caption(f"Other limits would truncate:  \n{cuts}")
 
 
 def _cut_in_words(cut: Truncation) -> str:
@@ -249,7 +247,7 @@ def _cut_in_words(cut: Truncation) -> str:
 
 
 def _launch(prepared: Prepared, name: str | None) -> str | None:
-    # A second click may end this script wherever it touches the session, so nothing of that stands between launch and note.
+    # A second click may end this script wherever it uses the session state: never between the launch and its entry.
     workspace, launches = state.workspace(), _launches()
     try:
         run_id = workspace.launch(prepared.config, name=(name or "").strip() or None).id

@@ -1,4 +1,4 @@
-"""Real servers, one real Chromium, and tabs that notice what no visitor should ever meet."""
+"""Real servers, one real Chromium, and tabs that record script errors, dialogs and foreign requests."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Whatever a page tried to fetch from elsewhere is reported by the tests, and does not get there.
+    # Requests to other hosts are reported by the tests, and do not get there.
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 PATIENCE_MS = 30_000
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Server]:
-    """Starts a server on a fresh workspace, filled first where a function for that is given. Whoever starts it ends it."""
+    """Starts a server on a new workspace, filled first if a function for that is given. The caller ends it."""
 
     def start(name: str, fill: Callable[[Server], object] | None = None) -> Server:
         server = Server(tmp_path_factory.mktemp(name) / "workspace")
@@ -58,7 +58,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Serv
 
 @pytest.fixture(scope="session")
 def server(start_server: Callable[..., Server]) -> Iterator[Server]:
-    """The server of all tests that leave it as it is; a test that trains waits for its run to end, or stops it."""
+    """The server shared by tests that do not change it; a test that trains waits for its run to end, or stops it."""
     started = start_server("shared")
     yield started
     started.end()
@@ -66,7 +66,7 @@ def server(start_server: Callable[..., Server]) -> Iterator[Server]:
 
 @pytest.fixture
 def new_visitor(browser: Browser) -> Iterator[NewVisitor]:
-    """Opens a context with one tab at a server's address; at the end, nothing may have gone wrong unseen in any of them."""
+    """Opens a context with one tab at a server's address; at the end, checks what the watch has recorded in all tabs."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def open_one(server: Server, *, color_scheme: str = "light") -> Visitor:
@@ -90,5 +90,5 @@ def new_visitor(browser: Browser) -> Iterator[NewVisitor]:
 
 @pytest.fixture
 def visitor(new_visitor: NewVisitor, server: Server) -> Visitor:
-    """Somebody in front of a fresh tab on the shared server."""
+    """A visitor with a new tab on the shared server."""
     return new_visitor(server)

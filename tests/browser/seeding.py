@@ -22,7 +22,7 @@ def csv_of(rows: Iterable[dict[str, Any]]) -> str:
 
 
 def colour_rows(num_rows: int) -> Iterator[dict[str, Any]]:
-    """Messages about three colours; every sixth says what nobody can tell apart, so some answers will be wrong."""
+    """Messages about three colours; two in six are ambiguous, so some predictions will be wrong."""
     for i in range(num_rows):
         colour = COLOURS[i % 3]
         said = "light" if i % 6 < 2 else colour
@@ -36,7 +36,7 @@ def slow_rows() -> Iterator[dict[str, Any]]:
 
 
 def import_csv(server: Server, name: str, rows: Iterable[dict[str, Any]]) -> DatasetRecord:
-    """Import rows as the Data page does when nothing is changed."""
+    """Import rows as the Data page does without changed choices."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "rows.csv"
         file.write_text(csv_of(rows), encoding="utf-8")
@@ -53,5 +53,5 @@ def launch(server: Server, dataset: DatasetRecord, model: Path, **values: Any) -
 
 
 def launch_endless(server: Server, model: Path) -> RunRecord:
-    """Queue a run that would train for hours if nobody stopped it."""
+    """Queue a run that would train for hours unless it is stopped."""
     return launch(server, import_csv(server, "Endless", slow_rows()), model, epochs=1000, batch_size=1)

@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 def wait_for(find: Callable[[], T], what: str, *, timeout_s: float = 60.0) -> T:
-    """Ask again and again until the answer is true, and fail if it has not become so in time."""
+    """Poll until the result is true, and fail after the timeout."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = find()
         if found:
             return found
         assert time.monotonic() < deadline, f"Waited {timeout_s:.0f} s in vain for {what}."
-        time.sleep(0.05)  # between two looks, not for luck
+        time.sleep(0.05)  # between two polls
 
 
 class Server:
@@ -41,7 +41,7 @@ class Server:
     Attributes:
         home: folder of the workspace.
         url: address of the front page, without a slash at its end.
-        workspace: the same workspace, as this process sees it: it reads and asks, the server does the work.
+        workspace: the same workspace, opened in this process: it reads and queues, the server does the work.
     """
 
     def __init__(self, home: Path) -> None:
@@ -57,7 +57,7 @@ class Server:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("TUNEBOARD_", "STREAMLIT_", "PYTEST_"))
         }
-        # Tiny models gain nothing from a second thread, and threads that wait for each other slow the whole machine down.
+        # Tiny models gain nothing from a second thread, and waiting threads slow the whole machine down.
         environment |= {"TUNEBOARD_HOME": str(self.home), "TUNEBOARD_THREADS": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, "-m", "dashboard", "--port", str(self.port), "--headless"]
         with self.log_file.open("ab") as log:
@@ -67,7 +67,7 @@ class Server:
         wait_for(self._answers, "the server to answer", timeout_s=_START_S)
 
     def kill(self) -> None:
-        """End the server as a power cut would, with no chance to tidy up. Workers go on."""
+        """Kill the server as a power cut would, without cleanup. Workers continue."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(timeout=_END_S)
@@ -86,7 +86,7 @@ class Server:
         self.workspace.close()
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that work on a run of this workspace: with its folder on the command line, or told it as they waited."""
+        """The worker processes of this workspace: with its folder on the command line, or warm workers with one of its runs."""
         known = {run.worker.pid for run in self.workspace.store.running() if run.worker and is_alive(run.worker)}
         found = []
         for process in psutil.process_iter():

@@ -1,4 +1,4 @@
-"""Every page, light and dark, with nothing in the workspace and with everything: it opens whole and without an error."""
+"""Every page, light and dark, in an empty and in a full workspace: it opens completely and without an error."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ EMPTY_PAGES = {"": "Data", "train": "Train", "runs": "Runs", "run": "Run", "resu
 
 @pytest.fixture(scope="module")
 def empty_server(start_server: Callable[..., Server]) -> Iterator[Server]:
-    """A server as it is on the first day."""
+    """A server with an empty workspace."""
     server = start_server("empty")
     yield server
     server.end()
@@ -78,7 +78,7 @@ def test_every_page_of_a_full_workspace_opens(full_server: Server, new_visitor: 
             visitor.settle()
             _expect_whole(visitor, color_scheme)
     visitor.open(f"train?dataset={datasets[0].id}")
-    expect(visitor.text("What will happen")).to_be_visible()
+    expect(visitor.text("Training plan")).to_be_visible()
     _expect_whole(visitor, color_scheme)
     visitor.open(f"predict?run={finished[0].id}")
     _expect_whole(visitor, color_scheme)

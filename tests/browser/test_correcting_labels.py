@@ -1,4 +1,4 @@
-"""In a browser: answers are corrected in the table of the Data page, for each task, and become a new version."""
+"""In a browser: labels are corrected in the table of the Data page, for each task, and become a new version."""
 
 import re
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def test_labels_added_in_the_table_are_kept_in_a_new_version(visitor: Visitor, s
 
     _open_corrections(visitor, record)
     _choose_in_cell(visitor, _cell(visitor, row=1, from_left=0.85), "deep")
-    visitor.page.get_by_role("tabpanel", name="Correct").get_by_text("Another label").click()
+    visitor.page.get_by_role("tabpanel", name="Correct labels").get_by_text("New label").click()
     _keep(visitor, record)
 
     assert sorted(_answers(server, _newest(server, record), "labels")[1]) == ["blue", "deep"]
@@ -56,7 +56,7 @@ def test_a_type_given_to_a_word_in_the_table_is_kept_in_a_new_version(visitor: V
 
     _open_corrections(visitor, record)
     _choose_in_cell(visitor, _cell(visitor, row=word, from_left=0.5), "LOC")
-    expect(visitor.text("As it will be")).to_be_visible()
+    expect(visitor.text("After correction")).to_be_visible()
     _keep(visitor, record)
 
     assert list(_answers(server, _newest(server, record), "tags")[0]) == [*before[:word], "B-LOC", *before[word + 1 :]]
@@ -78,13 +78,13 @@ def _newest(server: Server, record: DatasetRecord) -> DatasetRecord:
 
 def _open_corrections(visitor: Visitor, record: DatasetRecord) -> None:
     visitor.open(f"?dataset={record.id}")
-    visitor.tab("Correct")
+    visitor.tab("Correct labels")
     visitor.settle()
 
 
 def _cell(visitor: Visitor, *, row: int, from_left: float) -> tuple[Locator, float, float]:
     """The table and the place of a cell in it; it is drawn on a canvas, so there is nothing else to point at."""
-    table = visitor.page.get_by_role("tabpanel", name="Correct").get_by_test_id("stDataFrame")
+    table = visitor.page.get_by_role("tabpanel", name="Correct labels").get_by_test_id("stDataFrame")
     table.locator("canvas").first.wait_for()
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
@@ -105,12 +105,12 @@ def _choose_in_cell(visitor: Visitor, cell: tuple[Locator, float, float], answer
 
 
 def _keep(visitor: Visitor, record: DatasetRecord) -> None:
-    """Look at what would change, and make the new version."""
-    panel = visitor.page.get_by_role("tabpanel", name="Correct")
+    """Preview the changes, and create the new version."""
+    panel = visitor.page.get_by_role("tabpanel", name="Correct labels")
     expect(panel.get_by_text(f"1 row of {record.name} corrected")).to_be_visible()
     visitor.settle()
     panel.get_by_role("button", name=re.compile("Preview$")).click()
     dialog = visitor.page.get_by_role("dialog")
     expect(dialog.get_by_text("1 row changed").first).to_be_visible()
-    dialog.get_by_role("button", name="Make a new version").click()
+    dialog.get_by_role("button", name="Create new version").click()
     visitor.expect_title(f"{record.name} v2")

@@ -1,4 +1,4 @@
-"""In a browser: a file in another encoding with faults in it is read, repaired, corrected, trained on and used."""
+"""In a browser: a file with errors in another encoding is imported, repaired, trained on and used for prediction."""
 
 import re
 from pathlib import Path
@@ -45,8 +45,8 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     visitor.choose("Rows")
     expect(page.get_by_text("Delete duplicate rows")).to_be_visible()
     _preview(visitor, "12 rows removed")
-    expect(page.get_by_role("dialog").get_by_text("On top of 1 repair chosen before.")).to_be_visible()
-    page.get_by_role("dialog").get_by_role("button", name="Make a new version").click()
+    expect(page.get_by_role("dialog").get_by_text("Together with 1 repair added before.")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Create new version").click()
     visitor.expect_title(f"{as_read.name} v2")
 
     visitor.tab("Checks")
@@ -54,7 +54,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     page.get_by_role("button", name=re.compile("Merge all")).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(re.compile("Merge or rename labels"))).to_be_visible()
-    dialog.get_by_role("button", name="Make a new version").click()
+    dialog.get_by_role("button", name="Create new version").click()
     visitor.expect_title(f"{as_read.name} v3")
 
     visitor.tab("Versions")
@@ -66,7 +66,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
     assert not repaired.examples()["text"].str.contains("@").any()
     assert server.workspace.dataset(as_read.id).examples()["text"].str.contains("@").any(), "the rows as read are still there"
 
-    visitor.button("Train on it").click()
+    visitor.button("Train a model").click()
     visitor.expect_title("Train")
     visitor.choose_model(tiny_model)
     visitor.fill("Epochs", "15")
@@ -78,7 +78,7 @@ def test_a_broken_gbk_file_becomes_a_repaired_version_and_a_trained_model(
 
     visitor.go("Predict")
     visitor.choose("Unlabelled rows")
-    expect(visitor.text("8 rows that came with the data set")).to_be_visible()
+    expect(visitor.text("8 rows of the imported file without a label")).to_be_visible()
     page.get_by_test_id("stMain").get_by_role("button", name="Predict").click()
     visitor.expect_cell("Predicted labels", re.compile("^no label here 请看"))
 
@@ -90,6 +90,6 @@ def _preview(visitor: Visitor, words: str) -> None:
 
 def _collect(visitor: Visitor, words: str) -> None:
     _preview(visitor, words)
-    visitor.page.get_by_role("dialog").get_by_role("button", name="Choose it and go on").click()
+    visitor.page.get_by_role("dialog").get_by_role("button", name="Add to next version").click()
     expect(visitor.page.get_by_role("dialog")).to_have_count(0)
-    expect(visitor.text("1 repair chosen for the next version")).to_be_visible()
+    expect(visitor.text("1 repair in the next version")).to_be_visible()

@@ -48,8 +48,8 @@ def test_one_label_a_text_from_a_csv_file_to_a_clicked_confusion_and_a_predictio
 
     visitor.button("See the results").click()
     visitor.expect_title("Results")
-    expect(visitor.text("test examples are right")).to_be_visible()
-    visitor.tab("Confusions")
+    expect(visitor.text("test examples are classified correctly")).to_be_visible()
+    visitor.tab("Confusion matrix")
     cells = wait_for(visitor.cells_of_matrix, "the confusion matrix")
     assert sum(count for _, _, count in cells) == server.workspace.dataset(_dataset_of(server, run_id)).num_examples["test"]
     gold, predicted, count = max((cell for cell in cells if cell[0] != cell[1]), key=lambda cell: cell[2])
@@ -93,7 +93,7 @@ def test_several_labels_a_text_from_a_csv_file_to_thresholds_and_a_prediction(
 
     visitor.button("See the results").click()
     visitor.expect_title("Results")
-    expect(visitor.text("test examples got exactly their labels")).to_be_visible()
+    expect(visitor.text("test examples have exactly the right labels")).to_be_visible()
     scores = (server.workspace.run_dir(run_id).result() or {})["splits"]["test"]
     assert [row["label"] for row in scores["labels"]] == ["blue", "deep", "green"]
     for row in scores["labels"]:

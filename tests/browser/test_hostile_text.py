@@ -1,4 +1,4 @@
-"""Somebody else's text is shown as it stands, on every page: nothing in it is fetched, run or drawn."""
+"""User text is shown literally on every page: nothing in it is fetched, run or rendered."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_hostile_names_labels_and_texts_appear_literally_and_fetch_nothing(visit
     _expect_on_axis(visitor, "Precision and recall of each label")
     for label in texts:
         visitor.expect_cell("Scores of each label", label)
-    visitor.tab("Confusions")
+    visitor.tab("Confusion matrix")
     gold, predicted, _ = wait_for(visitor.cells_of_matrix, "the confusion matrix")[0]
     visitor.click_cell(gold, predicted)
     drawer = visitor.page.get_by_role("dialog")

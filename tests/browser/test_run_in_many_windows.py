@@ -1,4 +1,4 @@
-"""A run belongs to the workspace, not to a tab: it looks the same from everywhere, goes on without anybody, and can be ended."""
+"""A run belongs to the workspace, not to a tab: it looks the same in every tab, continues without one, and can be stopped."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def endless_run(server: Server, tiny_model: Path) -> Iterator[RunRecord]:
-    """A run at work on the shared server; it makes way for the next when its test is over."""
+    """A run that trains on the shared server; it is stopped when its test is over."""
     run = launch_endless(server, tiny_model)
     yield run
     if not server.workspace.run(run.id).state.is_final:
@@ -41,7 +41,7 @@ def test_a_run_looks_the_same_after_a_refresh_and_in_a_second_tab(visitor: Visit
     assert in_second_tab[: len(after_refresh)] == after_refresh
 
 
-def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_comes_back(
+def test_a_run_continues_when_the_server_is_killed_and_is_found_again_when_it_restarts(
     start_server: Callable[..., Server], new_visitor: NewVisitor, tiny_model: Path
 ) -> None:
     server = start_server("killed")
@@ -55,7 +55,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_come
 
         server.kill()
         lines = len(server.workspace.run_dir(run.id).metrics())
-        wait_for(lambda: len(server.workspace.run_dir(run.id).metrics()) > lines, "the run to go on without a server")
+        wait_for(lambda: len(server.workspace.run_dir(run.id).metrics()) > lines, "the run to continue without a server")
         server.start()
 
         later = new_visitor(server)
@@ -64,7 +64,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_come
         assert later.look() == look
         assert found[: len(steps)] == steps
         assert server.workers() == [worker]
-        assert _more_points(visitor, than=len(found))[: len(found)] == found, "the tab left open goes on by itself"
+        assert _more_points(visitor, than=len(found))[: len(found)] == found, "the tab left open continues by itself"
 
         later.button("Stop").click()
         later.expect_state("Stopped")
@@ -73,7 +73,7 @@ def test_a_run_goes_on_when_the_server_is_killed_and_is_found_again_when_it_come
         server.end()
 
 
-def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_results(
+def test_a_stopped_run_offers_to_resume_or_to_evaluate_its_best_checkpoint_which_leads_to_results(
     visitor: Visitor, server: Server, endless_run: RunRecord
 ) -> None:
     visitor.open(f"run?run={endless_run.id}")
@@ -83,17 +83,17 @@ def test_a_stopped_run_offers_to_go_on_or_to_finish_and_finishing_leads_to_resul
     expect(visitor.button("Resume")).to_be_visible()
     steps = server.workspace.run_dir(endless_run.id).metrics()[-1]["step"]
 
-    visitor.button("Finish with what was learned").click()
+    visitor.button("Evaluate best checkpoint").click()
     visitor.expect_state("Done")
     result = server.workspace.run_dir(endless_run.id).result() or {}
     assert result["training"]["steps"] >= steps
     visitor.button("See the results").click()
     visitor.expect_title("Results")
-    expect(visitor.text("12 test examples are right")).to_be_visible()
+    expect(visitor.text("12 test examples are classified correctly")).to_be_visible()
 
 
 def _more_points(visitor: Visitor, *, than: int) -> list[int]:
-    """The curve's steps, as soon as there are more than so many."""
+    """The curve's steps, as soon as there are more than ``than``."""
 
     def look() -> list[int]:
         steps = visitor.steps_of_loss()

@@ -1,4 +1,4 @@
-"""What a person does on the pages, said once for all tests, and a watch over what the browser does behind their back."""
+"""The actions of a person on the pages, shared by all tests, and a watch over what the browser does in the background."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-# The live curve is Vega's, which names every point it draws for those who cannot see it: "Step: 1,284; Loss: 0.07; series: …".
+# The live curve is Vega's, which gives every point an accessible name: "Step: 1,284; Loss: 0.07; series: …".
 _STEPS_OF_LOSS = """() => Array.from(
     document.querySelectorAll('[class*="st-key-loss-"] svg.marks [aria-label^="Step: "]'),
     point => Number(point.getAttribute('aria-label').split(';')[0].replace(/\\D/g, '')))"""
-# The matrix is Plotly's, which holds the points behind what is drawn.
+# The matrix is Plotly's, which keeps the data of its points.
 _CELLS_OF_MATRIX = """() => {
     const chart = document.querySelector('[class*="st-key-matrix-"] .js-plotly-plot');
     return chart && chart.data ? chart.data[1].customdata.map(cell => cell.slice(0, 3)) : [];
@@ -19,12 +19,12 @@ _CELLS_OF_MATRIX = """() => {
 _OVERFLOW = """() => ['html', '[data-testid="stMain"]', '[data-testid="stMainBlockContainer"]'].map(
     name => document.querySelector(name)).map(place => place.scrollWidth - place.clientWidth)"""
 
-_STATE = re.compile(r"^\w+ (Waiting|Training|Stopping|Done|Failed|Stopped|Interrupted)$")
+_STATE = re.compile(r"^\w+ (Queued|Training|Stopping|Done|Failed|Stopped|Interrupted)$")
 A_RUN_MS = 90_000
 
 
 class Watch:
-    """Notes what must not happen in any tab of a context: script errors, dialogs, and requests to anybody but the server."""
+    """Records what must not happen in any tab of a context: script errors, dialogs, and requests to other hosts."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.page_errors: list[str] = []
@@ -50,7 +50,7 @@ class Watch:
         dialog.dismiss()
 
     def check(self) -> None:
-        """Fail if anything was noted."""
+        """Fail if anything was recorded."""
         assert not self.foreign_requests, f"Requests left this machine: {self.foreign_requests}"
         assert not self.dialogs, f"Dialogs opened: {self.dialogs}"
         assert not self.page_errors, f"Scripts failed: {self.page_errors}; the console said {self.console_errors}"
@@ -68,7 +68,7 @@ class Visitor:
         self.page = page
         self.url = url
 
-    # --- moving about ------------------------------------------------------------------------------------------------------
+    # --- navigation --------------------------------------------------------------------------------------------------------
 
     def open(self, path: str = "") -> None:
         """Enter an address by hand, and wait until the page is drawn."""
@@ -97,18 +97,18 @@ class Visitor:
         expect(self.page.locator("h1").get_by_text(title, exact=True)).to_be_visible()
 
     def expect_state(self, title: str) -> None:
-        """The badge of a run's page says this, or will as soon as the run has come so far."""
+        """The badge of a run's page shows this state, or will when the run gets there."""
         badge = self.page.get_by_test_id("stMarkdown").get_by_text(re.compile(rf"^\w+ {title}$")).first
         expect(badge).to_be_visible(timeout=A_RUN_MS)
 
     def expect_cell(self, table: str, text: str | re.Pattern[str]) -> None:
-        """A table has a cell that says exactly this."""
+        """A table has a cell with exactly this text."""
         expect(self.cells(table, text).first).to_be_attached()
 
     # --- reading -----------------------------------------------------------------------------------------------------------
 
     def text(self, words: str) -> Locator:
-        """Where the page says these words, outside of tables."""
+        """The first place with these words, outside of tables."""
         return self.page.get_by_text(words).first
 
     def button(self, name: str) -> Locator:
@@ -121,25 +121,25 @@ class Visitor:
         return str(box.first.get_by_role("combobox").input_value())
 
     def tab(self, name: str) -> None:
-        """Open a tab of the page, and wait for what it holds."""
+        """Open a tab of the page, and wait for its content."""
         self.page.get_by_role("tab", name=name).click()
         held = self.page.get_by_role("tabpanel", name=name).get_by_test_id("stElementContainer")
-        expect(held.filter(visible=True).first).to_be_visible()  # the very first may be what a spinner has left
+        expect(held.filter(visible=True).first).to_be_visible()  # the very first may be left over from a spinner
 
     def cells(self, table: str, text: str | re.Pattern[str]) -> Locator:
-        """Cells that say exactly this, in a table by what it is called for screen readers.
+        """Cells with exactly this text, in a table by its accessible name.
 
-        Tables are drawn on a canvas, which holds what is in view as a plain table, too.
+        Tables are drawn on a canvas, which also contains the visible part as an HTML table.
         """
         wanted = text if isinstance(text, re.Pattern) else re.compile(rf"^{re.escape(text)}$")
         return self.page.locator(f'[role="region"][aria-label="{table}"] td').filter(has_text=wanted)
 
     def chart(self, name: str) -> Locator:
-        """A chart by what it is called for screen readers."""
+        """A chart by its accessible name."""
         return self.page.get_by_test_id("stPlotlyChart").and_(self.page.get_by_label(name))
 
     def look(self) -> dict[str, list[str]]:
-        """What a run's page says, without the figures that move."""
+        """The texts of a run's page, without the changing values."""
         main = self.page.get_by_test_id("stMain")
         main.get_by_text("Last lines of the log").wait_for()  # the end of the page, so that all of it has been drawn
         return {
@@ -171,7 +171,7 @@ class Visitor:
     # --- doing -------------------------------------------------------------------------------------------------------------
 
     def upload(self, file_name: str, content: str | bytes) -> None:
-        """Give a file to the page's uploader."""
+        """Upload a file with the page's uploader."""
         payload = {
             "name": file_name,
             "mimeType": "application/octet-stream",
@@ -180,17 +180,17 @@ class Visitor:
         self.page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(files=[payload])
 
     def fill(self, label: str, value: str) -> None:
-        """Write into a field and leave it."""
+        """Fill in a field and press Enter."""
         field = self.page.locator("input, textarea").and_(self.page.get_by_label(label)).first
         field.fill(value)
         field.press("Enter")
 
     def choose(self, option: str | re.Pattern[str]) -> None:
-        """Press one of several options that stand side by side."""
+        """Choose one option of a segmented control."""
         self.page.get_by_role("radio", name=option).first.click()
 
     def save_dataset(self) -> None:
-        """Keep the import as a data set."""
+        """Save the import as a data set."""
         self.button("Save data set").click()
         expect(self.text("content hash")).to_be_visible()
         self.settle()
@@ -199,7 +199,7 @@ class Visitor:
         """On the Train page: start from the tiny model in a local folder, which reads 64 tokens."""
         self.choose("Local folder")
         self.fill("Folder of a transformers model", str(folder))
-        expect(self.text("the model reads 64")).to_be_visible()
+        expect(self.text("The model reads at most 64")).to_be_visible()
         self.settle()
 
     def launch(self) -> str:
@@ -209,8 +209,8 @@ class Visitor:
         return self.page.url.partition("run=")[2]
 
     def predict(self, texts: str) -> None:
-        """On the Predict page: paste texts and ask."""
-        self.page.get_by_role("textbox", name="Texts, one a line").fill(texts)
+        """On the Predict page: paste texts and predict."""
+        self.page.get_by_role("textbox", name="Texts, one per line").fill(texts)
         self.page.get_by_test_id("stMain").get_by_role("button", name="Predict").click()
 
     def click_cell(self, gold: str, predicted: str) -> None:

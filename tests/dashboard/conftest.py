@@ -21,7 +21,7 @@ APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
 @pytest.fixture(autouse=True)
 def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing is trained behind a test's back, and no page sees what another test's page cached."""
+    """No test starts training in the background, and no page sees what another test's page cached."""
     monkeypatch.setattr(Scheduler, "start", lambda _: None)
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -60,7 +60,7 @@ def made(_full_home: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[str, s
 
 @pytest.fixture
 def open_page(workspace: Workspace) -> OpenPage:
-    """Opens a page of the app on the workspace as a fresh tab would, with ids in its URL."""
+    """Opens a page of the app on the workspace like a new tab, with ids in its URL."""
     del workspace
 
     def open_one(page: str, **query: str) -> AppTest:
@@ -101,7 +101,7 @@ def id_in_address(app: AppTest, name: str) -> str:
 
 
 def words_on(app: AppTest) -> str:
-    """Everything a page says in words, to look for a phrase in it."""
+    """All texts of a page, to search for a phrase."""
     kinds: tuple[Any, ...] = (
         app.title,
         app.subheader,

@@ -1,6 +1,6 @@
 """A workspace made of plain files, as if people had used it: data sets of every task, runs in every state.
 
-Nothing is trained. Predictions are made up with a fixed seed and scored by the same functions that score real ones.
+Nothing is trained. Predictions are generated with a fixed seed and scored by the same functions that score real ones.
 """
 
 import json
@@ -37,7 +37,7 @@ ENTITY_TEXTS = [
 
 
 def make_dataset(workspace: Workspace, task: str, name: str, examples: pd.DataFrame) -> Dataset:
-    """Write a data set and enter it in the catalogue; a fifth of the rows each go to validation and test."""
+    """Write a data set and add it to the database; a fifth of the rows each go to validation and test."""
     splits = np.array(["train", "train", "train", "validation", "test"])
     examples = examples.reset_index(drop=True)
     examples.insert(0, "id", range(len(examples)))
@@ -127,7 +127,7 @@ def make_run(workspace: Workspace, dataset: Dataset, name: str) -> RunRecord:
 
 
 def write_progress(workspace: Workspace, run: RunRecord, *, steps: int, total: int = 240, seconds_a_step: float = 0.4) -> None:
-    """Lines of figures and events as a worker writes them."""
+    """Metrics and events as a worker writes them."""
     run_dir = workspace.run_dir(run.id)
     generator = np.random.default_rng(1)
     per_epoch = total // 6
@@ -250,7 +250,7 @@ def _single_predictions(gold: pd.Series, outputs: list[str]) -> pd.DataFrame:
         right = outputs.index(label)
         if generator.random() < 0.82:
             probabilities[place, right] += 2.5
-        else:  # some labels are taken for their neighbour
+        else:  # some labels are confused with the next one
             probabilities[place, (right + 1) % len(outputs)] += 1.5
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     predicted = [outputs[int(row.argmax())] for row in probabilities]

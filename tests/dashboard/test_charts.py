@@ -1,4 +1,4 @@
-"""Figures hold what they should, and nothing a label could smuggle in."""
+"""Figures hold the right values, and no markup from a label."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -120,11 +120,11 @@ def test_token_lengths_count_every_text_and_show_the_limit(limit: int, lines: in
     assert [note.text for note in figure.layout.annotations] == [words]
 
 
-def test_each_bar_of_the_token_lengths_says_what_a_limit_there_would_cut() -> None:
+def test_each_bar_of_the_token_lengths_says_what_a_limit_there_would_truncate() -> None:
     bars = token_lengths_figure([1, 5, 80, 81], 90, tells_cuts=True).data[0]
     told = [words for _, words in bars.customdata]
-    assert told[2] == "a limit of 9 cuts 2 texts (50%), 86% of all tokens"
-    assert told[-1].endswith("cuts nothing")
+    assert told[2] == "a limit of 9 truncates 2 texts (50%), 86% of all tokens lost"
+    assert told[-1].endswith("truncates no text")
     assert "customdata[1]" in bars.hovertemplate
     assert "customdata[1]" not in token_lengths_figure([1, 5], 9).data[0].hovertemplate
 

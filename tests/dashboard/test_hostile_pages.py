@@ -19,7 +19,7 @@ from tests.dashboard.conftest import OpenDialog, OpenPage
 IMAGE = "![x](http://evil.example/x.png)"
 HOSTILE = f"{IMAGE} <img src=http://evil.example/y> :red[zz] :material/skull: $zz$"
 LIVE = ["![x](http", "<img src", ":red[zz", ":material/skull:", "$zz$", "http://evil.example"]
-"""What of it would be alive in markdown, unless something stands in between."""
+"""Parts of it that markdown would interpret unless they are escaped."""
 
 LIVE_IN_CHARTS = ["<img src", "$zz$"]
 """Plotly reads a little HTML and TeX, and no markdown."""
@@ -28,7 +28,7 @@ READS_NO_MARKDOWN = {
     "arrow_data_frame", "code", "data_editor", "file_uploader", "json", "multiselect", "number_input", "selectbox", "text",
     "text_area", "text_input", "vega_lite_chart", "arrow_vega_lite_chart",
 }  # fmt: skip
-"""Elements whose content is shown as it is; their labels and help are looked at all the same."""
+"""Elements whose content is shown literally; their labels and help are checked all the same."""
 
 _ESCAPED = re.compile(r"\\.")
 
@@ -85,7 +85,7 @@ def spoiled(_spoiled_home: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[
 
 
 def alive_on(app: AppTest) -> list[str]:
-    """Every place of a page where hostile text would be read as something else."""
+    """Every place of a page where hostile text would be interpreted as markup."""
     assert not app.exception
     return [
         f"{live} in {kind}: {said[:300]}"

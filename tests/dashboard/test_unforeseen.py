@@ -10,7 +10,7 @@ from dashboard.data.importing import uploads
 from tests.dashboard.conftest import OpenPage, words_on
 
 
-def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_a_sentence_and_not_a_traceback(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("somebody's text")
 
@@ -20,7 +20,7 @@ def test_an_error_nobody_foresaw_is_a_sentence_and_not_a_traceback(open_page: Op
 
     assert not app.exception
     (error,) = app.error
-    assert "Nothing that was saved is harmed" in error.value
+    assert "Your saved data is not affected" in error.value
     assert "somebody" not in error.value
 
 
@@ -37,7 +37,7 @@ def test_a_full_disk_under_a_page_is_said_with_what_to_do(open_page: OpenPage, m
     assert "somebody" not in words_on(app)
 
 
-def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fragment_shows_its_own_errors(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     del workspace
 
     def fail(*_: object) -> None:
@@ -57,7 +57,7 @@ def test_a_part_that_is_drawn_by_itself_says_what_it_meets(workspace: Workspace,
     assert "locked the database" in words_on(app)
 
 
-def test_an_upload_that_found_no_room_leaves_nothing_behind(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_onto_a_full_disk_leaves_nothing_behind(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoRoom:
         name, file_id = "big.csv", "1"
 

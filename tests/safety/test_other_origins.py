@@ -101,7 +101,7 @@ def test_no_page_of_another_origin_gets_anything_else_either(alone: Served, meth
     own = [("Host", host), ("X-Xsrftoken", token), ("Cookie", f"_streamlit_xsrf={token}"), ("Content-Length", "0")]
     for origin in strange_origins(alone.port):
         status, said, headers = ask(alone, method, path, [*own, ("Origin", origin)])
-        assert (status, said) == (403, "Another site sent this request.\n"), origin
+        assert (status, said) == (403, "This request came from another site (origin not allowed).\n"), origin
         assert not [name for name in headers if name.lower().startswith("access-control-")], origin
 
     assert ask(alone, method, path, [*own, ("Origin", f"http://{host}")])[0] != 403

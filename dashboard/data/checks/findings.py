@@ -1,4 +1,4 @@
-"""What the checks found, grouped by severity: one line each, and behind it examples, the effect on training, and repairs."""
+"""Findings of the checks, grouped by severity: one line each, which opens to examples, the effect on training, and repairs."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -21,11 +21,11 @@ from dashboard.shared.escaping import markdown_piece, markdown_text
 _MOST_ROWS = 1000
 _CHECKED_AT_ONCE = 30_000
 _CHARACTERS_CHECKED_AT_ONCE = 30_000_000
-"""Rows of a file that are checked without being asked; more take longer than a person waits while choosing columns."""
+"""Size up to which an import is checked automatically; a larger one would delay choosing columns."""
 
 
 Examples = Callable[[], pd.DataFrame]
-"""Reads the examples, where somebody wants to see rows."""
+"""Reads the examples when rows are to be shown."""
 
 
 class _Look(NamedTuple):
@@ -37,46 +37,46 @@ class _Look(NamedTuple):
 
 _LOOKS = {
     Severity.SERIOUS: _Look(
-        "Serious", ":material/error:", "red", "Scores would mislead, or the model would learn something wrong."
+        "Serious issues", ":material/error:", "red", "Scores would be misleading, or the model would learn errors."
     ),
-    Severity.WARNING: _Look("Worth a look", ":material/warning:", "orange", "Better settled before training."),
-    Severity.NOTE: _Look("Good to know", ":material/info:", "gray", ""),
+    Severity.WARNING: _Look("Warnings", ":material/warning:", "orange", "Better fixed before training."),
+    Severity.NOTE: _Look("Notes", ":material/info:", "gray", ""),
 }
 
 
 def draw_findings(dataset: Dataset) -> None:
-    """Everything found in a data set that is kept, with repairs."""
+    """All findings of a saved data set, with repairs."""
     model = draw_model_choice()
     report = report_of_dataset(dataset, model)
     _draw_counts(report)
-    _draw_looked_at(report)
+    _draw_coverage(report)
     _draw_groups(report, f"findings-{dataset.id}", dataset, lambda: state.examples_of(dataset), dataset.task)
 
 
 def draw_findings_of_import(prepared: Prepared, summary: DeltaGenerator) -> None:
-    """Everything found in what a file will become; repairs are offered once it is saved.
+    """All findings of an import; repairs are offered once it is saved.
 
     Args:
-        prepared: what the file will become.
-        summary: where the count of the findings goes.
+        prepared: the data set that the import would make.
+        summary: the place for the counts of findings.
     """
     if _takes_a_moment(prepared.examples) and not st.session_state.get("import-checks-wanted"):
         with summary, st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Not checked yet: {formats.plural(len(prepared.examples), 'row')} take a moment.")
+            st.caption(f"Not checked yet: checking {formats.plural(len(prepared.examples), 'row')} takes a moment.")
             if not st.button("Check now", icon=":material/fact_check:", key="import-check"):
                 return
         st.session_state["import-checks-wanted"] = True
     with summary:
         report = report_of_prepared(prepared, chosen_model())
         _draw_counts(report)
-    _draw_looked_at(report)
+    _draw_coverage(report)
     _draw_groups(report, "import-findings", None, lambda: as_plain(prepared.examples), prepared.task)
     if any(finding.offers for finding in report.findings):
-        st.caption("Save the data set to repair it: each repair is shown before and after, and makes a new version.")
+        st.caption("Save the data set to repair it. Each repair is previewed and creates a new version.")
 
 
 def _takes_a_moment(examples: pd.DataFrame) -> bool:
-    """Whether there is so much to check that a person should ask for it."""
+    """Whether the import is too large to be checked automatically."""
     return len(examples) > _CHECKED_AT_ONCE or int(examples["text"].str.len().sum()) > _CHARACTERS_CHECKED_AT_ONCE
 
 
@@ -94,24 +94,26 @@ def _draw_groups(report: CheckReport, key: str, dataset: Dataset | None, example
 
 
 def _draw_counts(report: CheckReport) -> None:
-    """How many findings of each severity."""
+    """The number of findings of each severity."""
     counts = {look: len(report.of(severity)) for severity, look in _LOOKS.items()}
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if not report.findings:
-            st.badge("Nothing found", icon=":material/check_circle:", color="green")
+            st.badge("No issues found", icon=":material/check_circle:", color="green")
         for look, number in counts.items():
             if number:
-                st.badge(f"{number} {look.title.lower()}", icon=look.icon, color=look.colour)
+                st.badge(f"{look.title}: {number}", icon=look.icon, color=look.colour)
 
 
-def _draw_looked_at(report: CheckReport) -> None:
-    """What was looked at, and what could not be."""
+def _draw_coverage(report: CheckReport) -> None:
+    """What was checked, and which checks could not be completed."""
     rows = formats.count(report.num_examined)
-    looked = f"{rows} of {formats.plural(report.num_examples, 'row')}" if report.sampled else f"all {rows} rows"
-    judged = f"; lengths and words as {markdown_text(report.model)} reads them" if report.model else ""
-    st.caption(f"Looked at {looked}{judged}.")
+    checked = f"{rows} of {formats.plural(report.num_examples, 'row')}" if report.sampled else f"all {rows} rows"
+    for_model = f", text lengths and vocabulary against {markdown_text(report.model)}" if report.model else ""
+    st.caption(f"Checked {checked}{for_model}.")
     if report.unfinished:
-        st.caption(f":material/help: Could not be checked: {markdown_text(', '.join(report.unfinished))}. The log says why.")
+        st.caption(
+            f":material/help: Not completed: {markdown_text(', '.join(report.unfinished))}. The dashboard's log has the reason."
+        )
 
 
 def _draw_finding(finding: Finding, look: _Look, key: str, dataset: Dataset | None, examples: Examples, task: str) -> None:
@@ -131,7 +133,7 @@ def _draw_finding(finding: Finding, look: _Look, key: str, dataset: Dataset | No
 
 
 def _draw_examples(finding: Finding, key: str) -> None:
-    """The examples as a small table: user text is data there."""
+    """The examples as a small table, which shows user text literally."""
     if not finding.examples:
         return
     table = pd.DataFrame(
@@ -146,11 +148,11 @@ def _draw_examples(finding: Finding, key: str) -> None:
         height="content",
         column_config={
             "text": st.column_config.TextColumn("Example", width="large"),
-            "detail": st.column_config.TextColumn("What to see", width="medium"),
+            "detail": st.column_config.TextColumn("Details", width="medium"),
             "split": st.column_config.TextColumn("Split", width=85),
             "record": st.column_config.NumberColumn("Record", width=70),
         },
-        alt="Examples of what was found",
+        alt="Examples of the finding",
     )
 
 
@@ -164,7 +166,7 @@ def _draw_all_rows(finding: Finding, key: str, examples: Examples, task: str) ->
     found = found[found["id"].isin(finding.rows)].head(_MOST_ROWS)
     with shown:
         if len(finding.rows) > _MOST_ROWS:
-            st.caption(f"The first {formats.count(_MOST_ROWS)} of them.")
+            st.caption(f"Showing the first {formats.count(_MOST_ROWS)} rows.")
         table = screens_of(task).preview(found)
         table.insert(1, "split", found["split"])
         draw_rows_table(table, key=f"{key}-rows", text_width=460)

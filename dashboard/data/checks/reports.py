@@ -1,4 +1,4 @@
-"""Reports of the checks for the screens: which model they are for, made once, with a bar where it takes a while."""
+"""Check reports for the screens: for the chosen model, cached, with a progress bar while the checks run."""
 
 import weakref
 from collections.abc import Callable
@@ -17,28 +17,28 @@ _MODEL = "findings-model"
 
 
 def draw_model_choice() -> ModelInfo | None:
-    """The model that lengths and vocabulary are judged for; a choice only where there is one.
+    """The model against which text lengths and vocabulary are checked; a select box only if there are several.
 
     Returns:
-        the model, or nothing where none is here.
+        the model, or None if there is no local model.
     """
     references = _models_here()
     if len(references) > 1:
         if st.session_state.get(_MODEL) not in references:
             st.session_state[_MODEL] = references[0]
-        st.selectbox("Judged for the model", references, format_func=widgets.model_title, key=_MODEL, width=340)
+        st.selectbox("Check against model", references, format_func=widgets.model_title, key=_MODEL, width=340)
     return chosen_model()
 
 
 def chosen_model() -> ModelInfo | None:
-    """The model chosen by ``draw_model_choice``, the first there is unless one was."""
+    """The model chosen by ``draw_model_choice``, by default the first one."""
     references = _models_here()
     chosen = st.session_state.get(_MODEL)
     return _described(chosen if chosen in references else references[0]) if references else None
 
 
 def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> CheckReport:
-    """The report of a data set, with a bar on screen while it is made."""
+    """The report of a data set, with a progress bar while it is computed."""
     from core.datasets.checks.report_cache import kept_report, report_of
 
     found = kept_report(dataset, model)
@@ -46,18 +46,18 @@ def report_of_dataset(dataset: Dataset, model: ModelInfo | None) -> CheckReport:
 
 
 def report_of_prepared(prepared: Prepared, model: ModelInfo | None) -> CheckReport:
-    """The report of what a file will become, made once for each way of reading it."""
-    kept = _reports_of_prepared()
+    """The report of an import, computed once for each way of reading it."""
+    cached = _reports_of_prepared()
     key = id(prepared), "" if model is None else str(model.folder)
-    found = kept.get(key)
-    if found is None or found[0]() is not prepared:  # another object may have its number by now
+    found = cached.get(key)
+    if found is None or found[0]() is not prepared:  # a new object may reuse the id of a deleted one
         from core.datasets.checks.run_checks import examine_prepared
 
-        while len(kept) >= _MOST_KEPT:
-            kept.pop(next(iter(kept)), None)
-        # Not the rows themselves: they may be large, and go when nobody looks at them any more.
+        while len(cached) >= _MOST_KEPT:
+            cached.pop(next(iter(cached)), None)
+        # A weak reference: the rows may be large and are freed when no page shows them.
         found = weakref.ref(prepared), _with_bar(lambda progress: examine_prepared(prepared, model, progress))
-        kept[key] = found
+        cached[key] = found
     return found[1]
 
 
@@ -70,7 +70,7 @@ def _reports_of_prepared() -> "dict[tuple[int, str], tuple[weakref.ref[Prepared]
 
 
 def _with_bar(make: Callable[[Callable[[float, str], None]], CheckReport]) -> CheckReport:
-    bar = st.progress(0.0, "Looking at the data …")
+    bar = st.progress(0.0, "Checking the data …")
     try:
         return make(lambda share, doing: _show(bar, share, doing))
     finally:
@@ -82,7 +82,7 @@ def _show(bar: "st.delta_generator.DeltaGenerator", share: float, doing: str) ->
 
 
 def _models_here() -> list[str]:
-    """References of the models that are here: the bundled one, downloaded ones, and a folder named on the Train page."""
+    """References of the local models: the bundled one, downloaded ones, and a folder named on the Train page."""
     hub = state.workspace().settings.hub_models_folder
     downloaded = (
         sorted(folder.name.replace("--", "/", 1) for folder in hub.iterdir() if _is_model(folder)) if hub.is_dir() else []

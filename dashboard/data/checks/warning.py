@@ -1,4 +1,4 @@
-"""What the checks say that somebody about to train must not miss: a model that does not know the words, and serious findings."""
+"""Warnings of the checks on the Train page: a model that does not know the vocabulary, and serious findings."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from dashboard.shared import formats
 from dashboard.shared.escaping import markdown_text
 
 _BESIDES = {"vocabulary", "too_long"}
-"""Checks whose findings depend on the model and are told by themselves."""
+"""Checks whose findings depend on the model and are shown separately."""
 
 
 def draw_warnings(dataset: Dataset, model: ModelInfo) -> None:
-    """Warnings for the Train page; nothing where all is well.
+    """Warnings for the Train page, if there are any.
 
     Args:
-        dataset: what is to be learned from.
+        dataset: the data set to train on.
         model: the model chosen for it.
     """
     if model.folder is not None:
@@ -30,14 +30,14 @@ def draw_warnings(dataset: Dataset, model: ModelInfo) -> None:
     number = _serious(dataset)
     if number:
         st.warning(
-            f"The checks of this data set found {formats.plural(number, 'serious thing')}. Its page on Data says what, and "
-            "mends it.",
+            f"The checks of this data set found {formats.plural(number, 'serious issue')}. Open the data set on the Data page "
+            "to fix them.",
             icon=":material/error:",
         )
 
 
 def _serious(dataset: Dataset) -> int:
-    """Serious findings of the reports that were made already, whichever model they were for."""
+    """Number of serious findings in the cached reports, whichever model they were for."""
     from core.datasets.checks.report_cache import every_kept_report
 
     return max(

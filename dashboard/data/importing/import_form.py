@@ -1,4 +1,4 @@
-"""From an uploaded file to a data set: choices on the left, on the right the rows as they will be read; saved only when asked."""
+"""The import form: choices on the left, a preview of the rows on the right. Nothing is saved before "Save data set"."""
 
 from collections.abc import Mapping
 
@@ -21,13 +21,13 @@ from dashboard.shared.escaping import markdown_text
 from dashboard.shared.progress import progress_bar
 
 IMPORT = "import"
-"""Session key of the import at work: ids of its uploads by part (main, validation, test), and the name proposed."""
+"""Session key of the current import: ids of its uploads by part (main, validation, test), and the suggested name."""
 
 
 def draw_upload() -> None:
-    """Where a file comes in; it is on disk before anything else happens."""
+    """The file uploader; an uploaded file is written to disk first."""
     uploaded = st.file_uploader(
-        "CSV, JSON, Parquet, Arrow, Excel, OpenDocument or CoNLL, also zipped; or a zip with a folder of texts for each label",
+        "CSV, JSON, Parquet, Arrow, Excel, OpenDocument or CoNLL, also zipped; or a zip with one folder of texts per label",
         key="data-upload",
         max_upload_size=state.workspace().settings.max_upload_mib,
     )
@@ -43,19 +43,22 @@ def draw_upload() -> None:
 
 
 def draw_import() -> None:
-    """The import at work."""
+    """The current import."""
     going = st.session_state[IMPORT]
     upload = uploads.find(going["main"])
     widgets.page_head(
         "New data set",
-        "Look whether the rows are read as you mean them. Until you save, the file waits in the workspace; it is deleted when "
-        "you save, go back or close this page, and after a day at the latest.",
+        "Check that the rows are read correctly, then save. The uploaded file is deleted from the workspace when you save, go "
+        "back or close this page, and after one day at the latest.",
     )
     if st.button("Back to all data sets", icon=":material/arrow_back:", type="tertiary", key="import-back"):
         _leave()
         st.rerun()
     if upload is None:
-        widgets.show_error("The uploaded file is gone; uploads are kept for a day. Go back and upload it again.")
+        widgets.show_error(
+            "The uploaded file no longer exists; uploads are kept for one day. Go back and upload it again.",
+            title="Upload not found",
+        )
         return
     left, right = st.columns([4, 7], gap="large")
     with left:
@@ -67,7 +70,7 @@ def draw_import() -> None:
         try:
             prepared = _prepared(tables, plan)
         except UserError as error:
-            widgets.show_error(str(error), title="This cannot become a data set yet")
+            widgets.show_error(str(error), title="This file cannot be imported with these choices")
             _draw_raw(tables["main"])
             return
         draw_preview(prepared)
@@ -135,7 +138,7 @@ def _draw_role(role: Role, columns: list[str], guessed: tuple[str, ...], key: st
 
 
 def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
-    """The rows as the plan reads them; the last few plans are kept, so that a click on a tab costs nothing."""
+    """The rows as the plan reads them; the last few plans are cached, so that switching tabs is fast."""
     going, options = st.session_state[IMPORT], reading_options()
     limits = state.workspace().settings.import_limits
     sources = tuple((part, going.get(part)) for part in sorted(tables))
@@ -150,7 +153,7 @@ def _prepared(tables: Mapping[str, Table], plan: ImportPlan) -> Prepared:
 
 
 def _draw_raw(table: Table) -> None:
-    st.caption("The file as it lies, first rows")
+    st.caption("First rows of the file, unchanged")
     st.dataframe(table.rows.head(50).astype(object), height=320, key="import-raw", alt="First rows of the file")
 
 
@@ -162,14 +165,14 @@ def _draw_save(prepared: Prepared, proposed: str) -> None:
             with st.spinner("Saving…"):
                 record = state.workspace().save_dataset(prepared, name or "")
             _leave()
-            state.flash(f"Saved {formats.plural(record.num_examples, 'example')}.")
+            state.flash(f"Data set saved with {formats.plural(record.num_examples, 'example')}.")
             state.remember_id("dataset", record.id)
             st.query_params["dataset"] = record.id
             st.rerun()
 
 
 def _leave() -> None:
-    """Forget the import at work and its uploads."""
+    """Discard the current import and its uploads."""
     going = st.session_state.pop(IMPORT, {})
     for part in ("main", "validation", "test"):
         if part in going:

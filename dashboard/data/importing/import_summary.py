@@ -1,4 +1,4 @@
-"""The account of an import on screen: records read, kept and set aside, these by kind of reason, and it adds up."""
+"""The import summary on screen: numbers of records read, kept and skipped, and the reasons for skipping."""
 
 import pandas as pd
 import streamlit as st
@@ -8,15 +8,15 @@ from dashboard.shared import formats
 
 
 def draw_account(account: ImportSummary, *, key: str, with_examples: bool = True) -> None:
-    """One line, and below it a row for each kind of reason where anything was set aside.
+    """One line of totals, and a table with one row per reason if records were skipped.
 
     Args:
-        account: what became of the records.
+        account: the import summary.
         key: of the table.
-        with_examples: whether to show one record of each kind, where no list of them stands beside it.
+        with_examples: whether to show one record for each reason, if they are not listed elsewhere on the page.
     """
-    kept, aside = formats.count(account.kept), formats.count(account.num_set_aside)
-    st.text(f"{formats.plural(account.num_records, 'record')} read: {kept} kept, {aside} set aside.", width="stretch")
+    kept, skipped = formats.count(account.kept), formats.count(account.num_set_aside)
+    st.text(f"{formats.plural(account.num_records, 'record')} read: {kept} kept, {skipped} skipped.", width="stretch")
     if not account.by_kind:
         return
     rows = [
@@ -31,9 +31,9 @@ def draw_account(account: ImportSummary, *, key: str, with_examples: bool = True
         height="content",
         key=key,
         column_config={
-            "why": st.column_config.TextColumn("Why records were set aside", width=360),
+            "why": st.column_config.TextColumn("Reason for skipping", width=360),
             "number": st.column_config.NumberColumn("Records", width=80, format="localized"),
-            "example": st.column_config.TextColumn("For example", width="large"),
+            "example": st.column_config.TextColumn("Example", width="large"),
         },
-        alt="Records set aside, by reason",
+        alt="Skipped records, by reason",
     )

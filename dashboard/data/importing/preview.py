@@ -1,4 +1,4 @@
-"""What a file will become if it is saved as a data set: rows, labels, lengths, and the records that were set aside."""
+"""Preview of an import: rows, labels, text lengths, and skipped records."""
 
 from collections.abc import Sequence
 
@@ -23,49 +23,50 @@ _FEW_ROWS = 9
 
 
 def draw_preview(prepared: Prepared) -> None:
-    """Figures, notes and tabs for everything to look at before saving."""
-    aside = len(prepared.set_aside)
+    """Metrics, notes, and tabs with everything to check before saving."""
+    num_skipped = len(prepared.set_aside)
     widgets.facts(
         {
             "Examples": formats.count(len(prepared.examples)),
             "Labels": formats.count(len(prepared.labels)),
             **{split.capitalize(): formats.count(prepared.num_examples.get(split, 0)) for split in SPLITS},
-            "Set aside": formats.count(aside),
+            "Skipped": formats.count(num_skipped),
         }
     )
     for note in prepared.notes[:6]:
         st.text(f"• {note}", width="stretch")
     summary = st.container()
-    names = ["Rows as they will be read", "Checks", "Labels", "Text lengths", f"Set aside ({formats.count(aside)})"]
-    rows, checks, labels, lengths, set_aside = st.tabs(names, key="import-tabs")
+    names = ["Row preview", "Checks", "Labels", "Text lengths", f"Skipped ({formats.count(num_skipped)})"]
+    rows, checks, labels, lengths, skipped = st.tabs(names, key="import-tabs")
     with rows:
         shown = as_plain(prepared.examples.head(_MOST_ROWS))
         table = screens_of(prepared.task).preview(shown)
         table.insert(1, "split", shown["split"])
         draw_rows_table(table, key="import-rows", text_width=230)
         if len(prepared.examples) > _MOST_ROWS:
-            st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.plural(len(prepared.examples), 'row')}.")
+            st.caption(f"Showing the first {formats.count(_MOST_ROWS)} of {formats.plural(len(prepared.examples), 'row')}.")
     with labels:
         widgets.chart(label_counts_figure(prepared.label_counts), key="import-labels", alt="Examples of each label by split")
     with lengths:
         draw_lengths_of_import(prepared)
-    with set_aside:
-        _draw_set_aside(prepared)
-    with checks:  # last, so that the rows are on screen while the checks are at work
+    with skipped:
+        _draw_skipped(prepared)
+    with checks:  # last, so that the rows are on screen while the checks run
         draw_findings_of_import(prepared, summary)
 
 
-def _draw_set_aside(prepared: Prepared) -> None:
+def _draw_skipped(prepared: Prepared) -> None:
     if not prepared.set_aside:
-        st.info("Every record of the file can be used.", icon=":material/check_circle:")
+        st.info("No record was skipped.", icon=":material/check_circle:")
         return
     draw_account(prepared.account, key="import-account", with_examples=False)
     table = set_aside_table(prepared.set_aside[:_MOST_ROWS])
     if len(prepared.set_aside) > _MOST_ROWS:
-        st.caption(f"The first {formats.count(_MOST_ROWS)} of {formats.count(len(prepared.set_aside))}; all are in the download.")
-    st.caption(
-        "These records cannot be used and stay out of the data set. To have them, correct them in the file and upload it again."
-    )
+        st.caption(
+            f"Showing the first {formats.count(_MOST_ROWS)} of {formats.count(len(prepared.set_aside))} records; the download "
+            "has all."
+        )
+    st.caption("These records will not be part of the data set. To include them, correct them in the file and upload it again.")
     st.dataframe(
         table,
         hide_index=True,
@@ -73,15 +74,15 @@ def _draw_set_aside(prepared: Prepared) -> None:
         key="import-set-aside",
         column_config={
             "record": st.column_config.NumberColumn("Record", width="small"),
-            "line": st.column_config.NumberColumn("Line", width="small", help="Line of the file where the record begins."),
+            "line": st.column_config.NumberColumn("Line", width="small", help="Line of the file on which the record starts."),
             "file": st.column_config.TextColumn("File", width="small"),
-            "reason": st.column_config.TextColumn("Why", width=300),
-            "content": st.column_config.TextColumn("What stands there", width=220),
+            "reason": st.column_config.TextColumn("Reason", width=300),
+            "content": st.column_config.TextColumn("Content", width=220),
         },
-        alt="Records set aside, with reasons",
+        alt="Skipped records, with reasons",
     )
     st.download_button(
-        "Download all of them (CSV)",
+        "Download skipped records (CSV)",
         lambda: csv_bytes(set_aside_table(prepared.set_aside)),
         file_name="set-aside.csv",
         mime="text/csv",
@@ -92,7 +93,7 @@ def _draw_set_aside(prepared: Prepared) -> None:
 
 
 def set_aside_table(set_aside: Sequence[SkippedFileRecord]) -> pd.DataFrame:
-    """``record``, ``reason`` and ``content`` of each; ``line`` where any is known, and ``file`` where there is more than one."""
+    """``record``, ``reason`` and ``content`` of each; ``line`` if any is known, and ``file`` if there is more than one."""
     table = set_aside_rows(set_aside)[["record", "line", "file", "reason", "content"]]
     known = {
         "line": bool(table["line"].notna().any()),

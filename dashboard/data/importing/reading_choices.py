@@ -1,4 +1,4 @@
-"""How an uploaded file is read: what was found, what else it could be, and the person's choice."""
+"""How an uploaded file is read: what was detected, the alternatives, and the user's choice."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from dashboard.data.importing import uploads
 from dashboard.shared import formats
 from dashboard.shared.escaping import markdown_text
 
-_DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar"}
+_DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Pipe"}
 _TITLES = {
     "csv": "CSV",
     "jsonl": "JSON Lines",
@@ -21,20 +21,20 @@ _TITLES = {
     "parquet": "Parquet",
     "arrow": "Arrow",
     "excel": "workbook",
-    "conll": "CoNLL columns",
+    "conll": "CoNLL",
     "folders": "folders of texts",
 }
 _ROWS_SHOWN = 6
 _COLUMN_WIDTH = 140
-"""Pixels, so that more than one column is in sight."""
+"""Pixels, so that more than one column is visible."""
 _OPTIONS = {"encoding": "import-encoding", "delimiter": "import-delimiter", "sheet": "import-sheet", "missing": "import-missing"}
 
 
 def reading_options(*, of_further_files: bool = False) -> dict[str, Any]:
-    """What the person chose so far, as ``uploads.read`` takes it.
+    """The user's choices so far, as options of ``uploads.read``.
 
     Args:
-        of_further_files: whether it is for the validation or test file, which need not have the main file's sheets.
+        of_further_files: for the validation or test file, which need not have the main file's sheets.
     """
     chosen = {name: st.session_state[key] for name, key in _OPTIONS.items() if st.session_state.get(key)}
     if of_further_files:
@@ -43,18 +43,18 @@ def reading_options(*, of_further_files: bool = False) -> dict[str, Any]:
 
 
 def draw_reading(upload: uploads.Upload, table: Table | None) -> None:
-    """How the file was read, and what can be said where the guess was wrong.
+    """How the file was read, and choices to correct a wrong guess.
 
     Args:
         upload: the file.
-        table: what it was read as; nothing where that failed.
+        table: the table it was read as; None if reading failed.
     """
     doubtful = table is None or table.reading.get("encoding_certain") is False
     title = f"Read as {_in_words(table)}" if table is not None else "How to read the file"
     with st.expander(title, expanded=doubtful, icon=":material/description:"):
         kind = table.format if table is not None else "csv"
         if table is not None:
-            st.caption("The first rows, read like this")
+            st.caption("First rows with these settings")
             rows = table.rows.head(_ROWS_SHOWN).astype(object)
             st.dataframe(
                 rows,
@@ -88,7 +88,7 @@ def _draw_parts(table: Table | None) -> None:
         st.selectbox(
             label,
             options,
-            format_func=lambda name: name or (f"Found by itself: {found}" if found else "First"),
+            format_func=lambda name: name or (f"Auto-detected: {found}" if found else "First"),
             key="import-sheet",
         )
 
@@ -97,23 +97,23 @@ def _draw_encoding(beginning: bytes) -> None:
     st.selectbox(
         "Encoding",
         [None, *ENCODINGS],
-        format_func=lambda name: encoding_title(name) if name else "Found by itself",
+        format_func=lambda name: encoding_title(name) if name else "Auto-detected",
         key="import-encoding",
     )
     others = encoding_alternatives(beginning)
     if len(others) > 1:
-        with st.popover("What each encoding would give", icon=":material/translate:", type="tertiary"):
+        with st.popover("Compare encodings", icon=":material/translate:", type="tertiary"):
             st.dataframe(
                 pd.DataFrame([(one.title, one.excerpt) for one in others], columns=["Encoding", "Text"]),
                 hide_index=True,
                 key="import-encodings",
                 column_config={
                     "Encoding": st.column_config.TextColumn(width=190),
-                    "Text": st.column_config.TextColumn("The first letters beyond ASCII", width=200),
+                    "Text": st.column_config.TextColumn("First non-ASCII characters", width=200),
                 },
-                alt="The same bytes in each encoding they fit",
+                alt="The same bytes in each possible encoding",
             )
-            st.caption("The likeliest first, without those in which these bytes mean nothing.")
+            st.caption("Most likely first. Encodings in which these bytes are invalid are left out.")
 
 
 def _draw_delimiter(beginning: bytes, table: Table | None) -> None:
@@ -130,8 +130,8 @@ def _draw_delimiter(beginning: bytes, table: Table | None) -> None:
 
     def titled(mark: str | None) -> str:
         if mark is None:
-            return "Found by itself"
-        name = _DELIMITERS.get(mark, f"The character {mark!r}")
+            return "Auto-detected"
+        name = _DELIMITERS.get(mark, f"Character {mark!r}")
         return f"{name} ({would_be[mark]})" if mark in would_be else name
 
     options = [None, *_DELIMITERS, *({chosen} - known - {None})]
@@ -141,7 +141,7 @@ def _draw_delimiter(beginning: bytes, table: Table | None) -> None:
         format_func=titled,
         key="import-delimiter",
         accept_new_options=True,
-        help="Another character can be typed.",
+        help="You can also type another character.",
     )
 
 
@@ -150,13 +150,13 @@ def _draw_missing(table: Table) -> None:
     found = missing_candidates(table)
     options = list(dict.fromkeys([*chosen, *found]))
     st.multiselect(
-        "Cells that mean “nothing”",
+        "Missing-value markers",
         options,
         format_func=lambda word: f"{word} ({formats.count(found[word])})" if word in found else word,
         key="import-missing",
         accept_new_options=True,
-        placeholder="None: every word is a value",
-        help="Words such as NA or null are labels and texts like any other unless you choose them here.",
+        placeholder="None: every word is read as text",
+        help="Cells with one of these words count as empty. Without a choice here, words such as NA or null are ordinary text.",
     )
 
 

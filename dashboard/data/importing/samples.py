@@ -1,4 +1,4 @@
-"""The sample files that come with Tuneboard, and what each is good for."""
+"""The sample files that come with Tuneboard, and what each shows."""
 
 from typing import NamedTuple
 
@@ -20,20 +20,20 @@ SAMPLES = (
     Sample(
         "support_tickets.csv",
         "Support tickets",
-        "What a customer's message is about: one label a text.",
+        "Topics of customer messages: one label per text.",
         ":material/support_agent:",
     ),
     Sample(
         "financial_news.csv",
         "Financial news",
-        "Positive, neutral or negative: one of three labels a text.",
+        "Sentiment (positive, neutral, negative): one label per text.",
         ":material/trending_up:",
     ),
-    Sample("product_reviews.csv", "Reviews", "Everything a review talks about: several labels a text.", ":material/reviews:"),
+    Sample("product_reviews.csv", "Reviews", "All topics of a review: several labels per text.", ":material/reviews:"),
     Sample(
         "news_entities.conll",
         "News and names",
-        "People, companies, places and products in running text.",
+        "Named entities: people, companies, places and products.",
         ":material/person_search:",
     ),
 )

@@ -1,4 +1,4 @@
-"""Uploaded files, written to the workspace at once under names made here; a session keeps only their ids."""
+"""Uploaded files, written to the workspace immediately under generated names; a session holds only their ids."""
 
 import json
 import re
@@ -32,7 +32,7 @@ _KEPT_S = 24 * 3600
 
 
 class Uploaded(Protocol):
-    """What ``st.file_uploader`` hands out."""
+    """What ``st.file_uploader`` returns."""
 
     name: str
     file_id: str
@@ -43,7 +43,7 @@ class Uploaded(Protocol):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has not become a data set yet; ``file_name`` is what its owner calls it, for display only."""
+    """An uploaded file that is not a data set yet; ``file_name`` is the user's name for it, for display only."""
 
     id: str
     path: Path
@@ -51,17 +51,17 @@ class Upload:
 
 
 class Waiting:
-    """Uploads of one session that wait in the workspace; gone with the session, whose state holds this."""
+    """Uploads of one session in the workspace; removed with the session, whose state holds this."""
 
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
-        """What Streamlit calls an upload -> what it is called here."""
+        """Streamlit's file id -> id of the upload."""
         self.folders: dict[Path, int] = {}
-        """Where they lie, oldest first -> bytes."""
+        """Folder of each upload, oldest first -> bytes."""
         weakref.finalize(self, _remove, self.folders)
 
     def make_room(self, new: int, settings: Settings) -> None:
-        """Remove the oldest until there is room for so many more bytes."""
+        """Remove the oldest uploads until ``new`` more bytes fit."""
         while self.folders and (
             len(self.folders) >= settings.max_session_files or sum(self.folders.values()) + new > settings.max_session_bytes
         ):
@@ -72,7 +72,7 @@ class Waiting:
 
 
 def keep(uploaded: Uploaded) -> Upload:
-    """Write an uploaded file to disk; the same upload is written once however often the page is drawn."""
+    """Write an uploaded file to disk, once for each upload however often the page is drawn."""
     waiting = _waiting()
     if uploaded.file_id in waiting.ids:
         found = find(waiting.ids[uploaded.file_id])
@@ -83,14 +83,14 @@ def keep(uploaded: Uploaded) -> Upload:
     try:
         durable.write_bytes(upload.path, content)
     except OSError:
-        discard(upload.id)  # half a file takes up room that is wanting already
+        discard(upload.id)  # a partial file would take disk space that is already short
         raise
     waiting.ids[uploaded.file_id] = upload.id
     return upload
 
 
 def release(uploaded: Uploaded) -> None:
-    """Let go of the copy in the server's memory of a file whose uploader is not drawn any more."""
+    """Free the copy in the server's memory of a file whose uploader is no longer drawn."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=uploaded.file_id)
@@ -105,7 +105,7 @@ def keep_sample(file_name: str) -> Upload:
 
 
 def find(upload_id: str) -> Upload | None:
-    """The upload of this id, or None if it is gone."""
+    """The upload with this id, or None if it does not exist."""
     if not _ID.fullmatch(upload_id):
         return None
     folder = state.workspace().settings.uploads_folder / upload_id
@@ -117,7 +117,7 @@ def find(upload_id: str) -> Upload | None:
 
 
 def discard(upload_id: str) -> None:
-    """Remove an upload, and what was kept in memory of it."""
+    """Remove an upload and its cached values."""
     forget(lambda key: upload_id in repr(key))
     if _ID.fullmatch(upload_id):
         folder = state.workspace().settings.uploads_folder / upload_id
@@ -127,16 +127,16 @@ def discard(upload_id: str) -> None:
 
 
 def read(upload: Upload, **options: Any) -> Table:
-    """The table an upload holds, read once for each way of reading it.
+    """The table of an upload, read once for each set of options.
 
     Args:
-        options: ``encoding``, ``delimiter``, ``sheet`` or ``missing``, where a person chose them.
+        options: ``encoding``, ``delimiter``, ``sheet`` or ``missing``, if the user chose them.
 
     Raises:
-        InputFileError: it cannot be read, or is gone.
+        InputFileError: the file cannot be read, or no longer exists.
     """
     if not upload.path.is_file():
-        raise InputFileError("The uploaded file is gone; uploads are kept for a day. Upload it again.")
+        raise InputFileError("The uploaded file no longer exists; uploads are kept for one day. Upload it again.")
     from core.datasets.readers.read_table import read_table
 
     def make() -> Table:
@@ -153,7 +153,7 @@ def read(upload: Upload, **options: Any) -> Table:
 
 
 def beginning(upload: Upload) -> bytes:
-    """The first bytes of an upload, enough to see what it would be if it were read otherwise."""
+    """The first bytes of an upload, enough to preview other encodings and delimiters."""
     try:
         with upload.path.open("rb") as file:
             return file.read(LOOKED_AT)
@@ -162,11 +162,11 @@ def beginning(upload: Upload) -> bytes:
 
 
 def prune(folder: Path, now: float | None = None) -> None:
-    """Remove uploads that nobody made a data set of within a day; those of sessions that ended are gone already.
+    """Remove uploads that did not become a data set within a day; those of ended sessions are removed already.
 
     Args:
         folder: of the uploads.
-        now: the time, in seconds since 1970.
+        now: Unix time in seconds.
     """
     oldest = (now if now is not None else time.time()) - _KEPT_S
     with suppress(FileNotFoundError):

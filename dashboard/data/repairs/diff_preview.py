@@ -1,4 +1,4 @@
-"""What a repair would do, or a version has done: figures, and rows before and after with the difference in colour."""
+"""The changes of a repair or between versions: totals, and rows before and after with differences in colour."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,31 +20,31 @@ _SHOWN_AT_ONCE = 8
 _LONGEST_TEXT = 400
 
 TEST_CHANGES = (
-    "The test split becomes another one, so scores measured before and after cannot be compared. "
-    "Train again on the new version to have scores that can."
+    "The test split changes, so scores measured before and after cannot be compared. "
+    "To compare models, train them again on the new version."
 )
 TEST_STAYS = "The test split stays the same, so scores before and after can be compared."
 
 
 def draw_sum(draft: Draft) -> None:
-    """What repairs would do, in figures and words."""
+    """The changes that repairs would make: totals and notes."""
     draw_figures(draft.parent.num_examples, draft.num_examples, draft.compared)
     st.text("\n".join(line for step in draft.steps for line in (f"• {step.line}.", *step.notes)), width="stretch")
     if draft.changes_anything:
         draw_test_notice(changed=draft.changes_test)
     else:
-        st.info("There is nothing to change: no row differs.", icon=":material/check_circle:")
+        st.info("No row would change.", icon=":material/check_circle:")
 
 
 def draw_rows(draft: Draft, *, key: str) -> None:
-    """Rows that would differ, and those that would go."""
+    """Rows that would change, and rows that would be removed."""
     draw_changes(draft.changes, key=key, total=len(draft.compared.changed) + len(draft.compared.removed))
     if len(draft.removed):
         draw_removed(draft.removed, key=key)
 
 
 def draw_figures(before: Mapping[str, int], after: Mapping[str, int], compared: Compared) -> None:
-    """How many rows differ, and how large each split was and is."""
+    """How many rows changed, and the size of each split with its difference."""
     with st.container(horizontal=True, gap="medium"):
         st.metric("Rows changed", formats.count(len(compared.changed)), width="content")
         st.metric("Rows removed", formats.count(len(compared.removed)), width="content")
@@ -54,10 +54,10 @@ def draw_figures(before: Mapping[str, int], after: Mapping[str, int], compared: 
             old, new = before.get(split, 0), after.get(split, 0)
             delta = f"{new - old:+,}".replace("-", "−") if new != old else None
             st.metric(split.capitalize(), formats.count(new), delta, delta_color="off", width="content")
-    parts = {"texts": compared.texts, "answers": compared.answers, "splits": compared.splits}
-    told = [f"{formats.plural(len(ids), 'row')} with another {name[:-1]}" for name, ids in parts.items() if len(ids)]
-    if told:
-        st.caption(", ".join(told).capitalize() + ".")
+    parts = {"text": compared.texts, "label": compared.answers, "split": compared.splits}
+    counts = [f"{formats.plural(len(ids), 'row')} with a new {name}" for name, ids in parts.items() if len(ids)]
+    if counts:
+        st.caption(", ".join(counts).capitalize() + ".")
 
 
 def draw_test_notice(*, changed: bool) -> None:
@@ -73,7 +73,7 @@ def draw_changes(changes: Sequence[RowChange], *, key: str, total: int) -> None:
     if not changes:
         return
     st.markdown("**Before and after**")
-    ordered = _taking_turns(changes)
+    ordered = _interleaved(changes)
     pages = (len(ordered) - 1) // _SHOWN_AT_ONCE + 1
     page = 1
     if pages > 1:
@@ -87,8 +87,8 @@ def draw_changes(changes: Sequence[RowChange], *, key: str, total: int) -> None:
             st.markdown(change_markdown(change))
 
 
-def _taking_turns(changes: Sequence[RowChange]) -> list[RowChange]:
-    """Rows whose text, answer or split differs, and rows that go, one of each kind after the other."""
+def _interleaved(changes: Sequence[RowChange]) -> list[RowChange]:
+    """Changes ordered so that the kinds (text, label or split changed, row removed) alternate."""
     kinds: dict[tuple[bool, ...], list[RowChange]] = {}
     for change in changes:
         before, after = change.before or {}, change.after or {}
@@ -114,7 +114,7 @@ def _place(change: RowChange) -> str:
 
 
 def change_markdown(change: RowChange) -> str:
-    """One row with its difference: what went on red ground and struck through, what came on green. Every piece is escaped."""
+    """One row with its difference: removed text on red, added text on green background. Every piece is escaped."""
     before, after = change.before, change.after
     if before is None or after is None:
         only = after or before or {}
@@ -128,7 +128,7 @@ def change_markdown(change: RowChange) -> str:
 
 
 def answer_in_words(row: Mapping[str, Any]) -> str:
-    """The answer of a row as one line of text."""
+    """The label, labels or entities of a row as one line of text."""
     if "label" in row:
         return str(row["label"])
     if "labels" in row:
@@ -148,28 +148,28 @@ def _shortened(text: str) -> str:
 
 def _difference(before: str, after: str, *, whole: bool = False) -> str:
     if whole:
-        return f"{_gone(before)} → {_come(after)}"
+        return f"{_removed(before)} → {_added(after)}"
     pieces = []
     for piece in differences(before, after):
         if piece.kind == "same":
             pieces.append(markdown_piece(piece.text))
         else:
-            pieces.append(_gone(piece.text) if piece.kind == "removed" else _come(piece.text))
+            pieces.append(_removed(piece.text) if piece.kind == "removed" else _added(piece.text))
     return "".join(pieces).strip()
 
 
-def _gone(text: str) -> str:
+def _removed(text: str) -> str:
     return f":red-background[{markdown_piece(text.strip()) or '␣'}]"
 
 
-def _come(text: str) -> str:
+def _added(text: str) -> str:
     return f":green-background[{markdown_piece(text.strip()) or '␣'}]"
 
 
 def draw_removed(removed: pd.DataFrame, *, key: str) -> None:
-    """The rows that go, with reasons, as a file."""
+    """A download of the removed rows with reasons."""
     st.download_button(
-        f"Download the {formats.plural(len(removed), 'row')} removed",
+        f"Download {formats.plural(len(removed), 'removed row')} (CSV)",
         lambda: csv_bytes(removed),
         file_name="removed-rows.csv",
         mime="text/csv",

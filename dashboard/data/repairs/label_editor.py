@@ -1,4 +1,4 @@
-"""Correcting the answers of single rows in a table; the corrections become a new version."""
+"""The label editor: labels of single rows are corrected in a table, and the corrections become a new version."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,16 +20,16 @@ from dashboard.shared.escaping import markdown_text
 _ROWS_A_PAGE = 50
 _MOST_FOUND = 5000
 _NO_TYPE = "–"
-"""Beside a word outside every entity; an empty cell would say "None" on screen."""
+"""Type of a word outside every entity; an empty cell would show "None"."""
 
 
 def draw_correction(record: DatasetRecord, dataset: Dataset) -> None:
-    """Find rows, put their answers right, look at the sum of it, and make a version."""
-    st.caption("Change the answer of any row. Your corrections are kept in this tab until you make a new version of them.")
+    """Find rows, correct their labels, preview the changes, and create a version."""
+    st.caption("Change the labels of any row. Corrections stay in this browser tab until you save them as a new version.")
     made = corrections_of(dataset.id)
     rows = _chosen_rows(dataset)
     if rows.empty:
-        st.info("No row has these words.", icon=":material/search_off:")
+        st.info("No rows match these filters.", icon=":material/search_off:")
     else:
         page = _page(rows, dataset)
         if dataset.task == "token_classification":
@@ -40,9 +40,9 @@ def draw_correction(record: DatasetRecord, dataset: Dataset) -> None:
 
 
 def corrections_of(dataset_id: str) -> dict[int, dict[str, Any]]:
-    """Corrections made in this tab: id of the row -> its corrected answer."""
-    kept: dict[int, dict[str, Any]] = st.session_state.setdefault(f"corrections-{dataset_id}", {})
-    return kept
+    """Corrections made in this tab: id of the row -> its corrected labels."""
+    made: dict[int, dict[str, Any]] = st.session_state.setdefault(f"corrections-{dataset_id}", {})
+    return made
 
 
 def _chosen_rows(dataset: Dataset) -> pd.DataFrame:
@@ -79,14 +79,14 @@ def _page(rows: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     return rows.iloc[(page - 1) * _ROWS_A_PAGE : page * _ROWS_A_PAGE]
 
 
-# --- one label or several ---------------------------------------------------------------------------------------------------
+# --- one or several labels --------------------------------------------------------------------------------------------------
 
 
 def _draw_table(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, Any]]) -> None:
     many = "labels" in page
     column = "labels" if many else "label"
     known = sorted({*labels_of(dataset), *(name for one in made.values() for name in _names(one[column]))})
-    new = st.text_input("Another label", key=f"correct-new-{dataset.id}", placeholder="A label that is not there yet", width=300)
+    new = st.text_input("New label", key=f"correct-new-{dataset.id}", placeholder="Adds a label to the choices", width=300)
     options = [*known, *([new.strip()] if new and new.strip() and new.strip() not in known else [])]
     original = {int(id_): _listed(value) if many else str(value) for id_, value in zip(page["id"], page[column], strict=True)}
     shown = pd.DataFrame(
@@ -101,7 +101,7 @@ def _draw_table(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, 
         if many
         else st.column_config.SelectboxColumn("Label", options=options, required=True, width="medium")
     )
-    # The corrections are part of the key: the table starts from them, and its own edits are read off once.
+    # The corrections are part of the key: the table starts from them, and each of its edits is read once.
     identity = hash((tuple(original), tuple(sorted((id_, str(one)) for id_, one in made.items())), tuple(options)))
     edited = st.data_editor(
         shown,
@@ -122,12 +122,12 @@ def _draw_table(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, 
 
 
 def take_edits(made: dict[int, dict[str, Any]], original: Mapping[int, Any], edited: Sequence[Any], column: str) -> None:
-    """Note what a table says now, in place: an answer that differs is a correction, one as it was is none.
+    """Update the corrections in place from the edited table: a changed value is a correction, an original value is none.
 
     Args:
         made: the corrections so far.
-        original: id of each row of the table -> its answer in the data set.
-        edited: the answers in the table; one that was emptied stays as it was.
+        original: id of each row of the table -> its value in the data set.
+        edited: the values in the table; an emptied label keeps its original value.
         column: ``label`` or ``labels``.
     """
     for (id_, old), value in zip(original.items(), edited, strict=True):
@@ -152,7 +152,7 @@ def _names(value: Any) -> list[str]:
 
 
 def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, Any]]) -> None:
-    """Choose a text; its words stand in a table with a type beside each, and a tick where an entity begins."""
+    """Choose a text; a table lists its words with their entity type, and a tick where an entity starts."""
     types = labels_of(dataset)
     by_id = {int(row["id"]): row for _, row in page.iterrows()}
     chosen = st.selectbox(
@@ -164,7 +164,7 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
     row = by_id[chosen]
     old = [str(tag) for tag in row["tags"]]
     tags: Sequence[str] = made.get(chosen, {}).get("tags", old)
-    new = st.text_input("Another type", key=f"correct-type-{dataset.id}", placeholder="A type that is not there yet", width=300)
+    new = st.text_input("New type", key=f"correct-type-{dataset.id}", placeholder="Adds a type to the choices", width=300)
     options = list(dict.fromkeys([_NO_TYPE, *types, *(tag[2:] for tag in tags if tag != "O"), *([new.strip()] if new else [])]))
     starts, ends = [int(start) for start in row["starts"]], [int(end) for end in row["ends"]]
     words = [row["text"][start:end] for start, end in zip(starts, ends, strict=True)]
@@ -187,13 +187,13 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
                 "word": st.column_config.TextColumn("Word"),
                 "type": st.column_config.SelectboxColumn("Type", options=options),
                 "begins": st.column_config.CheckboxColumn(
-                    "Begins", help="Tick the first word of an entity where one of the same type stands right before it."
+                    "Start", help="Tick the first word of an entity if it directly follows another entity of the same type."
                 ),
             },
         )
     corrected = tags_of_table([None if kind == _NO_TYPE else kind for kind in edited["type"]], edited["begins"].tolist())
     with right:
-        for title, shown in (("As it will be", corrected), ("As it is", old)):
+        for title, shown in (("After correction", corrected), ("Before correction", old)):
             if shown is old or corrected != old:
                 spans = [(starts[first], ends[last], kind) for first, last, kind in entities(shown)]
                 st.caption(title)
@@ -207,7 +207,7 @@ def _draw_tags(page: pd.DataFrame, dataset: Dataset, made: dict[int, dict[str, A
 
 
 def tags_of_table(types: Sequence[str | None], begins: Sequence[bool]) -> list[str]:
-    """IOB2 tags of words with a type and a tick each; the first word of a stretch of one type begins an entity in any case."""
+    """IOB2 tags from a type and a tick for each word; the first word of a run of one type always starts an entity."""
     tags, before = [], ""
     for kind, first in zip(types, begins, strict=True):
         kind = kind or ""
@@ -216,7 +216,7 @@ def tags_of_table(types: Sequence[str | None], begins: Sequence[bool]) -> list[s
     return tags
 
 
-# --- the sum of it ----------------------------------------------------------------------------------------------------------
+# --- summary ----------------------------------------------------------------------------------------------------------------
 
 
 def _draw_sum(record: DatasetRecord, dataset: Dataset, made: Mapping[int, dict[str, Any]]) -> None:
@@ -226,7 +226,7 @@ def _draw_sum(record: DatasetRecord, dataset: Dataset, made: Mapping[int, dict[s
         st.markdown(
             f"**{formats.plural(len(made), 'row')} of {markdown_text(record.name, longest=60)} corrected**", width="stretch"
         )
-        if st.button("Forget them", type="tertiary", icon=":material/undo:", key=f"correct-forget-{dataset.id}"):
+        if st.button("Discard corrections", type="tertiary", icon=":material/undo:", key=f"correct-forget-{dataset.id}"):
             st.session_state[f"corrections-{dataset.id}"] = {}
             st.rerun()
         if st.button("Preview", type="primary", icon=":material/preview:", key=f"correct-preview-{dataset.id}"):

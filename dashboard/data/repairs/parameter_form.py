@@ -1,4 +1,4 @@
-"""The choices a repair leaves to the person, as widgets."""
+"""Form widgets for the parameters of a repair."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,21 +10,21 @@ from core.datasets.dataset import Dataset
 from core.datasets.repairs import Parameter, Repair
 
 BY_HAND = frozenset({"drop_rows", "correct_labels"})
-"""Repairs that work on rows a person or a check has picked; they are not in the list of repairs to choose."""
+"""Repairs of rows that a person or a check has selected; they are not in the list of repairs to choose."""
 
 
 def draw_parameters(repair: Repair, dataset: Dataset, *, key: str) -> dict[str, Any] | None:
     """Ask for a repair's parameters.
 
     Returns:
-        Them, or nothing while one that is needed is missing.
+        The parameters, or None while a required one is missing.
     """
     values = {parameter.name: _draw(parameter, dataset, key=f"{key}-{parameter.name}") for parameter in repair.parameters}
     missing = [
         parameter.title for parameter in repair.parameters if parameter.required and values[parameter.name] in (None, [], {}, "")
     ]
     if missing:
-        st.caption(f":material/arrow_upward: Still needed: {', '.join(missing)}.")
+        st.caption(f":material/arrow_upward: Required: {', '.join(missing)}.")
         return None
     return values
 
@@ -57,13 +57,13 @@ def _draw(parameter: Parameter, dataset: Dataset, *, key: str) -> Any:
     if parameter.kind == "mapping":
         return _mapping(parameter, labels, key)
     if parameter.kind == "texts":
-        written = st.text_area(parameter.title, key=key, help=parameter.help, height=100)
-        return [line.strip() for line in (written or "").splitlines() if line.strip()]
+        lines = st.text_area(parameter.title, key=key, help=parameter.help, height=100)
+        return [line.strip() for line in (lines or "").splitlines() if line.strip()]
     return st.text_input(parameter.title, str(parameter.default or ""), key=key, help=parameter.help)
 
 
 def labels_of(dataset: Dataset) -> list[str]:
-    """Every label of any split, by name."""
+    """The labels of all splits, sorted by name."""
     return sorted({label for counts in dataset.label_counts.values() for label in counts} | set(dataset.labels))
 
 
@@ -83,7 +83,7 @@ def _choice(parameter: Parameter, key: str) -> str:
 def _column(parameter: Parameter, dataset: Dataset, key: str) -> str | None:
     if not dataset.extra_columns:
         st.info(
-            "No further columns were kept with this data set; only files with more columns than text and label have them.",
+            "This data set has no further columns. Only files with columns besides text and label have them.",
             icon=":material/view_column:",
         )
         return None
@@ -93,8 +93,8 @@ def _column(parameter: Parameter, dataset: Dataset, key: str) -> str | None:
 
 
 def _mapping(parameter: Parameter, labels: Sequence[str], key: str) -> dict[str, str]:
-    """A table of labels; what is written beside one becomes its name."""
-    st.caption("Write a new name beside a label; labels with the same name become one.")
+    """A table of labels with a column for new names."""
+    st.caption("Enter a new name next to a label. Labels with the same name are merged.")
     edited = st.data_editor(
         pd.DataFrame({"label": list(labels), "new name": [""] * len(labels)}),
         hide_index=True,
@@ -106,5 +106,5 @@ def _mapping(parameter: Parameter, labels: Sequence[str], key: str) -> dict[str,
             "new name": st.column_config.TextColumn("New name", max_chars=200),
         },
     )
-    written = [(str(old), str(new).strip()) for old, new in zip(edited["label"], edited["new name"], strict=True) if new]
-    return {old: new for old, new in written if new and new != old}
+    entered = [(str(old), str(new).strip()) for old, new in zip(edited["label"], edited["new name"], strict=True) if new]
+    return {old: new for old, new in entered if new and new != old}

@@ -1,6 +1,6 @@
-"""Mending a data set: a repair is chosen, looked at before and after, and becomes a new version. Nothing is changed in place.
+"""Repairs of a data set: a repair is chosen, previewed, and becomes a new version. Nothing is changed in place.
 
-Several repairs can be collected first and made together. The collection lives in the session, per data set.
+Several repairs can be collected and applied together. The collection is kept in the session, for each data set.
 """
 
 import json
@@ -27,16 +27,16 @@ KINDS = {
     "Rows": ("drop_duplicates", "resolve_conflicts"),
     "Splits": ("group_duplicates_into_one_split", "split_by_group", "split_by_time", "split_anew"),
 }
-"""How the repairs are sorted on screen; the names of all that can be chosen from the list."""
+"""Groups of repairs on screen -> names of the repairs that can be chosen."""
 
 
 def offer_button(dataset: Dataset, offer: RepairOffer, *, key: str = "") -> None:
     """A button for a repair that a finding offers; it opens the preview.
 
     Args:
-        dataset: what would be repaired.
+        dataset: the data set to repair.
         offer: the repair with its parameters.
-        key: tells buttons apart where two findings offer the same.
+        key: distinguishes the buttons of findings that offer the same repair.
     """
     step = RepairStep(repair=offer.repair, parameters=dict(offer.parameters))
     identity = f"{key}-{offer.repair}-{hash(json.dumps(dict(offer.parameters), sort_keys=True, default=str))}"
@@ -45,10 +45,10 @@ def offer_button(dataset: Dataset, offer: RepairOffer, *, key: str = "") -> None
 
 
 def draw_repairs(record: DatasetRecord, dataset: Dataset) -> None:
-    """The repairs collected so far, and all there are to choose from."""
+    """The repairs collected so far, and all repairs to choose from."""
     st.caption(
-        "A repair makes a new version of this data set; this one stays as it is, and runs that used it still have it. "
-        "You see what would change before anything is kept."
+        "A repair creates a new version of this data set. This version and the runs that used it stay unchanged. "
+        "You see a preview before anything is saved."
     )
     _draw_collected(record, dataset)
     fitting = {
@@ -79,11 +79,11 @@ def _draw_collected(record: DatasetRecord, dataset: Dataset) -> None:
     if not steps:
         return
     with st.container(border=True):
-        st.markdown(f"**{formats.plural(len(steps), 'repair')} chosen for the next version**")
+        st.markdown(f"**{formats.plural(len(steps), 'repair')} in the next version**")
         for place, step in enumerate(steps):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(f"{place + 1}. {step.title}", width="stretch")
-                if st.button("Leave out", icon=":material/close:", type="tertiary", key=f"leave-out-{record.id}-{place}"):
+                if st.button("Remove", icon=":material/close:", type="tertiary", key=f"leave-out-{record.id}-{place}"):
                     _collect(dataset.id, [other for number, other in enumerate(steps) if number != place])
                     st.rerun()
         if st.button("Preview all", type="primary", icon=":material/preview:", key=f"preview-all-{record.id}"):
@@ -91,9 +91,9 @@ def _draw_collected(record: DatasetRecord, dataset: Dataset) -> None:
 
 
 def collected(dataset_id: str) -> list[RepairStep]:
-    """Repairs chosen in this tab for the next version of a data set, in their order."""
-    kept: list[RepairStep] = st.session_state.get(f"repairs-{dataset_id}", [])
-    return list(kept)
+    """Repairs collected in this tab for the next version of a data set, in order."""
+    steps: list[RepairStep] = st.session_state.get(f"repairs-{dataset_id}", [])
+    return list(steps)
 
 
 def _collect(dataset_id: str, steps: Sequence[RepairStep]) -> None:
@@ -102,31 +102,31 @@ def _collect(dataset_id: str, steps: Sequence[RepairStep]) -> None:
 
 @st.dialog("Preview", width="large", icon=":material/build:")
 def repair_dialog(asked: tuple[str, tuple[RepairStep, ...], bool]) -> None:
-    """The preview of repairs, and the button that makes them.
+    """The preview of repairs, and the button that creates the version.
 
     Args:
-        asked: id of the data set, the repairs, and whether they come on top of those already collected.
+        asked: id of the data set, the repairs, and whether they are added to those already collected.
     """
     dataset_id, steps, adds = asked
     workspace = state.workspace()
     try:
         dataset = workspace.dataset(dataset_id)
         everything = [*collected(dataset_id), *steps] if adds else list(steps)
-        with st.spinner("Working out what would change…", show_time=True):
+        with st.spinner("Computing the changes…", show_time=True):
             draft = draft_of(dataset.folder, everything)
     except UserError as error:
-        widgets.show_error(str(error), title="This repair cannot be made")
+        widgets.show_error(str(error), title="This repair is not possible")
         return
     if adds and len(everything) > len(steps):
-        st.caption(f"On top of {formats.plural(len(everything) - len(steps), 'repair')} chosen before.")
+        st.caption(f"Together with {formats.plural(len(everything) - len(steps), 'repair')} added before.")
     draw_sum(draft)
     with st.container(horizontal=True):
         make = st.button(
-            "Make a new version", type="primary", icon=":material/save:", disabled=not draft.changes_anything, key="make-version"
+            "Create new version", type="primary", icon=":material/save:", disabled=not draft.changes_anything, key="make-version"
         )
         more = adds and st.button(
-            "Choose it and go on", icon=":material/playlist_add:", disabled=not draft.changes_anything, key="collect-repair",
-            help="Collects the repair, so that several make one version.",
+            "Add to next version", icon=":material/playlist_add:", disabled=not draft.changes_anything, key="collect-repair",
+            help="Collect several repairs, then create one version from them.",
         )  # fmt: skip
     draw_rows(draft, key=f"draft-{dataset_id}")
     if make:
@@ -134,35 +134,35 @@ def repair_dialog(asked: tuple[str, tuple[RepairStep, ...], bool]) -> None:
             open_version(dataset_versions.save(workspace, draft))
     if more:
         _collect(dataset_id, everything)
-        state.flash("Chosen for the next version. It waits under Repair.")
+        state.flash("Repair added to the next version. Create the version on the Repair tab.")
         st.rerun()
 
 
 def open_version(record: DatasetRecord) -> None:
-    """Go to the page of a version that was made just now."""
+    """Open the page of a version that was just created."""
     if record.parent_id is not None:
         _collect(record.parent_id, [])
         st.session_state.pop(f"corrections-{record.parent_id}", None)
-    state.flash(f"Made {markdown_text(record.name, longest=60)}: {formats.plural(record.num_examples, 'example')}.")
+    state.flash(f"Created {markdown_text(record.name, longest=60)} with {formats.plural(record.num_examples, 'example')}.")
     state.remember_id("dataset", record.id)
     st.query_params["dataset"] = record.id
     st.rerun()
 
 
 def draft_of(folder: Path, steps: Sequence[RepairStep]) -> Draft:
-    """What repairs make of a data set; the last few are kept, so that turning a page costs nothing.
+    """The result of repairs on a data set; the last few are cached, so that turning a page is fast.
 
     Raises:
-        UserError: the repairs cannot be made.
+        UserError: the repairs are not possible.
     """
-    written = json.dumps([[step.repair, dict(step.parameters)] for step in steps], ensure_ascii=False)
-    return _draft(folder, written, state.workspace().settings.max_labels)
+    serialized = json.dumps([[step.repair, dict(step.parameters)] for step in steps], ensure_ascii=False)
+    return _draft(folder, serialized, state.workspace().settings.max_labels)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, ttl=1800)
-def _draft(folder: Path, written: str, max_labels: int) -> Draft:
+def _draft(folder: Path, serialized: str, max_labels: int) -> Draft:
     from core.datasets.dataset import open_dataset
     from core.datasets.versions.draft import draft_version
 
-    steps = [RepairStep(repair=repair, parameters=parameters) for repair, parameters in json.loads(written)]
+    steps = [RepairStep(repair=repair, parameters=parameters) for repair, parameters in json.loads(serialized)]
     return draft_version(open_dataset(folder), steps, max_labels=max_labels)

@@ -1,4 +1,4 @@
-"""The Data page: from a file to a data set, and what can be done with those there are."""
+"""The Data page: from a file to a data set, and the actions on data sets."""
 
 import io
 import time
@@ -90,9 +90,9 @@ def test_bad_files_are_refused_in_plain_words(workspace: Workspace, open_page: O
     assert not workspace.dataset_records()
 
 
-def test_records_set_aside_are_shown_with_reasons(open_page: OpenPage) -> None:
+def test_skipped_records_are_shown_with_reasons(open_page: OpenPage) -> None:
     app = _upload(open_page("data"), CSV + ",good\nno topic here,\n")
-    assert any("Set aside (2)" in str(tab.label) for tab in app.tabs)
+    assert any("Skipped (2)" in str(tab.label) for tab in app.tabs)
     assert any("62 records" in str(expander.label) for expander in app.expander), "all that were read, not those that were kept"
     table = next(frame.value for frame in app.dataframe if "reason" in frame.value.columns)
     assert table[["record", "line"]].to_numpy().tolist() == [[61, 62], [62, 63]]
@@ -115,7 +115,7 @@ def test_records_of_several_files_are_listed_with_their_file() -> None:
     assert set_aside_table(rows[1:]).columns.tolist() == ["record", "reason"]
 
 
-def test_going_back_forgets_the_upload(workspace: Workspace, open_page: OpenPage) -> None:
+def test_going_back_discards_the_upload(workspace: Workspace, open_page: OpenPage) -> None:
     app = _upload(open_page("data"), CSV)
     button(app, "Back to all data sets").click().run()
     assert app.title[0].value == "Data"
@@ -159,9 +159,9 @@ def test_deleting_a_data_set_with_runs_says_so_and_asks(workspace: Workspace, op
     made_workspace.make_failed(workspace, dataset)
     app = open_dialog("data.dataset_list", "delete_dialog", workspace.dataset_record(dataset.id))
     assert "1 run uses" in words_on(app)
-    assert button(app, "Delete for good").disabled
+    assert button(app, "Delete permanently").disabled
     app.checkbox[0].check().run()
-    button(app, "Delete for good").click().run()
+    button(app, "Delete permanently").click().run()
     assert workspace.dataset_records() == []
     assert workspace.runs() == []
 
@@ -183,7 +183,7 @@ def test_an_empty_name_is_refused_in_the_dialog(workspace: Workspace, open_dialo
     assert workspace.dataset_record(dataset.id).name == "Old"
 
 
-def test_uploads_nobody_used_are_removed_after_a_day(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_uploads_are_removed_after_a_day(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.shared.state.workspace", lambda: workspace)
     old = uploads.keep_sample("support_tickets.csv")
     uploads.prune(workspace.settings.uploads_folder, now=old.path.parent.stat().st_mtime + 3600)
@@ -201,7 +201,7 @@ def test_an_upload_id_is_never_a_path(workspace: Workspace, monkeypatch: pytest.
     assert uploads.find("../../keep") is None
 
 
-def test_another_encoding_delimiter_and_word_for_nothing_can_be_chosen(open_page: OpenPage) -> None:
+def test_another_encoding_delimiter_and_missing_value_marker_can_be_chosen(open_page: OpenPage) -> None:
     text = "текст;метка\n" + "".join(f"номер {number};{('да', 'нет', 'NA')[number % 3]}\n" for number in range(60))
     app = _upload(open_page("data"), text.encode("koi8-r"))
     app.selectbox(key="import-encoding").set_value("cp1251").run()
@@ -211,7 +211,7 @@ def test_another_encoding_delimiter_and_word_for_nothing_can_be_chosen(open_page
     assert "Cyrillic" in app.expander[0].label
     app.multiselect(key="import-missing").set_value(["NA"]).run()
     assert not app.exception
-    assert any("Set aside (20)" in str(tab.label) for tab in app.tabs)
+    assert any("Skipped (20)" in str(tab.label) for tab in app.tabs)
 
 
 def test_a_file_that_does_not_fit_the_chosen_encoding_says_so_and_lets_another_be_chosen(open_page: OpenPage) -> None:
@@ -249,7 +249,7 @@ def test_a_large_result_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch)
     assert made == ["a", "b", "c", "a"], "the largest and oldest made room"
 
 
-def test_what_was_kept_of_an_upload_goes_with_it(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_values_of_an_upload_are_removed_with_it(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = cache._Shelf()
     monkeypatch.setattr(cache, "_shelf", lambda: shelf)
     monkeypatch.setattr("dashboard.shared.state.workspace", lambda: workspace)
@@ -274,15 +274,15 @@ def test_a_size_counts_what_cells_hold_and_not_how_many_they_are() -> None:
     assert 10_000_000 < size_of_rows(in_arrow) < 11_000_000
 
 
-def test_what_was_set_aside_can_be_downloaded_from_a_saved_data_set(workspace: Workspace, open_page: OpenPage) -> None:
+def test_skipped_records_can_be_downloaded_from_a_saved_data_set(workspace: Workspace, open_page: OpenPage) -> None:
     app = _upload(open_page("data"), CSV + "=cmd(),good,too many\n")
     button(app, "Save data set").click().run()
     dataset = workspace.dataset(workspace.dataset_records()[0].id)
     assert dataset.set_aside()["content"].tolist() == ['["=cmd()", "good", "too many"]']
-    app.session_state["dataset-tabs"] = "Origin"
+    app.session_state["dataset-tabs"] = "Import details"
     app.run()
     assert not app.exception
-    assert any("61 records read: 60 kept, 1 set aside." in text.value for text in app.text)
+    assert any("61 records read: 60 kept, 1 skipped." in text.value for text in app.text)
     counts = next(frame.value for frame in app.dataframe if "why" in frame.value.columns)
     assert counts[["why", "number"]].to_numpy().tolist() == [[Reason.RAGGED_ROW.sentence, 1]]
 

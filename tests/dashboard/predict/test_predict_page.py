@@ -56,7 +56,7 @@ def test_nothing_written_is_said_in_words(made: dict[str, str], open_page: OpenP
     app = open_page("predict", run=made["single_label"])
     button(app, "Predict").click().run()
     assert not app.exception
-    assert "Write or upload at least one text" in words_on(app)
+    assert "Enter or upload at least one text" in words_on(app)
 
 
 def test_a_model_that_cannot_be_loaded_is_reported_without_a_traceback(made: dict[str, str], open_page: OpenPage) -> None:

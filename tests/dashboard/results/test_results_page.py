@@ -40,7 +40,7 @@ def test_without_runs_the_page_leads_to_training(open_page: OpenPage) -> None:
 def test_with_only_failed_runs_the_page_leads_to_them(workspace: Workspace, open_page: OpenPage) -> None:
     dataset = made_workspace.make_dataset(workspace, "single_label", "Rows", made_workspace.single_label_examples(2))
     made_workspace.make_failed(workspace, dataset)
-    assert "No run is finished yet" in words_on(open_page("results"))
+    assert "No finished run yet" in words_on(open_page("results"))
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -51,29 +51,29 @@ def test_every_task_shows_its_headline_figures(
     assert not app.exception
     run = workspace.run(made[task])
     assert _figures(app)[str(run.headline_name)] == f"{run.headline:.3f}"
-    assert "95% Wilson interval" in words_on(app)
+    assert "95% confidence interval of the" in words_on(app)
 
 
 def test_the_page_says_how_many_are_right(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
     scores = workspace.run_dir(made["single_label"]).result()["splits"]["test"]
     right = round(scores["accuracy"] * scores["num_examples"])
-    assert f"{right} of {scores['num_examples']} test examples are right" in words_on(
+    assert f"{right} of {scores['num_examples']} test examples are classified correctly" in words_on(
         open_page("results", run=made["single_label"])
     )
 
 
-def test_validation_can_be_shown_and_is_called_flattering(made: dict[str, str], open_page: OpenPage) -> None:
+def test_validation_can_be_shown_and_is_called_optimistic(made: dict[str, str], open_page: OpenPage) -> None:
     app = open_page("results", run=made["single_label"])
     app.button_group(key=f"split-{made['single_label']}").set_value("validation").run()
-    assert "Validation chose the checkpoint" in words_on(app)
+    assert "The checkpoint was selected on the validation split" in words_on(app)
 
 
 @pytest.mark.parametrize(
     ("task", "tabs"),
     [
-        ("single_label", ["Labels", "Confusions", "Examples"]),
-        ("multi_label", ["Labels", "Confusions", "Thresholds", "Examples"]),
-        ("token_classification", ["Types", "Confusions", "Errors", "Tokens by tag", "Examples"]),
+        ("single_label", ["Labels", "Confusion matrix", "Examples"]),
+        ("multi_label", ["Labels", "Confusion matrix", "Thresholds", "Examples"]),
+        ("token_classification", ["Types", "Confusion matrix", "Errors", "Token scores", "Examples"]),
     ],
 )
 def test_every_tab_of_every_task_can_be_opened(made: dict[str, str], open_page: OpenPage, task: str, tabs: list[str]) -> None:
@@ -102,7 +102,7 @@ def test_of_many_runs_the_newest_are_offered_and_the_one_in_the_address(
     older = next(run for run in made.values() if run != newest.value)
     offered = open_page("results", run=older).selectbox(key="pick-Run")
     assert (len(offered.options), offered.options[0], offered.value) == (2, only, older)
-    assert "older ones open from the Runs page" in offered.help
+    assert "open older ones from the Runs page" in offered.help
 
 
 def test_without_an_address_the_newest_finished_run_is_shown(made: dict[str, str], open_page: OpenPage) -> None:
@@ -114,14 +114,14 @@ def test_a_click_on_a_label_opens_the_examples_behind_it(made: dict[str, str], o
     app.session_state["examples_asked_for"] = Focus(label="billing")
     app.run()
     assert not app.exception
-    groups = next(group for group in app.button_group if any("Wrongly given" in option for option in map(str, group.options)))
+    groups = next(group for group in app.button_group if any("False positives" in option for option in map(str, group.options)))
     assert len(groups.options) == 3
 
 
 def test_many_labels_can_be_drawn_and_filtered(workspace: Workspace, open_page: OpenPage) -> None:
     examples = made_workspace.single_label_examples(4, extra_labels=72)
     run = made_workspace.make_finished(workspace, made_workspace.make_dataset(workspace, "single_label", "Many", examples))
-    app = _open_tab(open_page("results", run=run.id), run.id, "test", "Confusions")
+    app = _open_tab(open_page("results", run=run.id), run.id, "test", "Confusion matrix")
     assert len(_plotly(app)[0]["layout"]["yaxis"]["ticktext"]) == 77
     next(one for one in app.selectbox if one.label == "Labels").set_value(20).run()
     assert len(_plotly(app)[0]["layout"]["yaxis"]["ticktext"]) == 20
@@ -149,9 +149,9 @@ def _rows(workspace: Workspace, run_id: str, split: str = "test"):
     return state.rows_of(workspace.run_dir(run_id), open_dataset(workspace.settings.datasets_folder / run.dataset_id), split)
 
 
-def test_wrong_examples_come_surest_first(made: dict[str, str], workspace: Workspace) -> None:
+def test_errors_come_most_confident_first(made: dict[str, str], workspace: Workspace) -> None:
     rows = single_label.with_confidence(_rows(workspace, made["single_label"]))
-    wrong = single_label._all_groups(rows)["Wrong, surest first"]
+    wrong = single_label._all_groups(rows)["Errors, most confident first"]
     assert wrong["confidence"].is_monotonic_decreasing
     assert (wrong["gold"] != wrong["predicted"]).all()
 
@@ -182,12 +182,12 @@ def test_the_groups_behind_a_label_agree_with_its_counts(made: dict[str, str], w
     rows, labels = _rows(workspace, made["multi_label"]), scores["confusion"]["labels"]
     for row in scores["labels"]:
         groups = multi_label._behind(rows, labels, Focus(label=row["label"]))
-        assert [len(groups[name]) for name in ("Missed", "Wrongly given", "Found")] == [
+        assert [len(groups[name]) for name in ("False negatives", "False positives", "True positives")] == [
             row["false_negative"],
             row["false_positive"],
             row["true_positive"],
         ]
-        assert groups["Missed"]["confidence"].is_monotonic_decreasing
+        assert groups["False negatives"]["confidence"].is_monotonic_decreasing
 
 
 def test_entities_are_marked_as_plain_text() -> None:
@@ -228,12 +228,12 @@ def test_a_model_that_is_the_average_of_epochs_is_called_one() -> None:
         ({"scale": 0.5, "evidence": 0.0}, " Probabilities are calibrated on validation."),
         (
             {"scale": 0.5, "evidence": 0.3},
-            " What words say by themselves is added to its answers; probabilities are calibrated on validation.",
+            " A TF-IDF classifier is added to its predictions; probabilities are calibrated on validation.",
         ),
     ):
         assert training_sentence({"training": alone, "calibration": calibration}).endswith(f"after epoch 5.{said}")
     together = training_sentence({"training": {**alone, "from_epochs": [3, 5, 6]}})
-    assert together.endswith("; the average of the weights of epochs 3, 5, 6.")
+    assert together.endswith("; weights averaged over epochs 3, 5, 6.")
 
 
 def test_the_epoch_that_is_kept_and_the_highest_one_are_told_with_the_rule() -> None:
@@ -247,7 +247,7 @@ def test_the_epoch_that_is_kept_and_the_highest_one_are_told_with_the_rule() -> 
 
     assert training_sentence({"training": {**training, **chosen}}).endswith(f"; checkpoint at step 300. {which}")
     averaged = training_sentence({"training": {**training, **chosen, "from_epochs": [3, 5]}})
-    assert averaged.endswith(f"; the average of the weights of epochs 3, 5. Of single epochs: {which}")
+    assert averaged.endswith(f"; weights averaged over epochs 3, 5. Single epochs: {which}")
 
 
 @pytest.mark.parametrize(("so_far", "words"), [(True, "Epoch 2 is kept so far: it has"), (False, "Epoch 2 is kept: it has")])

@@ -1,4 +1,4 @@
-"""Run directories whose files were damaged: each page draws what is whole and says what is not, and nothing is unforeseen."""
+"""Run directories with damaged files: each page draws what is intact and says what is not, without an unexpected error."""
 
 import shutil
 from collections.abc import Callable
@@ -88,22 +88,21 @@ def test_results_of_a_run_that_is_gone_are_never_quietly_those_of_another(
 ) -> None:
     workspace.delete_run(made["single_label"])
 
-    assert "this is the newest one" in words_on(open_page("results", run=made["single_label"]))
-    assert "this is the newest one" in words_on(open_page("predict", run="20260101-000000-zzzzz"))
-    assert "this is the newest one" not in words_on(open_page("results", run=made["multi_label"]))
-    assert "this is the newest one" not in words_on(open_page("results"))
+    notice = "The newest finished run is shown instead"
+    assert notice in words_on(open_page("results", run=made["single_label"]))
+    assert notice in words_on(open_page("predict", run="20260101-000000-zzzzz"))
+    assert notice not in words_on(open_page("results", run=made["multi_label"]))
+    assert notice not in words_on(open_page("results"))
 
 
 @pytest.mark.parametrize("page", ["runs", "data"])
-def test_an_empty_catalogue_over_full_folders_says_how_to_have_it_back(
-    workspace: Workspace, open_page: OpenPage, page: str
-) -> None:
-    assert "The catalogue is empty" not in words_on(open_page(page))
+def test_an_empty_database_over_full_folders_says_how_to_restore_it(workspace: Workspace, open_page: OpenPage, page: str) -> None:
+    assert "The database is empty" not in words_on(open_page(page))
     folder = workspace.settings.runs_folder / "20260101-000000-aaaaa"
     folder.mkdir()
     (folder / "config.yaml").write_text("lost")
 
     words = words_on(open_page(page))
 
-    assert "The catalogue is empty" in words
+    assert "The database is empty" in words
     assert "doctor --repair" in words

@@ -1,4 +1,4 @@
-"""Scores of labels while a run trains, and its figures as a file."""
+"""Scores of labels while a run trains, and its metrics as a file."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -42,13 +42,13 @@ def test_the_page_shows_few_of_many_labels_until_all_are_asked_for(workspace: Wo
     app = open_page("run", run=run.id)
     assert not app.exception
     assert len(_label_table(app)) == 12
-    assert "as of epoch 3" in words_on(app)
+    assert "Validation F1 after epoch 3" in words_on(app)
     app.button_group(key=f"labels-{run.id}-shown").set_value("all").run()
     assert len(_label_table(app)) == 35
 
 
 @pytest.mark.parametrize("figure", ["gradient", "speed"])
-def test_the_figures_of_each_step_can_be_switched(made: dict[str, str], open_page: OpenPage, figure: str) -> None:
+def test_the_per_step_metrics_can_be_switched(made: dict[str, str], open_page: OpenPage, figure: str) -> None:
     run_id = made["running"]
     app = open_page("run", run=run_id)
     app.button_group(key=f"figure-{run_id}").set_value(figure).run()
@@ -56,7 +56,7 @@ def test_the_figures_of_each_step_can_be_switched(made: dict[str, str], open_pag
     assert app.button_group(key=f"figure-{run_id}").value == figure
 
 
-def test_the_file_of_figures_has_every_line_and_guards_names_of_labels() -> None:
+def test_the_file_of_metrics_has_every_line_and_guards_names_of_labels() -> None:
     rows = [{"step": 1, "epoch": 0.5, "time_s": 1.0, "train/loss": 2.0}, {**_validation(1.0, **{"=1+1": 0.5}), "=evil": 1.0}]
     table = figures_table(rows)
     assert table.columns.tolist() == ["step", "epoch", "time_s", "train/loss", "label_f1/=1+1", "=evil"]
@@ -68,9 +68,9 @@ def test_the_file_of_figures_has_every_line_and_guards_names_of_labels() -> None
     ]
 
 
-def test_a_run_that_has_not_begun_has_no_file_of_figures(made: dict[str, str], open_page: OpenPage) -> None:
-    assert "Figures" in _downloads(open_page("run", run=made["running"]))
-    assert "Figures" not in _downloads(open_page("run", run=made["queued"]))
+def test_a_run_that_has_not_started_has_no_file_of_metrics(made: dict[str, str], open_page: OpenPage) -> None:
+    assert "Metrics (CSV)" in _downloads(open_page("run", run=made["running"]))
+    assert "Metrics (CSV)" not in _downloads(open_page("run", run=made["queued"]))
 
 
 def _downloads(app: AppTest) -> list[str]:

@@ -1,23 +1,23 @@
-"""What of a run's log is shown on its page."""
+"""Which lines of a run's log are shown on its page."""
 
 from dashboard.runs.log import readable_tail
 
 BEFORE, AFTER = "10:00:00  step 52  train/loss 9.1", "10:00:01  The training loss stopped being a finite number."
 FILE = '  File "/opt/tuneboard/core/training/loop.py", line 284, in _end_not_finite'
-FORESEEN = ["10:00:01  Traceback (most recent call last):", FILE, "core.errors.RunError: The training loss stopped.", ""]
-UNFORESEEN = ["10:00:01  Traceback (most recent call last):", FILE, "ZeroDivisionError: division by zero", ""]
+EXPECTED = ["10:00:01  Traceback (most recent call last):", FILE, "core.errors.RunError: The training loss stopped.", ""]
+UNEXPECTED = ["10:00:01  Traceback (most recent call last):", FILE, "ZeroDivisionError: division by zero", ""]
 
 
-def test_a_failure_that_is_told_in_words_shows_no_traceback() -> None:
-    assert readable_tail([BEFORE, *FORESEEN, AFTER], 20) == [BEFORE, AFTER]
+def test_an_expected_failure_shows_no_traceback() -> None:
+    assert readable_tail([BEFORE, *EXPECTED, AFTER], 20) == [BEFORE, AFTER]
 
 
-def test_a_failure_nobody_foresaw_shows_what_is_to_be_reported() -> None:
-    assert readable_tail([BEFORE, *UNFORESEEN, AFTER], 20) == [BEFORE, *UNFORESEEN, AFTER]
+def test_an_unexpected_failure_shows_its_traceback_for_the_report() -> None:
+    assert readable_tail([BEFORE, *UNEXPECTED, AFTER], 20) == [BEFORE, *UNEXPECTED, AFTER]
 
 
 def test_a_traceback_whose_beginning_is_out_of_reach_is_known_by_what_is_left() -> None:
-    assert readable_tail([*FORESEEN[1:], AFTER], 20) == [AFTER]
+    assert readable_tail([*EXPECTED[1:], AFTER], 20) == [AFTER]
 
 
 def test_no_more_lines_are_shown_than_wanted() -> None:

@@ -1,4 +1,4 @@
-"""What a run's page says of where the run stands, and of what its reader should act upon."""
+"""Progress and warnings on a run's page."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def tickets(workspace: Workspace) -> Dataset:
     return made_workspace.make_dataset(workspace, "single_label", "Tickets", made_workspace.single_label_examples())
 
 
-def test_what_a_resumed_run_says_again_does_not_hide_what_it_found_before(
+def test_warnings_that_a_resumed_run_repeats_do_not_hide_earlier_ones(
     workspace: Workspace, open_page: OpenPage, tickets: Dataset
 ) -> None:
     run = made_workspace.make_running(workspace, tickets)

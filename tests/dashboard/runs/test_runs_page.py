@@ -34,7 +34,7 @@ def test_all_runs_are_listed_with_their_headline_figure(open_page: OpenPage) -> 
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == 7
-    assert {state for (state,) in table["status"]} == {"Done", "Failed", "Stopped", "Training", "Waiting · 1"}
+    assert {state for (state,) in table["status"]} == {"Done", "Failed", "Stopped", "Training", "Queued · 1"}
     assert table["score"].notna().sum() == 3
 
 
@@ -55,7 +55,7 @@ def test_waiting_runs_by_themselves_are_listed_as_they_will_start(
     app = open_page("runs")
     app.button_group(key="runs-states").set_value([RunState.QUEUED]).run()
     table = app.dataframe[0].value
-    assert [status for (status,) in table["status"]] == ["Waiting · 1", "Waiting · 2", "Waiting · 3"]
+    assert [status for (status,) in table["status"]] == ["Queued · 1", "Queued · 2", "Queued · 3"]
     assert table["name"].tolist()[1:] == ["second", "third"]
 
 
@@ -65,7 +65,7 @@ def test_the_search_narrows_the_list(open_page: OpenPage) -> None:
     app.text_input(key="runs-words").set_value("hotel").run()
     assert app.dataframe[0].value["name"].tolist() == ["Hotel reviews 1"]
     app.text_input(key="runs-words").set_value("nothing like this").run()
-    assert "No run fits" in words_on(app)
+    assert "No run matches" in words_on(app)
 
 
 @pytest.mark.usefixtures("made")
@@ -80,7 +80,7 @@ def test_a_running_run_shows_where_it_stands(made: dict[str, str], open_page: Op
     assert not app.exception
     words = words_on(app)
     assert "Stop" in _labels(app)
-    assert {"Epoch", "Rows a second", "Elapsed", "Remaining", "Device", "Memory"} <= {metric.label for metric in app.metric}
+    assert {"Epoch", "Examples/s", "Elapsed", "Remaining", "Device", "Memory"} <= {metric.label for metric in app.metric}
     assert "Last lines of the log" in words
     assert "step 130 of 240" in app.code[0].value
 
@@ -99,7 +99,7 @@ def test_what_to_act_upon_stands_above_the_curves_and_phases_do_not_bury_it(
     warning = next(i for i, (kind, words) in enumerate(kinds) if kind == "warning" and "refund" in words)
     assert warning < next(i for i, (_, words) in enumerate(kinds) if "F1 by label" in words)
     words = words_on(app)
-    assert words.count("Still never predicted rightly") == 2, "once as a warning and once among what happened"
+    assert words.count("Still never predicted rightly") == 2, "once as a warning and once among the events"
     assert words.count("Training on.") == 1
     assert "Validating after" not in words
 
@@ -129,7 +129,7 @@ def test_a_waiting_run_says_what_it_waits_for_and_can_be_taken_out(
 ) -> None:
     app = open_page("run", run=made["queued"])
     assert "Waiting for run" in words_on(app)
-    button(app, "Take out of the queue").click().run()
+    button(app, "Remove from queue").click().run()
     assert workspace.run(made["queued"]).state is RunState.CANCELLED
 
 
@@ -148,16 +148,16 @@ def test_a_stopped_run_can_be_resumed(made: dict[str, str], open_page: OpenPage,
     assert not workspace.run(made["stopped"]).finish_early
 
 
-def test_a_stopped_run_can_be_finished_with_what_was_learned(
+def test_the_best_checkpoint_of_a_stopped_run_can_be_evaluated(
     made: dict[str, str], open_page: OpenPage, workspace: Workspace
 ) -> None:
     app = open_page("run", run=made["stopped"])
-    button(app, "Finish with what was learned").click().run()
+    button(app, "Evaluate best checkpoint").click().run()
     assert workspace.run(made["stopped"]).finish_early
 
 
-def test_finishing_is_not_offered_where_nothing_was_learned(made: dict[str, str], open_page: OpenPage) -> None:
-    assert "Finish with what was learned" not in _labels(open_page("run", run=made["failed"]))
+def test_evaluating_is_not_offered_without_a_checkpoint(made: dict[str, str], open_page: OpenPage) -> None:
+    assert "Evaluate best checkpoint" not in _labels(open_page("run", run=made["failed"]))
 
 
 def test_a_finished_run_leads_to_its_results(made: dict[str, str], open_page: OpenPage) -> None:
@@ -170,7 +170,7 @@ def test_a_finished_run_leads_to_its_results(made: dict[str, str], open_page: Op
 def test_an_address_of_a_run_that_is_gone_says_so(open_page: OpenPage) -> None:
     app = open_page("run", run="20200101-000000-aaaaa")
     assert not app.exception
-    assert "There is no such run" in words_on(app)
+    assert "Run not found" in words_on(app)
 
 
 def test_a_refreshed_page_shows_the_same(made: dict[str, str], open_page: OpenPage) -> None:
@@ -193,25 +193,25 @@ def test_hostile_names_tags_and_messages_are_shown_as_text(workspace: Workspace,
 def test_deleting_runs_names_them_and_keeps_the_others(
     made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog
 ) -> None:
-    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["failed"]), workspace.run(made["stopped"])])
+    app = open_dialog("runs.dialogs", "delete_dialog", [workspace.run(made["failed"]), workspace.run(made["stopped"])])
     assert "A first try" in app.text[0].value
-    button(app, "Delete for good").click().run()
+    button(app, "Delete permanently").click().run()
     assert {run.id for run in workspace.runs()} == set(made.values()) - {made["failed"], made["stopped"]}
 
 
 def test_a_run_at_work_is_not_deleted(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
-    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["running"])])
-    button(app, "Delete for good").click().run()
+    app = open_dialog("runs.dialogs", "delete_dialog", [workspace.run(made["running"])])
+    button(app, "Delete permanently").click().run()
     assert app.error
     assert workspace.run(made["running"])
 
 
 def test_renaming_and_tagging_a_run(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
     run = workspace.run(made["failed"])
-    app = open_dialog("run_dialogs", "rename_dialog", run)
+    app = open_dialog("runs.dialogs", "rename_dialog", run)
     app.text_input[0].set_value("A better name")
     button(app, "Rename").click().run()
-    app = open_dialog("run_dialogs", "tag_dialog", run)
+    app = open_dialog("runs.dialogs", "tag_dialog", run)
     app.multiselect[0].set_value(["baseline"])
     button(app, "Save").click().run()
     changed = workspace.run(run.id)
@@ -222,33 +222,33 @@ def test_a_dialog_asked_for_from_the_table_opens_with_the_page(made: dict[str, s
     app = open_page("runs")
     app.session_state["run_dialog_asked_for"] = ("delete", [made["failed"]])
     app.run()
-    assert "Delete for good" in _labels(app)
+    assert "Delete permanently" in _labels(app)
     app.run()
-    assert "Delete for good" not in _labels(app)
+    assert "Delete permanently" not in _labels(app)
 
 
-def test_the_queue_can_be_paused_and_let_go_on(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
+def test_the_queue_can_be_paused_and_resumed(made: dict[str, str], open_page: OpenPage, workspace: Workspace) -> None:
     app = open_page("runs")
-    assert "1 at work · 1 waiting · one at a time" in words_on(app)
-    button(app, "Pause the queue").click().run()
+    assert "1 training · 1 queued · one at a time" in words_on(app)
+    button(app, "Pause queue").click().run()
     assert workspace.desk.switches().paused
     assert "paused" in words_on(open_page("run", run=made["queued"]))
-    button(app, "Let it go on").click().run()
+    button(app, "Resume queue").click().run()
     assert not workspace.desk.switches().paused
 
 
 def test_a_waiting_run_can_be_moved_to_the_front(made: dict[str, str], open_dialog: OpenDialog, workspace: Workspace) -> None:
     other = workspace.resume(made["stopped"])
-    app = open_dialog("queue_bar", "draw_moves", other)
+    app = open_dialog("runs.queue_bar", "draw_moves", other)
     assert "Waiting for 2 runs ahead of it" in words_on(app)
-    button(app, "To the front").click().run()
+    button(app, "Move to front").click().run()
     assert [run.id for run in workspace.queue()] == [other.id, made["queued"]]
 
 
 @pytest.mark.usefixtures("made")
 def test_a_dashboard_that_only_watches_says_so(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.runs.scheduler.queue_control.QueueDesk.watches", lambda _: True)
-    assert "takes over by itself" in words_on(open_page("runs"))
+    assert "takes over automatically" in words_on(open_page("runs"))
 
 
 @pytest.mark.usefixtures("made")

@@ -1,4 +1,4 @@
-"""Starting from a config file or an earlier run: what is taken over, and what is refused in plain words."""
+"""Starting from a config file or an earlier run: which settings are used, and what is refused in plain words."""
 
 import dataclasses
 
@@ -54,7 +54,7 @@ def test_a_run_can_be_trained_again_exactly_as_it_was(workspace: Workspace, open
     button(app, "Train again with changes").click().run()
     assert not app.exception
     assert (app.title[0].value, id_in_address(app, "like"), id_in_address(app, "dataset")) == ("Train", earlier.id, tickets)
-    assert f"With the settings of {earlier.name}" in words_on(app)
+    assert f"Settings from run {earlier.name}" in words_on(app)
     assert _launched(app, workspace) == workspace.run_dir(earlier.id).config()
 
 
@@ -70,7 +70,7 @@ def test_what_is_changed_wins_over_the_earlier_run(workspace: Workspace, open_pa
 def test_the_recipe_can_be_had_back(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
     earlier = workspace.launch(_config(workspace, tickets, **VALUES))
     app = open_page("train", dataset=tickets, like=earlier.id)
-    button(app, "Use the recipe's instead").click().run()
+    button(app, "Use recipe defaults").click().run()
     assert "like" not in app.query_params
     assert _launched(app, workspace) == _config(workspace, tickets)
 
@@ -150,6 +150,6 @@ def test_a_malicious_config_is_refused_at_once(text: str) -> None:
 
 def test_an_earlier_run_that_is_gone_is_said_and_the_recipe_used(workspace: Workspace, open_page: OpenPage, tickets: str) -> None:
     app = open_page("train", dataset=tickets, like="20200101-000000-aaaaa")
-    assert "The run to start from is gone" in words_on(app)
+    assert "The run to start from no longer exists" in words_on(app)
     expected, _ = new_run_config(workspace.dataset(tickets), hub_folder=workspace.settings.hub_models_folder)
     assert _launched(app, workspace) == expected

@@ -1,4 +1,4 @@
-"""The Train page: choices, what will happen, and launch."""
+"""The Train page: choices, the training plan, and launch."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -174,21 +174,21 @@ def test_a_late_second_click_meets_a_button_that_launches_nothing(
 
 def test_the_lengths_of_the_texts_are_drawn_with_the_limit(open_page: OpenPage, tickets: str) -> None:
     app = open_page("train", dataset=tickets)
-    assert "so all fit" in words_on(app)
+    assert "so all texts fit" in words_on(app)
     _field(app, "Maximum input length (tokens)").set_value(10)
     app.run()
     words = words_on(app)
-    assert "so all fit" not in words
+    assert "so all texts fit" not in words
     assert "Inputs are truncated at 10 tokens" in words
     assert "of all tokens" in words
     assert len(app.get("plotly_chart")) == 1
 
 
-def test_what_other_limits_would_cut_is_said_before_launch(workspace: Workspace, open_page: OpenPage) -> None:
+def test_what_other_limits_would_truncate_is_said_before_launch(workspace: Workspace, open_page: OpenPage) -> None:
     examples = made_workspace.single_label_examples()
     dataset = made_workspace.make_dataset(workspace, "single_label", "Long", examples.assign(text="word " * 38))
     app = open_page("train", dataset=dataset.id)
     words = words_on(app)
-    assert "What other limits would cut:" in words
+    assert "Other limits would truncate:" in words
     assert "16 tokens: 100% of texts, 60% of all tokens" in words
     assert "32 tokens: 100% of texts, 20% of all tokens" in words

@@ -49,7 +49,7 @@ def test_findings_stand_on_the_page_the_most_severe_first(faulty: Dataset, open_
     titles = [one.label for one in app.expander]
     assert "spelt in more than one way" in titles[0]
     assert any("Personal data" in title for title in titles)
-    assert "Looked at all" in words_on(app)
+    assert "Checked all" in words_on(app)
     assert not app.dataframe, "nothing is drawn before it is opened"
 
 
@@ -77,7 +77,7 @@ def test_an_offer_leads_to_its_preview(faulty: Dataset, open_tab: OpenTab) -> No
     next(one for one in app.button if one.label.startswith("Merge into")).click().run()
 
     assert not app.exception
-    assert any(one.label == "Make a new version" for one in app.button)
+    assert any(one.label == "Create new version" for one in app.button)
 
 
 @pytest.mark.parametrize("task", list(made_workspace.EXAMPLES))
@@ -118,7 +118,7 @@ def test_lengths_are_in_tokens_of_the_model(workspace: Workspace, open_tab: Open
     said = words_on(open_tab("Text lengths", dataset))
 
     assert "tokens" in said
-    assert "so all of them fit" in said
+    assert "so all texts fit" in said
 
 
 def test_an_import_is_checked_before_it_is_saved(open_page: OpenPage) -> None:
@@ -139,11 +139,11 @@ def test_a_big_import_is_checked_only_when_asked(open_page: OpenPage, monkeypatc
     app = open_page("data")
     app.file_uploader(key="data-upload").set_value(("mine.csv", f"message,topic\n{rows}".encode(), "text/csv"))
     app.run()
-    assert "Looked at" not in words_on(app)
+    assert "Checked " not in words_on(app)
 
     next(one for one in app.button if one.label == "Check now").click().run()
 
-    assert "Looked at all" in words_on(app)
+    assert "Checked all" in words_on(app)
 
 
 def test_the_train_page_says_what_the_model_does_not_know_and_what_the_checks_found(
@@ -157,4 +157,4 @@ def test_the_train_page_says_what_the_model_does_not_know_and_what_the_checks_fo
     assert "does not cover these texts" in words_on(open_page("train", dataset=chinese.id))
     said = words_on(open_page("train", dataset=faulty.id))
     assert "does not cover these texts" not in said
-    assert "serious thing" in said
+    assert "serious issue" in said

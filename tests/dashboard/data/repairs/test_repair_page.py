@@ -49,7 +49,7 @@ def test_the_page_of_a_data_set_has_repairs_corrections_and_versions(workspace: 
     dataset = _messy(workspace)
     app = open_page("data", dataset=dataset.id)
     assert not app.exception
-    assert {"Repair", "Correct", "Versions"} <= {tab.label for tab in app.tabs}
+    assert {"Repair", "Correct labels", "Versions"} <= {tab.label for tab in app.tabs}
 
 
 @pytest.mark.parametrize("task", list(made_workspace.EXAMPLES))
@@ -72,9 +72,9 @@ def test_a_preview_shows_the_rows_and_makes_a_version(workspace: Workspace, open
     assert not app.exception
     said = words_on(app)
     assert "10" in said
-    assert "another" in said
+    assert "10 rows with a new label" in said
     assert "scores measured before and after cannot be compared" in said
-    button(app, "Make a new version").click().run()
+    button(app, "Create new version").click().run()
     assert not app.exception
     newest = workspace.dataset_records()[0]
     assert (newest.name, newest.parent_id) == ("Tickets v2", dataset.id)
@@ -84,14 +84,14 @@ def test_a_preview_shows_the_rows_and_makes_a_version(workspace: Workspace, open
 def test_repairs_are_collected_and_made_together(workspace: Workspace, open_dialog: OpenDialog) -> None:
     dataset = _messy(workspace)
     app = open_dialog("data.repairs.repair_page", "repair_dialog", (dataset.id, (parse_step("strip_whitespace"),), True))
-    button(app, "Choose it and go on").click().run()
+    button(app, "Add to next version").click().run()
     assert app.session_state[f"repairs-{dataset.id}"] == [parse_step("strip_whitespace")]
     assert len(workspace.dataset_records()) == 1
     section = _section(workspace, "repair", dataset)
     section.session_state[f"repairs-{dataset.id}"] = [parse_step("strip_whitespace"), parse_step("drop_duplicates")]
     section.run()
-    assert "2 repairs chosen for the next version" in words_on(section)
-    button(section, "Leave out").click().run()
+    assert "2 repairs in the next version" in words_on(section)
+    button(section, "Remove").click().run()
     assert section.session_state[f"repairs-{dataset.id}"] == [parse_step("drop_duplicates")]
 
 
@@ -102,15 +102,15 @@ def test_a_repair_that_cannot_be_made_says_why(workspace: Workspace, open_dialog
     )
     assert not app.exception
     assert "There is no column 'customer'" in words_on(app)
-    assert not [one for one in app.button if one.label == "Make a new version"]
+    assert not [one for one in app.button if one.label == "Create new version"]
 
 
 def test_nothing_to_change_makes_no_version(workspace: Workspace, open_dialog: OpenDialog) -> None:
     app = open_dialog(
         "data.repairs.repair_page", "repair_dialog", (_messy(workspace).id, (parse_step("normalise_characters"),), True)
     )
-    assert "nothing to change" in words_on(app)
-    assert button(app, "Make a new version").disabled
+    assert "No row would change" in words_on(app)
+    assert button(app, "Create new version").disabled
 
 
 def test_an_offer_of_a_finding_opens_the_preview(workspace: Workspace) -> None:
@@ -128,7 +128,7 @@ def test_an_offer_of_a_finding_opens_the_preview(workspace: Workspace) -> None:
     app = AppTest.from_function(script, default_timeout=30, args=(dataset.id,)).run()
     app.button[0].click().run()
     assert not app.exception
-    assert "Make a new version" in words_on(app)
+    assert "Create new version" in words_on(app)
 
 
 def test_user_text_is_shown_literally_in_before_and_after() -> None:
@@ -149,7 +149,7 @@ def test_rows_to_correct_are_found_by_split_label_and_words(workspace: Workspace
     app = _section(workspace, "correct", dataset)
     assert not app.exception
     app.text_input(key=f"correct-search-{dataset.id}").set_value("nowhere to be found").run()
-    assert "No row has these words" in words_on(app)
+    assert "No rows match these filters" in words_on(app)
     app.text_input(key=f"correct-search-{dataset.id}").set_value("").run()
     app.selectbox(key=f"correct-label-{dataset.id}").set_value(dataset.labels[0]).run()
     app.button_group(key=f"correct-split-{dataset.id}").set_value("test").run()
@@ -164,10 +164,10 @@ def test_corrections_become_a_version(workspace: Workspace, open_dialog: OpenDia
     assert "2 rows" in words_on(app)
     step = RepairStep(repair="correct_labels", parameters={"corrections": [{"id": 0, "label": "praise"}]})
     dialog = open_dialog("data.repairs.repair_page", "repair_dialog", (dataset.id, (step,), True))
-    button(dialog, "Make a new version").click().run()
+    button(dialog, "Create new version").click().run()
     newest = workspace.dataset(workspace.dataset_records()[0].id)
     assert newest.examples()["label"][0] == "praise"
-    button(app, "Forget them").click().run()
+    button(app, "Discard corrections").click().run()
     assert app.session_state[f"corrections-{dataset.id}"] == {}
 
 
@@ -176,7 +176,7 @@ def test_types_and_ticks_become_tags() -> None:
     assert tags == ["B-PER", "I-PER", "B-PER", "O", "O", "B-LOC"]
 
 
-def test_edits_of_a_table_become_corrections_and_are_forgotten_when_undone() -> None:
+def test_edits_of_a_table_become_corrections_and_are_removed_when_undone() -> None:
     made: dict[int, dict[str, Any]] = {2: {"id": 2, "label": "b"}}
     label_editor.take_edits(made, {1: "a", 2: "a", 3: "c"}, ["z", "a", None], "label")
     assert made == {1: {"id": 1, "label": "z"}}
@@ -220,7 +220,7 @@ def test_a_deleted_parent_is_still_told_of(workspace: Workspace) -> None:
 
 def test_two_versions_are_compared(workspace: Workspace, open_dialog: OpenDialog) -> None:
     first, second = _versions(workspace)
-    app = open_dialog("versions", "compare_dialog", (second.id, first.id))
+    app = open_dialog("data.versions", "compare_dialog", (second.id, first.id))
     assert not app.exception
     said = words_on(app)
     assert "Rows removed" in said
