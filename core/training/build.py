@@ -71,19 +71,18 @@ class SplitPredictor:
             sharing=self.sharing,
         )
 
-    def predict(self, split: Split, decision: Decision = NO_DECISION) -> tuple[pd.DataFrame, float]:
-        """Predictions for every example, and the mean loss."""
-        ran = self.logits(split)
-        return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision), ran.loss
+    def decode(self, split: Split, ran: Outputs, decision: Decision = NO_DECISION) -> pd.DataFrame:
+        """Predictions for every example of a split from what ``logits`` gave for it."""
+        return self.task.decode(split.examples, split.encoded, ran.logits, self.outputs, decision)
 
     def validate(self, split: Split, metric: str) -> Validation:
         """The loss, the task's scores, and the outcome of each row for the selection metric."""
-        predictions, loss = self.predict(split)
-        gold = self.task.gold(split.examples)
-        result = self.task.evaluate(gold, predictions, self.outputs, loss)
+        ran = self.logits(split)
+        predictions, gold = self.decode(split, ran), self.task.gold(split.examples)
+        result = self.task.evaluate(gold, predictions, self.outputs, ran.loss)
         counts = self.task.predicted_counts(predictions)
         return Validation(
-            loss=loss,
+            loss=ran.loss,
             scores=self.task.flat_scores(result),
             labels=[{**row, "predicted": counts.get(row["label"], 0)} for row in self.task.label_rows(result)],
             outcomes=None if metric == LOSS else self.task.outcomes(gold, predictions, self.outputs, metric),

@@ -13,33 +13,38 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from accelerate.utils import set_seed
-from transformers import PreTrainedTokenizerBase
 
 from core.config.run_config import RunConfig
 from core.datasets.dataset import Dataset
-from core.errors import DatasetError, RunError
+from core.errors import RunError
 from core.files import durable
 from core.machine import devices
-from core.models.build import load_tokenizer, resolve_pooling, save_classifier
+from core.models.build import save_classifier
 from core.models.freezing import merge_adapters
 from core.models.heads import Classifier, shift_outputs
-from core.models.hub import ModelInfo, download
+from core.models.hub import ModelInfo
 from core.models.model_card import ModelCard
 from core.models.sizes import sizes_of
-from core.tasks import Task, get_task
-from core.tasks.base import NO_DECISION
-from core.training.build import Split, assemble_classifier, assemble_loop, assemble_predictor, head_shape, make_schedule
+from core.tasks.base import NO_DECISION, Decision
+from core.training.build import (
+    SplitPredictor,
+    assemble_loop,
+    assemble_predictor,
+    head_shape,
+    make_schedule,
+)
 from core.training.calibration.calibrate import calibrate
 from core.training.calibration.temperature import LogitScaling
 from core.training.checkpoint.manager import Checkpoints
-from core.training.device import open_accelerator, precision_name
-from core.training.distributed import Sharing
+from core.training.device import precision_name
 from core.training.loop import Loop
 from core.training.planning.estimates import ANYWHERE, Surroundings, workload_of
 from core.training.planning.memory_footprint import NO_LIMITS, MemoryLimits
 from core.training.planning.pace_benchmark import known_or_rehearsed
 from core.training.planning.run_plan import has_pooled_head
+from core.training.prepare import Prepared, prepare
 from core.training.steps.cached_features import cache_features, can_read_once
 from core.training.steps.head_init import start_from_label_frequencies, start_from_label_means
 from core.training.tracking.kept_epoch import no_epoch, which_epoch
@@ -91,144 +96,29 @@ def fine_tune(
         UserError: an error that the person can fix.
         TrainingStopped: a stop was requested.
     """
-    # Prepare: rows, model, inputs.
-    recorder.event("phase", "Preparing data and model.", phase="preparing")
-    _check_same_rows(config, dataset)
-    task = get_task(config.data.task)
-    accelerator = open_accelerator(config.compute.device, config.compute.precision)
-    sharing = Sharing(accelerator.process_index, accelerator.num_processes, accelerator.device)
-    set_seed(config.training.seed, deterministic=config.compute.deterministic)
-    info = download(config.model.model, places.hub_models)
-    assert info.folder is not None
-    tokenizer = load_tokenizer(info.folder)
-    outputs = task.output_labels(dataset.labels)
-    max_length = min(config.model.max_length or info.max_length, info.max_length)
-    splits = _encode_splits(dataset, task, tokenizer, outputs, max_length, recorder)
-    pooling = resolve_pooling(config.model.pooling, info, task)
-    classifier = assemble_classifier(config, info, task, outputs, pooling)
-    num_parameters = sum(parameter.numel() for parameter in classifier.parameters())
-
-    # Train.
-    loop = assemble_loop(
-        config,
-        task,
-        accelerator,
-        sharing,
-        classifier,
-        tokenizer,
-        splits,
-        outputs,
-        Checkpoints(places.checkpoints),
-        recorder,
-        sizes=sizes_of(info.folder),
-        limits=limits,
-    )
-    recorder.event(
-        "plan",
-        f"{len(splits['train'].examples):,} training examples, {loop.epochs} epochs.",
-        **_plan_facts(config, loop, num_parameters, pooling, max_length),
-    )
-    if can_read_once(classifier) and loop.masking is None:
-        recorder.event("info", "The encoder is frozen, so every text is encoded once and its vector is cached.")
-        for split in splits.values():
-            if not cache_features(
-                classifier,
-                split.encoded,
-                pad_token_id=loop.pad_token_id,
-                batch_size=loop.batch_size,
-                device=accelerator.device,
-                may_go_on=lambda: not recorder.stop_requested(),
-            ):
-                raise TrainingStopped
-    _resume(loop, recorder)
-    if not finish_now and loop.progress.step == 0 and surroundings.home is not None and sharing.size == 1:
-        _say_how_long(config, dataset, info, loop, surroundings)
-    if not finish_now:
-        if loop.progress.step == 0:
-            start_from_label_frequencies(classifier, task, loop.encoded, len(outputs))
-            if task.exclusive_labels:
-                start_from_label_means(
-                    classifier, loop.encoded, len(outputs), loop.pad_token_id, accelerator.device, accelerator.autocast()
-                )
-        sharing.start_alike(classifier)
-        if sharing.size > 1 and loop.progress.step == 0:
-            set_seed(config.training.seed + sharing.rank)  # each rank draws its own dropout
-        recorder.event("phase", "Training.", phase="training")
-        if not loop.run():
-            raise TrainingStopped
-        loop.save_checkpoint()
-    elif loop.progress.step == 0:
-        raise RunError("There is no checkpoint to evaluate: the run ended before its first one. Resume it, or start a new run.")
-    trained: Classifier = accelerator.unwrap_model(loop.classifier)
+    prepared = prepare(config, dataset, places.hub_models, recorder)
+    loop = _train(prepared, places, recorder, finish_now=finish_now, limits=limits, surroundings=surroundings)
     weights, from_epochs = loop.settle()
-    if not sharing.is_first:
+    if not prepared.sharing.is_first:
         return {}  # the rest is done by rank 0 alone
+    trained: Classifier = prepared.accelerator.unwrap_model(loop.classifier)
     if weights is not None:
         trained.load_state_dict(weights)
     merge_adapters(trained)
-    progress, selected = loop.progress, loop.selection.facts(loop.progress)
-    recorder.event("info", which_epoch(selected) or no_epoch(progress.epoch))
-    del loop.optimizer, loop.learning_rate
+    selected = loop.selection.facts(loop.progress)
+    recorder.event("info", which_epoch(selected) or no_epoch(loop.progress.epoch))
+    del loop.optimizer, loop.learning_rate  # their memory is needed for the rest
     gc.collect()
-
-    # Calibrate: temperature, TF-IDF classifier and thresholds are fitted on validation.
-    recorder.event("phase", "Calibrating the best checkpoint on validation.", phase="calibrating")
-    predictor = assemble_predictor(task, trained, tokenizer, outputs, accelerator.device, loop.batch_size)
-    validation = splits["validation"]
-    gold = task.gold(validation.examples)
-    logits = predictor.logits(validation).logits
-    factors = LogitScaling()
-    if task.head_level == "token":
-        shift_outputs(trained, task.output_shift(gold, validation.encoded, logits, outputs))
-    else:
-        factors = calibrate(
-            trained,
-            task,
-            splits["train"].encoded,
-            validation.encoded,
-            logits,
-            weighs_words=config.head.word_evidence,
-            may_scale=config.head.calibration,
-            label_weights=loop.loss_options.label_weights,
-            pad_token_id=predictor.pad_token_id,
-            recorder=recorder,
-        )
-    tuned = config.training.thresholds == "tuned"
-    decision = task.choose_decision(gold, predictor.predict(validation)[0], outputs) if tuned else NO_DECISION
-
-    # Test: the test split is evaluated once.
-    recorder.event("phase", "Testing the best checkpoint.", phase="testing")
-    results: dict[str, Any] = {}
-    tables = []
-    for name in ("validation", "test"):
-        predictions, loss = predictor.predict(splits[name], decision)
-        if not math.isfinite(loss):
-            raise RunError(
-                f"The loss on the {name} split is not a finite number, because some of the model's outputs are not. "
-                "Lower the learning rate, or choose precision float32, and run again."
-            )
-        gold = task.gold(splits[name].examples)
-        results[name] = task.evaluate(gold, predictions, outputs, loss, decision)
-        tables.append(_predictions_table(name, splits[name].examples, gold, predictions))
-
-    # Save.
-    recorder.event("phase", "Saving model and predictions.", phase="saving")
-    with durable.written(places.predictions) as temporary:
-        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False)
-    card = ModelCard(
-        task=task.name,
-        outputs=list(outputs),
-        max_length=max_length,
-        pooling=pooling,
-        head=head_shape(config),
-        base_model=config.model.model,
-        decision=dict(decision),
+    predictor = assemble_predictor(
+        prepared.task, trained, prepared.tokenizer, prepared.outputs, prepared.accelerator.device, loop.batch_size
     )
-    with durable.written_folder(places.model) as temporary:
-        save_classifier(trained, tokenizer, card, temporary)
+    factors = _calibrate(prepared, trained, predictor, loop.loss_options.label_weights, recorder)
+    evaluation = _evaluate(prepared, predictor, recorder)
+    _save(prepared, trained, evaluation, places, recorder)
+    progress = loop.progress
     return {
-        "task": task.name,
-        "splits": {"test": results["test"], "validation": results["validation"]},
+        "task": prepared.task.name,
+        "splits": {name: evaluation.results[name] for name in ("test", "validation")},
         "training": {
             "steps": progress.step,
             "epochs": progress.epoch,
@@ -236,49 +126,184 @@ def fine_tune(
             "examples_per_s": round(progress.num_inputs / max(1e-9, progress.time_s), 2),
             **selected,
             "from_epochs": from_epochs,
-            "device": accelerator.device.type,
-            "precision": precision_name(accelerator),
+            "device": prepared.accelerator.device.type,
+            "precision": precision_name(prepared.accelerator),
         },
         "model": {
             "reference": config.model.model,
-            "commit": info.commit,
-            "title": info.title,
-            "architecture": info.architecture,
-            "num_parameters": num_parameters,
-            "pooling": pooling,
-            "max_length": max_length,
+            "commit": prepared.info.commit,
+            "title": prepared.info.title,
+            "architecture": prepared.info.architecture,
+            "num_parameters": prepared.num_parameters,
+            "pooling": prepared.pooling,
+            "max_length": prepared.max_length,
         },
         "calibration": asdict(factors),
         "dataset": {"id": dataset.id, "content_hash": dataset.content_hash, "test_hash": dataset.test_hash},
-        "num_cut": {name: split.encoded.num_cut for name, split in splits.items()},
-        "decision": dict(decision),
+        "num_cut": {name: split.encoded.num_cut for name, split in prepared.splits.items()},
+        "decision": dict(evaluation.decision),
     }
 
 
-def _check_same_rows(config: RunConfig, dataset: Dataset) -> None:
-    if dataset.content_hash != config.data.dataset_hash:
-        raise DatasetError(
-            f"The rows of data set {dataset.id} have changed since this run was created: their content hash differs. "
-            "Start a new run on the current data set."
+@dataclass(frozen=True, kw_only=True)
+class _Evaluation:
+    """Scores of validation and test, and the table of their predictions."""
+
+    results: dict[str, Any]
+    predictions: pd.DataFrame
+    decision: Decision
+
+
+def _train(
+    prepared: Prepared,
+    places: Places,
+    recorder: Recorder,
+    *,
+    finish_now: bool,
+    limits: MemoryLimits,
+    surroundings: Surroundings,
+) -> Loop:
+    """The loop after its last step, or as its last checkpoint left it if there is nothing more to train."""
+    config, classifier, sharing, splits = prepared.config, prepared.classifier, prepared.sharing, prepared.splits
+    assert prepared.info.folder is not None
+    loop = assemble_loop(
+        config,
+        prepared.task,
+        prepared.accelerator,
+        sharing,
+        classifier,
+        prepared.tokenizer,
+        splits,
+        prepared.outputs,
+        Checkpoints(places.checkpoints),
+        recorder,
+        sizes=sizes_of(prepared.info.folder),
+        limits=limits,
+    )
+    recorder.event(
+        "plan",
+        f"{len(splits['train'].examples):,} training examples, {loop.epochs} epochs.",
+        **_plan_facts(config, loop, prepared.num_parameters, prepared.pooling, prepared.max_length),
+    )
+    if can_read_once(classifier) and loop.masking is None:
+        _cache_features(prepared, loop, recorder)
+    _resume(loop, recorder)
+    is_fresh = loop.progress.step == 0
+    if finish_now:
+        if is_fresh:
+            raise RunError(
+                "There is no checkpoint to evaluate: the run ended before its first one. Resume it, or start a new run."
+            )
+        return loop
+    if is_fresh and surroundings.home is not None and sharing.size == 1:
+        _say_how_long(config, prepared.dataset, prepared.info, loop, surroundings)
+    if is_fresh:
+        _initialise_head(prepared, loop)
+    sharing.start_alike(classifier)
+    if is_fresh and sharing.size > 1:
+        set_seed(config.training.seed + sharing.rank)  # each rank draws its own dropout
+    recorder.event("phase", "Training.", phase="training")
+    if not loop.run():
+        raise TrainingStopped
+    loop.save_checkpoint()
+    return loop
+
+
+def _cache_features(prepared: Prepared, loop: Loop, recorder: Recorder) -> None:
+    recorder.event("info", "The encoder is frozen, so every text is encoded once and its vector is cached.")
+    for split in prepared.splits.values():
+        if not cache_features(
+            prepared.classifier,
+            split.encoded,
+            pad_token_id=loop.pad_token_id,
+            batch_size=loop.batch_size,
+            device=prepared.accelerator.device,
+            may_go_on=lambda: not recorder.stop_requested(),
+        ):
+            raise TrainingStopped
+
+
+def _initialise_head(prepared: Prepared, loop: Loop) -> None:
+    accelerator, num_outputs = prepared.accelerator, len(prepared.outputs)
+    start_from_label_frequencies(prepared.classifier, prepared.task, loop.encoded, num_outputs)
+    if prepared.task.exclusive_labels:
+        start_from_label_means(
+            prepared.classifier, loop.encoded, num_outputs, loop.pad_token_id, accelerator.device, accelerator.autocast()
         )
 
 
-def _encode_splits(
-    dataset: Dataset, task: Task, tokenizer: PreTrainedTokenizerBase, outputs: list[str], max_length: int, recorder: Recorder
-) -> dict[str, Split]:
-    label2id = {name: i for i, name in enumerate(outputs)}
-    splits, cut = {}, []
-    for name in ("train", "validation", "test"):
-        examples = dataset.examples(name)
-        encoded = task.encode(examples, tokenizer, label2id, max_length)
-        splits[name] = Split(examples=examples, encoded=encoded)
-        if encoded.num_cut:
-            cut.append(f"{encoded.num_cut} of {len(examples)} texts of the {name} split")
-    if cut:
-        recorder.event("warning", f"Texts longer than {max_length} tokens are truncated: {', '.join(cut)}.")
-    if not len(splits["train"].examples):
-        raise DatasetError("The training split is empty. Import the data again with rows for training.")
-    return splits
+def _calibrate(
+    prepared: Prepared,
+    trained: Classifier,
+    predictor: SplitPredictor,
+    label_weights: torch.Tensor | None,
+    recorder: Recorder,
+) -> LogitScaling:
+    """Fit temperature, TF-IDF classifier and the readiness to find entities on validation; they become part of the model."""
+    recorder.event("phase", "Calibrating the best checkpoint on validation.", phase="calibrating")
+    task, head, validation = prepared.task, prepared.config.head, prepared.splits["validation"]
+    logits = predictor.logits(validation).logits
+    if task.head_level == "token":
+        gold = task.gold(validation.examples)
+        shift_outputs(trained, task.output_shift(gold, validation.encoded, logits, prepared.outputs))
+        return LogitScaling()
+    return calibrate(
+        trained,
+        task,
+        prepared.splits["train"].encoded,
+        validation.encoded,
+        logits,
+        weighs_words=head.word_evidence,
+        may_scale=head.calibration,
+        label_weights=label_weights,
+        pad_token_id=predictor.pad_token_id,
+        recorder=recorder,
+    )
+
+
+def _evaluate(prepared: Prepared, predictor: SplitPredictor, recorder: Recorder) -> _Evaluation:
+    """Choose thresholds on validation, then score both splits; the test split is read once, here.
+
+    Raises:
+        RunError: the model's outputs are not finite numbers.
+    """
+    task, outputs = prepared.task, prepared.outputs
+    decision = NO_DECISION
+    results: dict[str, Any] = {}
+    tables = []
+    for name in ("validation", "test"):
+        if name == "test":
+            recorder.event("phase", "Testing the best checkpoint.", phase="testing")
+        split = prepared.splits[name]
+        ran, gold = predictor.logits(split), task.gold(split.examples)
+        if not math.isfinite(ran.loss):
+            raise RunError(
+                f"The loss on the {name} split is not a finite number, because some of the model's outputs are not. "
+                "Lower the learning rate, or choose precision float32, and run again."
+            )
+        if name == "validation" and prepared.config.training.thresholds == "tuned":
+            decision = task.choose_decision(gold, predictor.decode(split, ran), outputs)
+        predictions = predictor.decode(split, ran, decision)
+        results[name] = task.evaluate(gold, predictions, outputs, ran.loss, decision)
+        tables.append(_predictions_table(name, split.examples, gold, predictions))
+    return _Evaluation(results=results, predictions=pd.concat(tables, ignore_index=True), decision=decision)
+
+
+def _save(prepared: Prepared, trained: Classifier, evaluation: _Evaluation, places: Places, recorder: Recorder) -> None:
+    recorder.event("phase", "Saving model and predictions.", phase="saving")
+    with durable.written(places.predictions) as temporary:
+        evaluation.predictions.to_parquet(temporary, index=False)
+    card = ModelCard(
+        task=prepared.task.name,
+        outputs=list(prepared.outputs),
+        max_length=prepared.max_length,
+        pooling=prepared.pooling,
+        head=head_shape(prepared.config),
+        base_model=prepared.config.model.model,
+        decision=dict(evaluation.decision),
+    )
+    with durable.written_folder(places.model) as temporary:
+        save_classifier(trained, prepared.tokenizer, card, temporary)
 
 
 def _plan_facts(config: RunConfig, loop: Loop, num_parameters: int, pooling: str, max_length: int) -> dict[str, Any]:

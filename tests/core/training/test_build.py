@@ -10,6 +10,7 @@ import torch
 from core.config.run_config import DataConfig, LossConfig, RunConfig
 from core.tasks import Encoded, get_task
 from core.training.build import Split, SplitPredictor, loss_options
+from core.training.steps.predict import Outputs
 
 CPU = torch.device("cpu")
 
@@ -32,7 +33,8 @@ def test_a_validation_says_how_often_each_label_was_predicted(monkeypatch: pytes
     """Predictions are counted and not inferred from precision, which is 0 for a label that is always wrong."""
     gold, predicted = ["A"] * 20 + ["B"] * 80, ["A"] * 10 + ["C"] * 50 + ["B"] * 10 + ["C"] * 30
     examples = pd.DataFrame({"label": gold})
-    monkeypatch.setattr(SplitPredictor, "predict", lambda *_: (pd.DataFrame({"predicted": predicted}), 0.5))
+    monkeypatch.setattr(SplitPredictor, "logits", lambda *_: Outputs([], 0.5))
+    monkeypatch.setattr(SplitPredictor, "decode", lambda *_: pd.DataFrame({"predicted": predicted}))
     encoded = Encoded(input_ids=[], targets=[], example=np.zeros(0, dtype=int), num_examples=100)
     missing: Any = None
     predictor = SplitPredictor(
