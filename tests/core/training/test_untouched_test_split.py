@@ -87,3 +87,4 @@ def test_the_test_split_is_read_once_and_last(
 
     assert read.count("test") == 1
     assert read[-1] == "test"
+    assert read.count("validation") == 2 + 2, "two epochs, then before and after calibration"
