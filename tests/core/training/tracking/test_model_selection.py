@@ -172,4 +172,4 @@ def test_the_rule_and_both_epochs_are_said_in_words(facts: dict[str, Any], said:
 
 def test_why_no_epoch_is_kept_is_said() -> None:
     assert "before its first validation" in no_epoch(0)
-    assert "not a finite number" in no_epoch(3)
+    assert "validation metric was never a finite number" in no_epoch(3)
