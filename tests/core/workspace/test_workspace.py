@@ -123,7 +123,7 @@ def test_a_cancelled_run_can_be_resumed(workspace, run_config: RunConfig) -> Non
 def test_a_run_that_waits_cannot_be_resumed(workspace, run_config: RunConfig) -> None:
     run = workspace.launch(run_config)
 
-    with pytest.raises(RunError, match="queued already"):
+    with pytest.raises(RunError, match="already queued"):
         workspace.resume(run.id)
 
 
