@@ -193,14 +193,14 @@ def test_hostile_names_tags_and_messages_are_shown_as_text(workspace: Workspace,
 def test_deleting_runs_names_them_and_keeps_the_others(
     made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog
 ) -> None:
-    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["failed"]), workspace.run(made["stopped"])])
+    app = open_dialog("runs.dialogs", "delete_dialog", [workspace.run(made["failed"]), workspace.run(made["stopped"])])
     assert "A first try" in app.text[0].value
     button(app, "Delete permanently").click().run()
     assert {run.id for run in workspace.runs()} == set(made.values()) - {made["failed"], made["stopped"]}
 
 
 def test_a_run_at_work_is_not_deleted(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
-    app = open_dialog("run_dialogs", "delete_dialog", [workspace.run(made["running"])])
+    app = open_dialog("runs.dialogs", "delete_dialog", [workspace.run(made["running"])])
     button(app, "Delete permanently").click().run()
     assert app.error
     assert workspace.run(made["running"])
@@ -208,10 +208,10 @@ def test_a_run_at_work_is_not_deleted(made: dict[str, str], workspace: Workspace
 
 def test_renaming_and_tagging_a_run(made: dict[str, str], workspace: Workspace, open_dialog: OpenDialog) -> None:
     run = workspace.run(made["failed"])
-    app = open_dialog("run_dialogs", "rename_dialog", run)
+    app = open_dialog("runs.dialogs", "rename_dialog", run)
     app.text_input[0].set_value("A better name")
     button(app, "Rename").click().run()
-    app = open_dialog("run_dialogs", "tag_dialog", run)
+    app = open_dialog("runs.dialogs", "tag_dialog", run)
     app.multiselect[0].set_value(["baseline"])
     button(app, "Save").click().run()
     changed = workspace.run(run.id)
@@ -239,7 +239,7 @@ def test_the_queue_can_be_paused_and_resumed(made: dict[str, str], open_page: Op
 
 def test_a_waiting_run_can_be_moved_to_the_front(made: dict[str, str], open_dialog: OpenDialog, workspace: Workspace) -> None:
     other = workspace.resume(made["stopped"])
-    app = open_dialog("queue_bar", "draw_moves", other)
+    app = open_dialog("runs.queue_bar", "draw_moves", other)
     assert "Waiting for 2 runs before it" in words_on(app)
     button(app, "Move to front").click().run()
     assert [run.id for run in workspace.queue()] == [other.id, made["queued"]]

@@ -213,7 +213,7 @@ def test_a_deleted_parent_is_still_told_of(workspace: Workspace) -> None:
 
 def test_two_versions_are_compared(workspace: Workspace, open_dialog: OpenDialog) -> None:
     first, second = _versions(workspace)
-    app = open_dialog("versions", "compare_dialog", (second.id, first.id))
+    app = open_dialog("data.versions", "compare_dialog", (second.id, first.id))
     assert not app.exception
     said = words_on(app)
     assert "Rows removed" in said
