@@ -19,7 +19,16 @@ def _loaded_by(statement: str) -> set[str]:
 def loaded_by_pages() -> set[str]:
     modules = ", ".join(
         f"dashboard.{name}"
-        for name in ("widgets", "data_import", "launching", "run_view", "runs_table", "results", "predicting", "dataset_view")
+        for name in (
+            "shared.widgets",
+            "data.importing.import_form",
+            "data.dataset_page",
+            "train.train_form",
+            "runs.run_page",
+            "runs.table",
+            "results",
+            "predict.predict_page",
+        )
     )
     return _loaded_by(f"import {modules}")
 
