@@ -258,7 +258,9 @@ def test_a_pipe_in_the_folder_of_a_model_is_not_waited_for(tiny_model: Path, tmp
 
     with (
         deadline(5),
-        pytest.raises(ModelError, match="no config.json" if file == "config.json" else f"contains '{file}', which is not a regular file"),
+        pytest.raises(
+            ModelError, match="no config.json" if file == "config.json" else f"contains '{file}', which is not a regular file"
+        ),
     ):
         describe(str(folder), tmp_path)
 
