@@ -89,7 +89,7 @@ def read_span_table(rows: pd.DataFrame, text_name: str, spans_name: str) -> Read
         examples.append((record, text, aligned.starts, aligned.ends, aligned.tags))
     notes = _unit_notes(verdict, converted)
     if trimmed:
-        notes.append(f"Leading and trailing white space of spans was removed ({listed(trimmed)}).")
+        notes.append(f"White space around spans was removed ({listed(trimmed)}).")
     if num_answered_twice := sum(annotated.num_answers > 1 for _, _, annotated in read):
         notes.append(f"{counted(num_answered_twice, 'record')} with more than one annotation; the first was used.")
     table = pd.DataFrame(examples, columns=["record", "text", "starts", "ends", "tags"])

@@ -77,7 +77,7 @@ def check_vocabulary(check_input: CheckInput) -> list[Finding]:
     else:
         return []
     worst = found.unknown if found.unknown_share >= _UNKNOWN else found.shredded
-    detail = "unknown" if worst is found.unknown else "split"
+    detail = "unknown" if worst is found.unknown else "split into tokens"
     return [
         Finding(
             check="vocabulary",

@@ -72,7 +72,7 @@ def test_columns_of_zero_and_one_give_the_names_of_the_columns_and_odd_cells_are
     read = multi_label.read(rows, {"text": ("text",), "labels": ("spam", "rude")})
 
     assert read.examples["labels"].tolist()[:4] == [["spam"], [], ["rude", "spam"], ["rude"]]
-    assert [(entry.record, entry.reason) for entry in read.set_aside] == [(12, "Column 'rude' holds '-1'; expected 0 or 1.")]
+    assert [(entry.record, entry.reason) for entry in read.set_aside] == [(12, "Column 'rude' contains '-1'; expected 0 or 1.")]
 
 
 def test_ticked_boxes_are_labels_and_empty_ones_are_not() -> None:

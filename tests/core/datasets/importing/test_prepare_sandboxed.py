@@ -63,7 +63,7 @@ def test_a_large_table_is_prepared_in_a_process_of_its_own(odd: Path, tmp_path: 
     )
 
     assert prepared.account.kept == len(prepared.examples) == 60
-    assert [entry.reason[:8] for entry in prepared.set_aside] == ["4 cells ", "Nothing ", "Nothing "]
+    assert [entry.reason[:8] for entry in prepared.set_aside] == ["4 cells ", "No value", "No value"]
     assert list((tmp_path / "work").iterdir()) == []
     with pytest.raises(DatasetError, match="60 rows; at most 59"):
         prepare_elsewhere({"main": table}, guess_plan(table), limits={**LIMITS, "max_rows": 59}, work=tmp_path / "work")
