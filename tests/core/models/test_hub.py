@@ -256,12 +256,8 @@ def test_a_pipe_in_the_folder_of_a_model_is_not_waited_for(tiny_model: Path, tmp
     (folder / file).unlink(missing_ok=True)
     os.mkfifo(folder / file)
 
-    with (
-        deadline(5),
-        pytest.raises(
-            ModelError, match="no config.json" if file == "config.json" else f"contains '{file}', which is not a regular file"
-        ),
-    ):
+    said = "no config.json" if file == "config.json" else f"contains '{file}', which is not a regular file"
+    with deadline(5), pytest.raises(ModelError, match=said):
         describe(str(folder), tmp_path)
 
 
