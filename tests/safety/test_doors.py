@@ -130,7 +130,7 @@ def test_tables_on_pages_have_no_export_of_streamlits_own(tmp_path: Path, monkey
     """It writes CSV files in the browser, without the guard."""
     started: dict[str, object] = {}
     monkeypatch.setattr(start.st.App, "run", lambda _, config: started.update(config))
-    monkeypatch.setattr(start.guard, "put_in_force", lambda: None)
+    monkeypatch.setattr(start.security, "put_in_force", lambda: None)
     monkeypatch.setattr(start.connections, "prepare", lambda: None)
     monkeypatch.chdir(tmp_path)
 
