@@ -8,7 +8,6 @@ import typer
 
 from core.cli.answers import AsJson, Reply, answer, one_line, opened_workspace
 from core.cli.versions import parsed_steps, repair_import
-from core.datasets.columns import column_reading
 from core.errors import DatasetError
 from core.text_format import shown
 
@@ -116,6 +115,7 @@ def import_file(
 
 def _with_roles(plan: "ImportPlan", text_column: str | None, label_columns: list[str], others: list[str]) -> "ImportPlan":
     """The plan with the columns the user named in place of detected ones; a task's first two roles are text and labels."""
+    from core.datasets.columns import column_reading
     from core.tasks import get_task
 
     task = get_task(plan.task)

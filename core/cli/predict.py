@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.answers import AsJson, Reply, RunArgument, answer, one_line, opened_workspace
-from core.datasets.columns import column_reading
 from core.errors import InputFileError, RunError, UserError
 from core.files.safe_path import has_content
 from core.runs.store.records import RunRecord, RunState
@@ -74,6 +73,7 @@ def _unlabelled(workspace: Workspace, record: RunRecord) -> tuple[list[dict[str,
 
 def _guess_text_column(record: RunRecord, rows: Any) -> str:
     """The only column, the one that the run's task detects as text, or the one called ``text``."""
+    from core.datasets.columns import column_reading
     from core.tasks import TASKS, get_task
 
     if len(rows.columns) == 1:
