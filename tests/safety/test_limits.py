@@ -91,7 +91,7 @@ def test_a_longer_text_than_allowed_is_set_aside_with_its_record() -> None:
     prepared = prepare({"main": table(texts)}, PLAN, max_text_characters=100)
 
     assert [entry.record for entry in prepared.set_aside] == [7]
-    assert "101 characters; at most 100 are taken" in prepared.set_aside[0].reason
+    assert "101 characters; at most 100 are allowed" in prepared.set_aside[0].reason
     assert "TUNEBOARD_MAX_TEXT_CHARACTERS" in prepared.set_aside[0].reason
     assert 7 not in prepared.examples["record"].tolist()
 

@@ -32,7 +32,7 @@ def test_doctor_finds_fault_with_a_workspace_that_cannot_be_used(command: Comman
     code, value = command("doctor")
 
     assert (code, value["ok"]) == (1, False)
-    assert "cannot be written to" in value["problems"][0]
+    assert "is not writable" in value["problems"][0]
 
 
 @pytest.mark.usefixtures("workspace")

@@ -228,7 +228,7 @@ def test_a_workspace_moved_to_another_folder_works_there(workspace, run_config: 
 def test_a_place_that_cannot_be_written_to_is_said_plainly(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
-    with pytest.raises(UserError, match="cannot be written to"):
+    with pytest.raises(UserError, match="is not writable"):
         Workspace.open(Settings.from_environment({"TUNEBOARD_HOME": str(tmp_path / "file" / "home")}))
 
 

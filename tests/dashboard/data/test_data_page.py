@@ -229,7 +229,7 @@ def test_the_file_in_an_archive_can_be_chosen(open_page: OpenPage) -> None:
         file.writestr("train.csv", CSV)
         file.writestr("more.csv", CSV.replace("bad", "poor"))
     app = _upload(open_page("data"), archive.getvalue(), "both.zip")
-    assert any("2 files" in text.value for text in app.text)
+    assert any("2 readable files" in text.value for text in app.text)
     app.selectbox(key="import-sheet").set_value("more.csv").run()
     assert not app.exception
     assert "poor" in str(app.dataframe[0].value)

@@ -101,7 +101,7 @@ def test_a_repair_that_cannot_be_made_says_why(workspace: Workspace, open_dialog
         "data.repairs.repair_page", "repair_dialog", (dataset.id, (parse_step("split_by_group:column=customer"),), True)
     )
     assert not app.exception
-    assert "There is no column 'customer'" in words_on(app)
+    assert "no extra column 'customer' to split by" in words_on(app)
     assert not [one for one in app.button if one.label == "Create new version"]
 
 
