@@ -24,7 +24,7 @@ from core.datasets.columns import single_label
 from core.datasets.columns.label_lists import parse_list
 from core.datasets.columns.names import LABEL_NAMES, name_score
 from core.datasets.columns.span_alignment import align
-from core.datasets.columns.spans import EntitySpan
+from core.datasets.columns.spans import TextSpan
 from core.datasets.repairs import REPAIRS
 from core.datasets.repairs.labels import merged_name
 from core.datasets.repairs.text_edits import edit_texts
@@ -63,7 +63,7 @@ def on_text(change: Callable[[str], object], make: Callable[[int], str]) -> Call
 
 def on_spans(make: Callable[[int], list[tuple[int, int]]], unit: str = "ab ") -> Callable[[int], Work]:
     def work(size: int) -> Work:
-        text, spans = unit * size, [EntitySpan(start, end, f"T{start}") for start, end in make(size)]
+        text, spans = unit * size, [TextSpan(start, end, f"T{start}") for start, end in make(size)]
         return lambda: align(text, spans)
 
     return work
