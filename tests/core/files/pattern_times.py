@@ -180,7 +180,7 @@ def fault_of(pattern: Any) -> str | None:
             for _ in range(TRIES):
                 once, doubled = min(once, seconds(use, text, REPEATS)), min(doubled, seconds(use, longer, REPEATS))
                 is_slow = doubled >= MOST_SECONDS or (once > LETTER_SECONDS * len(text) and doubled > MOST_GROWTH * once)
-                if not is_slow:
+                if not is_slow or doubled >= MOST_SECONDS:
                     break
             if is_slow:
                 where = f"{text[:30]!r} … {text[-10:]!r}"
