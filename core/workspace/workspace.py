@@ -41,7 +41,7 @@ class Workspace:
 
     Attributes:
         settings: where it is, and its limits.
-        catalogue: its database, with the last rebuild.
+        database: its database, with the last rebuild.
         store: the database as the current user sees it.
         scheduler: the scheduler of its runs in this process, once ``start_launcher`` was called.
     """
@@ -61,8 +61,8 @@ class Workspace:
         make_folders(settings.home, settings.datasets_folder, settings.runs_folder, settings.uploads_folder)
         sweep_work(settings.work_folder)
         self.settings = settings
-        self.catalogue = RecoveringStore(settings)
-        self.store = self.catalogue.store
+        self.database = RecoveringStore(settings)
+        self.store = self.database.store
         sweep(settings, self.store)
         self.scheduler: Scheduler | None = None
         self._worker_command = tuple(worker_command)

@@ -26,4 +26,4 @@ chosen = draw_filters(overview)
 active = any(not state_of_some.is_final for state_of_some in overview.by_state)
 st.fragment(draw_table, run_every=2.0 if active else None)(chosen)
 if not show_dialog_asked_for():  # a rerun of the page would lose the text being typed in a dialog
-    st.fragment(notice_change, run_every=5.0)(overview, workspace.catalogue.made_anew())
+    st.fragment(notice_change, run_every=5.0)(overview, workspace.database.last_rebuild())

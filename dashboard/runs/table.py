@@ -62,7 +62,7 @@ def notice_change(drawn: RunsOverview, news: RebuildSummary | None = None) -> No
     """
     with widgets.error_boundary():
         workspace = state.workspace()
-        if workspace.lists.overview() != drawn or workspace.catalogue.made_anew() is not news:
+        if workspace.lists.overview() != drawn or workspace.database.last_rebuild() is not news:
             st.rerun()
 
 

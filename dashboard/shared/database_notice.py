@@ -14,7 +14,7 @@ _TITLE, _ICON = "Database rebuilt", ":material/restore_page:"
 
 def say_made_anew() -> None:
     """On every page, until it is dismissed: the database file was deleted or replaced, and what was done about it."""
-    account = state.workspace().catalogue.made_anew()
+    account = state.workspace().database.last_rebuild()
     if account is None or st.session_state.get(_SEEN) == account.moment or datetime.now(UTC) - account.moment > _NEWS_FOR:
         return
     is_whole = account.num_carried > 0 or not (account.num_datasets or account.num_runs or account.left_out)
@@ -43,7 +43,7 @@ def say_made_anew() -> None:
 
 def say_lost_folders() -> None:
     """On a page with nothing to list: whether the database was lost, and how to restore it."""
-    number = state.workspace().catalogue.num_lost_folders()
+    number = state.workspace().database.num_lost_folders()
     if number:
         st.warning(
             f"This workspace has {formats.plural(number, 'folder')} of data sets and runs, but the database lists none of them. "

@@ -35,7 +35,7 @@ class RecoveringStore:
             logger.warning("The workspace has data sets or runs, but its database is missing. It is rebuilt from their folders.")
             self._rebuild_from(None)
 
-    def made_anew(self) -> RebuildSummary | None:
+    def last_rebuild(self) -> RebuildSummary | None:
         """The last rebuild after its file was found missing or replaced, after checking again; ``None`` if there was none.
 
         Raises:

@@ -79,7 +79,7 @@ def test_after_the_file_was_deleted_everything_is_as_it_was(
 
     assert everything(used) == before
     assert everything(open_workspace()) == before  # as another process finds it in the file
-    account = used.catalogue.made_anew()
+    account = used.database.last_rebuild()
     assert account is not None
     assert account.num_carried == 6
 
@@ -95,7 +95,7 @@ def test_what_is_changed_right_after_is_in_the_new_file(used: Workspace, setting
 def test_a_file_that_is_never_touched_is_never_made_anew(used: Workspace) -> None:
     everything(used)
 
-    assert used.catalogue.made_anew() is None
+    assert used.database.last_rebuild() is None
 
 
 def test_a_backup_put_in_its_place_brings_back_what_was_deleted_and_takes_nothing(
@@ -126,7 +126,7 @@ def test_something_else_put_in_its_place_is_set_aside(used: Workspace, settings:
     notes.replace(settings.home / "tuneboard.db")
 
     assert everything(used) == before
-    account = used.catalogue.made_anew()
+    account = used.database.last_rebuild()
     assert account is not None
     assert account.set_aside is not None
     assert account.set_aside.read_text().startswith("somebody's notes")
@@ -145,7 +145,7 @@ def test_what_the_lost_file_cannot_tell_any_more_comes_from_the_folders(
 
     found = workspace.run(run.id)
     assert (found.name, found.state) == ("kept in its folder", RunState.INTERRUPTED)
-    account = workspace.catalogue.made_anew()
+    account = workspace.database.last_rebuild()
     assert account is not None
     assert (account.num_carried, account.num_datasets, account.num_runs) == (0, 1, 1)
 
@@ -179,7 +179,7 @@ def test_a_folder_that_is_gone_is_said_and_all_goes_on_when_it_is_back(
     away.rename(settings.home)
 
     assert everything(used) == before
-    assert used.catalogue.made_anew() is None
+    assert used.database.last_rebuild() is None
 
 
 def test_a_file_that_was_missing_at_the_start_is_made_from_the_folders(
@@ -191,8 +191,8 @@ def test_a_file_that_was_missing_at_the_start_is_made_from_the_folders(
     again = open_workspace()
 
     assert {run.name for run in again.runs()} == {"working", "waiting", "later", "stopped"}
-    assert again.catalogue.made_anew() is not None
-    assert again.catalogue.num_lost_folders() == 0
+    assert again.database.last_rebuild() is not None
+    assert again.database.num_lost_folders() == 0
 
 
 def test_what_a_process_that_knew_only_the_folders_has_entered_gives_way(
