@@ -33,7 +33,7 @@ def _drop_rows(repair_input: RepairInput, parameters: Parameters) -> Outcome:
     wanted = set(parameters["ids"])
     found = repair_input.examples["id"][repair_input.examples["id"].isin(wanted)].tolist()
     notes = (
-        (f"{counted(len(wanted) - len(found), 'selected row')} no longer in the data set: skipped.",)
+        (f"{counted(len(wanted) - len(found), 'selected row')} not in the data set any more; skipped.",)
         if len(found) < len(wanted)
         else ()
     )

@@ -79,7 +79,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)  # torch returns True for emulation, too
     monkeypatch.setattr(device, "Accelerator", accelerator)
-    monkeypatch.setattr(device, "meet", lambda _: None)
+    monkeypatch.setattr(device, "init_process_group", lambda _: None)
     monkeypatch.setattr(torch.version, "hip", None)
     return asked
 

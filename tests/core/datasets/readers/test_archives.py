@@ -36,9 +36,9 @@ def test_of_several_tables_training_is_read_unless_another_is_asked_for(read: Re
     data = zipped({"dev.csv": CSV.replace("good", "dev"), "train.csv": CSV.replace("good", "train")})
 
     assert read("a.zip", data).rows["text"].tolist()[0] == "train"
-    assert any("2 files" in note for note in read("a.zip", data).notes)
+    assert any("2 readable files" in note for note in read("a.zip", data).notes)
     assert read("a.zip", data, sheet="dev.csv").rows["text"].tolist()[0] == "dev"
-    with pytest.raises(InputFileError, match=r"no sheet or file 'test\.csv'; it has 'dev\.csv', 'train\.csv'"):
+    with pytest.raises(InputFileError, match=r"no sheet or file 'test\.csv'. It has 'dev\.csv', 'train\.csv'"):
         read("a.zip", data, sheet="test.csv")
 
 

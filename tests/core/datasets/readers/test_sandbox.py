@@ -28,9 +28,9 @@ def command_of(tmp_path: Path, body: str) -> tuple[str, ...]:
     """A process like the real one with another body."""
     script = tmp_path / "does.py"
     script.write_text(
-        "import sys, time, os, signal\nfrom pathlib import Path\nfrom core.datasets import isolated\n"
+        "import sys, time, os, signal\nfrom pathlib import Path\nfrom core.datasets.importing import sandbox_main\n"
         f"def does(asked, folder):\n    {body}\n"
-        "isolated.TASKS['read'] = lambda: does\nisolated.main(Path(sys.argv[1]))\n"
+        "sandbox_main.TASKS['read'] = lambda: does\nsandbox_main.main(Path(sys.argv[1]))\n"
     )
     return sys.executable, str(script)
 
@@ -84,8 +84,8 @@ def test_the_process_ends_with_the_one_that_started_it_however_that_ends(tmp_pat
     command = command_of(tmp_path, "time.sleep(120)")
     (tmp_path / "work").mkdir()
     script = (
-        "from pathlib import Path\nfrom core.datasets import isolation\n"
-        f"isolation._COMMAND = {command!r}\nisolation.run_isolated('read', {{}}, Path({str(tmp_path / 'work')!r}), subject='a')\n"
+        "from pathlib import Path\nfrom core.datasets.readers import sandbox\n"
+        f"sandbox._COMMAND = {command!r}\nsandbox.run_isolated('read', {{}}, Path({str(tmp_path / 'work')!r}), subject='a')\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=PROJECT_ROOT, env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}

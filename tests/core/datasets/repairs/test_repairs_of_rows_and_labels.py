@@ -45,7 +45,7 @@ def test_labels_are_merged_in_every_task() -> None:
 def test_merging_follows_every_step_and_refuses_a_circle() -> None:
     examples = spread(SINGLE, ["a", "b", "c"])
     assert set(repaired("merge_labels", examples, mapping={"a": "b", "b": "c"}).examples["label"]) == {"c"}
-    with pytest.raises(DatasetError, match="circle"):
+    with pytest.raises(DatasetError, match="form a cycle"):
         repaired("merge_labels", examples, mapping={"a": "b", "b": "a"})
 
 
@@ -133,7 +133,7 @@ def test_contradictions_are_settled_as_chosen(keep: str, left: list[int]) -> Non
 def test_chosen_rows_go_and_those_gone_already_are_named() -> None:
     result = repaired("drop_rows", spread(SINGLE, ["a", "b"]), ids=[3, 4, 999], reason="spam")
     assert result.removed == {3: "spam", 4: "spam"}
-    assert any("1 row" in note for note in result.notes)
+    assert any("1 selected row" in note for note in result.notes)
 
 
 # --- splits -----------------------------------------------------------------------------------------------------------------
