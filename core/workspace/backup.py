@@ -21,6 +21,18 @@ from typing import IO, Protocol
 import sqlalchemy as sa
 
 import core
+from core.config.settings import Settings
+from core.errors import NotFoundError, RunError, UserError
+from core.files import durable
+from core.files.parts import sweep_parts
+from core.files.trash import TRASH
+from core.runs.directory.run_dir import RunDir
+from core.runs.process.exit_status import headline
+from core.runs.store.engine import changing, open_database, url_of
+from core.runs.store.records import RunState
+from core.runs.store.store import Store
+from core.runs.store.tables import datasets, runs, switches
+from core.runs.store.watched_file import file_of
 from core.workspace.backup_format import (
     DATABASE,
     DATASETS,
@@ -32,18 +44,6 @@ from core.workspace.backup_format import (
     is_name,
     read_manifest,
 )
-from core.errors import NotFoundError, RunError, UserError
-from core.files import durable
-from core.files.parts import sweep_parts
-from core.files.trash import TRASH
-from core.runs.store.watched_file import file_of
-from core.runs.store.engine import changing, open_database, url_of
-from core.runs.process.exit_status import headline
-from core.runs.store.records import RunState
-from core.runs.directory.run_dir import RunDir
-from core.runs.store.store import Store
-from core.runs.store.tables import datasets, runs, switches
-from core.config.settings import Settings
 
 Progress = Callable[[str], None]
 """Called with what is being done, in a few words."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.config.run_config import RunConfig
+from core.config.settings import Settings
 from core.errors import ConfigError, RunError
 from core.runs.store.records import RunRecord, RunState
 from core.runs.store.store import Store
-from core.config.settings import Settings
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost
     from core.datasets.dataset import Dataset

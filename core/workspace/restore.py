@@ -20,16 +20,16 @@ from typing import IO
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from core.workspace.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Manifest, is_name, read_manifest
+from core.config.settings import Settings
 from core.errors import UserError
 from core.files import durable
 from core.files.private import file_mode
 from core.files.safe_path import make_folders
-from core.runs.store.watched_file import file_of
 from core.runs.store.engine import BUSY_TIMEOUT_S, open_database, reading, url_of
 from core.runs.store.store import Store
-from core.config.settings import Settings
+from core.runs.store.watched_file import file_of
 from core.workspace.backup import copy_rows, ids_in
+from core.workspace.backup_format import DATABASE, DATASETS, LARGEST_MANIFEST, MANIFEST, RUNS, Manifest, is_name, read_manifest
 
 READY = ".restored"
 """The folder of a workspace with a complete restored workspace that is yet to be moved into place."""
@@ -327,7 +327,7 @@ class _FolderSource(_Source):
 def _is_missing(name: str) -> UserError:
     if name == MANIFEST:
         return UserError(
-            "This is not a backup of a Tuneboard workspace: it has no manifest.json. Choose one that 'python -m core backup' wrote."
+            "This is not a backup of a Tuneboard workspace: it has no manifest.json. Choose one made by 'python -m core backup'."
         )
     return UserError(f"The backup is damaged: {name[-80:]!r} is missing. Nothing was restored.")
 

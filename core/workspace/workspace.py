@@ -12,23 +12,22 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from core.workspace.launch_checks import check_agreement, check_finishable, check_room
 from core.config.run_config import RunConfig
+from core.config.settings import Settings
 from core.errors import DatasetError, RunError, UserError
 from core.files import trash
-from core.files.safe_path import has_content, make_folders
-from core.names import clean_name
-from core.files.safe_path import inside
-from core.runs.directory.ids import new_folder
-from core.runs.recovery.recovering_store import RecoveringStore
-from core.runs.scheduler.scheduler import WORKER_COMMAND, Scheduler
-from core.runs.recovery.leftovers import finish_deletions, sweep
-from core.runs.scheduler.queue_control import QueueDesk
-from core.runs.store.records import DatasetRecord, RunRecord, RunState
-from core.runs.directory.run_dir import RunDir
-from core.runs.store.run_queries import RunLists
-from core.config.settings import Settings
+from core.files.safe_path import has_content, inside, make_folders
 from core.files.work_folders import sweep as sweep_work
+from core.names import clean_name
+from core.runs.directory.ids import new_folder
+from core.runs.directory.run_dir import RunDir
+from core.runs.recovery.leftovers import finish_deletions, sweep
+from core.runs.recovery.recovering_store import RecoveringStore
+from core.runs.scheduler.queue_control import QueueDesk
+from core.runs.scheduler.scheduler import WORKER_COMMAND, Scheduler
+from core.runs.store.records import DatasetRecord, RunRecord, RunState
+from core.runs.store.run_queries import RunLists
+from core.workspace.launch_checks import check_agreement, check_finishable, check_room
 from core.workspace.restore import finish_restore
 
 if TYPE_CHECKING:  # pandas takes half a second to import, which listing runs should not cost

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.core.workspace.test_first_version import COLOURS, FIRST_VERSION, NAMES, SEVERAL, STOPPED
 
 from core.workspace.workspace import Workspace
+from tests.core.workspace.test_first_version import COLOURS, FIRST_VERSION, NAMES, SEVERAL, STOPPED
 from tests.dashboard import made_workspace
 from tests.dashboard.conftest import OpenPage, words_on
 

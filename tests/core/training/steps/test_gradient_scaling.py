@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from core.datasets.dataset import Dataset
 from core.errors import RunError
 from core.models.build import open_classifier
-from core.training import fine_tune as whole_run
+from core.training import prepare as preparing
 from core.training.device import open_accelerator
 from core.training.fine_tune import fine_tune
 from core.training.tracking.recorder import TrainingStopped
@@ -33,7 +33,7 @@ def scalers(monkeypatch: pytest.MonkeyPatch) -> list[torch.amp.GradScaler]:
         made.append(accelerator.scaler)
         return accelerator
 
-    monkeypatch.setattr(whole_run, "open_accelerator", open_scaling)
+    monkeypatch.setattr(preparing, "open_accelerator", open_scaling)
     return made
 
 
@@ -64,7 +64,7 @@ def test_l1_pulls_as_hard_where_losses_are_scaled(
     fine_tune(config.with_values({"l1": 0.0}), colours, places_in(tmp_path / "without"), ListRecorder())
     unscaled = ListRecorder()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(whole_run, "open_accelerator", open_accelerator)
+        patch.setattr(preparing, "open_accelerator", open_accelerator)
         fine_tune(config, colours, places_in(tmp_path / "unscaled"), unscaled)
 
     assert len(scalers) == 2

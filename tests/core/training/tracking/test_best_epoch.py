@@ -1,6 +1,7 @@
 """Which epoch is kept, and when early stopping ends training."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,8 @@ def test_an_average_of_epochs_that_cannot_be_measured_is_not_kept(
 def test_a_model_whose_answers_are_no_numbers_is_not_called_trained(
     colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict = SplitPredictor.predict
-    monkeypatch.setattr(SplitPredictor, "predict", lambda *given: (predict(*given)[0], float("nan")))
+    logits = SplitPredictor.logits
+    monkeypatch.setattr(SplitPredictor, "logits", lambda *given: replace(logits(*given), loss=float("nan")))
 
     with pytest.raises(RunError, match="loss on the validation split is not a finite number"):
         fine_tune(config_for(colours, tiny_model, epochs=1), colours, places_in(tmp_path / "run"), ListRecorder())
