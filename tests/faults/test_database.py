@@ -176,5 +176,5 @@ def test_where_nothing_can_be_written_that_is_what_is_said(tmp_path: Path) -> No
     home = tmp_path / "home"
     home.write_text("a file where the folder should be")  # refused whoever runs the tests, the administrator included
 
-    with pytest.raises(UserError, match=r"cannot be written to.*TUNEBOARD_HOME"):
+    with pytest.raises(UserError, match=r"is not writable.*TUNEBOARD_HOME"):
         Workspace(Settings.from_environment({"TUNEBOARD_HOME": str(home)}))

@@ -16,7 +16,7 @@ from core.runs.scheduler.scheduler import Scheduler
 from core.workspace.workspace import Workspace
 from tests.faults.powers import read_only
 
-CLEAR = r"cannot be written to \(Permission denied\)\. Give this user write access, or set TUNEBOARD_HOME to another folder\."
+CLEAR = r"is not writable \(Permission denied\)\. Give this user write access, or set TUNEBOARD_HOME to another folder\."
 SAMPLE = str(PROJECT_ROOT / "data" / "support_tickets.csv")
 COMMANDS = [
     ["import", SAMPLE],
@@ -59,7 +59,7 @@ def test_a_command_says_what_is_the_matter(locked: Settings, words: list[str], c
 
     said = " ".join((captured := capsys.readouterr()).err.split() + captured.out.split())
     assert code != 0
-    assert "cannot be written to (Permission denied). Give this user write access, or set TUNEBOARD_HOME" in said
+    assert "is not writable (Permission denied). Give this user write access, or set TUNEBOARD_HOME" in said
     assert "Traceback" not in said
     assert "Traceback" not in caplog.text
 

@@ -77,7 +77,7 @@ def _one_at_a_time(settings: Settings) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise UserError(
-            f"The workspace {settings.home} cannot be written to ({error.strerror}), so its database cannot be rebuilt. "
+            f"The workspace {settings.home} is not writable ({error.strerror}), so its database cannot be rebuilt. "
             "Give this user write access and try again."
         ) from None
     try:
