@@ -189,7 +189,7 @@ class WorkerRun:
             ended = self.process.poll() is not None and not holds()
             check(not ended, f"The worker ended ({self.process.returncode}) before {what}: {self.last_words()}")
             check(time.monotonic() < deadline, f"Waited {limit_s:.0f} s in vain for {what}.")
-            time.sleep(BETWEEN_LOOKS_S)
+            time.sleep(BETWEEN_LOOKS_S)  # polling interval
 
     def send(self, which: signal.Signals, limit_s: float = 60.0) -> int:
         """Send the worker a signal, wait for its end and return its exit code."""

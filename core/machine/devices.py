@@ -56,7 +56,7 @@ def machine() -> Machine:
     """This machine; detected once per process."""
     gpu, gpu_memory_mib, precision = _first_gpu()
     return Machine(
-        processor=_processor_name(),
+        processor=_cpu_name(),
         cores=usable_cores(),
         memory_mib=main_memory_mib(),
         gpu=gpu,
@@ -107,17 +107,17 @@ def gpu_precision(capability: tuple[int, int]) -> str:
 
 def cpu_precision() -> str:
     """Precision that ``automatic`` selects on the CPU."""
-    return "bfloat16" if processor_has_bfloat16() else "float32"
+    return "bfloat16" if cpu_has_bfloat16() else "float32"
 
 
-def _processor_name() -> str:
+def _cpu_name() -> str:
     for line in _cpuinfo():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
-def processor_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
     """Whether the CPU has native bfloat16 matrix multiplication."""
     flags = {flag for line in _cpuinfo() if line.startswith(("flags", "Features")) for flag in line.partition(":")[2].split()}
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})

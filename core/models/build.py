@@ -29,8 +29,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from core.errors import ModelError
-from core.models.cpu.attention import use_processor_attention
-from core.models.cpu.dropout import use_processor_dropout
+from core.models.cpu.attention import use_cpu_attention
+from core.models.cpu.dropout import use_cpu_dropout
 from core.models.cpu.fused_qkv import use_shared_projections
 from core.models.encoder_dropout import declare_encoder_dropout, set_encoder_dropout, set_head_dropout
 from core.models.heads import ArchitectureClassifier, Classifier, HeadShape, PooledClassifier
@@ -126,8 +126,8 @@ def build_classifier(
         raise ModelError(
             f"The model {info.title!r} cannot be loaded as a text encoder: {_first_line(error)} Choose another model."
         ) from error
-    use_processor_attention(pretrained)
-    use_processor_dropout(pretrained)
+    use_cpu_attention(pretrained)
+    use_cpu_dropout(pretrained)
     use_shared_projections(pretrained)
     if pooling == "architecture":
         classifier = ArchitectureClassifier(pretrained)

@@ -98,7 +98,7 @@ def fine_tune(
     """
     prepared = prepare(config, dataset, places.hub_models, recorder)
     loop = _train(prepared, places, recorder, finish_now=finish_now, limits=limits, surroundings=surroundings)
-    weights, from_epochs = loop.settle()
+    weights, from_epochs = loop.select_weights()
     if not prepared.sharing.is_first:
         return {}  # the rest is done by rank 0 alone
     trained: Classifier = prepared.accelerator.unwrap_model(loop.classifier)

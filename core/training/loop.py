@@ -142,7 +142,7 @@ class Loop:
                 self.save_checkpoint()
         return True
 
-    def settle(self) -> tuple[Weights | None, list[int]]:
+    def select_weights(self) -> tuple[Weights | None, list[int]]:
         """Select the final weights: the best ones, or the average of several if that is no worse on validation.
 
         Returns:
@@ -188,7 +188,7 @@ class Loop:
         self.recorder.event("phase", f"Validating after epoch {progress.epoch}.", phase="validating")
         with self._averaged_weights():
             validation = self.validate()
-            place = self.selection.take_in(validation, progress)
+            place = self.selection.update_best(validation, progress)
             if place is not None:
                 self.kept_weights.insert(place, weights_of(self._model))
                 del self.kept_weights[self.average_best :]

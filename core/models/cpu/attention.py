@@ -29,7 +29,7 @@ UNUSUAL = ("position_bias", "softcap", "s_aux", "sliding_window", "cache")
 """Arguments of special kinds of attention that are not computed here."""
 
 
-def use_processor_attention(model: Any) -> None:
+def use_cpu_attention(model: Any) -> None:
     """Use this module's attention in a transformers model, if its architecture lets the implementation be chosen."""
     if getattr(model.config, "_attn_implementation", None) == "sdpa" and model._can_set_attn_implementation():
         model.set_attn_implementation(NAME)

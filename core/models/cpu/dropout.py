@@ -28,7 +28,7 @@ class ProcessorDropout(nn.Dropout):
         return super().forward(values)
 
 
-def use_processor_dropout(model: nn.Module) -> None:
+def use_cpu_dropout(model: nn.Module) -> None:
     """Replace every ``nn.Dropout`` in a model by ``ProcessorDropout``."""
     for module in model.modules():
         for name, child in module.named_children():

@@ -29,7 +29,7 @@ def preload() -> None:
     # On one thread: more threads would be started now, and could spin for minutes while they wait for a run.
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with torch.autocast("cpu", torch.bfloat16, enabled=devices.processor_has_bfloat16()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=devices.cpu_has_bfloat16()):
         loss = classifier(ids, torch.ones_like(ids)).float().square().mean()
     loss.backward()
     torch.set_num_threads(num_threads)

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from core.machine import devices
-from core.models.cpu.attention import use_processor_attention
-from core.models.cpu.dropout import use_processor_dropout
+from core.models.cpu.attention import use_cpu_attention
+from core.models.cpu.dropout import use_cpu_dropout
 from core.models.cpu.fused_qkv import use_shared_projections
 from core.training.planning.machine_pace import LONG, SHORT, Pace, keep_pace, known_pace
 from core.training.planning.workload import flops_of_token
@@ -45,7 +45,7 @@ def rehearse(*, threads: int = 0, each_s: float = EACH_S) -> Pace:
         each_s: seconds for each of three measurements.
     """
     here = devices.machine()
-    has_bfloat16 = devices.processor_has_bfloat16()
+    has_bfloat16 = devices.cpu_has_bfloat16()
     with torch.random.fork_rng(devices=[]):
         return Pace(
             processor=here.processor,
@@ -63,7 +63,7 @@ def known_or_rehearsed(home: Path, *, threads: int, precision: str) -> Pace | No
     """The machine's speed in a precision, measured now if the workspace has no result; ``None`` for one it does not use."""
     here = devices.machine()
     known = known_pace(home, here, threads=threads, precision=precision)
-    if known is not None or precision != ("bfloat16" if devices.processor_has_bfloat16() else "float32"):
+    if known is not None or precision != ("bfloat16" if devices.cpu_has_bfloat16() else "float32"):
         return known
     measured = rehearse(threads=threads)
     keep_pace(home, measured)
@@ -82,8 +82,8 @@ def _flops(length: int, each_s: float, *, has_bfloat16: bool) -> float:
         max_position_embeddings=LONG,
     )
     model = BertModel(config, add_pooling_layer=False)
-    use_processor_attention(model)
-    use_processor_dropout(model)
+    use_cpu_attention(model)
+    use_cpu_dropout(model)
     use_shared_projections(model)
     model.train()
     model.embeddings.requires_grad_(False)
@@ -142,7 +142,7 @@ def main() -> int:
     home, threads = Path(sys.argv[1]), int(sys.argv[2])
     threading.Thread(target=_leave_with_the_parent, args=(os.getppid(),), daemon=True).start()
     yield_to_others(threads, 0)
-    precision = "bfloat16" if devices.processor_has_bfloat16() else "float32"
+    precision = "bfloat16" if devices.cpu_has_bfloat16() else "float32"
     known_or_rehearsed(home, threads=threads, precision=precision)
     return 0
 

@@ -74,7 +74,7 @@ class TrainingAlerts:
             "zero": self._at_zero(max(EPOCHS_TO_WAIT, round(SHARE_TO_WAIT * epochs))),
             "swallow": self._dominated(),
             "turned": self._overfitting(best_epoch),
-            "surer": self._overconfident(best_epoch, epochs_without_gain),
+            "surer": self._overconfident(best_epoch, epochs_without_gain),  # checkpoints hold these keys
         }
         said = {kind: sentence for kind, sentence in found.items() if sentence and kind not in self.told}
         self.told.extend(said)

@@ -27,7 +27,7 @@ class Selection:
     rule: SelectionRule
     outcomes: dict[int, Outcomes] = field(default_factory=dict)
 
-    def take_in(self, validation: Validation, progress: TrainingProgress) -> int | None:
+    def update_best(self, validation: Validation, progress: TrainingProgress) -> int | None:
         """Record the validation after the epoch just completed.
 
         Returns:
@@ -40,7 +40,7 @@ class Selection:
                 return None  # a checkpoint of an earlier version has no outcomes
             return standard_error(before, validation.outcomes)
 
-        place = progress.take_in(validation.score(self.metric), self.rule, error_to)
+        place = progress.update_best(validation.score(self.metric), self.rule, error_to)
         if validation.outcomes is not None:
             self.outcomes[progress.epoch] = validation.outcomes
         reached = {entry["reached_epoch"] for entry in progress.kept}

@@ -143,7 +143,9 @@ class TrainingProgress:
             progress.highest = {"score": best["reached"], "epoch": best["reached_epoch"]}
         return progress
 
-    def take_in(self, score: float, rule: SelectionRule, error_to: Callable[[int], float | None] = lambda _: None) -> int | None:
+    def update_best(
+        self, score: float, rule: SelectionRule, error_to: Callable[[int], float | None] = lambda _: None
+    ) -> int | None:
         """Record the score of the validation after the epoch just completed.
 
         Args:

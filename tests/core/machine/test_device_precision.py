@@ -139,7 +139,7 @@ def test_recipe_and_plan_say_what_the_run_will_take(
     assert reasons["precision"].startswith(said)
     assert plan(config, colours, info).precision == precision
     on_cpu = plan(config.with_values({"device": "cpu"}), colours, info)
-    assert on_cpu.precision == ("bfloat16" if devices.processor_has_bfloat16() else "float32")
+    assert on_cpu.precision == ("bfloat16" if devices.cpu_has_bfloat16() else "float32")
 
 
 def test_bfloat16_by_choice_where_it_is_emulated_is_called_so(gpu_says: GpuSays, colours: Dataset, tmp_path: Path) -> None:

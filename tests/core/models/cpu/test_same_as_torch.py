@@ -11,7 +11,7 @@ from core.models.build import build_classifier
 from core.models.cpu import attention, blockwise_attention
 from core.models.cpu.attention import NAME, attend
 from core.models.cpu.blockwise_attention import attend_recomputing
-from core.models.cpu.dropout import ProcessorDropout, dropout_on_processor, use_processor_dropout
+from core.models.cpu.dropout import ProcessorDropout, dropout_on_processor, use_cpu_dropout
 from core.models.cpu.fused_qkv import use_shared_projections
 from core.models.heads import HeadShape
 from core.models.hub import describe
@@ -102,7 +102,7 @@ def test_dropping_nothing_and_everything(share: float, expected: float) -> None:
 def test_every_dropout_of_a_model_is_replaced_and_its_weights_are_the_same() -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Dropout(0.2), nn.Linear(2, 1)))
     before = model.state_dict()
-    use_processor_dropout(model)
+    use_cpu_dropout(model)
     assert [(type(module), module.p) for module in model.modules() if isinstance(module, nn.Dropout)] == [(ProcessorDropout, 0.2)]
     assert model.state_dict().keys() == before.keys()
 

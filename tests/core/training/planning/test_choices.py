@@ -189,13 +189,13 @@ def test_the_average_of_the_best_epochs_is_kept_where_it_is_no_worse(
     colours: Dataset, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[dict[str, torch.Tensor]] = []
-    settle = Loop.settle
+    select_weights = Loop.select_weights
 
     def watched(self: Loop) -> Any:
         kept.extend(self.kept_weights)
-        return settle(self)
+        return select_weights(self)
 
-    monkeypatch.setattr(Loop, "settle", watched)
+    monkeypatch.setattr(Loop, "select_weights", watched)
     config = config_for(colours, tiny_model, epochs=6, average_best=3, weight_averaging=0.0)
 
     state, result, recorder = trained(config, colours, tmp_path / "run")

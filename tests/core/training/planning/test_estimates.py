@@ -19,7 +19,7 @@ from core.training.planning.workload import Workload, flops_of_token
 from tests.tiny import tiny_entities_dataset, write_tiny_dataset
 
 HERE = devices.machine()
-PRECISION = "bfloat16" if devices.processor_has_bfloat16() else "float32"
+PRECISION = "bfloat16" if devices.cpu_has_bfloat16() else "float32"
 MEASURED = Pace(
     processor=HERE.processor,
     cores=HERE.cores,

@@ -289,15 +289,15 @@ LONG_TEXTS = """
 import resource, sys
 import torch
 from transformers import BertConfig, BertModel
-from core.models.cpu.attention import use_processor_attention
-from core.models.cpu.dropout import use_processor_dropout
+from core.models.cpu.attention import use_cpu_attention
+from core.models.cpu.dropout import use_cpu_dropout
 
 torch.set_num_threads(1)
 config = BertConfig(vocab_size=64, hidden_size=64, num_hidden_layers=3, num_attention_heads=8, intermediate_size=64)
 model = BertModel(config, add_pooling_layer=False)
-use_processor_dropout(model)
+use_cpu_dropout(model)
 if sys.argv[1] == "ours":
-    use_processor_attention(model)
+    use_cpu_attention(model)
 ids = torch.randint(0, 64, (16, 512))
 mask = torch.ones_like(ids)
 mask[0, 400:] = 0

@@ -112,7 +112,7 @@ def told(losses: Sequence[float], scores: Sequence[float], rule: SelectionRule) 
     progress, observer, sentences = TrainingProgress(), TrainingAlerts(), []
     for epoch, (loss, score) in enumerate(zip(losses, scores, strict=True), start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
-        progress.take_in(score, rule)
+        progress.update_best(score, rule)
         sentences += look(observer, loss, best=progress.best_epoch, without=progress.epochs_without_gain)
     return progress, sentences
 

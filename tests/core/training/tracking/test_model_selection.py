@@ -39,7 +39,7 @@ def after(
 def go_on(selection: Selection, progress: TrainingProgress, validations: list[Validation]) -> None:
     for one in validations:
         progress.step, progress.epoch = progress.step + 10, progress.epoch + 1
-        selection.take_in(one, progress)
+        selection.update_best(one, progress)
 
 
 def test_the_same_difference_is_chance_where_many_rows_changed_and_none_where_few_did() -> None:

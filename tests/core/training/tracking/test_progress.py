@@ -6,7 +6,7 @@ def after(scores: list[float], rule: SelectionRule) -> TrainingProgress:
     progress = TrainingProgress()
     for epoch, score in enumerate(scores, start=1):
         progress.step, progress.epoch = 10 * epoch, epoch
-        progress.take_in(score, rule)
+        progress.update_best(score, rule)
     return progress
 
 
