@@ -103,5 +103,5 @@ def _fractions(guessed: ImportPlan, way: str) -> dict[str, Any]:
         seed = third.number_input(
             "Seed", 0, 2**31 - 1, guessed.seed, key="import-seed", help="The same seed gives the same splits."
         )
-    st.caption(f"{100 - validation - test} % of the rows are for training. {note}")
+    st.caption(f"{100 - validation - test}% of the rows are for training. {note}")
     return {"fractions": fractions, "seed": seed}
